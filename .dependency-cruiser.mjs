@@ -1,0 +1,120 @@
+/** Top to bottom. A room imports from floors below its own, never from beside or above. */
+const FLOORS = [
+  ['module'],
+  ['monitor'],
+  ['server', 'client'],
+  ['consumer'],
+  ['jobs'],
+  ['ledger', 'retry', 'dead-letters'],
+  ['redis'],
+  ['options'],
+  ['codec', 'keys'],
+];
+/** May know one another: there is nothing below. */
+const GROUND = ['errors', 'interfaces'];
+/** Users import it alone: it knows the ground only, and no room knows it. */
+const APART = ['testing'];
+
+const inside = (rooms) => `^lib/(${rooms.join('|')})/`;
+
+const floors = FLOORS.flatMap((rooms, floor) =>
+  rooms.map((room) => {
+    const above = FLOORS.slice(0, floor).flat();
+    const beside = rooms.filter((other) => other !== room);
+    return {
+      name: `floor-of-${room}`,
+      severity: 'error',
+      from: { path: inside([room]) },
+      to: { path: inside([...above, ...beside, ...APART]) },
+    };
+  }),
+);
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...floors,
+    {
+      name: 'ground',
+      severity: 'error',
+      from: { path: inside(GROUND) },
+      to: { path: '^lib/', pathNot: inside(GROUND) },
+    },
+    {
+      name: 'testing-stands-alone',
+      severity: 'error',
+      from: { path: inside(APART) },
+      to: { path: '^lib/', pathNot: inside([...GROUND, ...APART]) },
+    },
+    {
+      name: 'every-room-has-a-floor',
+      comment: 'A new room needs its place in FLOORS before its imports mean anything.',
+      severity: 'error',
+      from: {
+        path: '^lib/',
+        pathNot: [inside([...FLOORS.flat(), ...GROUND, ...APART]), '^lib/index\\.ts$'],
+      },
+      to: {},
+    },
+    {
+      name: 'nobody-imports-index',
+      comment: 'It imports everything, so any import of it is a cycle.',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { path: '^lib/index\\.ts$' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'ioredis-stays-in-redis',
+      comment: 'Elsewhere its types are fine: the user hands connections in.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: inside(['redis', ...APART]) },
+      to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'lib-needs-what-users-have',
+      comment: 'A development dependency is not there once the package is installed.',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['npm-peer'],
+      },
+    },
+    {
+      name: 'lib-knows-no-tests',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { path: '^(test|sample)/' },
+    },
+    {
+      name: 'programs-are-users',
+      comment:
+        'They run on the built package, found by its name; a path would load the source twice.',
+      severity: 'error',
+      from: { path: '^(sample|test/bench)/' },
+      to: { path: '^lib/', dependencyTypesNot: ['aliased-tsconfig-paths'] },
+    },
+    {
+      name: 'resolves',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^test/pack/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,36 @@
+/**
+ * Node 20 cannot read this file by itself; newer ones can, and take the loader only if that fails.
+ * @jest-config-loader esbuild-register
+ */
+import type { Config } from 'jest';
+
+const config: Config = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/pack/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: {
+    '^nestjs-redis-streams$': '<rootDir>/lib/index.ts',
+    '^nestjs-redis-streams/(.*)$': '<rootDir>/lib/$1/index.ts',
+    // .js first: some packages ship their TypeScript beside it.
+    '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
+  },
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        swcrc: false,
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+      },
+    ],
+  },
+  // Each worker may run a Redis of its own, and tests measure time: more of them would disturb each other.
+  maxWorkers: 2,
+  testTimeout: 20_000,
+};
+
+export default config;

@@ -1,0 +1,30 @@
+export const invalidOption = (path: string, given: string, allowed: string): string =>
+  `Option "${path}": given ${given}, allowed: ${allowed}`;
+
+export const invalidStreamName = (stream: string): string =>
+  `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty, and braces only as a hash tag that ` +
+  'Redis Cluster reads, such as "{eu}:orders"';
+
+export const messageNotEncodable = (stream: string, reason: string): string =>
+  `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`;
+
+export const messageNotDecodable = (reason: string): string => `The entry cannot be decoded: ${reason}`;
+
+export const publishFailed = (
+  stream: string,
+  messageId: string,
+  ambiguous: boolean,
+  reason: string,
+): string =>
+  `Message ${messageId} for stream "${stream}" was not confirmed: ${reason}. ` +
+  (ambiguous
+    ? 'It may have arrived: publish it again with the same message ID.'
+    : 'It did not arrive: publish it again.');
+
+export const connectionClosed = (waitingFor: string): string => `Closed while waiting for ${waitingFor}`;
+
+export const notSupported = (feature: string, instead: string): string =>
+  `${feature} is not supported; ${instead}`;
+
+export const unexpectedReply = (command: string): string =>
+  `Redis answered ${command} in a form that is not known here`;

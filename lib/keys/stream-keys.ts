@@ -1,0 +1,50 @@
+import { hashTagged } from './stream-name.js';
+
+/** The keys that one group of one stream has in Redis. All share the stream's hash slot. */
+export interface StreamKeys {
+  /** The stream itself. */
+  readonly stream: string;
+  /** ZSET: message ID → processed at (Redis time, ms). */
+  readonly ledger: string;
+  /** HASH: message ID → who may run it, and until when. */
+  readonly leases: string;
+  /** ZSET: entry ID → due at (Redis time, ms). */
+  readonly retries: string;
+  /** HASH: entry ID → attempts used. */
+  readonly attempts: string;
+  /** String: the last entry ID that was given out. */
+  readonly position: string;
+  /** Stream: what will not be tried again. */
+  readonly deadLetters: string;
+}
+
+/** The jobs that one member of all runs at a time. */
+export type JobName = 'ledger' | 'retention' | 'consumers';
+
+/** The keys of `stream` (with `keyPrefix` before it) for `group`. */
+export function streamKeys(keyPrefix: string, stream: string, group: string): StreamKeys {
+  const key = keyPrefix + stream;
+  const base = `stream:${hashTagged(key)}:group:${group}`;
+  return {
+    stream: key,
+    ledger: `${base}:processed`,
+    leases: `${base}:leases`,
+    retries: `${base}:retries`,
+    attempts: `${base}:attempts`,
+    position: `${base}:position`,
+    deadLetters: `${base}:dead-letters`,
+  };
+}
+
+/** The key of `stream` alone, for those who only publish. */
+export function streamKey(keyPrefix: string, stream: string): string {
+  const key = keyPrefix + stream;
+  hashTagged(key);
+  return key;
+}
+
+/** The key that says who may run `job` for `stream`. It has no group: retention concerns all of them. */
+export function jobKey(keyPrefix: string, stream: string, job: JobName, group?: string): string {
+  const base = `stream:${hashTagged(keyPrefix + stream)}:jobs:${job}`;
+  return group === undefined ? base : `${base}:${group}`;
+}

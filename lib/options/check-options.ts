@@ -1,0 +1,68 @@
+import type { z } from 'zod';
+import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+
+/**
+ * Holds `options` against `schema`.
+ *
+ * @param root what stands before the path in the error (`subscription`), or nothing
+ * @throws InvalidOptionsError for the first thing that is wrong
+ */
+export function checkOptions(schema: z.ZodType, options: unknown, root = ''): void {
+  const issue = schema.safeParse(options).error?.issues[0];
+  if (issue === undefined) return;
+  const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = [...issue.path, ...(unknownKey === undefined ? [] : [unknownKey])];
+  const allowed =
+    unknownKey === undefined ? issue.message : `no such option; known here: ${knownKeys(schema, issue.path)}`;
+  throw new InvalidOptionsError(
+    [...(root === '' ? [] : [root]), ...path].join('.') || 'options',
+    describe(valueAt(options, path), path[0] === 'connection'),
+    allowed,
+  );
+}
+
+function valueAt(options: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    options,
+  );
+}
+
+function describe(value: unknown, secret: boolean): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object';
+  if (secret) return `a ${typeof value}`;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string {
+  let at: unknown = schema;
+  for (const key of path) at = inner(at, key);
+  const shape = shapeOf(at);
+  return shape === undefined ? 'those in the documentation' : Object.keys(shape).join(', ');
+}
+
+/** The schema below `key`, through what zod wraps around it. */
+function inner(schema: unknown, key: PropertyKey): unknown {
+  const shape = shapeOf(schema);
+  if (shape !== undefined) return Reflect.get(shape, key);
+  const bare = unwrapped(schema);
+  return typeof bare === 'object' && bare !== null && 'valueType' in bare ? bare.valueType : undefined;
+}
+
+function shapeOf(schema: unknown): object | undefined {
+  const bare = unwrapped(schema);
+  if (typeof bare !== 'object' || bare === null || !('shape' in bare)) return undefined;
+  return typeof bare.shape === 'object' && bare.shape !== null ? bare.shape : undefined;
+}
+
+function unwrapped(schema: unknown): unknown {
+  let bare = schema;
+  while (typeof bare === 'object' && bare !== null && 'unwrap' in bare && typeof bare.unwrap === 'function') {
+    bare = bare.unwrap();
+  }
+  return bare;
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { hashTagged } from '../keys/stream-name.js';
+import { isRedisInstance } from './is-redis-instance.js';
+
+const wholeNumber = (min: number, max: number, unit: string) => {
+  const upTo = max === Number.MAX_SAFE_INTEGER ? ' or more' : ` to ${max}`;
+  const error = `a whole number${unit}, ${min}${upTo}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+};
+// A timer takes 31 bits of milliseconds; a window in Redis takes any number.
+const timerMs = (min: number) => wholeNumber(min, 2_147_483_647, ' of ms').optional();
+const windowMs = wholeNumber(1, Number.MAX_SAFE_INTEGER, ' of ms').optional();
+const count = (min: number, max: number) => wholeNumber(min, max, '').optional();
+const nameText = (error: string) => z.string({ error }).min(1, { error });
+const object = (shape: z.ZodRawShape, error: string) => z.strictObject(shape, { error });
+
+const isStreamName = (name: string): boolean => {
+  try {
+    hashTagged(name);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const connection = z
+  .custom(
+    (value) =>
+      (typeof value === 'string' && /^rediss?:\/\//.test(value)) ||
+      (typeof value === 'object' && value !== null && !Array.isArray(value)),
+    { error: 'a redis:// or rediss:// URL, ioredis options, or an ioredis instance' },
+  )
+  .refine((value) => !hasKeyPrefix(value), {
+    error: 'no keyPrefix of ioredis, which would tear the keys of a stream apart: use the option "keyPrefix" here',
+  })
+  .optional();
+
+function hasKeyPrefix(value: unknown): boolean {
+  const options = isRedisInstance(value) ? value.options : value;
+  return typeof options === 'object' && options !== null && 'keyPrefix' in options && Boolean(options.keyPrefix);
+}
+
+const keyPrefixError = 'text that Redis Cluster can hash: braces only as a tag such as "{eu}:"';
+const keyPrefix = z
+  .string({ error: keyPrefixError })
+  .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
+  .optional();
+
+const subscriptionShape = {
+  startFrom: z
+    .union([z.literal(['latest', 'beginning']), z.string().regex(/^\d+-\d+$/)], {
+      error: "'latest', 'beginning', or an entry ID such as '1729768245123-0'",
+    })
+    .optional(),
+  batchSize: count(1, 1000),
+  concurrency: count(1, 10_000),
+  delivery: z
+    .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })
+    .optional(),
+  dedup: z
+    .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
+      error: 'false, or { windowMs } with a whole number of ms, 1 or more',
+    })
+    .optional(),
+};
+
+const retention = object(
+  {
+    maxAgeMs: windowMs,
+    maxLength: count(1, Number.MAX_SAFE_INTEGER),
+    ignoreGroups: z.array(nameText("a group's name"), { error: 'a list of group names' }).optional(),
+    force: z.boolean({ error: 'true or false' }).optional(),
+  },
+  'an object with maxAgeMs, maxLength, ignoreGroups, force',
+)
+  .refine((value) => value['maxAgeMs'] !== undefined || value['maxLength'] !== undefined, {
+    error: 'maxAgeMs, maxLength, or both',
+  })
+  .refine((value) => value['force'] !== true || value['ignoreGroups'] === undefined, {
+    error: 'either force: true, which ignores all groups, or ignoreGroups',
+  });
+
+const streams = z
+  .record(
+    z.string().refine(isStreamName, { error: 'a stream name, with braces only as a hash tag' }),
+    object({ retention: retention.optional() }, 'an object with retention'),
+    { error: 'an object: stream name → options' },
+  )
+  .optional();
+
+const groupError = 'text that is not empty: one name for each service';
+const serverShape = {
+  connection,
+  group: nameText(groupError),
+  consumer: nameText('text that is not empty').optional(),
+  keyPrefix,
+  blockMs: timerMs(100),
+  ...subscriptionShape,
+  recovery: object({ minIdleMs: timerMs(1000) }, 'an object with minIdleMs').optional(),
+  streams,
+  maintenance: object(
+    { ledgerIntervalMs: timerMs(1000), retentionIntervalMs: timerMs(1000) },
+    'an object with ledgerIntervalMs, retentionIntervalMs',
+  ).optional(),
+  shutdown: object({ drainTimeoutMs: timerMs(0) }, 'an object with drainTimeoutMs').optional(),
+};
+
+const clientShape = { connection, keyPrefix, publishTimeoutMs: timerMs(1) };
+
+/** One schema for each place where options come in. An unknown key is refused everywhere. */
+export const schemas = {
+  subscription: object(subscriptionShape, 'an object of subscription options'),
+  server: object(serverShape, 'an object of server options, with a group'),
+  client: object(clientShape, 'an object of client options'),
+  module: object({ ...serverShape, ...clientShape }, 'an object of module options, with a group'),
+};

@@ -1,0 +1,82 @@
+import { consumerName } from '../keys/consumer-name.js';
+import { checkOptions } from './check-options.js';
+import type { RedisStreamsClientOptions } from './client-options.js';
+import { DEFAULTS } from './defaults.js';
+import type { RedisStreamsModuleOptions } from './module-options.js';
+import { schemas } from './options.schema.js';
+import type {
+  ResolvedClientOptions,
+  ResolvedServerOptions,
+  ResolvedSubscription,
+} from './resolved-options.js';
+import type { RedisStreamsServerOptions } from './server-options.js';
+import type { RetentionOptions } from './stream-options.js';
+import type { SubscriptionOptions } from './subscription-options.js';
+
+/** @throws InvalidOptionsError */
+export function resolveServerOptions(options: RedisStreamsServerOptions): ResolvedServerOptions {
+  checkOptions(schemas.server, options);
+  return fillServer(options);
+}
+
+/** @throws InvalidOptionsError */
+export function resolveClientOptions(options: RedisStreamsClientOptions = {}): ResolvedClientOptions {
+  checkOptions(schemas.client, options);
+  return fillClient(options);
+}
+
+/** @throws InvalidOptionsError */
+export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
+  server: ResolvedServerOptions;
+  client: ResolvedClientOptions;
+} {
+  checkOptions(schemas.module, options);
+  return { server: fillServer(options), client: fillClient(options) };
+}
+
+/** A pattern's own options over those of its server. They were checked by `subscription()`. */
+export function resolveSubscription(
+  base: ResolvedSubscription,
+  own: SubscriptionOptions,
+): ResolvedSubscription {
+  return {
+    startFrom: own.startFrom ?? base.startFrom,
+    batchSize: own.batchSize ?? base.batchSize,
+    concurrency: own.concurrency ?? base.concurrency,
+    delivery: own.delivery ?? base.delivery,
+    dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
+  };
+}
+
+const resolveDedup = (dedup: NonNullable<SubscriptionOptions['dedup']>): ResolvedSubscription['dedup'] =>
+  dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
+
+function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
+  const retention = new Map<string, RetentionOptions>();
+  for (const [stream, its] of Object.entries(options.streams ?? {})) {
+    if (its.retention !== undefined) retention.set(stream, its.retention);
+  }
+  return {
+    connection: options.connection ?? DEFAULTS.connection,
+    group: options.group,
+    consumer: options.consumer ?? consumerName(options.group),
+    keyPrefix: options.keyPrefix ?? '',
+    blockMs: options.blockMs ?? DEFAULTS.blockMs,
+    leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,
+    subscription: resolveSubscription(DEFAULTS.subscription, options),
+    retention,
+    maintenance: {
+      ledgerIntervalMs: options.maintenance?.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+      retentionIntervalMs: options.maintenance?.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    },
+    drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
+  };
+}
+
+function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
+  return {
+    connection: options.connection ?? DEFAULTS.connection,
+    keyPrefix: options.keyPrefix ?? '',
+    publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,
+  };
+}

@@ -1,0 +1,36 @@
+import type { ConnectionOption } from './connection-option.js';
+import type { RetentionOptions } from './stream-options.js';
+import type { StartFrom } from './subscription-options.js';
+
+/** A subscription's options with nothing left open. */
+export interface ResolvedSubscription {
+  readonly startFrom: StartFrom;
+  readonly batchSize: number;
+  readonly concurrency: number;
+  readonly delivery: 'at-least-once' | 'at-most-once';
+  readonly dedup: { readonly windowMs: number } | false;
+}
+
+/** A server's options with nothing left open. */
+export interface ResolvedServerOptions {
+  readonly connection: ConnectionOption;
+  readonly group: string;
+  readonly consumer: string;
+  readonly keyPrefix: string;
+  readonly blockMs: number;
+  readonly leaseMs: number;
+  readonly subscription: ResolvedSubscription;
+  readonly retention: ReadonlyMap<string, RetentionOptions>;
+  readonly maintenance: {
+    readonly ledgerIntervalMs: number;
+    readonly retentionIntervalMs: number;
+  };
+  readonly drainTimeoutMs: number;
+}
+
+/** A client's options with nothing left open. */
+export interface ResolvedClientOptions {
+  readonly connection: ConnectionOption;
+  readonly keyPrefix: string;
+  readonly publishTimeoutMs: number;
+}

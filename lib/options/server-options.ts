@@ -1,0 +1,78 @@
+import type { ConnectionOption } from './connection-option.js';
+import type { StreamOptions } from './stream-options.js';
+import type { SubscriptionOptions } from './subscription-options.js';
+
+/** How long what was read is held for the consumer that read it. */
+export interface RecoveryOptions {
+  /**
+   * How long a lease lasts, in ms, 1000 or more. Shorter brings the messages of a consumer that died back sooner;
+   * it must be longer than any pause of the event loop.
+   *
+   * @default 60_000
+   */
+  minIdleMs?: number;
+}
+
+/** How often the scheduled jobs run. */
+export interface MaintenanceOptions {
+  /**
+   * Between two purges of the ledgers, in ms, 1000 or more.
+   *
+   * @default 300_000
+   */
+  ledgerIntervalMs?: number;
+  /**
+   * Between two trims of the streams that have a `retention`, in ms, 1000 or more.
+   *
+   * @default 300_000
+   */
+  retentionIntervalMs?: number;
+}
+
+/** How a server ends. */
+export interface ShutdownOptions {
+  /**
+   * How long running handlers may go on after the app began to close, in ms, 0 or more. After that their signal
+   * is aborted, and their messages stay pending.
+   *
+   * @default 10_000
+   */
+  drainTimeoutMs?: number;
+}
+
+/** Options of `ServerRedisStreams`. What a pattern can override is in {@link SubscriptionOptions}. */
+export interface RedisStreamsServerOptions extends SubscriptionOptions {
+  /** @default 'redis://127.0.0.1:6379' */
+  connection?: ConnectionOption;
+  /** The consumer group: one name for each service. Groups each get every message, members of one share them. */
+  group: string;
+  /**
+   * The name of this instance in its group; must differ between instances that run at the same time. Set it where
+   * instances have names that last (a StatefulSet), so that one which restarts takes up its own pending entries.
+   *
+   * @default `group.host.pid.random`
+   */
+  consumer?: string;
+  /**
+   * Put before every stream's name in Redis, so that several environments can share one.
+   *
+   * @default ''
+   */
+  keyPrefix?: string;
+  /**
+   * How long one blocking read waits in Redis, in ms, 100 or more. It is ended early on shutdown; there is seldom a
+   * reason to change it, but a proxy that cuts silent connections is one.
+   *
+   * @default 5_000
+   */
+  blockMs?: number;
+  recovery?: RecoveryOptions;
+  /**
+   * What is set for single streams, by name.
+   *
+   * @default {}
+   */
+  streams?: Record<string, StreamOptions>;
+  maintenance?: MaintenanceOptions;
+  shutdown?: ShutdownOptions;
+}

@@ -1,0 +1,51 @@
+/** The de-duplication window of a subscription. */
+export interface DedupOptions {
+  /**
+   * How long a processed message ID is remembered, in ms, 1 or more. Longer costs memory in Redis: one ledger
+   * entry for each message in the window.
+   *
+   * @default 604_800_000 (7 days)
+   */
+  windowMs?: number;
+}
+
+/** Where a group begins to read: with what comes, with all there is, or after an entry ID. */
+export type StartFrom = 'latest' | 'beginning' | `${number}-${number}`;
+
+/** What each pattern can set for itself, with `subscription({...})`. */
+export interface SubscriptionOptions {
+  /**
+   * Where the group begins. Used only when the group is created: a group that exists goes on where it was.
+   *
+   * @default 'latest'
+   */
+  startFrom?: StartFrom;
+  /**
+   * How many entries one read may bring, and how many may be read ahead, 1 to 1000. More means fewer round
+   * trips; less means that a consumer which dies holds fewer.
+   *
+   * @default 100
+   */
+  batchSize?: number;
+  /**
+   * How many messages of a stream one consumer handles at a time, 1 to 10_000. With 1 they are handled first in,
+   * first out within a consumer.
+   *
+   * @default 1
+   */
+  concurrency?: number;
+  /**
+   * `'at-least-once'`: acknowledged after the handlers succeeded. `'at-most-once'`: acknowledged before they
+   * run, so that a failure is not run again.
+   *
+   * @default 'at-least-once'
+   */
+  delivery?: 'at-least-once' | 'at-most-once';
+  /**
+   * The window in which a message ID is handled once. `false` turns ledger and leases off: faster, and a message
+   * that was published or delivered twice runs twice.
+   *
+   * @default { windowMs: 604_800_000 }
+   */
+  dedup?: DedupOptions | false;
+}

@@ -1,0 +1,16 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { RedisStreamsModule } from 'nestjs-redis-streams';
+
+import { ShippingController } from './shipping.controller.js';
+
+/** Ships each order as the group `shipping`, which gets all of them, whatever billing does. */
+@Module({})
+export class ShippingModule {
+  static register(connection: string): DynamicModule {
+    return {
+      module: ShippingModule,
+      imports: [RedisStreamsModule.forRoot({ connection, group: 'shipping' })],
+      controllers: [ShippingController],
+    };
+  }
+}

@@ -1,0 +1,21 @@
+import { startRedis } from '../../lib/testing/index.js';
+
+/**
+ * How this machine gives a test a Redis of its own: as a process, which can be killed and started again; as a container;
+ * or not at all, where there is nothing but a `REDIS_URL`. For `describe.skip` at the top of a file.
+ *
+ * @example
+ * const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
+ */
+export async function ownRedis(): Promise<'process' | 'container' | 'none'> {
+  try {
+    const redis = await startRedis({ args: [] });
+    await redis.stop();
+    return redis.process === undefined ? 'container' : 'process';
+  } catch (error) {
+    if (process.env['REDIS_URL'] !== undefined) {
+      return 'none';
+    }
+    throw error;
+  }
+}

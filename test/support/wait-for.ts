@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long `waitFor` waits, and how it names what it waits for. */
+export interface WaitForOptions {
+  /** @default 5 000 */
+  readonly timeoutMs?: number;
+  /** @default the source of the condition */
+  readonly description?: string;
+}
+
+const POLL_MS = 5;
+
+/**
+ * Waits until a condition gives something truthy, and gives that back. A condition that throws is not met yet, so
+ * `expect` can be used in it.
+ *
+ * @example
+ * await waitFor(() => handled.length === 3);
+ * const entry = await waitFor(() => pending.find(({ id }) => id === lost), { timeoutMs: 10_000 });
+ */
+export async function waitFor<Value>(
+  condition: () => Value | Promise<Value>,
+  { timeoutMs = 5_000, description = String(condition) }: WaitForOptions = {},
+): Promise<Exclude<Value, undefined | null | false | '' | 0>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    let last: unknown;
+    try {
+      const value = await condition();
+      if (isMet(value)) {
+        return value;
+      }
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() >= deadline) {
+      throw new Error(`Not met within ${timeoutMs} ms: ${description}; at last: ${String(last)}`, {
+        cause: last,
+      });
+    }
+    await delay(POLL_MS);
+  }
+}
+
+function isMet<Value>(value: Value): value is Exclude<Value, undefined | null | false | '' | 0> {
+  return Boolean(value);
+}
