@@ -36,13 +36,27 @@ export class JsonCodec implements Codec {
     for (let at = 0; at + 1 < fields.length; at += 2) {
       const value = fields[at + 1]?.toString();
       switch (fields[at]?.toString()) {
-        case 'name': name = value; break;
-        case 'body': body = value; break;
-        case 'id': messageId = value; break;
-        case 'headers': headers = value; break;
-        case 'metadata': metadata = value; break;
-        case 'key': key = value; break;
-        case BODY_ENCODING: encoding = value; break;
+        case 'name':
+          name = value;
+          break;
+        case 'body':
+          body = value;
+          break;
+        case 'id':
+          messageId = value;
+          break;
+        case 'headers':
+          headers = value;
+          break;
+        case 'metadata':
+          metadata = value;
+          break;
+        case 'key':
+          key = value;
+          break;
+        case BODY_ENCODING:
+          encoding = value;
+          break;
       }
     }
     if (name === undefined) throw new MessageDecodingError(fieldMissing('name'));
@@ -52,8 +66,10 @@ export class JsonCodec implements Codec {
       name,
       payload: encoding === 'base64' ? bytesOf(payload) : payload,
       messageId: messageId === '' ? undefined : messageId,
-      headers: headers === undefined ? undefined : stringMap('headers', fromJson('headers', headers)),
-      metadata: metadata === undefined ? undefined : objectOf('metadata', fromJson('metadata', metadata)),
+      headers:
+        headers === undefined ? undefined : stringMap('headers', fromJson('headers', headers)),
+      metadata:
+        metadata === undefined ? undefined : objectOf('metadata', fromJson('metadata', metadata)),
       key,
     };
   }
@@ -70,7 +86,8 @@ function toJson(stream: string, what: string, value: unknown): string {
     const reason = cause instanceof Error ? firstLine(cause.message) : String(cause);
     throw new MessageEncodingError(stream, `${what}: ${reason}`, { cause });
   }
-  if (json === undefined) throw new MessageEncodingError(stream, `${what}: ${notJson(typeof value)}`);
+  if (json === undefined)
+    throw new MessageEncodingError(stream, `${what}: ${notJson(typeof value)}`);
   return json;
 }
 

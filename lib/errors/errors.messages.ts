@@ -8,7 +8,8 @@ export const invalidStreamName = (stream: string): string =>
 export const messageNotEncodable = (stream: string, reason: string): string =>
   `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`;
 
-export const messageNotDecodable = (reason: string): string => `The entry cannot be decoded: ${reason}`;
+export const messageNotDecodable = (reason: string): string =>
+  `The entry cannot be decoded: ${reason}`;
 
 export const publishFailed = (
   stream: string,
@@ -21,7 +22,8 @@ export const publishFailed = (
     ? 'It may have arrived: publish it again with the same message ID.'
     : 'It did not arrive: publish it again.');
 
-export const connectionClosed = (waitingFor: string): string => `Closed while waiting for ${waitingFor}`;
+export const connectionClosed = (waitingFor: string): string =>
+  `Closed while waiting for ${waitingFor}`;
 
 export const notSupported = (feature: string, instead: string): string =>
   `${feature} is not supported; ${instead}`;

@@ -13,7 +13,9 @@ export function checkOptions(schema: z.ZodType, options: unknown, root = ''): vo
   const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = [...issue.path, ...(unknownKey === undefined ? [] : [unknownKey])];
   const allowed =
-    unknownKey === undefined ? issue.message : `no such option; known here: ${knownKeys(schema, issue.path)}`;
+    unknownKey === undefined
+      ? issue.message
+      : `no such option; known here: ${knownKeys(schema, issue.path)}`;
   throw new InvalidOptionsError(
     [...(root === '' ? [] : [root]), ...path].join('.') || 'options',
     describe(valueAt(options, path), path[0] === 'connection'),
@@ -23,7 +25,8 @@ export function checkOptions(schema: z.ZodType, options: unknown, root = ''): vo
 
 function valueAt(options: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    (value, key) =>
+      typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined,
     options,
   );
 }
@@ -50,7 +53,9 @@ function inner(schema: unknown, key: PropertyKey): unknown {
   const shape = shapeOf(schema);
   if (shape !== undefined) return Reflect.get(shape, key);
   const bare = unwrapped(schema);
-  return typeof bare === 'object' && bare !== null && 'valueType' in bare ? bare.valueType : undefined;
+  return typeof bare === 'object' && bare !== null && 'valueType' in bare
+    ? bare.valueType
+    : undefined;
 }
 
 function shapeOf(schema: unknown): object | undefined {
@@ -61,7 +66,12 @@ function shapeOf(schema: unknown): object | undefined {
 
 function unwrapped(schema: unknown): unknown {
   let bare = schema;
-  while (typeof bare === 'object' && bare !== null && 'unwrap' in bare && typeof bare.unwrap === 'function') {
+  while (
+    typeof bare === 'object' &&
+    bare !== null &&
+    'unwrap' in bare &&
+    typeof bare.unwrap === 'function'
+  ) {
     bare = bare.unwrap();
   }
   return bare;

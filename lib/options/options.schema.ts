@@ -31,13 +31,19 @@ const connection = z
     { error: 'a redis:// or rediss:// URL, ioredis options, or an ioredis instance' },
   )
   .refine((value) => !hasKeyPrefix(value), {
-    error: 'no keyPrefix of ioredis, which would tear the keys of a stream apart: use the option "keyPrefix" here',
+    error:
+      'no keyPrefix of ioredis, which would tear the keys of a stream apart: use the option "keyPrefix" here',
   })
   .optional();
 
 function hasKeyPrefix(value: unknown): boolean {
   const options = isRedisInstance(value) ? value.options : value;
-  return typeof options === 'object' && options !== null && 'keyPrefix' in options && Boolean(options.keyPrefix);
+  return (
+    typeof options === 'object' &&
+    options !== null &&
+    'keyPrefix' in options &&
+    Boolean(options.keyPrefix)
+  );
 }
 
 const keyPrefixError = 'text that Redis Cluster can hash: braces only as a tag such as "{eu}:"';
@@ -68,7 +74,9 @@ const retention = object(
   {
     maxAgeMs: windowMs,
     maxLength: count(1, Number.MAX_SAFE_INTEGER),
-    ignoreGroups: z.array(nameText("a group's name"), { error: 'a list of group names' }).optional(),
+    ignoreGroups: z
+      .array(nameText("a group's name"), { error: 'a list of group names' })
+      .optional(),
     force: z.boolean({ error: 'true or false' }).optional(),
   },
   'an object with maxAgeMs, maxLength, ignoreGroups, force',

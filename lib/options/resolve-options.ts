@@ -13,16 +13,27 @@ import type { RedisStreamsServerOptions } from './server-options.js';
 import type { RetentionOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
+/** What came out of here: the module resolves once, for its server and its client. */
+const done = new WeakSet<object>();
+
+const isDone = <Resolved extends object>(options: object): options is Resolved => done.has(options);
+
 /** @throws InvalidOptionsError */
-export function resolveServerOptions(options: RedisStreamsServerOptions): ResolvedServerOptions {
+export function resolveServerOptions(
+  options: RedisStreamsServerOptions | ResolvedServerOptions,
+): ResolvedServerOptions {
+  if (isDone<ResolvedServerOptions>(options)) return options;
   checkOptions(schemas.server, options);
-  return fillServer(options);
+  return fillServer(options as RedisStreamsServerOptions);
 }
 
 /** @throws InvalidOptionsError */
-export function resolveClientOptions(options: RedisStreamsClientOptions = {}): ResolvedClientOptions {
+export function resolveClientOptions(
+  options: RedisStreamsClientOptions | ResolvedClientOptions,
+): ResolvedClientOptions {
+  if (isDone<ResolvedClientOptions>(options)) return options;
   checkOptions(schemas.client, options);
-  return fillClient(options);
+  return fillClient(options as RedisStreamsClientOptions);
 }
 
 /** @throws InvalidOptionsError */
@@ -31,7 +42,9 @@ export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
   client: ResolvedClientOptions;
 } {
   checkOptions(schemas.module, options);
-  return { server: fillServer(options), client: fillClient(options) };
+  const resolved = { server: fillServer(options), client: fillClient(options) };
+  done.add(resolved.server).add(resolved.client);
+  return resolved;
 }
 
 /** A pattern's own options over those of its server. They were checked by `subscription()`. */
@@ -48,7 +61,9 @@ export function resolveSubscription(
   };
 }
 
-const resolveDedup = (dedup: NonNullable<SubscriptionOptions['dedup']>): ResolvedSubscription['dedup'] =>
+const resolveDedup = (
+  dedup: NonNullable<SubscriptionOptions['dedup']>,
+): ResolvedSubscription['dedup'] =>
   dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
@@ -67,7 +82,8 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     retention,
     maintenance: {
       ledgerIntervalMs: options.maintenance?.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
-      retentionIntervalMs: options.maintenance?.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+      retentionIntervalMs:
+        options.maintenance?.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
     },
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
   };

@@ -1,0 +1,183 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
+import { type Observable, throwError } from 'rxjs';
+import { JsonCodec } from '../codec/json.codec.js';
+import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { NotSupportedError } from '../errors/not-supported.error.js';
+import { streamKey } from '../keys/stream-keys.js';
+import type { RedisStreamsClientOptions } from '../options/client-options.js';
+import { resolveClientOptions } from '../options/resolve-options.js';
+import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import {
+  type Connection,
+  connectionFor,
+  dropConnection,
+  openConnection,
+  whenReady,
+} from '../redis/connection.js';
+import { type RedisStreamsStatus, watchConnection } from '../redis/connection-watch.js';
+import * as text from './client.messages.js';
+import { eager } from './eager.js';
+import type { PublishReceipt } from './publish-receipt.js';
+import { Publisher } from './publisher.js';
+import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
+
+/** The events of a client's connection, as ioredis names them. */
+export interface RedisStreamsClientEvents extends Record<never, Function> {
+  connect: () => void;
+  ready: () => void;
+  error: (error: Error) => void;
+  close: () => void;
+  reconnecting: () => void;
+  end: () => void;
+}
+
+/** An opened connection, and what sends on it. */
+interface Opened {
+  readonly connection: Connection;
+  readonly publisher: Publisher;
+  readonly endWatch: () => void;
+  readonly closing: AbortController;
+}
+
+/**
+ * The client: `emit('orders', order)` writes one entry. It connects with the first call.
+ *
+ * @example
+ * ```ts
+ * const { entryId } = await firstValueFrom(this.client.emit('orders', order));
+ * ```
+ */
+@Injectable()
+export class ClientRedisStreams
+  extends ClientProxy<RedisStreamsClientEvents, RedisStreamsStatus>
+  implements OnApplicationShutdown
+{
+  private readonly logger = new Logger(ClientRedisStreams.name);
+  private readonly options: ResolvedClientOptions;
+  private readonly codec = new JsonCodec();
+  private readonly listeners: { event: string; callback: Function }[] = [];
+  private opened: Opened | undefined;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
+    super();
+    this.options = resolveClientOptions(options);
+  }
+
+  /**
+   * Publishes a message: once, now, whether or not anybody subscribes to the result.
+   *
+   * @param pattern the stream's name
+   * @param data the payload, or a record of `RedisStreamsRecordBuilder`
+   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError` where nothing was sent, `PublishError`
+   *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
+   */
+  override emit<Result = PublishReceipt, Input = unknown>(
+    pattern: unknown,
+    data: Input,
+  ): Observable<Result> {
+    // What Nest refuses is refused by Nest: null and undefined, as pattern or payload.
+    if (pattern == null || data == null) return super.emit(pattern, data);
+    return eager(this.dispatch<Result>(pattern, data), (error) => {
+      this.logger.error(text.emitFailed(error instanceof Error ? error.message : String(error)));
+    });
+  }
+
+  /** Not supported yet: a stream's messages are events. */
+  override send<Result = unknown>(): Observable<Result> {
+    return throwError(() => new NotSupportedError('send()', text.INSTEAD_OF_SEND));
+  }
+
+  /** Waits for the connection; `emit()` does not need it. */
+  async connect(): Promise<Redis> {
+    const { connection, closing } = this.open();
+    await whenReady(connection, closing.signal);
+    return connection.client;
+  }
+
+  /** Waits for answers to what was sent, and closes the connection where it is ours. It can be used again. */
+  async close(): Promise<void> {
+    const { opened } = this;
+    if (opened === undefined) return;
+    this.opened = undefined;
+    opened.closing.abort(new ConnectionClosedError('a connection'));
+    await opened.publisher.close();
+    opened.endWatch();
+    dropConnection(opened.connection);
+    this._status$.next('disconnected');
+  }
+
+  /** Nest closes clients that it made itself; ours ends with the app, after the servers that may still publish. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  override on<Event extends keyof RedisStreamsClientEvents>(
+    event: Event,
+    callback: RedisStreamsClientEvents[Event],
+  ): void {
+    this.listeners.push({ event, callback });
+    this.opened?.connection.client.on(event, callback);
+  }
+
+  /** The connection: `client.unwrap<Redis>()`. It is opened where it was not. */
+  override unwrap<T = Redis>(): T {
+    return this.open().connection.client as T;
+  }
+
+  private async dispatch<Result>(pattern: unknown, data: unknown): Promise<Result> {
+    return this.dispatchEvent<Result>(this.packetOf(pattern, data));
+  }
+
+  protected override async dispatchEvent<Result = PublishReceipt>(
+    packet: ReadPacket & { metadata?: Readonly<Record<string, unknown>> },
+  ): Promise<Result> {
+    const stream: unknown = packet.pattern;
+    if (typeof stream !== 'string') {
+      throw new MessageEncodingError(String(stream), text.NOT_A_STREAM);
+    }
+    const envelope = toEnvelope(stream, packet.data, packet.metadata);
+    const receipt = await this.write(stream, envelope);
+    return receipt as Result;
+  }
+
+  protected override publish(): () => void {
+    throw new NotSupportedError('send()', text.INSTEAD_OF_SEND);
+  }
+
+  private async write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
+    const { messageId } = envelope;
+    const key = streamKey(this.options.keyPrefix, stream);
+    const fields = this.codec.encode(stream, envelope);
+    const entryId = await this.open().publisher.publish({ stream, key, messageId, fields });
+    return { stream, entryId, messageId, duplicate: false };
+  }
+
+  // Nest 11 has no dispatch hook, and makes the packet inline.
+  private packetOf(pattern: unknown, data: unknown): ReadPacket {
+    const make: unknown = Reflect.get(this, 'createPacket');
+    return typeof make === 'function' ? make.call(this, pattern, data) : { pattern, data };
+  }
+
+  private open(): Opened {
+    if (this.opened !== undefined) return this.opened;
+    const connection = connectionFor(
+      this.options.connection,
+      'publish',
+      'nestjs-redis-streams:client',
+    );
+    const { client } = connection;
+    for (const { event, callback } of this.listeners)
+      client.on(event, (...args) => callback(...args));
+    const endWatch = watchConnection(connection, 'client', this.logger, (status) => {
+      this._status$.next(status);
+    });
+    openConnection(connection);
+    const publisher = new Publisher(client, this.options.publishTimeoutMs);
+    this.opened = { connection, publisher, endWatch, closing: new AbortController() };
+    return this.opened;
+  }
+}

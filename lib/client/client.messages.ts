@@ -1,0 +1,15 @@
+export const notText = (what: string): string => `its ${what} is not a text, or empty`;
+
+export const NOT_A_STREAM = 'the pattern is not the name of a stream';
+
+export const notInTime = (timeoutMs: number, sent: boolean): string =>
+  sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
+
+export const emitFailed = (reason: string): string =>
+  `emit() failed, and nobody observed it: ${reason}`;
+
+export const CLOSED = 'the client was closed';
+
+export const NOT_WRITTEN = 'Redis wrote no entry';
+
+export const INSTEAD_OF_SEND = 'publish with emit()';

@@ -1,0 +1,11 @@
+/** What `emit()` gives once Redis has the message. */
+export interface PublishReceipt {
+  /** The stream's name, without `keyPrefix`. */
+  readonly stream: string;
+  /** The ID that Redis gave the entry. */
+  readonly entryId: string;
+  /** The ID of the message: its producer's, or a UUID made at the call. */
+  readonly messageId: string;
+  /** Whether a message of this ID was published before, so that this one was not written. */
+  readonly duplicate: boolean;
+}

@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import type { MessageEnvelope } from '../codec/envelope.js';
+import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import * as text from './client.messages.js';
+import { RedisStreamsRecord } from './redis-streams.record.js';
+
+/** An envelope whose message ID is fixed. */
+export type OutgoingEnvelope = MessageEnvelope & { readonly messageId: string };
+
+/**
+ * What is to be written for a payload, plain or in a record.
+ *
+ * @throws MessageEncodingError where the record's ID, name or headers are not text
+ */
+export function toEnvelope(
+  stream: string,
+  data: unknown,
+  metadata: Readonly<Record<string, unknown>> | undefined,
+): OutgoingEnvelope {
+  const record = data instanceof RedisStreamsRecord ? data : new RedisStreamsRecord(data);
+  const { messageId = randomUUID(), name = stream, headers } = record.options;
+  mustBeText(stream, 'message ID', messageId);
+  mustBeText(stream, 'name', name);
+  for (const [header, value] of Object.entries(headers ?? {})) {
+    if (typeof value !== 'string')
+      throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
+  }
+  return { name, payload: record.payload, messageId, headers, metadata };
+}
+
+function mustBeText(stream: string, what: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '')
+    throw new MessageEncodingError(stream, text.notText(what));
+}

@@ -1,0 +1,163 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { randomBytes } from 'node:crypto';
+import type { LoggerService } from '@nestjs/common';
+import type { Codec } from '../codec/codec.js';
+import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { streamKeys } from '../keys/stream-keys.js';
+import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
+import type { RedisStreamsStatus } from '../redis/connection-watch.js';
+import { errorText } from '../redis/redis-errors.js';
+import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
+import type { ConsumerCounts } from './consumer-counts.js';
+import * as text from './consumer.messages.js';
+import { DueEntries } from './due-entries.js';
+import { FaultLog } from './fault-log.js';
+import { OwnPending } from './own-pending.js';
+import { ServerConnections } from './server-connections.js';
+import { StreamFlow } from './stream-flow.js';
+import type { Invoke } from './stream-message.js';
+import { StreamReader } from './stream-reader.js';
+
+/** A stream that is read, and what is done with its messages. */
+export interface ConsumedStream {
+  readonly stream: string;
+  readonly options: ResolvedSubscription;
+  readonly invoke: Invoke;
+}
+
+/** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
+const FINISH_MS = 700;
+
+const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
+
+/** One running member of a group: reads its streams and takes their entries through the pipeline. */
+export class Consumer {
+  readonly counts: ConsumerCounts = { handled: 0, failed: 0, duplicate: 0, lost: 0 };
+  readonly connections: ServerConnections;
+  private readonly flows: readonly StreamFlow[];
+  private readonly reader: StreamReader;
+  private readonly due: DueEntries;
+  private readonly faults: FaultLog;
+  /** Ends whatever waits for Redis. */
+  private readonly closing = new AbortController();
+  private started = false;
+  private drained: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: ResolvedServerOptions,
+    streams: readonly ConsumedStream[],
+    codec: Codec,
+    private readonly logger: LoggerService,
+  ) {
+    const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
+    const connections = new ServerConnections(options.connection, consumer);
+    const token = randomBytes(8).toString('hex');
+    const ownPending = new OwnPending(group, consumer);
+    this.connections = connections;
+    this.faults = new FaultLog(logger);
+    const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
+    this.flows = streams.map(
+      ({ stream, options: its, invoke }) =>
+        new StreamFlow({
+          stream,
+          keys: streamKeys(keyPrefix, stream, group),
+          options: its,
+          group,
+          token,
+          leaseMs,
+          client: connections.commands,
+          codec,
+          invoke,
+          counts: this.counts,
+          logger,
+          onRoom: (flow) => this.reader.roomIn(flow),
+          signal: this.closing.signal,
+        }),
+    );
+    this.reader = new StreamReader({
+      connections,
+      group,
+      consumer,
+      blockMs,
+      flows: this.flows,
+      ownPending,
+      ensureGroups: () => this.ensureGroups(),
+      onFault,
+      onWorking: () => this.faults.over(),
+    });
+    this.due = new DueEntries(connections.commands, group, consumer, this.flows, onFault);
+    for (const flow of this.flows) ownPending.restart(flow);
+  }
+
+  get inFlight(): number {
+    return this.flows.reduce((sum, { runningCount }) => sum + runningCount, 0);
+  }
+
+  /**
+   * Connects, for as long as that takes, and begins to read.
+   *
+   * @throws ConnectionClosedError where it is closed meanwhile
+   */
+  async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
+    this.connections.open(this.logger, report);
+    await this.connections.ready(this.closing.signal);
+    await this.ensureGroups();
+    if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
+    this.started = true;
+    if (this.flows.length === 0) return;
+    this.reader.start();
+    this.due.start();
+  }
+
+  /**
+   * Stops reading, and lets what runs end; fulfilled once all of it is settled, or the time for it is over. Can be
+   * called again, and gives the same promise.
+   */
+  drain(): Promise<void> {
+    this.drained ??= this.endWork();
+    return this.drained;
+  }
+
+  /** Drains where nobody has, and ends our connections. */
+  async close(): Promise<void> {
+    await this.drain();
+    this.closing.abort(new ConnectionClosedError('Redis'));
+    this.connections.close();
+  }
+
+  private async endWork(): Promise<void> {
+    if (!this.started) {
+      this.closing.abort(new ConnectionClosedError('Redis'));
+      return;
+    }
+    const { drainTimeoutMs } = this.options;
+    const inTime = new AbortController();
+    const timeUp = delay(drainTimeoutMs, undefined, { signal: inTime.signal }).catch(
+      () => undefined,
+    );
+    this.due.stop();
+    const drained = this.reader
+      .stop()
+      .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
+      .then(() => inTime.abort());
+    await Promise.race([drained, timeUp]);
+    if (inTime.signal.aborted) return;
+    const gaveUp = Promise.all(this.flows.map((flow) => flow.giveUp()));
+    await Promise.race([gaveUp, delay(FINISH_MS)]);
+  }
+
+  private async ensureGroups(): Promise<void> {
+    const { group } = this.options;
+    await Promise.all(
+      this.flows.map(async ({ stream, keys, options, highestId }) => {
+        const begins = GROUP_BEGINS[options.startFrom] ?? options.startFrom;
+        const from = await ensureGroupScript.run(
+          this.connections.commands,
+          [keys.stream, keys.position],
+          [group, begins, highestId],
+        );
+        if (from !== 'exists') this.logger.log(text.groupMade(stream, group, from));
+      }),
+    );
+  }
+}

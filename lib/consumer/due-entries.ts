@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis';
+import { compareEntryIds } from '../redis/entry-id.js';
+import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
+import type { StreamFlow } from './stream-flow.js';
+
+const EVERY_MS = 200;
+
+/** Asks, for all streams at once, for entries whose time has come. */
+export class DueEntries {
+  private timer: NodeJS.Timeout | undefined;
+  private asking: Promise<void> | undefined;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly group: string,
+    private readonly consumer: string,
+    private readonly flows: readonly StreamFlow[],
+    private readonly onFault: (error: unknown) => void,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => {
+      this.asking ??= this.ask().finally(() => {
+        this.asking = undefined;
+      });
+    }, EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private async ask(): Promise<void> {
+    // Without ledger there are no leases, and nothing that waits for one to end.
+    const asked = this.flows.filter(({ options, room }) => options.dedup !== false && room > 0);
+    if (asked.length === 0 || this.client.status !== 'ready') return;
+    try {
+      const taken = await dueEntriesScript.run(
+        this.client,
+        asked.flatMap(({ keys }) => [keys.stream, keys.retries]),
+        [this.group, this.consumer, ...asked.map(({ room }) => room)],
+      );
+      asked.forEach((flow, index) => {
+        const entries = taken[index] ?? [];
+        // Those that are due at the same time come in the order of their text.
+        flow.accept([...entries].sort((a, b) => compareEntryIds(a.id, b.id)));
+      });
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+}

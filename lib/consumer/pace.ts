@@ -1,0 +1,29 @@
+const LOOK_AHEAD_MS = 1_000;
+/** The weight of the newest duration in the average. */
+const NEWEST = 0.1;
+
+/**
+ * How fast a consumer gets through a stream of late, and so how much it may read ahead: what it will start within
+ * about a second. What a slow consumer does not hold, another member can take.
+ */
+export class Pace {
+  private averageMs: number | undefined;
+
+  record(durationMs: number): void {
+    this.averageMs =
+      this.averageMs === undefined
+        ? durationMs
+        : this.averageMs + NEWEST * (durationMs - this.averageMs);
+  }
+
+  /**
+   * How many messages to hold beside those that run: at least 1, at most `batchSize`.
+   *
+   * @param youngestMs how long the youngest of the running messages has run, where all slots are taken
+   */
+  readAhead(concurrency: number, batchSize: number, youngestMs: number): number {
+    if (this.averageMs === undefined) return 1;
+    const eachMs = Math.max(this.averageMs, youngestMs, LOOK_AHEAD_MS / batchSize / 1000);
+    return Math.max(1, Math.min(batchSize, Math.floor((concurrency * LOOK_AHEAD_MS) / eachMs)));
+  }
+}

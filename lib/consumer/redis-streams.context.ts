@@ -1,0 +1,75 @@
+import { BaseRpcContext } from '@nestjs/microservices';
+import { publishedAtMs } from '../redis/entry-id.js';
+import type { StreamMessage } from './stream-message.js';
+
+/** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
+export type RedisStreamsContextArgs = [
+  message: StreamMessage,
+  where: { readonly stream: string; readonly group: string; readonly consumer: string },
+  signal: AbortSignal,
+];
+
+/**
+ * What a handler can ask about the message that it was given, with `@Ctx()`.
+ *
+ * @example
+ * ```ts
+ * @EventPattern<string>('orders', subscription({ concurrency: 8 }))
+ * async onOrder(@Payload() order: Order, @Ctx() context: RedisStreamsContext) {
+ *   await this.billing.charge(order, { idempotencyKey: context.getMessageId() });
+ * }
+ * ```
+ */
+export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs> {
+  constructor(args: RedisStreamsContextArgs) {
+    super(args);
+  }
+
+  /** The stream's name, without `keyPrefix`. */
+  getStream(): string {
+    return this.args[1].stream;
+  }
+
+  /** What kind of message it is: the stream's name unless its producer set another. */
+  getName(): string {
+    return this.args[0].envelope.name;
+  }
+
+  /** Redis's ID of the entry: `1729768245123-0`. */
+  getEntryId(): string {
+    return this.args[0].entryId;
+  }
+
+  /** The ID that the producer gave the message; the entry ID where it gave none. */
+  getMessageId(): string {
+    return this.args[0].messageId;
+  }
+
+  getGroup(): string {
+    return this.args[1].group;
+  }
+
+  getConsumer(): string {
+    return this.args[1].consumer;
+  }
+
+  /** Text by name; empty where the producer sent none. */
+  getHeaders(): Readonly<Record<string, string>> {
+    return this.args[0].envelope.headers ?? {};
+  }
+
+  /** What Nest's dispatch hook attached at the producer; `undefined` where it attached nothing. */
+  getMetadata(): Readonly<Record<string, unknown>> | undefined {
+    return this.args[0].envelope.metadata;
+  }
+
+  /** When Redis took the entry, by its clock. */
+  getPublishedAt(): Date {
+    return new Date(publishedAtMs(this.args[0].entryId));
+  }
+
+  /** Aborted when the app closes and the time for running handlers is over. */
+  getSignal(): AbortSignal {
+    return this.args[2];
+  }
+}

@@ -1,0 +1,66 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import {
+  type Connection,
+  connectionFor,
+  dropConnection,
+  openConnection,
+  whenReady,
+} from '../redis/connection.js';
+import { type RedisStreamsStatus, watchConnection } from '../redis/connection-watch.js';
+import type { ConnectionOption } from '../options/connection-option.js';
+
+export type ServerConnectionRole = 'commands' | 'blocking';
+
+/** The two connections of a server: one that blocks for all its streams, one for everything else. */
+export class ServerConnections {
+  private readonly connections: Record<ServerConnectionRole, Connection>;
+  private readonly states = new Map<ServerConnectionRole, RedisStreamsStatus>();
+  private readonly endWatches: (() => void)[] = [];
+
+  constructor(option: ConnectionOption, consumer: string) {
+    this.connections = {
+      commands: connectionFor(option, 'commands', `${consumer}:commands`),
+      blocking: connectionFor(option, 'blocking', `${consumer}:blocking`),
+    };
+  }
+
+  get commands(): Redis {
+    return this.connections.commands.client;
+  }
+
+  get blocking(): Redis {
+    return this.connections.blocking.client;
+  }
+
+  /** Begins to connect. `report` gets the worse of the two states whenever it changes. */
+  open(logger: LoggerService, report: (status: RedisStreamsStatus) => void): void {
+    for (const role of ['commands', 'blocking'] as const) {
+      this.endWatches.push(
+        watchConnection(this.connections[role], role, logger, (status) => {
+          this.states.set(role, status);
+          const all = [...this.states.values()];
+          if (all.includes('disconnected')) report('disconnected');
+          else if (all.includes('reconnecting')) report('reconnecting');
+          else if (all.length === 2) report('connected');
+        }),
+      );
+      openConnection(this.connections[role]);
+    }
+  }
+
+  /** @throws the signal's reason where that comes first */
+  async ready(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      whenReady(this.connections.commands, signal),
+      whenReady(this.connections.blocking, signal),
+    ]);
+  }
+
+  /** Ends what is ours, with whatever still waits on it. */
+  close(): void {
+    dropConnection(this.connections.blocking);
+    dropConnection(this.connections.commands);
+    for (const end of this.endWatches) end();
+  }
+}

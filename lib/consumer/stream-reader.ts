@@ -1,0 +1,209 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { reconnectDelayMs } from '../redis/reconnect-delay.js';
+import { isGroupGone } from '../redis/redis-errors.js';
+import { readGroup } from '../redis/stream-commands.js';
+import type { OwnPending } from './own-pending.js';
+import type { ServerConnections } from './server-connections.js';
+import type { StreamFlow } from './stream-flow.js';
+
+export interface StreamReaderParts {
+  readonly connections: ServerConnections;
+  readonly group: string;
+  readonly consumer: string;
+  readonly blockMs: number;
+  readonly flows: readonly StreamFlow[];
+  readonly ownPending: OwnPending;
+  /** Makes what is missing of the groups. */
+  readonly ensureGroups: () => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+  readonly onWorking: () => void;
+}
+
+/** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
+export class StreamReader {
+  private readonly byKey: ReadonlyMap<string, StreamFlow>;
+  /** The flows that the blocking read under way covers. */
+  private blockedFor: ReadonlySet<StreamFlow> | undefined;
+  private readonly catchingUp = new Set<StreamFlow>();
+  private readonly stopping = new AbortController();
+  private wakeUp: (() => void) | undefined;
+  private blockingId: number | undefined;
+  private loop: Promise<void> | undefined;
+
+  constructor(private readonly parts: StreamReaderParts) {
+    this.byKey = new Map(parts.flows.map((flow) => [flow.keys.stream, flow]));
+  }
+
+  start(): void {
+    const { blocking, commands } = this.parts.connections;
+    blocking.on('ready', this.onReconnect);
+    blocking.on('close', this.forgetBlockingId);
+    commands.on('ready', this.onReconnect);
+    this.loop = this.run();
+  }
+
+  /** A flow has room again. */
+  roomIn(flow: StreamFlow): void {
+    if (this.stopping.signal.aborted) return;
+    if (this.blockedFor === undefined) this.wakeUp?.();
+    else if (!this.blockedFor.has(flow)) void this.catchUp(flow);
+  }
+
+  /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
+  async stop(): Promise<void> {
+    const { blocking, commands } = this.parts.connections;
+    this.stopping.abort();
+    blocking.off('ready', this.onReconnect);
+    blocking.off('close', this.forgetBlockingId);
+    commands.off('ready', this.onReconnect);
+    this.wakeUp?.();
+    let ended = false;
+    const loop = this.loop?.finally(() => {
+      ended = true;
+    });
+    for (let attempt = 1; !ended && attempt <= 3; attempt++) {
+      await Promise.race([this.unblock(), delay(100)]);
+      await Promise.race([loop, delay(20 * attempt)]);
+    }
+    // Redis is away, or does not let us end the read: what it brings now stays pending.
+    if (!ended) blocking.disconnect();
+    await loop;
+  }
+
+  // Replies may have been lost with a connection, and what they brought is pending for this consumer.
+  private readonly onReconnect = (): void => {
+    for (const flow of this.parts.flows) this.parts.ownPending.restart(flow);
+    this.wakeUp?.();
+    void this.unblock();
+  };
+
+  private readonly forgetBlockingId = (): void => {
+    this.blockingId = undefined;
+  };
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await this.parts.connections.ready(signal);
+        await this.round();
+        failures = 0;
+        this.parts.onWorking();
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        await this.mend(error, failures);
+      }
+    }
+  }
+
+  private async mend(error: unknown, failures: number): Promise<void> {
+    this.parts.onFault(error);
+    try {
+      if (isGroupGone(error)) await this.parts.ensureGroups();
+      if (!isGroupGone(error) || failures > 1) {
+        await delay(reconnectDelayMs(failures), undefined, { signal: this.stopping.signal });
+      }
+    } catch {
+      // Closed, or Redis failed again: the next round says which.
+    }
+  }
+
+  private async round(): Promise<void> {
+    const { ownPending, flows, connections } = this.parts;
+    const wanting = flows.filter((flow) => flow.wantsRead && !this.catchingUp.has(flow));
+    const behind = wanting.filter((flow) => ownPending.isOpen(flow));
+    if (behind.length > 0) {
+      await Promise.all(behind.map((flow) => ownPending.bringPage(connections.commands, flow)));
+      return;
+    }
+    if (wanting.length === 0) return this.untilWoken();
+    await this.readBlocking(wanting);
+  }
+
+  private async untilWoken(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.wakeUp = resolve;
+      if (this.stopping.signal.aborted) resolve();
+    });
+    this.wakeUp = undefined;
+  }
+
+  private async readBlocking(flows: readonly StreamFlow[]): Promise<void> {
+    const { blocking } = this.parts.connections;
+    this.blockingId ??= await clientId(blocking);
+    if (this.stopping.signal.aborted) return;
+    this.blockedFor = new Set(flows);
+    try {
+      await this.read(blocking, flows, this.parts.blockMs);
+    } finally {
+      this.blockedFor = undefined;
+    }
+  }
+
+  /** Reads at once for a flow that the blocking read leaves out, and takes it in there when there is nothing. */
+  private async catchUp(flow: StreamFlow): Promise<void> {
+    if (this.catchingUp.has(flow)) return;
+    this.catchingUp.add(flow);
+    try {
+      // What is pending for it comes first, and is brought where the blocking read is begun.
+      let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
+      while (brought > 0 && flow.wantsRead && !this.stopping.signal.aborted) {
+        brought = await this.read(this.parts.connections.commands, [flow]);
+      }
+    } catch {
+      // The blocking read meets the same fault, and says so.
+    } finally {
+      this.catchingUp.delete(flow);
+    }
+    await this.includeInBlocking(flow);
+  }
+
+  private async includeInBlocking(flow: StreamFlow): Promise<void> {
+    const leavesOut = (): boolean =>
+      flow.wantsRead && this.blockedFor !== undefined && !this.blockedFor.has(flow);
+    while (leavesOut() && !this.stopping.signal.aborted) {
+      const underWay = this.blockedFor;
+      await this.unblock();
+      // Redis may see the end of the read before the read itself.
+      if (this.blockedFor === underWay) await delay(5);
+    }
+    this.wakeUp?.();
+  }
+
+  private async read(
+    client: ServerConnections['commands'],
+    flows: readonly StreamFlow[],
+    blockMs?: number,
+  ): Promise<number> {
+    const replies = await readGroup(client, {
+      group: this.parts.group,
+      consumer: this.parts.consumer,
+      streams: flows.map(({ keys }) => keys.stream),
+      count: Math.max(1, Math.min(...flows.map(({ room }) => room))),
+      ...(blockMs === undefined ? {} : { blockMs }),
+    });
+    let brought = 0;
+    for (const { stream, entries } of replies) {
+      brought += entries.length;
+      this.byKey.get(stream)?.accept(entries);
+    }
+    return brought;
+  }
+
+  private async unblock(): Promise<void> {
+    const { commands } = this.parts.connections;
+    if (this.blockedFor === undefined || this.blockingId === undefined) return;
+    if (commands.status !== 'ready') return;
+    await commands.client('UNBLOCK', this.blockingId).catch(() => undefined);
+  }
+}
+
+/** What `CLIENT UNBLOCK` needs; nothing where we may not ask. */
+async function clientId(client: ServerConnections['blocking']): Promise<number | undefined> {
+  try {
+    return await client.client('ID');
+  } catch {
+    return undefined;
+  }
+}

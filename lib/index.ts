@@ -1,0 +1,54 @@
+export {
+  ClientRedisStreams,
+  type RedisStreamsClientEvents,
+} from './client/client-redis-streams.js';
+export type { PublishReceipt } from './client/publish-receipt.js';
+export {
+  RedisStreamsRecord,
+  RedisStreamsRecordBuilder,
+  type RedisStreamsRecordOptions,
+} from './client/redis-streams.record.js';
+export { JsonCodec } from './codec/json.codec.js';
+export type { Codec, EntryFields, RawFields } from './codec/codec.js';
+export type { MessageEnvelope } from './codec/envelope.js';
+export { RedisStreamsContext } from './consumer/redis-streams.context.js';
+export { ConnectionClosedError } from './errors/connection-closed.error.js';
+export { InvalidOptionsError } from './errors/invalid-options.error.js';
+export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
+export { MessageDecodingError } from './errors/message-decoding.error.js';
+export { MessageEncodingError } from './errors/message-encoding.error.js';
+export { NotSupportedError } from './errors/not-supported.error.js';
+export { PublishError } from './errors/publish.error.js';
+export { RedisStreamsError } from './errors/redis-streams.error.js';
+export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
+export type { JobResult } from './jobs/job.js';
+export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
+export { RetentionJob } from './jobs/retention.job.js';
+export { RedisStreamsModule } from './module/redis-streams.module.js';
+export { StreamsMonitor } from './monitor/streams-monitor.js';
+export type { StreamsStats } from './monitor/streams-stats.js';
+export type { RedisStreamsClientOptions } from './options/client-options.js';
+export type { ConnectionOption } from './options/connection-option.js';
+export type { RedisStreamsModuleOptions } from './options/module-options.js';
+export type {
+  MaintenanceOptions,
+  RecoveryOptions,
+  RedisStreamsServerOptions,
+  ShutdownOptions,
+} from './options/server-options.js';
+export type {
+  RetentionLimits,
+  RetentionOptions,
+  RetentionReaders,
+  StreamOptions,
+} from './options/stream-options.js';
+export type {
+  DedupOptions,
+  StartFrom,
+  SubscriptionOptions,
+} from './options/subscription-options.js';
+export type { RedisStreamsStatus } from './redis/connection-watch.js';
+export type { RedisStreamsEvents } from './server/redis-streams.events.js';
+export { REDIS_STREAMS } from './server/redis-streams.symbol.js';
+export { ServerRedisStreams } from './server/server-redis-streams.js';
+export { subscription, type SubscriptionExtras } from './server/subscription.js';

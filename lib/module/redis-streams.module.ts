@@ -1,0 +1,154 @@
+import {
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { Redis } from 'ioredis';
+import { ClientRedisStreams } from '../client/client-redis-streams.js';
+import type { JobParts } from '../jobs/job.js';
+import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
+import { RetentionJob } from '../jobs/retention.job.js';
+import { StreamsMonitor } from '../monitor/streams-monitor.js';
+import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import { resolveModuleOptions } from '../options/resolve-options.js';
+import { ServerRedisStreams } from '../server/server-redis-streams.js';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './module-definition.js';
+import { ScheduledJobs } from './scheduled-jobs.js';
+
+/** The options after they were checked, once for all providers. */
+const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
+const JOB_PARTS = Symbol('JOB_PARTS');
+
+type Resolved = ReturnType<typeof resolveModuleOptions>;
+
+/** A consumer has a connection for commands already; an app that only publishes has the client's. */
+function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobParts {
+  return {
+    options: server.options,
+    subscriptions: () => server.subscriptions(),
+    connection: (): Promise<Redis> =>
+      server.isListening ? Promise.resolve(server.unwrap()[0]) : client.connect(),
+  };
+}
+
+/**
+ * Makes `ServerRedisStreams`, `ClientRedisStreams`, `StreamsMonitor` and the jobs, which are scheduled with the app. Import
+ * it once in an app: two servers of one transport would each get every handler.
+ *
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [RedisStreamsModule.forRoot({ connection: 'redis://localhost:6379', group: 'order-processor' })],
+ *   controllers: [OrdersController],
+ * })
+ * export class AppModule {}
+ * ```
+ * @example With options from elsewhere:
+ * ```ts
+ * RedisStreamsModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (config: ConfigService) => ({ connection: config.getOrThrow('REDIS_URL'), group: 'order-processor' }),
+ * })
+ * ```
+ */
+@Module({
+  providers: [
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: RedisStreamsModuleOptions): Resolved => resolveModuleOptions(options),
+    },
+    {
+      provide: ServerRedisStreams,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ server }: Resolved) => new ServerRedisStreams(server),
+    },
+    {
+      provide: ClientRedisStreams,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ client }: Resolved) => new ClientRedisStreams(client),
+    },
+    {
+      provide: JOB_PARTS,
+      inject: [ServerRedisStreams, ClientRedisStreams],
+      useFactory: jobParts,
+    },
+    {
+      provide: LedgerMaintenanceJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new LedgerMaintenanceJob(parts),
+    },
+    {
+      provide: RetentionJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new RetentionJob(parts, new Logger(RetentionJob.name)),
+    },
+    {
+      provide: ScheduledJobs,
+      inject: [ModuleRef, RESOLVED_OPTIONS, LedgerMaintenanceJob, RetentionJob],
+      useFactory: (
+        moduleRef: ModuleRef,
+        { server: { maintenance } }: Resolved,
+        ledger: LedgerMaintenanceJob,
+        retention: RetentionJob,
+      ) =>
+        new ScheduledJobs(moduleRef, [
+          {
+            name: 'redis-streams:ledger',
+            everyMs: maintenance.ledgerIntervalMs,
+            run: () => ledger.run(),
+          },
+          {
+            name: 'redis-streams:retention',
+            everyMs: maintenance.retentionIntervalMs,
+            run: () => retention.run(),
+          },
+        ]),
+    },
+    {
+      provide: StreamsMonitor,
+      inject: [ServerRedisStreams, LedgerMaintenanceJob, ScheduledJobs],
+      useFactory: (
+        server: ServerRedisStreams,
+        ledger: LedgerMaintenanceJob,
+        schedule: ScheduledJobs,
+      ) => new StreamsMonitor(server, ledger, schedule),
+    },
+  ],
+  exports: [
+    ServerRedisStreams,
+    ClientRedisStreams,
+    StreamsMonitor,
+    LedgerMaintenanceJob,
+    RetentionJob,
+  ],
+})
+export class RedisStreamsModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
+{
+  constructor(
+    @Inject(ServerRedisStreams) private readonly server: ServerRedisStreams,
+    @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
+  ) {
+    super();
+  }
+
+  onModuleInit(): void {
+    // startAllMicroservices() alone runs no bootstrap hooks.
+    this.server.whenListening(() => this.jobs.start());
+  }
+
+  onApplicationBootstrap(): void {
+    this.jobs.start();
+  }
+
+  /** Nest closes servers after modules: so what runs ends here, while what it uses is still there. */
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all([this.server.drain(), this.jobs.stop()]);
+  }
+}

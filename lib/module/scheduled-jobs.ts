@@ -1,0 +1,75 @@
+import { Logger } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import type { JobResult } from '../jobs/job.js';
+import * as text from '../jobs/jobs.messages.js';
+import { errorText } from '../redis/redis-errors.js';
+
+/** A job, and when it runs. */
+export interface ScheduledJob {
+  /** Its name in the `SchedulerRegistry`. */
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: () => Promise<JobResult>;
+}
+
+/**
+ * Runs the jobs at their intervals, registered by name: in the app's own registry where it imports `ScheduleModule`,
+ * else in one of ours.
+ */
+export class ScheduledJobs {
+  private readonly logger = new Logger('RedisStreamsModule');
+  private readonly underWay = new Map<string, Promise<void>>();
+  private registry: SchedulerRegistry | undefined;
+
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly jobs: readonly ScheduledJob[],
+  ) {}
+
+  get isScheduled(): boolean {
+    return this.registry !== undefined;
+  }
+
+  /** Can be called again: by the app's bootstrap and by the server, whichever is first. */
+  start(): void {
+    if (this.registry !== undefined) return;
+    const registry = this.findRegistry();
+    this.registry = registry;
+    for (const job of this.jobs) {
+      const interval = setInterval(() => this.runOnce(job), job.everyMs);
+      interval.unref();
+      registry.addInterval(job.name, interval);
+    }
+  }
+
+  /** Ends the intervals, and waits for the runs under way. */
+  async stop(): Promise<void> {
+    const { registry } = this;
+    this.registry = undefined;
+    for (const { name } of this.jobs) {
+      // The app's ScheduleModule may have cleared them already.
+      if (registry?.doesExist('interval', name) === true) registry.deleteInterval(name);
+    }
+    await Promise.all(this.underWay.values());
+  }
+
+  private findRegistry(): SchedulerRegistry {
+    try {
+      return this.moduleRef.get(SchedulerRegistry, { strict: false });
+    } catch {
+      return new SchedulerRegistry();
+    }
+  }
+
+  private runOnce({ name, run }: ScheduledJob): void {
+    if (this.underWay.has(name)) return;
+    const done = run()
+      .then(({ removed }) => {
+        if (removed > 0) this.logger.debug(text.jobRemoved(name, removed));
+      })
+      .catch((error: unknown) => this.logger.warn(text.jobFailed(name, errorText(error))))
+      .finally(() => this.underWay.delete(name));
+    this.underWay.set(name, done);
+  }
+}

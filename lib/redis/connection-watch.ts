@@ -1,0 +1,51 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Connection } from './connection.js';
+import { connected, unreachable } from './redis.messages.js';
+import { errorText } from './redis-errors.js';
+
+/** The states that Nest's own Redis transport reports as its `status`. */
+export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
+
+/**
+ * Follows a connection: says each change of state once in the log, and reports it.
+ *
+ * @param role how the log names the connection
+ * @returns ends the watch
+ */
+export function watchConnection(
+  { client }: Connection,
+  role: string,
+  logger: LoggerService,
+  report: (status: RedisStreamsStatus) => void,
+): () => void {
+  let state: RedisStreamsStatus | undefined;
+  let why: string | undefined;
+  const turn = (next: RedisStreamsStatus): boolean => {
+    if (state === next) return false;
+    state = next;
+    report(next);
+    return true;
+  };
+  const onReady = (): void => {
+    why = undefined;
+    if (turn('connected')) logger.log(connected(role));
+  };
+  const onReconnecting = (): void => {
+    if (turn('reconnecting')) logger.warn(unreachable(role, why));
+  };
+  const onEnd = (): void => void turn('disconnected');
+  client.on('ready', onReady);
+  client.on('reconnecting', onReconnecting);
+  client.on('end', onEnd);
+  // Without a listener ioredis prints each error; here the latest is said with the change of state. It stays when
+  // the watch ends: a connection that is being closed may still fail.
+  client.on('error', (error: unknown) => {
+    why = errorText(error);
+  });
+  if (client.status === 'ready') onReady();
+  return () => {
+    client.off('ready', onReady);
+    client.off('reconnecting', onReconnecting);
+    client.off('end', onEnd);
+  };
+}

@@ -1,0 +1,21 @@
+/** The time part of an entry ID: when Redis took the entry, in ms. */
+export const publishedAtMs = (entryId: string): number =>
+  Number(entryId.slice(0, entryId.indexOf('-')));
+
+/** Orders entry IDs as Redis does: by number, not as text. */
+export function compareEntryIds(a: string, b: string): number {
+  const [aMs, aSeq] = split(a);
+  const [bMs, bSeq] = split(b);
+  return compareDigits(aMs, bMs) || compareDigits(aSeq, bSeq);
+}
+
+function split(entryId: string): readonly [string, string] {
+  const dash = entryId.indexOf('-');
+  return dash < 0 ? [entryId, '0'] : [entryId.slice(0, dash), entryId.slice(dash + 1)];
+}
+
+// Both parts go up to 64 bits, which a number cannot hold.
+function compareDigits(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : Number(a > b);
+}

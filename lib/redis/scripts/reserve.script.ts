@@ -1,0 +1,84 @@
+import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
+import { parseText } from '../replies.js';
+import { Script } from '../script.js';
+import { ENTRY_ORDER } from './entry-order.lua.js';
+
+/** What became of one entry: run it; it ran already; another run of its message is under way. */
+export type Reservation = 'new' | 'duplicate' | 'leased-elsewhere';
+
+const ANSWERS: Record<string, Reservation> = { n: 'new', d: 'duplicate', e: 'leased-elsewhere' };
+
+/**
+ * Reserves a batch of entries that this consumer has read.
+ *
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string)
+ * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 5 '1' for at-most-once, 6 highest entry ID given out,
+ *        then for each entry: entry ID, message ID
+ * result a text with one letter for each entry, in order:
+ *        n  leased to the caller (at-most-once: also recorded and acknowledged)
+ *        d  found in the ledger within the window, and acknowledged
+ *        e  another entry or holder has a live lease on the message: due again when that ends
+ * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
+ * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
+ */
+export const reserveScript = new Script(
+  `${ENTRY_ORDER}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
+local ends, oldest = now + ARGV[3], now - ARGV[4]
+
+local ids = {}
+for i = 7, #ARGV, 2 do ids[#ids + 1] = ARGV[i + 1] end
+local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local rows = redis.call('HMGET', KEYS[3], unpack(ids))
+
+local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
+for n = 1, #ids do
+  local entry, id = ARGV[5 + n * 2], ids[n]
+  local holder, of, till
+  if taken[id] then
+    holder, of, till = token, taken[id], ends
+  elseif rows[n] then
+    local h, o, _, t = string.match(rows[n], '^(%S+) (%S+) (%S+) (%S+)$')
+    if h then holder, of, till = h, o, tonumber(t) end
+  end
+  local mine = holder == token and of == entry
+  if not mine and processed[n] and tonumber(processed[n]) > oldest then
+    answers[n] = 'd'
+    acked[#acked + 1] = entry
+  elseif holder and not mine and till > now then
+    answers[n] = 'e'
+    later[#later + 1] = string.format('%.0f', till)
+    later[#later + 1] = entry
+  else
+    answers[n] = 'n'
+    taken[id] = entry
+    leases[#leases + 1] = id
+    leases[#leases + 1] = token .. ' ' .. entry .. ' 1 ' .. string.format('%.0f', ends)
+    if atMostOnce then
+      done[#done + 1] = string.format('%.0f', now)
+      done[#done + 1] = id
+      acked[#acked + 1] = entry
+    end
+  end
+end
+
+if #done > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
+if #leases > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
+if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
+if #acked > 0 then
+  redis.call('XACK', KEYS[1], group, unpack(acked))
+  redis.call('ZREM', KEYS[4], unpack(acked))
+end
+local position = redis.call('GET', KEYS[5])
+if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV[6]) end
+return table.concat(answers)
+`,
+  (reply): Reservation[] =>
+    [...parseText(reply, 'reserve')].map((letter) => {
+      const answer = ANSWERS[letter];
+      if (answer === undefined) throw new UnexpectedReplyError('reserve');
+      return answer;
+    }),
+);

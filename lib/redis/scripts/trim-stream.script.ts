@@ -1,0 +1,74 @@
+import { parseCount, parseList } from '../replies.js';
+import { Script } from '../script.js';
+import { ENTRY_ORDER } from './entry-order.lua.js';
+
+/**
+ * Trims one step of a stream, by age and by length.
+ *
+ * KEYS   1 stream
+ * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries at the most, 4 '1' to trim what is unread too,
+ *        then the groups that do not hold it up
+ * result [entries removed, of these: entries that some group had not finished, '1' where more may follow]
+ * atomic because a group could be made, or an entry become pending, between the look at the groups and the trim.
+ * twice  the second call trims the next step, which is due as well.
+ */
+export const trimStreamScript = new Script(
+  `${ENTRY_ORDER}
+local stream = KEYS[1]
+if redis.call('EXISTS', stream) == 0 then return { 0, 0, 0 } end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ignored = {}
+for i = 5, #ARGV do ignored[ARGV[i]] = true end
+
+local limit
+if ARGV[1] ~= '' then
+  local oldest = now - ARGV[1]
+  if oldest > 0 then limit = string.format('%.0f-0', oldest) end
+end
+local length = redis.call('XLEN', stream)
+local excess = ARGV[2] ~= '' and length - ARGV[2] or 0
+local step = tonumber(ARGV[3])
+local byLength = 0
+if excess > 0 then
+  byLength = math.min(excess, step)
+  local head = redis.call('XRANGE', stream, '-', '+', 'COUNT', byLength + 1)
+  local keep = head[byLength + 1]
+  if keep and (not limit or after(keep[1], limit)) then limit = keep[1] end
+end
+if not limit then return { 0, 0, 0 } end
+
+local safe = limit
+for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local info = {}
+  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  if not ignored[info['name']] then
+    local unfinished
+    if info['pending'] > 0 then
+      unfinished = redis.call('XPENDING', stream, info['name'])[2]
+    else
+      local following = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
+      unfinished = following and following[1]
+    end
+    if unfinished and after(safe, unfinished) then safe = unfinished end
+  end
+end
+
+local force = ARGV[4] == '1'
+if not force or safe == limit then
+  local removed = redis.call('XTRIM', stream, 'MINID', '~', safe, 'LIMIT', step)
+  return { removed, 0, removed > 0 and 1 or 0 }
+end
+local finished = redis.call('XTRIM', stream, 'MINID', safe)
+local lost = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', step)
+return { finished + lost, lost, lost > 0 and 1 or 0 }
+`,
+  (reply) => {
+    const [removed, lost, more] = parseList(reply, 'trim-stream');
+    return {
+      removed: parseCount(removed, 'trim-stream'),
+      lost: parseCount(lost, 'trim-stream'),
+      more: more === 1,
+    };
+  },
+);

@@ -1,0 +1,58 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { resolveSubscription } from '../options/resolve-options.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { SubscriptionOptions } from '../options/subscription-options.js';
+import { subscriptionOf } from './subscription.js';
+
+/** A stream that handlers ask for, with all of them. */
+export interface Subscription {
+  readonly stream: string;
+  readonly handlers: readonly MessageHandler[];
+  readonly options: ResolvedSubscription;
+}
+
+interface Registered {
+  readonly handlers: MessageHandler[];
+  readonly options: Map<string, unknown>;
+}
+
+/**
+ * The handlers by stream. Nest would chain those of one pattern, and then lose the failure of one when another ends
+ * first; here they are kept apart.
+ */
+export class HandlerRegistry {
+  private readonly byStream = new Map<string, Registered>();
+
+  constructor(private readonly base: ResolvedSubscription) {}
+
+  /** @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream` */
+  add(stream: string, handler: MessageHandler, extras: unknown): void {
+    const registered: Registered = this.byStream.get(stream) ?? {
+      handlers: [],
+      options: new Map(),
+    };
+    for (const [name, value] of Object.entries(subscriptionOf(extras))) {
+      if (value === undefined) continue;
+      const other = registered.options.get(name);
+      if (other !== undefined && JSON.stringify(other) !== JSON.stringify(value)) {
+        throw new InvalidOptionsError(
+          `subscription.${name}`,
+          `${JSON.stringify(value)} by one handler of stream "${stream}", ${JSON.stringify(other)} by another`,
+          'the same by all handlers of a stream, or set by one of them',
+        );
+      }
+      registered.options.set(name, value);
+    }
+    registered.handlers.push(handler);
+    this.byStream.set(stream, registered);
+  }
+
+  subscriptions(): Subscription[] {
+    return [...this.byStream].map(([stream, { handlers, options }]) => ({
+      stream,
+      handlers,
+      options: resolveSubscription(this.base, Object.fromEntries(options) as SubscriptionOptions),
+    }));
+  }
+}

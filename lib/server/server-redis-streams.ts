@@ -1,0 +1,201 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
+import { JsonCodec } from '../codec/json.codec.js';
+import { Consumer } from '../consumer/consumer.js';
+import type { ConsumerCounts } from '../consumer/consumer-counts.js';
+import { invoker } from '../consumer/invoker.js';
+import type { RedisStreamsStatus } from '../redis/connection-watch.js';
+import { resolveServerOptions } from '../options/resolve-options.js';
+import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import type { RedisStreamsServerOptions } from '../options/server-options.js';
+import { HandlerRegistry, type Subscription } from './handler-registry.js';
+import type { RedisStreamsEvents } from './redis-streams.events.js';
+import { REDIS_STREAMS } from './redis-streams.symbol.js';
+import * as text from './server.messages.js';
+
+/**
+ * The transport strategy: `@EventPattern('orders')` handlers become consumer-group subscriptions.
+ *
+ * @example
+ * ```ts
+ * app.connectMicroservice({ strategy: app.get(ServerRedisStreams) }, { inheritAppConfig: true });
+ * await app.startAllMicroservices();
+ * ```
+ * @example Without the module:
+ * ```ts
+ * const app = await NestFactory.createMicroservice(AppModule, {
+ *   strategy: new ServerRedisStreams({ group: 'order-processor' }),
+ * });
+ * await app.listen();
+ * ```
+ */
+@Injectable()
+export class ServerRedisStreams
+  extends Server<RedisStreamsEvents, RedisStreamsStatus>
+  implements CustomTransportStrategy
+{
+  override transportId = REDIS_STREAMS;
+  /** Failures are this transport's to deal with: Nest need not log them as unhandled. */
+  override readonly propagatesEventHandlerErrors = true;
+  protected override readonly logger = new Logger(ServerRedisStreams.name);
+  /** What the options say, with nothing left open. */
+  readonly options: ResolvedServerOptions;
+  private readonly registry: HandlerRegistry;
+  private readonly listeners: { event: string; callback: Function }[] = [];
+  private readonly onListening: (() => void)[] = [];
+  private consumer: Consumer | undefined;
+  private lastCounts: ConsumerCounts = { handled: 0, failed: 0, duplicate: 0, lost: 0 };
+  private registryFault: unknown;
+  private listening = false;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: RedisStreamsServerOptions | ResolvedServerOptions) {
+    super();
+    this.options = resolveServerOptions(options);
+    this.registry = new HandlerRegistry(this.options.subscription);
+  }
+
+  /** Called by Nest for each handler. What disagrees with another is reported by `listen()`. */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    if (typeof pattern !== 'string' || !isEventHandler) {
+      const why = isEventHandler ? text.NOT_A_STREAM : text.NOT_AN_EVENT;
+      this.logger.warn(text.patternLeftAlone(this.getPatternText(pattern), why));
+      return;
+    }
+    callback.isEventHandler = true;
+    callback.extras = extras;
+    try {
+      this.registry.add(pattern, callback, extras);
+    } catch (error) {
+      this.registryFault ??= error;
+    }
+    if (!this.messageHandlers.has(pattern)) this.messageHandlers.set(pattern, callback);
+  }
+
+  /**
+   * Connects, sees to the groups, and begins to read; waits for Redis as long as that takes.
+   *
+   * @param callback called once it reads, or with the error
+   */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /** Drains, and closes what is ours. It can be called again, and `listen()` after it. */
+  async close(): Promise<void> {
+    const { consumer } = this;
+    if (consumer === undefined) return;
+    this.listening = false;
+    await consumer.close();
+    if (this.consumer !== consumer) return;
+    this.lastCounts = consumer.counts;
+    this.consumer = undefined;
+    this._status$.next('disconnected');
+  }
+
+  /**
+   * Stops reading, and lets running handlers end. The module calls it while the app's providers are still there;
+   * `close()` does the rest.
+   */
+  async drain(): Promise<void> {
+    await this.consumer?.drain();
+  }
+
+  override on<Event extends keyof RedisStreamsEvents>(
+    event: Event,
+    callback: RedisStreamsEvents[Event],
+  ): void {
+    const listener = { event: String(event), callback };
+    this.listeners.push(listener);
+    if (this.consumer !== undefined) this.attach(this.consumer, listener);
+  }
+
+  /** The connections, commands first: `const [commands, blocking] = server.unwrap<[Redis, Redis]>()`. */
+  override unwrap<T = [Redis, Redis]>(): T {
+    if (this.consumer === undefined) throw new Error(text.NOT_LISTENING);
+    const { commands, blocking } = this.consumer.connections;
+    return [commands, blocking] as T;
+  }
+
+  /** Whether it reads: between a `listen()` that succeeded and `close()`. */
+  get isListening(): boolean {
+    return this.listening;
+  }
+
+  /** What handlers have subscribed to. */
+  subscriptions(): Subscription[] {
+    return this.registry.subscriptions();
+  }
+
+  /** Calls back each time the server begins to listen. */
+  whenListening(callback: () => void): void {
+    this.onListening.push(callback);
+  }
+
+  /** What became of messages since the server began to listen. */
+  get counts(): Readonly<ConsumerCounts> {
+    return this.consumer?.counts ?? this.lastCounts;
+  }
+
+  /** How many messages are being handled now. */
+  get inFlight(): number {
+    return this.consumer?.inFlight ?? 0;
+  }
+
+  private async start(): Promise<void> {
+    if (this.registryFault !== undefined) throw this.registryFault;
+    if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
+    const { group, consumer: name } = this.options;
+    const subscriptions = this.registry.subscriptions();
+    const streams = subscriptions.map(({ stream, handlers, options }) => ({
+      stream,
+      options,
+      invoke: invoker(handlers, { stream, group, consumer: name }, this.logger),
+    }));
+    const consumer = new Consumer(this.options, streams, new JsonCodec(), this.logger);
+    this.consumer = consumer;
+    for (const listener of this.listeners) this.attach(consumer, listener);
+    try {
+      await consumer.start((status) => this._status$.next(status));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.listening = true;
+    for (const callback of this.onListening) callback();
+    if (streams.length === 0) this.logger.warn(text.NOTHING_TO_READ);
+    else
+      this.logger.log(
+        text.reading(
+          subscriptions.map(({ stream }) => stream),
+          group,
+          name,
+        ),
+      );
+  }
+
+  private attach(
+    consumer: Consumer,
+    { event, callback }: { event: string; callback: Function },
+  ): void {
+    const { commands, blocking } = consumer.connections;
+    commands.on(event, (...args: unknown[]) => callback('commands', ...args));
+    blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
+  }
+
+  private getPatternText(pattern: unknown): string {
+    return typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+  }
+}

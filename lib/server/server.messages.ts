@@ -1,0 +1,16 @@
+export const patternLeftAlone = (pattern: string, why: string): string =>
+  `Handler of ${pattern} is left alone: ${why}`;
+
+export const NOT_A_STREAM = 'a stream is named by a string';
+
+export const NOT_AN_EVENT =
+  '@MessagePattern needs replies, which this transport does not give yet; use @EventPattern';
+
+export const NOTHING_TO_READ = 'No @EventPattern handler names a stream: this server reads nothing';
+
+export const NOT_LISTENING = 'There are no connections: the server does not listen';
+
+export const LISTENING_ALREADY = 'The server listens already: close it first';
+
+export const reading = (streams: readonly string[], group: string, consumer: string): string =>
+  `Reading ${streams.map((stream) => `"${stream}"`).join(', ')} as group "${group}", consumer "${consumer}"`;
