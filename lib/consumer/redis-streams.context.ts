@@ -21,10 +21,6 @@ export type RedisStreamsContextArgs = [
  * ```
  */
 export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs> {
-  constructor(args: RedisStreamsContextArgs) {
-    super(args);
-  }
-
   /** The stream's name, without `keyPrefix`. */
   getStream(): string {
     return this.args[1].stream;

@@ -83,12 +83,17 @@ export class Settler {
     send: () => Promise<unknown>,
   ): void {
     const { signal, onFault, onDone, onSettled } = this.parts;
-    const done = persist(send, signal, (error) => onFault(what, error))
-      .then(onDone, () => undefined)
-      .then(() => {
-        this.underWay.delete(done);
-        onSettled(messages);
-      });
+    const settle = async (): Promise<void> => {
+      try {
+        await persist(send, signal, (error) => onFault(what, error));
+        onDone();
+      } catch {
+        // Closed: what was not recorded stays pending, and is found there.
+      }
+      this.underWay.delete(done);
+      onSettled(messages);
+    };
+    const done = settle();
     this.underWay.add(done);
   }
 

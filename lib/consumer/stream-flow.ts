@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { LoggerService } from '@nestjs/common';
 import type { Codec } from '../codec/codec.js';
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
@@ -9,6 +8,7 @@ import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
 import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
+import { EntryDecoder } from './entry-decoder.js';
 import { FaultLog } from './fault-log.js';
 import { Pace } from './pace.js';
 import { persist } from './persist.js';
@@ -53,6 +53,7 @@ export class StreamFlow {
   private readonly pace = new Pace();
   private readonly settler: Settler;
   private readonly reserver: Reserver;
+  private readonly decoder: EntryDecoder;
   private readonly faults: FaultLog;
   private onIdle: (() => void) | undefined;
   /** The highest entry ID that was read, where any was. */
@@ -60,6 +61,7 @@ export class StreamFlow {
 
   constructor(private readonly parts: StreamFlowParts) {
     this.faults = new FaultLog(parts.logger);
+    this.decoder = new EntryDecoder(parts);
     this.reserver = new Reserver(parts);
     this.settler = new Settler({
       ...parts,
@@ -118,7 +120,7 @@ export class StreamFlow {
       if (this.highestId === '' || compareEntryIds(entry.id, this.highestId) > 0) {
         this.highestId = entry.id;
       }
-      const message = this.decode(entry);
+      const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inFlight.add(entry.id);
       messages.push(message);
@@ -170,32 +172,6 @@ export class StreamFlow {
     const allTaken = this.running.size >= concurrency;
     const youngestMs = allTaken ? performance.now() - this.lastStartAt : 0;
     return this.pace.readAhead(concurrency, batchSize, youngestMs);
-  }
-
-  private decode({ id, fields }: RawEntry): StreamMessage | undefined {
-    const { stream, group, codec, logger, counts } = this.parts;
-    if (fields === undefined) {
-      counts.lost++;
-      logger.error(text.entryLost(stream, group, id));
-      this.acknowledgeLost(id);
-      return undefined;
-    }
-    try {
-      const envelope = codec.decode(fields);
-      return { entryId: id, messageId: envelope.messageId ?? id, envelope };
-    } catch (error) {
-      const reason = error instanceof MessageDecodingError ? error.message : errorText(error);
-      logger.error(text.entryNotDecodable(stream, group, id, reason));
-      return undefined;
-    }
-  }
-
-  /** There is nothing left of it to handle or to keep. */
-  private acknowledgeLost(entryId: string): void {
-    const { client, keys, group } = this.parts;
-    client.xack(keys.stream, group, entryId).catch((error: unknown) => {
-      this.sayFault('acknowledge', error);
-    });
   }
 
   private async enter(messages: readonly StreamMessage[]): Promise<void> {

@@ -57,17 +57,14 @@ export class StreamReader {
     blocking.off('close', this.forgetBlockingId);
     commands.off('ready', this.onReconnect);
     this.wakeUp?.();
-    let ended = false;
-    const loop = this.loop?.finally(() => {
-      ended = true;
-    });
-    for (let attempt = 1; !ended && attempt <= 3; attempt++) {
+    const ended = (this.loop ?? Promise.resolve()).then(() => true);
+    for (let attempt = 1; attempt <= 3; attempt++) {
       await Promise.race([this.unblock(), delay(100)]);
-      await Promise.race([loop, delay(20 * attempt)]);
+      if (await Promise.race([ended, delay(20 * attempt, false)])) return;
     }
     // Redis is away, or does not let us end the read: what it brings now stays pending.
-    if (!ended) blocking.disconnect();
-    await loop;
+    blocking.disconnect();
+    await ended;
   }
 
   // Replies may have been lost with a connection, and what they brought is pending for this consumer.

@@ -1,44 +1,147 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { freshName } from '../support/fresh-name.js';
+import { addEntries, groupState } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  streamsApp,
+  type StreamsApp,
+} from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests();
 closeAppsAfterEach();
 
-const groupOf = async (stream: string, group: string): Promise<Record<string, unknown>> => {
-  const rows = (await redis.client.xinfo('GROUPS', stream)) as unknown[][];
-  const all = rows.map((row) =>
-    Object.fromEntries(
-      row.map((value, at) => [value, row[at + 1]]).filter((_, at) => at % 2 === 0),
-    ),
+const numbers = (count: number): { n: number }[] =>
+  Array.from({ length: count }, (_, n) => ({ n }));
+
+/** An app that keeps what it was given. */
+async function collecting(
+  stream: string,
+  group: string,
+  options: Parameters<typeof handlerOf>[2] = {},
+): Promise<{ app: StreamsApp; got: unknown[] }> {
+  const got: unknown[] = [];
+  const app = await streamsApp(
+    { connection: redis.url, group },
+    { controllers: [handlerOf(stream, (data) => void got.push(data), options)] },
   );
-  return all.find(({ name }) => name === group) ?? {};
-};
+  return { app, got };
+}
 
 describe('groups', () => {
-  it('two groups each get every message', async () => {
+  it('two groups each get every message, in order', async () => {
     const stream = freshName('orders');
-    const billing: unknown[] = [];
-    const shipping: unknown[] = [];
-    const options = { connection: redis.url };
+    const billing = await collecting(stream, 'billing');
+    const shipping = await collecting(stream, 'shipping');
+    for (const body of numbers(20)) await billing.app.emit(stream, body);
+    await waitFor(() => billing.got.length === 20 && shipping.got.length === 20);
+    expect(billing.got).toEqual(numbers(20));
+    expect(shipping.got).toEqual(numbers(20));
+    for (const group of ['billing', 'shipping']) {
+      await waitFor(async () => (await groupState(redis.client, stream, group))?.pending === 0);
+      expect(await redis.client.zcard(`stream:{${stream}}:group:${group}:processed`)).toBe(20);
+      expect(await redis.client.hlen(`stream:{${stream}}:group:${group}:leases`)).toBe(0);
+    }
+  });
+
+  it('the members of one group share its messages: each is handled once', async () => {
+    const stream = freshName('orders');
+    const members = await Promise.all([1, 2, 3].map(() => collecting(stream, 'billing')));
+    await addEntries(redis.client, stream, numbers(600));
+    const all = (): unknown[] => members.flatMap(({ got }) => got);
+    await waitFor(() => all().length >= 600);
+    await waitFor(async () => (await groupState(redis.client, stream, 'billing'))?.pending === 0);
+    expect(all()).toHaveLength(600);
+    expect(new Set(all().map((body) => JSON.stringify(body))).size).toBe(600);
+  });
+
+  it('ten instances that start at once make one group', async () => {
+    const stream = freshName('orders');
+    const members = await Promise.all(
+      Array.from({ length: 10 }, () => collecting(stream, 'billing')),
+    );
+    await members[0]?.app.emit(stream, { n: 1 });
+    await waitFor(() => members.flatMap(({ got }) => got).length === 1);
+    expect(await redis.client.xinfo('GROUPS', stream)).toHaveLength(1);
+  });
+
+  it('a group that begins with the latest gets what comes after it', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [{ n: 'before' }]);
+    const { app, got } = await collecting(stream, 'billing');
+    await app.emit(stream, { n: 'after' });
+    await waitFor(() => got.length > 0);
+    expect(got).toEqual([{ n: 'after' }]);
+  });
+
+  it('a group that begins with the beginning gets all there is', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(250));
+    const { got } = await collecting(stream, 'billing', { startFrom: 'beginning' });
+    await waitFor(() => got.length === 250);
+    expect(got).toEqual(numbers(250));
+  });
+
+  it('a group that begins after an entry ID gets what follows it', async () => {
+    const stream = freshName('orders');
+    const [first] = await addEntries(redis.client, stream, numbers(3));
+    const { got } = await collecting(stream, 'billing', {
+      startFrom: first as `${number}-${number}`,
+    });
+    await waitFor(() => got.length === 2);
+    expect(got).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('a group that exists goes on where it was, whatever startFrom says', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(1));
+    await redis.client.xgroup('CREATE', stream, 'billing', '$');
+    const { app, got } = await collecting(stream, 'billing', { startFrom: 'beginning' });
+    await app.emit(stream, { n: 'new' });
+    await waitFor(() => got.length === 1);
+    expect(got).toEqual([{ n: 'new' }]);
+  });
+
+  it('one server reads many streams on two connections', async () => {
+    const streams = Array.from({ length: 30 }, () => freshName('orders'));
+    const got: string[] = [];
     const app = await streamsApp(
-      { ...options, group: 'billing' },
-      { controllers: [handlerOf(stream, (data) => billing.push(data))] },
+      { connection: redis.url, group: 'billing', consumer: freshName('member') },
+      {
+        controllers: streams.map((stream) =>
+          handlerOf(stream, (_, context) => void got.push(context.getStream())),
+        ),
+      },
     );
-    await streamsApp(
-      { ...options, group: 'shipping' },
-      { controllers: [handlerOf(stream, (data) => shipping.push(data))] },
+    await Promise.all(streams.map((stream) => app.emit(stream, {})));
+    await waitFor(() => got.length === 30);
+    expect([...got].sort()).toEqual([...streams].sort());
+    const { consumer } = app.monitor.getStats();
+    const clients = String(await redis.client.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes(consumer));
+    expect(clients).toHaveLength(2);
+  });
+
+  it('keyPrefix keeps two environments in one Redis apart', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const controllers = [handlerOf(stream, (data) => void got.push(data))];
+    const app = await streamsApp(
+      { connection: redis.url, group: 'billing', keyPrefix: 'test:' },
+      { controllers },
     );
-    for (let n = 0; n < 20; n++) await app.emit(stream, { n });
-    const all = Array.from({ length: 20 }, (_, n) => ({ n }));
-    await waitFor(() => billing.length === 20 && shipping.length === 20);
-    expect(billing).toEqual(all);
-    expect(shipping).toEqual(all);
-    await waitFor(async () => (await groupOf(stream, 'billing'))['pending'] === 0);
-    await waitFor(async () => (await groupOf(stream, 'shipping'))['pending'] === 0);
-    expect(await redis.client.zcard(`stream:{${stream}}:group:billing:processed`)).toBe(20);
+    await addEntries(redis.client, stream, [{ n: 'other' }]);
+    await app.emit(stream, { n: 'mine' });
+    await waitFor(() => got.length === 1);
+    expect(got).toEqual([{ n: 'mine' }]);
+    expect(await redis.client.xlen(`test:${stream}`)).toBe(1);
+    await waitFor(
+      async () =>
+        (await redis.client.zcard(`stream:{test:${stream}}:group:billing:processed`)) === 1,
+    );
   });
 });

@@ -1,0 +1,54 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { Codec } from '../codec/codec.js';
+import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import type { StreamKeys } from '../keys/stream-keys.js';
+import { errorText } from '../redis/redis-errors.js';
+import type { RawEntry } from '../redis/replies.js';
+import type { ConsumerCounts } from './consumer-counts.js';
+import * as text from './consumer.messages.js';
+import type { StreamMessage } from './stream-message.js';
+
+export interface EntryDecoderParts {
+  readonly stream: string;
+  readonly keys: StreamKeys;
+  readonly group: string;
+  readonly client: Redis;
+  readonly codec: Codec;
+  readonly counts: ConsumerCounts;
+  readonly logger: LoggerService;
+}
+
+/** Makes messages of entries, and says of those that are none what became of them. */
+export class EntryDecoder {
+  constructor(private readonly parts: EntryDecoderParts) {}
+
+  /** @returns nothing where there is nothing to run */
+  decode({ id, fields }: RawEntry): StreamMessage | undefined {
+    const { stream, group, codec, logger } = this.parts;
+    if (fields === undefined) {
+      this.giveUp(id);
+      return undefined;
+    }
+    try {
+      const envelope = codec.decode(fields);
+      return { entryId: id, messageId: envelope.messageId ?? id, envelope };
+    } catch (error) {
+      const known = error instanceof MessageDecodingError;
+      logger.error(
+        text.entryNotDecodable(stream, group, id, known ? error.message : String(error)),
+      );
+      return undefined;
+    }
+  }
+
+  /** The entry was deleted while it was pending: there is nothing of it to handle or to keep. */
+  private giveUp(id: string): void {
+    const { stream, group, client, keys, counts, logger } = this.parts;
+    counts.lost++;
+    logger.error(text.entryLost(stream, group, id));
+    client.xack(keys.stream, group, id).catch((error: unknown) => {
+      logger.warn(text.stepFailed('acknowledge', stream, errorText(error)));
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/** What a worker is asked to do. */
+export interface Task {
+  readonly redisUrl: string;
+  readonly messages: number;
+}
+
+/** What a worker answers: what it measured, or why it could not. */
+export type TaskResult = { readonly measured: readonly number[] } | { readonly failed: string };
+
+/** One side of a comparison: a process that does the same task again and again. */
+export class Contender {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** @param worker the name of a file in `workers/` */
+  static start(worker: string): Contender {
+    return new Contender(fork(new URL(`../workers/${worker}.js`, import.meta.url)));
+  }
+
+  async run(task: Task): Promise<readonly number[]> {
+    const ended = new AbortController();
+    const { signal } = ended;
+    try {
+      this.child.send(task);
+      const result = await Promise.race([
+        once(this.child, 'message', { signal }).then(([answer]) => answer as TaskResult),
+        once(this.child, 'exit', { signal }).then(([code]) => ({ failed: `it ended: ${code}` })),
+      ]);
+      if ('failed' in result) throw new Error(`A worker failed: ${result.failed}`);
+      return result.measured;
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.disconnect();
+    await exited;
+  }
+}

@@ -1,0 +1,43 @@
+import { Redis } from 'ioredis';
+
+import type { BenchSize } from '../bench-size.js';
+import { fillStream } from '../fill-stream.js';
+import { inTurn } from '../measure/in-turn.js';
+import type { ProgressBar } from '../report/progress-bar.js';
+import { figures, perSecond, ratio } from '../report/rows.js';
+import type { ScenarioResult } from '../report/scenario-result.js';
+
+const AT_LEAST = 0.4;
+
+/** How fast one process gets through what waits, with a handler that does nothing. */
+export async function drain(
+  redisUrl: string,
+  size: BenchSize,
+  progress: ProgressBar,
+): Promise<ScenarioResult> {
+  const messages = size.drainMessages;
+  const client = new Redis(redisUrl);
+  try {
+    const measured = await inTurn({
+      title: 'drain',
+      ours: 'drain-ours',
+      bare: 'drain-bare',
+      task: { redisUrl, messages },
+      size,
+      progress,
+      prepare: () => fillStream(client, messages),
+    });
+    const ours = measured.ours.flat();
+    const bare = measured.bare.flat();
+    return {
+      title: `Drain: ${messages} messages waiting, empty handler, dedup on, one process`,
+      rows: [
+        figures('bare loop on ioredis', bare, perSecond),
+        figures('nestjs-redis-streams', ours, perSecond),
+        ratio('ratio', ours, bare, { atLeast: AT_LEAST }),
+      ],
+    };
+  } finally {
+    client.disconnect();
+  }
+}

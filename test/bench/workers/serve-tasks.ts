@@ -1,0 +1,12 @@
+import type { Task, TaskResult } from '../measure/contender.js';
+
+/** Does each task that the bench sends, and answers with what was measured. */
+export function serveTasks(run: (task: Task) => Promise<readonly number[]>): void {
+  process.on('message', (task: Task) => {
+    const answer = (result: TaskResult): void => void process.send?.(result);
+    run(task).then(
+      (measured) => answer({ measured }),
+      (error: unknown) => answer({ failed: error instanceof Error ? error.message : String(error) }),
+    );
+  });
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { compareEntryIds, publishedAtMs } from '../../../lib/redis/entry-id.js';
+
+describe('compareEntryIds', () => {
+  it.each([
+    ['9-0', '10-0'],
+    ['1729768245123-9', '1729768245123-10'],
+    ['1729768245123-5', '1729768245124-0'],
+    ['0-0', '0-1'],
+    // Neither a number nor text would get these right.
+    ['9007199254740993-0', '9007199254740994-0'],
+    ['1-18446744073709551614', '1-18446744073709551615'],
+  ])('puts %s before %s', (lower, higher) => {
+    expect(compareEntryIds(lower, higher)).toBeLessThan(0);
+    expect(compareEntryIds(higher, lower)).toBeGreaterThan(0);
+  });
+
+  it('finds an ID equal to itself, and one without a sequence equal to its first', () => {
+    expect(compareEntryIds('7-3', '7-3')).toBe(0);
+    expect(compareEntryIds('7', '7-0')).toBe(0);
+  });
+
+  it('sorts a list as Redis does', () => {
+    const sorted = ['2-0', '2-1', '2-10', '10-0', '1729768245123-0'];
+    expect([...sorted].reverse().sort(compareEntryIds)).toEqual(sorted);
+  });
+});
+
+describe('publishedAtMs', () => {
+  it('is the time in the ID', () => {
+    expect(publishedAtMs('1729768245123-42')).toBe(1729768245123);
+  });
+});
