@@ -26,7 +26,7 @@ export interface ConsumedStream {
 }
 
 /** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
-const FINISH_MS = 700;
+const FINISH_MS = 600;
 
 const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 

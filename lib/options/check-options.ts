@@ -16,9 +16,12 @@ export function checkOptions(schema: z.ZodType, options: unknown, root = ''): vo
     unknownKey === undefined
       ? issue.message
       : `no such option; known here: ${knownKeys(schema, issue.path)}`;
+  // A URL with a password is given in other places too: as all there is, or under a name of another package.
+  const mayBeSecret =
+    path.length === 0 || path[0] === 'connection' || unknownKey !== undefined;
   throw new InvalidOptionsError(
     [...(root === '' ? [] : [root]), ...path].join('.') || 'options',
-    describe(valueAt(options, path), path[0] === 'connection'),
+    describe(valueAt(options, path), mayBeSecret),
     allowed,
   );
 }

@@ -52,11 +52,11 @@ const keyPrefix = z
   .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
   .optional();
 
+const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const subscriptionShape = {
   startFrom: z
-    .union([z.literal(['latest', 'beginning']), z.string().regex(/^\d+-\d+$/)], {
-      error: "'latest', 'beginning', or an entry ID such as '1729768245123-0'",
-    })
+    .string({ error: startFromError })
+    .regex(/^(latest|beginning|\d+-\d+)$/, { error: startFromError })
     .optional(),
   batchSize: count(1, 1000),
   concurrency: count(1, 10_000),
@@ -90,9 +90,14 @@ const retention = object(
 
 const streams = z
   .record(
-    z.string().refine(isStreamName, { error: 'a stream name, with braces only as a hash tag' }),
+    z.string().refine(isStreamName),
     object({ retention: retention.optional() }, 'an object with retention'),
-    { error: 'an object: stream name → options' },
+    {
+      error: ({ code }) =>
+        code === 'invalid_key'
+          ? 'a stream name, with braces only as a hash tag'
+          : 'an object: stream name → options',
+    },
   )
   .optional();
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { RedisStreamsRecordBuilder } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
-import { addEntries, groupState, pendingEntries } from '../support/group-state.js';
+import { addEntries, groupState, isCaughtUp, pendingEntries } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -16,8 +16,7 @@ closeAppsAfterEach();
 const GROUP = 'billing';
 const numbers = (count: number): { n: number }[] =>
   Array.from({ length: count }, (_, n) => ({ n }));
-const nothingPending = async (stream: string): Promise<boolean> =>
-  (await groupState(redis.client, stream, GROUP))?.pending === 0;
+const caughtUp = (stream: string): Promise<boolean> => isCaughtUp(redis.client, stream, GROUP);
 const keyOf = (stream: string, what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
 
 describe('once within the window', () => {
@@ -31,11 +30,11 @@ describe('once within the window', () => {
     const record = new RedisStreamsRecordBuilder({ n: 1 }).setMessageId('order-1').build();
     const first = await app.emit(stream, record);
     expect(first.messageId).toBe('order-1');
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     await app.emit(stream, record);
     await app.emit(stream, { n: 'last' });
     await waitFor(() => got.length >= 2);
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     expect(got).toEqual([{ n: 1 }, { n: 'last' }]);
     expect(await redis.client.zscore(keyOf(stream, 'processed'), 'order-1')).not.toBeNull();
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 2, duplicate: 1 });
@@ -46,10 +45,10 @@ describe('once within the window', () => {
     let runs = 0;
     await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }, { n: 3 }], 'order-1');
     await streamsApp(
-      { connection: redis.url, group: GROUP, recovery: { minIdleMs: 1000 } },
+      { connection: redis.url, group: GROUP },
       { controllers: [handlerOf(stream, () => void runs++, { startFrom: 'beginning' })] },
     );
-    await waitFor(() => nothingPending(stream), { timeoutMs: 10_000 });
+    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
     expect(runs).toBe(1);
     expect(await redis.client.zcard(keyOf(stream, 'processed'))).toBe(1);
   });
@@ -79,7 +78,7 @@ describe('once within the window', () => {
     );
     await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
     await waitFor(() => runs === 1);
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     // The window is by Redis's clock.
     const scoredAt = Number(await redis.client.zscore(keyOf(stream, 'processed'), 'order-1'));
     await waitFor(async () => {
@@ -99,7 +98,7 @@ describe('once within the window', () => {
     );
     await addEntries(redis.client, stream, [{ n: 1 }, { n: 1 }], 'order-1');
     await waitFor(() => runs === 2);
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     expect(await redis.client.exists(keyOf(stream, 'processed'), keyOf(stream, 'leases'))).toBe(0);
   });
 });
@@ -185,7 +184,7 @@ describe('at least once', () => {
     const got: unknown[] = [];
     await streamsApp(options, { controllers: [handlerOf(stream, (data) => void got.push(data))] });
     await waitFor(() => got.length === 1, { timeoutMs: 10_000 });
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     expect(got).toEqual([{ n: 1 }]);
   });
 
@@ -223,7 +222,7 @@ describe('at least once', () => {
       { connection: redis.url, group: GROUP, consumer: 'member-1' },
       { controllers: [handlerOf(stream, (data) => void got.push(data))] },
     );
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
     expect(got).toEqual([]);
     expect(app.monitor.getStats().counts.lost).toBe(1);
     expect(logged('error', id)).toHaveLength(1);
@@ -347,7 +346,7 @@ describe('order and back-pressure', () => {
     expect(most).toBe(4);
     // Those whose outcome is on its way count as well: a batch of them at the most.
     expect(mostHeld).toBeLessThanOrEqual(4 + 50 + 50);
-    await waitFor(() => nothingPending(stream));
+    await waitFor(() => caughtUp(stream));
   }, 40_000);
 
   it('slow work spreads: three members share 30 messages of 1 s in about 10 s', async () => {
@@ -398,7 +397,7 @@ describe('order and back-pressure', () => {
       await waitFor(() => release.length === n, { timeoutMs: 2_000 });
       release[n - 1]?.();
     }
-    await waitFor(() => nothingPending(slow));
+    await waitFor(() => caughtUp(slow));
     await addEntries(redis.client, slow, [{ n: 'later' }]);
     await waitFor(() => release.length === 11, { timeoutMs: 2_000 });
     release[10]?.();

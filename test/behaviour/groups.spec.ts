@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { freshName } from '../support/fresh-name.js';
-import { addEntries, groupState } from '../support/group-state.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
   closeAppsAfterEach,
@@ -41,7 +41,7 @@ describe('groups', () => {
     expect(billing.got).toEqual(numbers(20));
     expect(shipping.got).toEqual(numbers(20));
     for (const group of ['billing', 'shipping']) {
-      await waitFor(async () => (await groupState(redis.client, stream, group))?.pending === 0);
+      await waitFor(() => isCaughtUp(redis.client, stream, group));
       expect(await redis.client.zcard(`stream:{${stream}}:group:${group}:processed`)).toBe(20);
       expect(await redis.client.hlen(`stream:{${stream}}:group:${group}:leases`)).toBe(0);
     }
@@ -53,7 +53,7 @@ describe('groups', () => {
     await addEntries(redis.client, stream, numbers(600));
     const all = (): unknown[] => members.flatMap(({ got }) => got);
     await waitFor(() => all().length >= 600);
-    await waitFor(async () => (await groupState(redis.client, stream, 'billing'))?.pending === 0);
+    await waitFor(() => isCaughtUp(redis.client, stream, 'billing'));
     expect(all()).toHaveLength(600);
     expect(new Set(all().map((body) => JSON.stringify(body))).size).toBe(600);
   });

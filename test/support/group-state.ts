@@ -25,6 +25,13 @@ export async function groupState(
   return undefined;
 }
 
+/** Whether the group was given all there is, and nothing of it is pending. */
+export async function isCaughtUp(client: Redis, stream: string, group: string): Promise<boolean> {
+  const state = await groupState(client, stream, group);
+  const [last] = await client.xrevrange(stream, '+', '-', 'COUNT', 1);
+  return state?.pending === 0 && (last === undefined || last[0] === state.lastDeliveredId);
+}
+
 /** A pending entry: its ID, whose it is, and how often it was delivered. */
 export interface PendingEntry {
   readonly id: string;

@@ -17,7 +17,8 @@ const ANSWERS: Record<string, Reservation> = { n: 'new', d: 'duplicate', e: 'lea
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged)
  *        d  found in the ledger within the window, and acknowledged
- *        e  another entry or holder has a live lease on the message: due again when that ends
+ *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
+ *           then the message has most often been handled
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
  */
@@ -49,7 +50,7 @@ for n = 1, #ids do
     acked[#acked + 1] = entry
   elseif holder and not mine and till > now then
     answers[n] = 'e'
-    later[#later + 1] = string.format('%.0f', till)
+    later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
     later[#later + 1] = entry
   else
     answers[n] = 'n'

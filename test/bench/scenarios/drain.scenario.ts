@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 
 import type { BenchSize } from '../bench-size.js';
-import { fillStream } from '../fill-stream.js';
 import { inTurn } from '../measure/in-turn.js';
 import type { ProgressBar } from '../report/progress-bar.js';
 import { figures, perSecond, ratio } from '../report/rows.js';
 import type { ScenarioResult } from '../report/scenario-result.js';
+import { startOver, writeMessages } from '../waiting-messages.js';
 
 const AT_LEAST = 0.4;
 
@@ -18,6 +18,7 @@ export async function drain(
   const messages = size.drainMessages;
   const client = new Redis(redisUrl);
   try {
+    await writeMessages(client, messages);
     const measured = await inTurn({
       title: 'drain',
       ours: 'drain-ours',
@@ -25,7 +26,7 @@ export async function drain(
       task: { redisUrl, messages },
       size,
       progress,
-      prepare: () => fillStream(client, messages),
+      prepare: () => startOver(client),
     });
     const ours = measured.ours.flat();
     const bare = measured.bare.flat();
@@ -38,6 +39,7 @@ export async function drain(
       ],
     };
   } finally {
+    await client.flushall();
     client.disconnect();
   }
 }

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 
 import type { BenchSize } from '../bench-size.js';
-import { fillStream } from '../fill-stream.js';
 import { inTurn } from '../measure/in-turn.js';
 import { median, quantile } from '../measure/statistics.js';
 import type { ProgressBar } from '../report/progress-bar.js';
 import { figures, milliseconds, ratio } from '../report/rows.js';
 import type { ScenarioResult } from '../report/scenario-result.js';
+import { startOver } from '../waiting-messages.js';
 
 const AT_MOST = 4;
 
@@ -26,13 +26,13 @@ export async function idleLatency(
       task: { redisUrl, messages },
       size,
       progress,
-      prepare: () => fillStream(client, 0),
+      prepare: () => startOver(client),
     });
     const medians = { ours: measured.ours.map(median), bare: measured.bare.map(median) };
     const p99 = (times: readonly number[]): number => quantile(times, 0.99);
     const p99s = { ours: measured.ours.map(p99), bare: measured.bare.map(p99) };
     return {
-      title: `Idle stream, one message at a time: from emit() to its handler`,
+      title: 'Idle stream, one message at a time',
       rows: [
         figures('XADD → blocked read, median', medians.bare, milliseconds),
         figures('emit → handler, median', medians.ours, milliseconds),

@@ -11,10 +11,10 @@ serveTasks(async ({ redisUrl, messages }) => {
   const writer = new Redis(redisUrl, { protocol: 2 });
   const reader = new Redis(redisUrl, { protocol: 2 });
   const codec = new JsonCodec();
-  let reading = true;
+  const ended = new AbortController();
   let arrived: () => void = () => undefined;
   const loop = (async () => {
-    while (reading) {
+    while (!ended.signal.aborted) {
       const batch = await readBatch(reader);
       if (batch.length === 0) continue;
       arrived();
@@ -26,7 +26,7 @@ serveTasks(async ({ redisUrl, messages }) => {
     const envelope = { name: STREAM, payload, messageId: randomUUID() };
     return writer.xadd(STREAM, '*', ...codec.encode(STREAM, envelope));
   });
-  reading = false;
+  ended.abort();
   await loop;
   writer.disconnect();
   reader.disconnect();

@@ -6,7 +6,8 @@ export function serveTasks(run: (task: Task) => Promise<readonly number[]>): voi
     const answer = (result: TaskResult): void => void process.send?.(result);
     run(task).then(
       (measured) => answer({ measured }),
-      (error: unknown) => answer({ failed: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) =>
+        answer({ failed: error instanceof Error ? error.message : String(error) }),
     );
   });
 }

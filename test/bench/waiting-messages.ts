@@ -6,11 +6,9 @@ import { GROUP, STREAM } from './bench-stream.js';
 
 const AT_ONCE = 1_000;
 
-/** Empties Redis, and writes what waits for the group: messages as `emit()` writes them, of about 150 bytes. */
-export async function fillStream(client: Redis, messages: number): Promise<void> {
+/** Writes messages as `emit()` does, of about 150 bytes each. */
+export async function writeMessages(client: Redis, messages: number): Promise<void> {
   const codec = new JsonCodec();
-  await client.flushall();
-  await client.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM');
   for (let from = 0; from < messages; from += AT_ONCE) {
     const pipeline = client.pipeline();
     for (let n = from; n < Math.min(messages, from + AT_ONCE); n++) {
@@ -25,4 +23,13 @@ export async function fillStream(client: Redis, messages: number): Promise<void>
     }
     await pipeline.exec();
   }
+}
+
+/** Makes all that was written wait for the group again, as if nobody had ever read it. */
+export async function startOver(client: Redis): Promise<void> {
+  const keys = await client.keys('*');
+  await client.del('-', ...keys.filter((key) => key !== STREAM));
+  await client.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM').catch(() => undefined);
+  await client.xgroup('DESTROY', STREAM, GROUP);
+  await client.xgroup('CREATE', STREAM, GROUP, '0');
 }

@@ -1,0 +1,416 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { firstValueFrom } from 'rxjs';
+
+import { ClientRedisStreams, PublishError } from '../../lib/index.js';
+import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, groupState, isCaughtUp, pendingEntries } from '../support/group-state.js';
+import { logged } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+closeAppsAfterEach();
+
+const GROUP = 'billing';
+const clients = new Set<ClientRedisStreams>();
+const servers = new Set<StartedRedis>();
+
+afterEach(async () => {
+  await Promise.all([...clients].map((client) => client.close()));
+  await Promise.all([...servers].map((server) => server.stop()));
+  clients.clear();
+  servers.clear();
+});
+
+function clientFor(
+  options: ConstructorParameters<typeof ClientRedisStreams>[0],
+): ClientRedisStreams {
+  const client = new ClientRedisStreams(options);
+  clients.add(client);
+  return client;
+}
+
+async function serverOfOurOwn(): Promise<StartedRedis> {
+  const server = await startRedis({ args: [] });
+  servers.add(server);
+  return server;
+}
+
+const dropAllConnections = (): Promise<unknown> =>
+  redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+
+/** The URL of a port on which nothing listens, and a way to start Redis there. */
+async function redisThatIsDown(): Promise<{ url: string; start: () => Promise<void> }> {
+  const server = await serverOfOurOwn();
+  await server.process?.kill();
+  return { url: server.url, start: async () => void (await server.process?.restart()) };
+}
+
+describe('a Redis that is away', () => {
+  it('at start: listening waits for it and says so, then reads', async () => {
+    const { url, start } = await redisThatIsDown();
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    let listening = false;
+    const starting = streamsApp(
+      { connection: url, group: GROUP },
+      { controllers: [handlerOf(stream, (data) => void got.push(data))] },
+    ).then((app) => {
+      listening = true;
+      return app;
+    });
+    const said = logged('warn', 'Redis cannot be reached (commands)').length;
+    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > said);
+    expect(listening).toBe(false);
+    await start();
+    const app = await starting;
+    await app.emit(stream, { n: 1 });
+    await waitFor(() => got.length === 1);
+  });
+
+  it('for a while: a consumer goes on by itself, and what it was given before is handled once', async () => {
+    const stream = freshName('orders');
+    const got: number[] = [];
+    await streamsApp(
+      { connection: redis.url, group: GROUP, concurrency: 5 },
+      {
+        controllers: [
+          handlerOf<{ n: number }>(stream, async ({ n }) => {
+            await delay(5);
+            got.push(n);
+          }),
+        ],
+      },
+    );
+    await addEntries(
+      redis.client,
+      stream,
+      Array.from({ length: 300 }, (_, n) => ({ n })),
+    );
+    await waitFor(() => got.length > 50);
+    await redis.server.process?.kill();
+    await redis.server.process?.restart({
+      args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+    });
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 15_000 });
+    expect([...got].sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, n) => n));
+  }, 30_000);
+
+  it('dropped connections lose nothing, and run nothing twice', async () => {
+    const stream = freshName('orders');
+    const got: number[] = [];
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, batchSize: 20 },
+      {
+        controllers: [
+          handlerOf<{ n: number }>(stream, async ({ n }) => {
+            if (n % 10 === 0) await delay(1);
+            got.push(n);
+          }),
+        ],
+      },
+    );
+    const statuses: string[] = [];
+    app.server.status.subscribe((status) => statuses.push(status));
+    await addEntries(
+      redis.client,
+      stream,
+      Array.from({ length: 1_000 }, (_, n) => ({ n })),
+    );
+    for (let round = 1; round <= 3; round++) {
+      await waitFor(() => got.length >= round * 200);
+      await dropAllConnections();
+    }
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 15_000 });
+    expect(got).toHaveLength(1_000);
+    expect(new Set(got).size).toBe(1_000);
+    expect(statuses).toContain('reconnecting');
+    expect(statuses.at(-1)).toBe('connected');
+  });
+
+  it('a reconnect brings what failed again, and neither what runs nor another delivery', async () => {
+    const stream = freshName('orders');
+    const release: (() => void)[] = [];
+    const runs: number[] = [];
+    await streamsApp(
+      { connection: redis.url, group: GROUP, consumer: 'member-1', concurrency: 2 },
+      {
+        controllers: [
+          handlerOf<{ n: number }>(stream, ({ n }) => {
+            runs.push(n);
+            if (n === 1 && runs.filter((run) => run === 1).length === 1) throw new Error('once');
+            if (n === 2) return new Promise<void>((resolve) => void release.push(resolve));
+            return undefined;
+          }),
+        ],
+      },
+    );
+    await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+    await waitFor(() => release.length === 1);
+    await waitFor(() => runs.length === 2);
+    // What failed is done with once its lease is given up.
+    await waitFor(
+      async () => (await redis.client.hlen(`stream:{${stream}}:group:${GROUP}:leases`)) === 1,
+    );
+    const [failed] = await pendingEntries(redis.client, stream, GROUP);
+    expect(failed?.deliveries).toBe(1);
+    await dropAllConnections();
+    await waitFor(() => runs.length === 3);
+    release[0]?.();
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(runs).toEqual([1, 2, 1]);
+  });
+
+  it('FLUSHALL, DEL and XGROUP DESTROY while it is blocked: what is published afterwards is handled', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      { controllers: [handlerOf(stream, (data) => void got.push(data))] },
+    );
+    const vanish = [
+      () => redis.client.del(stream),
+      () => redis.client.flushall(),
+      () => redis.client.xgroup('DESTROY', stream, GROUP),
+    ];
+    for (const [n, step] of vanish.entries()) {
+      await app.emit(stream, { n, before: true });
+      await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+      await step();
+      await addEntries(redis.client, stream, [{ n }, { n }]);
+      await waitFor(() => got.length === (n + 1) * 3);
+      await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    }
+    expect(got).toHaveLength(9);
+  });
+});
+
+describe('publishing', () => {
+  it('without a connection in time fails, says that it did not arrive, and is not sent later', async () => {
+    const { url, start } = await redisThatIsDown();
+    const stream = freshName('orders');
+    const client = clientFor({ connection: url, publishTimeoutMs: 200 });
+    const error: unknown = await firstValueFrom(client.emit(stream, { n: 1 })).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(PublishError);
+    expect(error).toMatchObject({ ambiguous: false, stream, code: 'PUBLISH_FAILED' });
+    await start();
+    const receipt = await firstValueFrom(clientFor({ connection: url }).emit(stream, { n: 2 }));
+    await client.connect();
+    const look = new Redis(url);
+    expect(await look.xrange(stream, '-', '+')).toHaveLength(1);
+    expect((await look.xrange(stream, '-', '+'))[0]?.[0]).toBe(receipt.entryId);
+    look.disconnect();
+  });
+
+  it('to a Redis that does not answer fails in time, and says that it may have arrived', async () => {
+    const server = await serverOfOurOwn();
+    const client = clientFor({ connection: server.url, publishTimeoutMs: 300 });
+    const stream = freshName('orders');
+    await firstValueFrom(client.emit(stream, { n: 1 }));
+    process.kill(Number(server.process?.pid), 'SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      const error: unknown = await firstValueFrom(client.emit(stream, { n: 2 })).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject({ code: 'PUBLISH_FAILED', ambiguous: true });
+      expect(performance.now() - startedAt).toBeLessThan(1_500);
+    } finally {
+      process.kill(Number(server.process?.pid), 'SIGCONT');
+    }
+  });
+
+  it('that Redis refuses fails with what Redis said, and is not ambiguous', async () => {
+    const key = freshName('text');
+    await redis.client.set(key, 'not a stream');
+    const client = clientFor({ connection: redis.url });
+    const error: unknown = await firstValueFrom(client.emit(key, { n: 1 })).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ ambiguous: false });
+    expect(String(error)).toContain('WRONGTYPE');
+  });
+
+  it('is done at the call, subscribed or not, once however often it is subscribed to', async () => {
+    const stream = freshName('orders');
+    const client = clientFor({ connection: redis.url });
+    const result = client.emit(stream, { n: 1 });
+    await waitFor(async () => (await redis.client.xlen(stream)) === 1);
+    const [first, second] = await Promise.all([firstValueFrom(result), firstValueFrom(result)]);
+    expect(second).toEqual(first);
+    expect(first).toMatchObject({ stream, duplicate: false });
+    expect(await redis.client.xlen(stream)).toBe(1);
+  });
+
+  it('that fails with nobody looking is logged', async () => {
+    const key = freshName('text');
+    await redis.client.set(key, 'not a stream');
+    clientFor({ connection: redis.url }).emit(key, { n: 1 });
+    await waitFor(() => logged('error', 'WRONGTYPE').some((line) => line.includes(key)));
+  });
+
+  it('of what has no JSON form is an error before anything is sent', async () => {
+    const stream = freshName('orders');
+    const client = clientFor({ connection: redis.url });
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    for (const payload of [circular, { big: 1n }, () => 1, Symbol('x')]) {
+      await expect(firstValueFrom(client.emit(stream, payload))).rejects.toMatchObject({
+        code: 'MESSAGE_NOT_ENCODABLE',
+      });
+    }
+    for (const nothing of [null, undefined]) {
+      await expect(firstValueFrom(client.emit(stream, nothing))).rejects.toThrow(
+        /invalid data or message pattern/,
+      );
+    }
+    expect(await redis.client.exists(stream)).toBe(0);
+  });
+
+  it('keeps the order of the calls, also of those made before there was a connection', async () => {
+    const stream = freshName('orders');
+    const client = clientFor({ connection: redis.url });
+    await Promise.all(
+      Array.from({ length: 200 }, (_, n) => firstValueFrom(client.emit(stream, { n }))),
+    );
+    const entries = await redis.client.xrange(stream, '-', '+');
+    expect(entries.map(([, fields]) => JSON.parse(fields[3] ?? '').n)).toEqual(
+      Array.from({ length: 200 }, (_, n) => n),
+    );
+  });
+});
+
+describe("the caller's own connection", () => {
+  it('carries the commands, never blocks, and stays open', async () => {
+    const mine = redis.connect();
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const app = await streamsApp(
+      { connection: mine, group: GROUP },
+      { controllers: [handlerOf(stream, (data) => void got.push(data))] },
+    );
+    await app.emit(stream, { n: 1 });
+    await waitFor(() => got.length === 1);
+    const startedAt = performance.now();
+    await mine.ping();
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await app.close();
+    expect(mine.status).toBe('ready');
+    expect(await mine.ping()).toBe('PONG');
+  });
+});
+
+describe('closing', () => {
+  it('lets running handlers end, commits them, and gives up what did not start', async () => {
+    const stream = freshName('orders');
+    let started = 0;
+    let ended = 0;
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      {
+        controllers: [
+          handlerOf(stream, async () => {
+            started++;
+            await delay(300);
+            ended++;
+          }),
+        ],
+      },
+    );
+    await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+    await waitFor(() => started === 1);
+    await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 2);
+    await app.close();
+    expect([started, ended]).toEqual([1, 1]);
+    expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(1);
+    expect(await redis.client.hlen(`stream:{${stream}}:group:${GROUP}:leases`)).toBe(0);
+    expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(1);
+  });
+
+  it('ends in time with a handler that hangs, and tells it by its signal', async () => {
+    const stream = freshName('orders');
+    let aborted = false;
+    let started = false;
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, shutdown: { drainTimeoutMs: 300 } },
+      {
+        controllers: [
+          handlerOf(stream, (_, context) => {
+            started = true;
+            context.getSignal().addEventListener('abort', () => {
+              aborted = true;
+            });
+            return new Promise(() => undefined);
+          }),
+        ],
+      },
+    );
+    await app.emit(stream, { n: 1 });
+    await waitFor(() => started);
+    const startedAt = performance.now();
+    await app.close();
+    expect(performance.now() - startedAt).toBeLessThan(1_300);
+    expect(aborted).toBe(true);
+    expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(1);
+  });
+
+  it.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'ends in time while Redis is away (%s)',
+    async (signal) => {
+      const server = await serverOfOurOwn();
+      const stream = freshName('orders');
+      const got: unknown[] = [];
+      let release = (): void => undefined;
+      const app = await streamsApp(
+        { connection: server.url, group: GROUP, shutdown: { drainTimeoutMs: 500 } },
+        {
+          controllers: [
+            handlerOf(stream, (data) => {
+              got.push(data);
+              return new Promise<void>((resolve) => {
+                release = resolve;
+              });
+            }),
+          ],
+        },
+      );
+      await app.emit(stream, { n: 1 });
+      await waitFor(() => got.length === 1);
+      process.kill(Number(server.process?.pid), signal);
+      try {
+        release();
+        const startedAt = performance.now();
+        await app.close();
+        expect(performance.now() - startedAt).toBeLessThan(1_500);
+      } finally {
+        if (signal === 'SIGSTOP') process.kill(Number(server.process?.pid), 'SIGCONT');
+      }
+    },
+  );
+
+  it('while it still waits for Redis at start ends at once', async () => {
+    const { url } = await redisThatIsDown();
+    const before = logged('warn', 'Redis cannot be reached (commands)').length;
+    const failed = expect(
+      streamsApp(
+        { connection: url, group: GROUP },
+        {
+          controllers: [handlerOf(freshName('orders'), () => undefined)],
+          before: (app) => {
+            void waitFor(
+              () => logged('warn', 'Redis cannot be reached (commands)').length > before,
+            ).then(() => app.close());
+          },
+        },
+      ),
+    ).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    await failed;
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, expect, it } from '@jest/globals';
+
+import {
+  JsonCodec,
+  MessageDecodingError,
+  MessageEncodingError,
+  type EntryFields,
+  type MessageEnvelope,
+} from '../../../lib/index.js';
+
+const codec = new JsonCodec();
+
+/** Fields as they come back from Redis. */
+const raw = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field));
+const roundTrip = (envelope: MessageEnvelope): MessageEnvelope =>
+  codec.decode(raw(codec.encode('orders', envelope)));
+const payloadThrough = (payload: unknown): unknown =>
+  roundTrip({ name: 'orders', payload }).payload;
+
+describe('JsonCodec.encode', () => {
+  it('writes what other programs read: name, and body as JSON', () => {
+    expect(codec.encode('orders', { name: 'order.created', payload: { n: 1 } })).toEqual([
+      'name',
+      'order.created',
+      'body',
+      '{"n":1}',
+    ]);
+  });
+
+  it('writes the rest where there is any', () => {
+    const fields = codec.encode('orders', {
+      name: 'order.created',
+      payload: null,
+      messageId: 'm-1',
+      headers: { tenant: 'eu' },
+      metadata: { trace: { id: 7 } },
+      key: 'customer-1',
+    });
+    expect(fields).toEqual(
+      [
+        ['name', 'order.created'],
+        ['body', 'null'],
+        ['id', 'm-1'],
+        ['headers', '{"tenant":"eu"}'],
+        ['metadata', '{"trace":{"id":7}}'],
+        ['key', 'customer-1'],
+      ].flat(),
+    );
+  });
+
+  it('writes no field for headers that are empty', () => {
+    expect(codec.encode('orders', { name: 'a', payload: 1, headers: {} })).not.toContain('headers');
+  });
+
+  it('writes bytes as base64 in a JSON string, and says so', () => {
+    const fields = codec.encode('orders', { name: 'a', payload: Buffer.from([0, 255, 16]) });
+    expect(fields).toEqual(['name', 'a', 'body', '"AP8Q"', 'body-encoding', 'base64']);
+  });
+
+  const circular: Record<string, unknown> = { card: '4111-secret' };
+  circular['self'] = { inner: circular };
+
+  it.each([
+    ['a BigInt', { total: 4111n, card: '4111-secret' }],
+    ['something circular', circular],
+    ['a function', () => '4111-secret'],
+    ['a symbol', Symbol('4111-secret')],
+    ['undefined', undefined],
+  ])('refuses %s, with an error that tells nothing of the body', (_, payload) => {
+    const error = thrownBy(() => codec.encode('orders', { name: 'a', payload }));
+    expect(error).toBeInstanceOf(MessageEncodingError);
+    expect(error).toMatchObject({ code: 'MESSAGE_NOT_ENCODABLE', stream: 'orders' });
+    expect(error.message).toContain('nothing was sent');
+    expect(error.message).not.toMatch(/4111|card|inner|\n/);
+  });
+
+  it('refuses metadata that has no JSON form', () => {
+    const encode = () => codec.encode('orders', { name: 'a', payload: 1, metadata: { n: 1n } });
+    expect(encode).toThrow(MessageEncodingError);
+    expect(encode).toThrow('metadata');
+  });
+});
+
+describe('JsonCodec, both ways', () => {
+  it.each([
+    { n: 1, nested: { list: [1, 'two', null] } },
+    'text',
+    '',
+    'größe 🚚 "quoted"\n',
+    0,
+    false,
+    null,
+    [],
+    { __proto__: null, a: 1 },
+  ])('brings back %j', (payload) => {
+    expect(payloadThrough(payload)).toEqual(payload);
+  });
+
+  it('brings bytes back as a Buffer', () => {
+    const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    for (const payload of [all, Buffer.alloc(0)]) {
+      const back = payloadThrough(payload);
+      expect(Buffer.isBuffer(back)).toBe(true);
+      expect(back).toEqual(payload);
+    }
+  });
+
+  it('takes a Uint8Array that is a view of something larger as what it shows', () => {
+    const memory = new Uint8Array([1, 2, 3, 4, 5]);
+    expect(payloadThrough(memory.subarray(1, 3))).toEqual(Buffer.from([2, 3]));
+  });
+
+  it('brings back all that goes with the payload', () => {
+    const envelope: MessageEnvelope = {
+      name: 'order.created',
+      payload: { n: 1 },
+      messageId: 'm-1',
+      headers: { tenant: 'eu', größe: 'ä' },
+      metadata: { trace: { id: 7 } },
+      key: 'customer-1',
+    };
+    expect(roundTrip(envelope)).toEqual(envelope);
+  });
+});
+
+describe('JsonCodec.decode', () => {
+  it('needs a name and a body only, in any order, beside fields that it does not know', () => {
+    const fields = raw(['body', '{"n":1}', 'source', 'dtpyfw', 'name', 'order.created']);
+    expect(codec.decode(fields)).toEqual({
+      name: 'order.created',
+      payload: { n: 1 },
+      messageId: undefined,
+      headers: undefined,
+      metadata: undefined,
+      key: undefined,
+    });
+  });
+
+  it('takes an empty message ID for none', () => {
+    expect(codec.decode(raw(['name', 'a', 'body', '1', 'id', ''])).messageId).toBeUndefined();
+  });
+
+  it.each<[string, EntryFields, string]>([
+    ['nothing in it', [], 'field "name" is missing'],
+    ['no name', ['body', '1'], 'field "name" is missing'],
+    ['no body', ['name', 'a'], 'field "body" is missing'],
+    ['a body that is not JSON', ['name', 'a', 'body', '{secret'], 'field "body" is not JSON'],
+    ['an empty body', ['name', 'a', 'body', ''], 'field "body" is not JSON'],
+    ['headers that are not JSON', ['name', 'a', 'body', '1', 'headers', 'secret'], '"headers"'],
+    ['headers that are a list', ['name', 'a', 'body', '1', 'headers', '["secret"]'], '"headers"'],
+    ['a header that is no text', ['name', 'a', 'body', '1', 'headers', '{"n":1}'], '"headers"'],
+    ['metadata that is text', ['name', 'a', 'body', '1', 'metadata', '"secret"'], '"metadata"'],
+    ['metadata that is null', ['name', 'a', 'body', '1', 'metadata', 'null'], '"metadata"'],
+    ['base64 of no text', ['name', 'a', 'body', '{}', 'body-encoding', 'base64'], 'base64'],
+  ])('refuses an entry with %s, and never quotes it', (_, fields, reason) => {
+    const error = thrownBy(() => codec.decode(raw(fields)));
+    expect(error).toBeInstanceOf(MessageDecodingError);
+    expect(error.message).toContain(reason);
+    expect(error.message).not.toContain('secret');
+    expect(error.cause).toBeUndefined();
+  });
+});
+
+function thrownBy(action: () => unknown): Error {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('nothing was thrown');
+}

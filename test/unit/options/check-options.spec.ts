@@ -1,0 +1,260 @@
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+
+import {
+  ClientRedisStreams,
+  InvalidOptionsError,
+  RedisStreamsError,
+  ServerRedisStreams,
+  subscription,
+  type RedisStreamsClientOptions,
+  type RedisStreamsModuleOptions,
+  type RedisStreamsServerOptions,
+  type SubscriptionOptions,
+} from '../../../lib/index.js';
+import { resolveModuleOptions } from '../../../lib/options/resolve-options.js';
+
+// What does not compile arrives all the same: from JavaScript, and from configuration.
+const server = (options: unknown) => new ServerRedisStreams(options as RedisStreamsServerOptions);
+const client = (options: unknown) => new ClientRedisStreams(options as RedisStreamsClientOptions);
+const moduleOf = (options: unknown) => resolveModuleOptions(options as RedisStreamsModuleOptions);
+const pattern = (options: unknown) => subscription(options as SubscriptionOptions);
+
+/** Sets one option, by its path, in options that are fine otherwise. */
+function withOption(path: string, value: unknown): Record<string, unknown> {
+  const options: Record<string, unknown> = { group: 'billing' };
+  const keys = path.split('.');
+  keys.reduce<Record<string, unknown>>((at, key, index) => {
+    const next = index === keys.length - 1 ? value : {};
+    at[key] = next;
+    return next as Record<string, unknown>;
+  }, options);
+  return options;
+}
+
+function refused(action: () => unknown): InvalidOptionsError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error;
+    throw error;
+  }
+  throw new Error('the options were taken');
+}
+
+describe('what is allowed', () => {
+  it.each<[string, unknown]>([
+    ['connection', 'redis://user:secret@redis:6379/0'],
+    ['connection', 'rediss://redis'],
+    ['connection', { host: 'redis', password: 'secret' }],
+    ['consumer', 'billing-0'],
+    ['keyPrefix', ''],
+    ['keyPrefix', 'dev:'],
+    ['keyPrefix', '{eu}:'],
+    ['blockMs', 100],
+    ['blockMs', 2_147_483_647],
+    ['startFrom', 'latest'],
+    ['startFrom', 'beginning'],
+    ['startFrom', '1729768245123-0'],
+    ['batchSize', 1],
+    ['batchSize', 1_000],
+    ['concurrency', 1],
+    ['concurrency', 10_000],
+    ['delivery', 'at-least-once'],
+    ['delivery', 'at-most-once'],
+    ['dedup', false],
+    ['dedup', {}],
+    ['dedup.windowMs', 1],
+    ['dedup.windowMs', Number.MAX_SAFE_INTEGER],
+    ['recovery', {}],
+    ['recovery.minIdleMs', 1_000],
+    ['streams', {}],
+    ['streams.orders', {}],
+    ['streams.orders.retention.maxAgeMs', 1],
+    ['streams.orders.retention.maxLength', 1],
+    ['streams.orders.retention', { maxLength: 1, maxAgeMs: 1, ignoreGroups: ['audit'] }],
+    ['streams.orders.retention', { maxLength: 1, ignoreGroups: [], force: false }],
+    ['streams.orders.retention', { maxLength: 1, force: true }],
+    ['streams.{eu}:orders', {}],
+    ['maintenance', {}],
+    ['maintenance.ledgerIntervalMs', 1_000],
+    ['maintenance.retentionIntervalMs', 2_147_483_647],
+    ['shutdown', {}],
+    ['shutdown.drainTimeoutMs', 0],
+  ])('%s: %j', (path, value) => {
+    expect(() => server(withOption(path, value))).not.toThrow();
+    expect(() => moduleOf(withOption(path, value))).not.toThrow();
+  });
+
+  it('an ioredis instance as connection', () => {
+    const connection = new Redis({ lazyConnect: true });
+    expect(() => server({ group: 'billing', connection })).not.toThrow();
+    expect(server({ group: 'billing', connection }).options.connection).toBe(connection);
+    expect(() => client({ connection })).not.toThrow();
+  });
+
+  it('no client options at all', () => {
+    expect(() => new ClientRedisStreams()).not.toThrow();
+    expect(() => client({ publishTimeoutMs: 1 })).not.toThrow();
+    expect(() => subscription()).not.toThrow();
+  });
+});
+
+describe('a value that is wrong', () => {
+  it.each<[string, unknown, string]>([
+    ['connection', 'http://redis', 'redis://'],
+    ['connection', 'redis', 'redis://'],
+    ['connection', 6379, 'redis://'],
+    ['connection', ['redis'], 'redis://'],
+    ['connection', null, 'redis://'],
+    ['connection', { host: 'redis', keyPrefix: 'dev:' }, 'keyPrefix'],
+    ['group', undefined, 'not empty'],
+    ['group', '', 'not empty'],
+    ['group', 7, 'not empty'],
+    ['consumer', '', 'not empty'],
+    ['consumer', {}, 'not empty'],
+    ['keyPrefix', 7, 'braces only as a tag'],
+    ['keyPrefix', 'a}', 'braces only as a tag'],
+    ['keyPrefix', '{}', 'braces only as a tag'],
+    ['blockMs', 99, '100 to 2147483647'],
+    ['blockMs', 2_147_483_648, '100 to 2147483647'],
+    ['blockMs', '5000', 'whole number of ms'],
+    ['startFrom', 'oldest', "'latest', 'beginning'"],
+    ['startFrom', '1729768245123', 'entry ID'],
+    ['startFrom', 0, 'entry ID'],
+    ['batchSize', 0, '1 to 1000'],
+    ['batchSize', 1_001, '1 to 1000'],
+    ['batchSize', 1.5, 'whole number'],
+    ['concurrency', 0, '1 to 10000'],
+    ['concurrency', -1, '1 to 10000'],
+    ['concurrency', Number.NaN, 'whole number'],
+    ['concurrency', Number.POSITIVE_INFINITY, 'whole number'],
+    ['delivery', 'exactly-once', "'at-least-once' or 'at-most-once'"],
+    ['dedup', true, 'false, or { windowMs }'],
+    ['dedup', 60_000, 'false, or { windowMs }'],
+    ['recovery', 60_000, 'minIdleMs'],
+    ['recovery.minIdleMs', 999, '1000 to'],
+    ['recovery.minIdleMs', -1, '1000 to'],
+    ['streams', [], 'stream name'],
+    ['streams.orders', 7, 'retention'],
+    ['streams.orders.retention', 7, 'maxAgeMs'],
+    ['streams.orders.retention.maxAgeMs', 0, '1 or more'],
+    ['streams.orders.retention.maxAgeMs', -60_000, '1 or more'],
+    ['streams.orders.retention.maxLength', 0.5, 'whole number'],
+    ['streams.orders.retention.ignoreGroups', 'audit', 'list of group names'],
+    ['streams.orders.retention.force', 'yes', 'true or false'],
+    ['maintenance', false, 'ledgerIntervalMs'],
+    ['maintenance.ledgerIntervalMs', 999, '1000 to'],
+    ['maintenance.retentionIntervalMs', -1, '1000 to'],
+    ['shutdown', 10_000, 'drainTimeoutMs'],
+    ['shutdown.drainTimeoutMs', -1, '0 to'],
+  ])('%s: %p is refused, with its path and what is allowed', (path, value, allowed) => {
+    for (const check of [server, moduleOf]) {
+      const error = refused(() => check(withOption(path, value)));
+      expect(error.path).toBe(path);
+      expect(error.allowed).toContain(allowed);
+      expect(error.message).toContain(`"${path}"`);
+      expect(error.message).toContain(error.given);
+    }
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'nothing'],
+    [-5, '-5'],
+    ['x', '"x"'],
+    [[], 'a list'],
+    [() => 1, 'a function'],
+    ['x'.repeat(1_000), `"${'x'.repeat(59)}…`],
+  ])('is told in short: %p', (value, given) => {
+    expect(refused(() => server({ group: value === undefined ? value : '', ...at(value) })).given).toBe(
+      given,
+    );
+  });
+
+  it.each([0, 0.5, 'a week'])('is refused where it is: dedup.windowMs %p', (windowMs) => {
+    const error = refused(() => server({ group: 'billing', dedup: { windowMs } }));
+    expect(error.path).toMatch(/^dedup/);
+    expect(error.allowed).toContain('1 or more');
+  });
+
+  it.each(['', 'a}b', '{}'])('is the name of a stream: %j', (stream) => {
+    const error = refused(() => server({ group: 'billing', streams: { [stream]: {} } }));
+    expect(error.path).toBe(stream === '' ? 'streams.' : `streams.${stream}`);
+    expect(error.allowed).toContain('hash tag');
+  });
+});
+
+describe('an option that there is not', () => {
+  it.each([
+    ['concurency', 'concurrency'],
+    ['retention', 'streams'],
+    ['publishTimeoutMs', 'blockMs'],
+    ['recovery.minIdle', 'minIdleMs'],
+    ['streams.orders.retentions', 'retention'],
+    ['streams.orders.retention.maxAge', 'maxAgeMs'],
+    ['maintenance.intervalMs', 'ledgerIntervalMs'],
+    ['shutdown.timeoutMs', 'drainTimeoutMs'],
+  ])('%s is refused, and told what there is', (path, known) => {
+    const error = refused(() => server(withOption(path, 1)));
+    expect(error.path).toBe(path);
+    expect(error.allowed).toContain('no such option');
+    expect(error.allowed).toContain(known);
+  });
+
+  it('is a server option in the client, and a misspelt one of a pattern', () => {
+    expect(refused(() => client({ group: 'billing' }))).toMatchObject({ path: 'group' });
+    expect(refused(() => pattern({ group: 'billing' }))).toMatchObject({
+      path: 'subscription.group',
+    });
+    expect(refused(() => pattern({ concurrency: 0 }))).toMatchObject({
+      path: 'subscription.concurrency',
+      given: '0',
+    });
+  });
+});
+
+describe('options that contradict one another', () => {
+  it.each([
+    [{}, 'maxAgeMs, maxLength, or both'],
+    [{ ignoreGroups: ['audit'] }, 'maxAgeMs, maxLength, or both'],
+    [{ maxLength: 1, force: true, ignoreGroups: ['audit'] }, 'either force: true'],
+    [{ maxLength: 1, force: true, ignoreGroups: [] }, 'either force: true'],
+  ])('retention %j', (retention, allowed) => {
+    const error = refused(() => server(withOption('streams.orders.retention', retention)));
+    expect(error.path).toBe('streams.orders.retention');
+    expect(error.allowed).toContain(allowed);
+  });
+});
+
+describe('an error about options', () => {
+  it('is one of this package, with a code', () => {
+    const error = refused(() => server({}));
+    expect(error).toBeInstanceOf(RedisStreamsError);
+    expect(error).toMatchObject({ name: 'InvalidOptionsError', code: 'INVALID_OPTIONS' });
+  });
+
+  it.each([undefined, null, 7, [], 'billing'])('says so where there are none: %p', (options) => {
+    expect(refused(() => server(options)).path).toBe('options');
+  });
+
+  const url = 'redis://user:hunter2@redis:6379';
+  it.each<[string, () => unknown]>([
+    ['a URL of another scheme', () => client({ connection: 'http://user:hunter2@redis' })],
+    ['a URL in a list', () => server({ group: 'billing', connection: [url] })],
+    ['ioredis options', () => client({ connection: { password: 'hunter2', keyPrefix: 'a:' } })],
+    ['a URL in place of options', () => client(url)],
+    ['a URL under the name of another package', () => server({ group: 'billing', url })],
+    ['a password beside the connection', () => client({ password: 'hunter2' })],
+    ['a connection with something else wrong', () => server({ connection: url })],
+  ])('never shows a password: %s', (_, action) => {
+    const error = refused(action);
+    expect(error.message).not.toContain('hunter2');
+    expect(error.given).not.toContain('hunter2');
+    expect(String(error.cause ?? '')).not.toContain('hunter2');
+  });
+});
+
+/** The value where the description of values is looked at. */
+function at(value: unknown): Record<string, unknown> {
+  return value === undefined ? {} : { group: 'billing', batchSize: value };
+}

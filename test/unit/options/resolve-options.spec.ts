@@ -1,0 +1,122 @@
+import { describe, expect, it } from '@jest/globals';
+
+import {
+  resolveClientOptions,
+  resolveModuleOptions,
+  resolveServerOptions,
+  resolveSubscription,
+} from '../../../lib/options/resolve-options.js';
+
+describe('resolveServerOptions', () => {
+  it('gives every option that is not set its documented default', () => {
+    expect(resolveServerOptions({ group: 'billing' })).toEqual({
+      connection: 'redis://127.0.0.1:6379',
+      group: 'billing',
+      consumer: expect.stringMatching(/^billing\..+\.\d+\.[0-9a-f]{8}$/),
+      keyPrefix: '',
+      blockMs: 5_000,
+      leaseMs: 60_000,
+      subscription: {
+        startFrom: 'latest',
+        batchSize: 100,
+        concurrency: 1,
+        delivery: 'at-least-once',
+        dedup: { windowMs: 604_800_000 },
+      },
+      retention: new Map(),
+      maintenance: { ledgerIntervalMs: 300_000, retentionIntervalMs: 300_000 },
+      drainTimeoutMs: 10_000,
+    });
+  });
+
+  it('takes what is set, and defaults the rest of a half-filled object', () => {
+    expect(
+      resolveServerOptions({
+        group: 'billing',
+        consumer: 'billing-0',
+        connection: { host: 'redis' },
+        keyPrefix: 'dev:',
+        blockMs: 100,
+        recovery: { minIdleMs: 1_000 },
+        dedup: {},
+        concurrency: 8,
+        maintenance: { ledgerIntervalMs: 1_000 },
+        shutdown: { drainTimeoutMs: 0 },
+        streams: { orders: { retention: { maxLength: 1_000 } }, parcels: {} },
+      }),
+    ).toMatchObject({
+      consumer: 'billing-0',
+      connection: { host: 'redis' },
+      keyPrefix: 'dev:',
+      blockMs: 100,
+      leaseMs: 1_000,
+      subscription: { dedup: { windowMs: 604_800_000 }, concurrency: 8, batchSize: 100 },
+      maintenance: { ledgerIntervalMs: 1_000, retentionIntervalMs: 300_000 },
+      drainTimeoutMs: 0,
+      retention: new Map([['orders', { maxLength: 1_000 }]]),
+    });
+  });
+
+  it('takes what is undefined as not set', () => {
+    const options = { group: 'billing', blockMs: undefined, dedup: undefined };
+    expect(resolveServerOptions(options as { group: string }).blockMs).toBe(5_000);
+  });
+});
+
+describe('resolveClientOptions', () => {
+  it('gives every option that is not set its documented default', () => {
+    const defaults = {
+      connection: 'redis://127.0.0.1:6379',
+      keyPrefix: '',
+      publishTimeoutMs: 10_000,
+    };
+    expect(resolveClientOptions({})).toEqual(defaults);
+  });
+
+  it('needs no group', () => {
+    expect(resolveClientOptions({ publishTimeoutMs: 1 }).publishTimeoutMs).toBe(1);
+  });
+});
+
+describe('resolveModuleOptions', () => {
+  it('gives server and client what each needs, and is not resolved a second time by them', () => {
+    const { server, client } = resolveModuleOptions({
+      connection: 'redis://redis:6379',
+      group: 'billing',
+      keyPrefix: 'dev:',
+      publishTimeoutMs: 500,
+      concurrency: 2,
+    });
+    expect(server).toMatchObject({ connection: 'redis://redis:6379', keyPrefix: 'dev:' });
+    expect(server.subscription.concurrency).toBe(2);
+    expect(client).toEqual({
+      connection: 'redis://redis:6379',
+      keyPrefix: 'dev:',
+      publishTimeoutMs: 500,
+    });
+    expect(resolveServerOptions(server)).toBe(server);
+    expect(resolveClientOptions(client)).toBe(client);
+  });
+});
+
+describe('resolveSubscription', () => {
+  const { subscription: base } = resolveServerOptions({
+    group: 'billing',
+    concurrency: 4,
+    dedup: { windowMs: 60_000 },
+  });
+
+  it("puts a pattern's own options over those of its server", () => {
+    expect(resolveSubscription(base, { batchSize: 1, startFrom: '1729768245123-0' })).toEqual({
+      ...base,
+      batchSize: 1,
+      startFrom: '1729768245123-0',
+    });
+  });
+
+  it('turns the ledger off, or on again, for one pattern', () => {
+    expect(resolveSubscription(base, { dedup: false }).dedup).toBe(false);
+    const off = resolveSubscription(base, { dedup: false });
+    expect(resolveSubscription(off, { dedup: { windowMs: 5 } }).dedup).toEqual({ windowMs: 5 });
+  });
+});
