@@ -8,6 +8,7 @@ import type { ResolvedServerOptions, ResolvedSubscription } from '../options/res
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
 import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
+import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
@@ -135,15 +136,25 @@ export class Consumer {
     const timeUp = delay(drainTimeoutMs, undefined, { signal: inTime.signal }).catch(
       () => undefined,
     );
-    this.due.stop();
-    const drained = this.reader
-      .stop()
+    const drained = Promise.all([this.reader.stop(), this.due.stop()])
       .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
+      .then(() => this.leaveGroups())
       .then(() => inTime.abort());
     await Promise.race([drained, timeUp]);
     if (inTime.signal.aborted) return;
     const gaveUp = Promise.all(this.flows.map((flow) => flow.giveUp()));
     await Promise.race([gaveUp, delay(FINISH_MS)]);
+  }
+
+  /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */
+  private async leaveGroups(): Promise<void> {
+    const { group, consumer, consumerIsGenerated } = this.options;
+    if (!consumerIsGenerated) return;
+    const left = this.flows.map(({ keys }) =>
+      removeConsumerScript.run(this.connections.commands, [keys.stream], [group, consumer]),
+    );
+    // Redis may be away: a consumer without entries harms nobody.
+    await Promise.allSettled(left);
   }
 
   private async ensureGroups(): Promise<void> {

@@ -26,13 +26,14 @@ export class DueEntries {
     }, EVERY_MS);
   }
 
-  stop(): void {
+  /** Fulfilled once nothing more will be brought. */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
+    await this.asking;
   }
 
   private async ask(): Promise<void> {
-    // Without ledger there are no leases, and nothing that waits for one to end.
-    const asked = this.flows.filter(({ options, room }) => options.dedup !== false && room > 0);
+    const asked = this.flows.filter(({ room }) => room > 0);
     if (asked.length === 0 || this.client.status !== 'ready') return;
     try {
       const taken = await dueEntriesScript.run(

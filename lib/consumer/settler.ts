@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import { commitScript } from '../redis/scripts/commit.script.js';
+import { handOverScript } from '../redis/scripts/hand-over.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { persist } from './persist.js';
@@ -27,6 +28,7 @@ export interface SettlerParts {
 export class Settler {
   private successes: StreamMessage[] = [];
   private releases: StreamMessage[] = [];
+  private handOvers: StreamMessage[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<void>>();
 
@@ -34,7 +36,7 @@ export class Settler {
 
   /** How many outcomes wait to be recorded. */
   get waiting(): number {
-    return this.successes.length + this.releases.length;
+    return this.successes.length + this.releases.length + this.handOvers.length;
   }
 
   /** The handlers succeeded. */
@@ -51,11 +53,17 @@ export class Settler {
     this.schedule();
   }
 
+  /** The message did not start: its lease ends, and another member of the group may have it at once. */
+  handOver(message: StreamMessage): void {
+    this.handOvers.push(message);
+    this.schedule();
+  }
+
   /** Sends what waits, now. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { successes, releases } = this;
+    const { successes, releases, handOvers } = this;
     if (successes.length > 0) {
       this.successes = [];
       this.track('commit', successes, () => this.sendCommit(successes));
@@ -63,6 +71,10 @@ export class Settler {
     if (releases.length > 0) {
       this.releases = [];
       this.track('release', releases, () => this.sendRelease(releases));
+    }
+    if (handOvers.length > 0) {
+      this.handOvers = [];
+      this.track('hand over', handOvers, () => this.sendHandOver(handOvers));
     }
   }
 
@@ -105,17 +117,21 @@ export class Settler {
     return commitScript.run(
       client,
       [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
-      [group, ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId])],
+      [group, ...idsOf(messages)],
     );
   }
 
   private async sendRelease(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, token, options } = this.parts;
     if (options.dedup === false) return;
-    return releaseScript.run(
-      client,
-      [keys.leases],
-      [token, ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId])],
-    );
+    return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
+  }
+
+  private sendHandOver(messages: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, token } = this.parts;
+    return handOverScript.run(client, [keys.leases, keys.retries], [token, ...idsOf(messages)]);
   }
 }
+
+const idsOf = (messages: readonly StreamMessage[]): string[] =>
+  messages.flatMap(({ entryId, messageId }) => [entryId, messageId]);

@@ -131,13 +131,13 @@ export class StreamFlow {
   }
 
   /**
-   * Begins nothing more. Fulfilled once nothing runs; what did not start has its lease released. At-most-once goes
-   * on with what it has acknowledged already.
+   * Begins nothing more. Fulfilled once nothing runs; what did not start goes to the group at once. At-most-once
+   * goes on with what it has acknowledged already.
    */
   async drain(): Promise<void> {
     this.stopped = this.parts.options.delivery === 'at-least-once';
     await this.intake;
-    if (this.stopped) this.releaseReady();
+    if (this.stopped) this.handOverReady();
     if (this.running.size + this.ready.length > 0) {
       await new Promise<void>((resolve) => {
         this.onIdle = resolve;
@@ -153,12 +153,14 @@ export class StreamFlow {
     this.abort.abort();
     const { stream, group, logger, counts, options } = this.parts;
     if (options.delivery === 'at-most-once') {
-      for (const { entryId } of this.ready) {
+      for (const message of this.ready) {
         counts.lost++;
-        logger.error(text.lostOnClose(stream, group, entryId));
+        logger.error(text.lostOnClose(stream, group, message.entryId));
+        this.settler.release(message);
       }
+      this.ready = [];
     }
-    this.releaseReady();
+    this.handOverReady();
     if (this.running.size > 0) logger.warn(text.stillRunning(stream, this.running.size));
     await this.settler.drained();
   }
@@ -227,8 +229,8 @@ export class StreamFlow {
     }
   }
 
-  private releaseReady(): void {
-    for (const message of this.ready) this.settler.release(message);
+  private handOverReady(): void {
+    for (const message of this.ready) this.settler.handOver(message);
     this.ready = [];
   }
 

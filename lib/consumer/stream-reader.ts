@@ -24,7 +24,7 @@ export class StreamReader {
   private readonly byKey: ReadonlyMap<string, StreamFlow>;
   /** The flows that the blocking read under way covers. */
   private blockedFor: ReadonlySet<StreamFlow> | undefined;
-  private readonly catchingUp = new Set<StreamFlow>();
+  private readonly catchingUp = new Map<StreamFlow, Promise<void>>();
   private readonly stopping = new AbortController();
   private wakeUp: (() => void) | undefined;
   private blockingId: number | undefined;
@@ -46,7 +46,7 @@ export class StreamReader {
   roomIn(flow: StreamFlow): void {
     if (this.stopping.signal.aborted) return;
     if (this.blockedFor === undefined) this.wakeUp?.();
-    else if (!this.blockedFor.has(flow)) void this.catchUp(flow);
+    else if (!this.blockedFor.has(flow)) this.catchUp(flow);
   }
 
   /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
@@ -57,7 +57,7 @@ export class StreamReader {
     blocking.off('close', this.forgetBlockingId);
     commands.off('ready', this.onReconnect);
     this.wakeUp?.();
-    const ended = (this.loop ?? Promise.resolve()).then(() => true);
+    const ended = Promise.all([this.loop, ...this.catchingUp.values()]).then(() => true);
     for (let attempt = 1; attempt <= 3; attempt++) {
       await Promise.race([this.unblock(), delay(100)]);
       if (await Promise.race([ended, delay(20 * attempt, false)])) return;
@@ -139,21 +139,22 @@ export class StreamReader {
   }
 
   /** Reads at once for a flow that the blocking read leaves out, and takes it in there when there is nothing. */
-  private async catchUp(flow: StreamFlow): Promise<void> {
+  private catchUp(flow: StreamFlow): void {
     if (this.catchingUp.has(flow)) return;
-    this.catchingUp.add(flow);
-    try {
-      // What is pending for it comes first, and is brought where the blocking read is begun.
-      let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
-      while (brought > 0 && flow.wantsRead && !this.stopping.signal.aborted) {
-        brought = await this.read(this.parts.connections.commands, [flow]);
-      }
-    } catch {
+    const caughtUp = this.readUntilEmpty(flow)
       // The blocking read meets the same fault, and says so.
-    } finally {
-      this.catchingUp.delete(flow);
+      .catch(() => undefined)
+      .finally(() => this.catchingUp.delete(flow));
+    this.catchingUp.set(flow, caughtUp);
+    void caughtUp.then(() => this.includeInBlocking(flow));
+  }
+
+  private async readUntilEmpty(flow: StreamFlow): Promise<void> {
+    // What is pending for it comes first, and is brought where the blocking read is begun.
+    let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
+    while (brought > 0 && flow.wantsRead && !this.stopping.signal.aborted) {
+      brought = await this.read(this.parts.connections.commands, [flow]);
     }
-    await this.includeInBlocking(flow);
   }
 
   private async includeInBlocking(flow: StreamFlow): Promise<void> {

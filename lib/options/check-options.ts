@@ -17,8 +17,7 @@ export function checkOptions(schema: z.ZodType, options: unknown, root = ''): vo
       ? issue.message
       : `no such option; known here: ${knownKeys(schema, issue.path)}`;
   // A URL with a password is given in other places too: as all there is, or under a name of another package.
-  const mayBeSecret =
-    path.length === 0 || path[0] === 'connection' || unknownKey !== undefined;
+  const mayBeSecret = path.length === 0 || path[0] === 'connection' || unknownKey !== undefined;
   throw new InvalidOptionsError(
     [...(root === '' ? [] : [root]), ...path].join('.') || 'options',
     describe(valueAt(options, path), mayBeSecret),

@@ -75,6 +75,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     connection: options.connection ?? DEFAULTS.connection,
     group: options.group,
     consumer: options.consumer ?? consumerName(options.group),
+    consumerIsGenerated: options.consumer === undefined,
     keyPrefix: options.keyPrefix ?? '',
     blockMs: options.blockMs ?? DEFAULTS.blockMs,
     leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,

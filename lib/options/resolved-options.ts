@@ -16,6 +16,8 @@ export interface ResolvedServerOptions {
   readonly connection: ConnectionOption;
   readonly group: string;
   readonly consumer: string;
+  /** Whether nobody chose the consumer's name, so that no later run will have it. */
+  readonly consumerIsGenerated: boolean;
   readonly keyPrefix: string;
   readonly blockMs: number;
   readonly leaseMs: number;

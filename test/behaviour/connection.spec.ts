@@ -334,6 +334,43 @@ describe('closing', () => {
     expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(1);
   });
 
+  it.each([{ dedup: { windowMs: 60_000 } }, { dedup: false as const }])(
+    'hands what it read and did not start to the group at once, and leaves no consumer behind (%j)',
+    async ({ dedup }) => {
+      const stream = freshName('orders');
+      const runs: number[] = [];
+      let release = (): void => undefined;
+      const closing = await streamsApp(
+        { connection: redis.url, group: GROUP, dedup },
+        {
+          controllers: [
+            handlerOf<{ n: number }>(stream, ({ n }) => {
+              runs.push(n);
+              return new Promise<void>((resolve) => {
+                release = resolve;
+              });
+            }),
+          ],
+        },
+      );
+      await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+      await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 2);
+      await waitFor(() => runs.length === 1);
+      await streamsApp(
+        { connection: redis.url, group: GROUP, dedup },
+        { controllers: [handlerOf<{ n: number }>(stream, ({ n }) => void runs.push(n))] },
+      );
+      const closed = closing.close();
+      // The first handler is still running: the second message does not wait for it.
+      await waitFor(() => runs.length === 2, { timeoutMs: 1_000 });
+      release();
+      await closed;
+      await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+      expect(runs).toEqual([1, 2]);
+      expect(await redis.client.xinfo('CONSUMERS', stream, GROUP)).toHaveLength(1);
+    },
+  );
+
   it('ends in time with a handler that hangs, and tells it by its signal', async () => {
     const stream = freshName('orders');
     let aborted = false;

@@ -39,9 +39,9 @@ describe('eager', () => {
 
   it('gives the error to its subscriber, and reports nothing', async () => {
     const { values, unobserved, reject } = underWay();
-    const given = expect(firstValueFrom(values)).rejects.toThrow('refused');
+    const given = firstValueFrom(values);
     reject(new Error('refused'));
-    await given;
+    await expect(given).rejects.toThrow('refused');
     await turn();
     expect(unobserved).toEqual([]);
   });

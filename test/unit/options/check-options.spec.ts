@@ -159,16 +159,15 @@ describe('a value that is wrong', () => {
   });
 
   it.each<[unknown, string]>([
-    [undefined, 'nothing'],
+    [null, 'null'],
     [-5, '-5'],
     ['x', '"x"'],
     [[], 'a list'],
+    [{}, 'an object'],
     [() => 1, 'a function'],
     ['x'.repeat(1_000), `"${'x'.repeat(59)}…`],
-  ])('is told in short: %p', (value, given) => {
-    expect(refused(() => server({ group: value === undefined ? value : '', ...at(value) })).given).toBe(
-      given,
-    );
+  ])('is told in short: %p', (batchSize, given) => {
+    expect(refused(() => server({ group: 'billing', batchSize })).given).toBe(given);
   });
 
   it.each([0, 0.5, 'a week'])('is refused where it is: dedup.windowMs %p', (windowMs) => {
@@ -253,8 +252,3 @@ describe('an error about options', () => {
     expect(String(error.cause ?? '')).not.toContain('hunter2');
   });
 });
-
-/** The value where the description of values is looked at. */
-function at(value: unknown): Record<string, unknown> {
-  return value === undefined ? {} : { group: 'billing', batchSize: value };
-}

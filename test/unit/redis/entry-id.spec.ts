@@ -22,8 +22,9 @@ describe('compareEntryIds', () => {
   });
 
   it('sorts a list as Redis does', () => {
+    const mixed = ['10-0', '2-10', '1729768245123-0', '2-0', '2-1'];
     const sorted = ['2-0', '2-1', '2-10', '10-0', '1729768245123-0'];
-    expect([...sorted].reverse().sort(compareEntryIds)).toEqual(sorted);
+    expect(mixed.sort(compareEntryIds)).toEqual(sorted);
   });
 });
 
