@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  type ArgumentMetadata,
   BadRequestException,
   type CallHandler,
   type CanActivate,
@@ -157,7 +158,7 @@ describe('a handler', () => {
     const got: unknown[] = [];
     @Controller()
     class Orders {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       on(@Payload() order: unknown, @Payload('id') id: unknown): void {
         got.push(order, id);
       }
@@ -190,11 +191,11 @@ describe('two handlers of one stream', () => {
     const ran: string[] = [];
     @Controller()
     class Orders {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       charge(@Payload() order: string): void {
         ran.push(`charge ${order}`);
       }
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       async ship(@Payload() order: string): Promise<void> {
         ran.push(`ship ${order}`);
       }
@@ -245,8 +246,8 @@ describe('a guard', () => {
   class PaidOnly implements CanActivate {
     canActivate(context: ExecutionContext): boolean {
       const rpc = context.switchToRpc();
-      expect(rpc.getContext()).toBeInstanceOf(RedisStreamsContext);
-      return rpc.getData<{ paid: boolean }>().paid;
+      const { paid } = rpc.getData<{ paid: boolean }>();
+      return paid && rpc.getContext<unknown>() instanceof RedisStreamsContext;
     }
   }
 
@@ -256,7 +257,7 @@ describe('a guard', () => {
     @Controller()
     @UseGuards(PaidOnly)
     class Orders {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       on(@Payload() order: unknown): void {
         got.push(order);
       }
@@ -284,6 +285,13 @@ describe('a pipe', () => {
       return { amount: amount * 2 };
     }
   }
+  class Noting implements PipeTransform {
+    readonly types = new Set<string>();
+    transform(value: unknown, { type }: ArgumentMetadata): unknown {
+      this.types.add(`${type} ${value instanceof RedisStreamsContext ? 'context' : 'payload'}`);
+      return value;
+    }
+  }
 
   it('that refuses a message keeps the handler from it, and leaves it pending', async () => {
     const stream = freshName('orders');
@@ -291,7 +299,7 @@ describe('a pipe', () => {
     @Controller()
     class Orders {
       @UsePipes(ValidAmount)
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       on(@Payload() order: unknown): void {
         got.push(order);
       }
@@ -304,20 +312,35 @@ describe('a pipe', () => {
     expect(got).toEqual([{ amount: 4 }]);
   });
 
-  it('that transforms gives the handler what it made, and leaves the context alone', async () => {
+  it('that transforms gives the handler what it made', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     @Controller()
     class Orders {
-      @UsePipes(new Doubling())
       @EventPattern<string>(stream, subscription())
-      on(@Payload(ValidAmount) order: unknown, @Ctx() context: RedisStreamsContext): void {
-        got.push(order, context.getStream());
+      on(@Payload(ValidAmount, new Doubling()) order: unknown, @Ctx() context: object): void {
+        got.push(order, context);
       }
     }
     const app = await start({ controllers: [Orders] });
     expect(await outcomes(app, stream, { amount: 4 })).toEqual(['handled']);
-    expect(got).toEqual([{ amount: 8 }, stream]);
+    expect(got).toEqual([{ amount: 8 }, expect.any(RedisStreamsContext)]);
+  });
+
+  it('of a whole handler can tell the payload from the context, as with other transports', async () => {
+    const stream = freshName('orders');
+    const pipe = new Noting();
+    @Controller()
+    @UsePipes(pipe)
+    class Orders {
+      @EventPattern<string>(stream, subscription())
+      on(@Payload() order: unknown, @Ctx() context: RedisStreamsContext): void {
+        if (context.getStream() !== stream) throw new Error(String(order));
+      }
+    }
+    const app = await start({ controllers: [Orders] });
+    expect(await outcomes(app, stream, { amount: 4 })).toEqual(['handled']);
+    expect([...pipe.types].sort()).toEqual(['body payload', 'custom context']);
   });
 });
 
@@ -348,7 +371,7 @@ describe('an interceptor', () => {
     @Controller()
     @UseInterceptors(interceptor)
     class Orders {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       on(@Payload() order: string): string {
         got.push(`run ${order}`);
         return order;
@@ -398,7 +421,7 @@ describe('an exception filter', () => {
     @Controller()
     @UseFilters(filter)
     class Orders {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       async on(@Payload() kind: string): Promise<void> {
         throw kind === 'refused' ? new Refused('no such customer') : new TypeError('a bug');
       }
@@ -407,8 +430,8 @@ describe('an exception filter', () => {
   }
 
   it.each<[string, () => unknown]>([
-    ['nothing', () => undefined],
-    ['a value', () => of('noted')],
+    ['a value', () => 'noted'],
+    ['an Observable', () => of('noted')],
     ['an Observable of nothing', () => EMPTY],
     ['a promise', () => Promise.resolve()],
   ])('that answers with %s makes the message handled', async (_, answer) => {
@@ -418,6 +441,14 @@ describe('an exception filter', () => {
     expect(await outcomes(app, stream, 'refused')).toEqual(['handled']);
     expect(filter.caught).toEqual([expect.any(Refused)]);
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 1, failed: 0 });
+  });
+
+  it('that answers with nothing at all has not answered, for Nest: the message stays pending', async () => {
+    const stream = freshName('orders');
+    const filter = new Swallowing(() => undefined);
+    const app = await behind(stream, filter);
+    expect(await outcomes(app, stream, 'refused')).toEqual(['pending']);
+    expect(filter.caught).toHaveLength(1);
   });
 
   it('that passes the error on leaves the message pending, as one that is not asked does', async () => {
@@ -564,11 +595,11 @@ describe('a request-scoped controller', () => {
     const got: string[] = [];
     @Controller({ scope: Scope.REQUEST })
     class Scoped {
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       first(@Payload() order: string): void {
         got.push(`scoped ${order}`);
       }
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       second(@Payload() order: string): Observable<string> {
         got.push(`scoped too ${order}`);
         return of(order);
@@ -588,7 +619,7 @@ describe('a request-scoped controller', () => {
       constructor() {
         throw new Error('no database');
       }
-      @EventPattern(stream)
+      @EventPattern<string>(stream)
       on(): void {}
     }
     const app = await start({ controllers: [Orders] });

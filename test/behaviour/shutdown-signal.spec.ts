@@ -1,0 +1,49 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, groupState } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+let compiled: CompiledPackage;
+beforeAll(async () => {
+  compiled = await compiledPackage('test/support/programs');
+});
+afterAll(() => compiled.remove());
+afterEach(endChildPrograms);
+
+describe('SIGTERM with shutdown hooks', () => {
+  it.each([
+    ['is imported before this package', 'before'],
+    ['is imported after it', 'after'],
+    ["is the root module's own", 'in root'],
+  ])(
+    'lets a running handler end and commits it, while a provider is alive that %s',
+    async (_, DATABASE) => {
+      const stream = freshName('orders');
+      const program = childProgram(
+        compiled.program('test/support/programs/closing-app.program.ts'),
+        { env: { REDIS_URL: redis.url, STREAM: stream, DATABASE } },
+      );
+      await waitFor(() => program.output().includes('ready'), { timeoutMs: 15_000 });
+      await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+      await waitFor(() => program.output().includes('started'));
+      program.kill('SIGTERM');
+      // Nest ends the process with the signal that it was given.
+      expect(await program.ended).toBe('SIGTERM');
+      expect(program.output().trim().split('\n')).toEqual([
+        'ready',
+        'started',
+        'written',
+        'database closes',
+      ]);
+      const ledger = `stream:{${stream}}:group:billing:processed`;
+      expect(await redis.client.zcard(ledger)).toBe(1);
+      expect((await groupState(redis.client, stream, 'billing'))?.pending).toBeLessThan(2);
+      expect(await redis.client.hlen(`stream:{${stream}}:group:billing:leases`)).toBe(0);
+    },
+  );
+});
