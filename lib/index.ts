@@ -15,6 +15,7 @@ export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
+export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';

@@ -13,6 +13,7 @@ import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
+import { Heartbeat } from './heartbeat.js';
 import { OwnPending } from './own-pending.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamFlow } from './stream-flow.js';
@@ -38,6 +39,7 @@ export class Consumer {
   private readonly flows: readonly StreamFlow[];
   private readonly reader: StreamReader;
   private readonly due: DueEntries;
+  private readonly heartbeat: Heartbeat;
   private readonly faults: FaultLog;
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
@@ -87,6 +89,15 @@ export class Consumer {
       onWorking: () => this.faults.over(),
     });
     this.due = new DueEntries(connections.commands, group, consumer, this.flows, onFault);
+    this.heartbeat = new Heartbeat({
+      client: connections.commands,
+      group,
+      consumer,
+      token,
+      leaseMs,
+      flows: this.flows,
+      onFault,
+    });
     for (const flow of this.flows) ownPending.restart(flow);
   }
 
@@ -108,6 +119,7 @@ export class Consumer {
     if (this.flows.length === 0) return;
     this.reader.start();
     this.due.start();
+    this.heartbeat.start();
   }
 
   /**
@@ -122,6 +134,7 @@ export class Consumer {
   /** Drains where nobody has, and ends our connections. */
   async close(): Promise<void> {
     await this.drain();
+    this.heartbeat.stop();
     this.closing.abort(new ConnectionClosedError('Redis'));
     this.connections.close();
   }

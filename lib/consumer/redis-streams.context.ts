@@ -1,12 +1,13 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import { publishedAtMs } from '../redis/entry-id.js';
+import type { RunSignal } from './run-signal.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
 export type RedisStreamsContextArgs = [
   message: StreamMessage,
   where: { readonly stream: string; readonly group: string; readonly consumer: string },
-  signal: AbortSignal,
+  signal: RunSignal,
 ];
 
 /**
@@ -64,8 +65,8 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return new Date(publishedAtMs(this.args[0].entryId));
   }
 
-  /** Aborted when the app closes and the time for running handlers is over. */
+  /** Aborted when the lease is lost, or the app closes and the time for running handlers is over. */
   getSignal(): AbortSignal {
-    return this.args[2];
+    return this.args[2].signal;
   }
 }

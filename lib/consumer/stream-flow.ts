@@ -1,6 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 import type { Codec } from '../codec/codec.js';
+import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
@@ -10,11 +12,12 @@ import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { FaultLog } from './fault-log.js';
-import { Pace } from './pace.js';
+import { HandlerSlots } from './handler-slots.js';
+import { leaseClock } from './lease-clock.js';
 import { persist } from './persist.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';
-import type { Invoke, StreamMessage } from './stream-message.js';
+import type { Invoke, Outcome, StreamMessage } from './stream-message.js';
 
 export interface StreamFlowParts {
   /** The stream's name, as handlers have it. */
@@ -42,15 +45,11 @@ export interface StreamFlowParts {
 export class StreamFlow {
   /** Entries that were read and are not settled: nobody may bring them a second time. */
   private readonly inFlight = new Set<string>();
-  private readonly running = new Set<StreamMessage>();
-  private lastStartAt = 0;
-  private ready: StreamMessage[] = [];
-  /** Read, and not reserved yet. */
+  /** How many were read, and are not reserved yet. */
   private entering = 0;
   private intake = Promise.resolve();
   private stopped = false;
-  private readonly abort = new AbortController();
-  private readonly pace = new Pace();
+  private readonly slots: HandlerSlots;
   private readonly settler: Settler;
   private readonly reserver: Reserver;
   private readonly decoder: EntryDecoder;
@@ -63,12 +62,17 @@ export class StreamFlow {
     this.faults = new FaultLog(parts.logger);
     this.decoder = new EntryDecoder(parts);
     this.reserver = new Reserver(parts);
+    this.slots = new HandlerSlots({
+      ...parts,
+      onEnded: (message, outcome) => this.settle(message, outcome),
+      onStale: (messages) => this.intoReservation(messages),
+    });
     this.settler = new Settler({
       ...parts,
       onFault: (what, error) => this.sayFault(what, error),
       onDone: () => this.faults.over(),
       onSettled: (messages) => {
-        for (const { entryId } of messages) this.inFlight.delete(entryId);
+        this.forget(messages);
         this.offerRoom();
       },
     });
@@ -88,17 +92,17 @@ export class StreamFlow {
 
   /** How many messages are running. */
   get runningCount(): number {
-    return this.running.size;
+    return this.slots.taken;
   }
 
   /** How many entries may be brought now. */
   get room(): number {
     if (this.stopped) return 0;
-    const { concurrency } = this.parts.options;
-    const held = this.running.size + this.readAhead;
+    const { concurrency, batchSize } = this.parts.options;
+    const held = this.slots.taken + this.readAhead;
     // Nothing waits in memory for a Redis that does not take outcomes.
-    if (this.inFlight.size - held > 2 * this.parts.options.batchSize + concurrency) return 0;
-    return Math.max(0, concurrency + this.mayReadAhead() - held);
+    if (this.inFlight.size - held > 2 * batchSize + concurrency) return 0;
+    return Math.max(0, concurrency + this.slots.mayWait - held);
   }
 
   /**
@@ -106,10 +110,9 @@ export class StreamFlow {
    * ahead has been used up.
    */
   get wantsRead(): boolean {
-    const free = this.parts.options.concurrency - this.running.size;
-    return (
-      this.readAhead <= Math.max(free - 1, Math.floor(this.mayReadAhead() / 2)) && this.room > 0
-    );
+    const free = this.parts.options.concurrency - this.slots.taken;
+    const few = Math.max(free - 1, Math.floor(this.slots.mayWait / 2));
+    return this.readAhead <= few && this.room > 0;
   }
 
   /** Takes entries in: new ones, or ones of before, in the order in which they are to run. */
@@ -125,9 +128,20 @@ export class StreamFlow {
       this.inFlight.add(entry.id);
       messages.push(message);
     }
-    if (messages.length === 0) return;
-    this.entering += messages.length;
-    this.intake = this.intake.then(() => this.enter(messages));
+    if (messages.length > 0) this.intoReservation(messages);
+  }
+
+  /** The messages whose leases are to be kept. */
+  held(): StreamMessage[] {
+    return this.parts.options.dedup === false ? [] : this.slots.all();
+  }
+
+  /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
+  leaseLost(message: StreamMessage): void {
+    this.slots.abort(new LeaseLostError(this.parts.stream, message.entryId), message);
+    // At-most-once has acknowledged it: nobody else will have it.
+    if (this.parts.options.delivery === 'at-most-once') return;
+    if (this.slots.removeWaiting(message)) this.forget([message]);
   }
 
   /**
@@ -136,9 +150,10 @@ export class StreamFlow {
    */
   async drain(): Promise<void> {
     this.stopped = this.parts.options.delivery === 'at-least-once';
+    if (this.stopped) this.slots.stop();
     await this.intake;
-    if (this.stopped) this.handOverReady();
-    if (this.running.size + this.ready.length > 0) {
+    if (this.stopped) this.handOverWaiting();
+    if (!this.isIdle) {
       await new Promise<void>((resolve) => {
         this.onIdle = resolve;
       });
@@ -149,89 +164,76 @@ export class StreamFlow {
 
   /** Time is up: tells running handlers, and gives up what did not start. */
   async giveUp(): Promise<void> {
-    this.stopped = true;
-    this.abort.abort();
     const { stream, group, logger, counts, options } = this.parts;
+    this.stopped = true;
+    this.slots.stop();
+    this.slots.abort(new ConnectionClosedError('a handler'));
     if (options.delivery === 'at-most-once') {
-      for (const message of this.ready) {
+      for (const message of this.slots.takeWaiting()) {
         counts.lost++;
         logger.error(text.lostOnClose(stream, group, message.entryId));
         this.settler.release(message);
       }
-      this.ready = [];
     }
-    this.handOverReady();
-    if (this.running.size > 0) logger.warn(text.stillRunning(stream, this.running.size));
+    this.handOverWaiting();
+    if (this.slots.taken > 0) logger.warn(text.stillRunning(stream, this.slots.taken));
     await this.settler.drained();
   }
 
   private get readAhead(): number {
-    return this.ready.length + this.entering;
+    return this.slots.waiting + this.entering;
   }
 
-  private mayReadAhead(): number {
-    const { concurrency, batchSize } = this.parts.options;
-    const allTaken = this.running.size >= concurrency;
-    const youngestMs = allTaken ? performance.now() - this.lastStartAt : 0;
-    return this.pace.readAhead(concurrency, batchSize, youngestMs);
+  private get isIdle(): boolean {
+    return this.slots.taken + this.slots.waiting === 0;
   }
 
-  private async enter(messages: readonly StreamMessage[]): Promise<void> {
+  private intoReservation(messages: readonly StreamMessage[]): void {
+    this.entering += messages.length;
+    this.intake = this.intake.then(() => this.reserve(messages));
+  }
+
+  private async reserve(messages: readonly StreamMessage[]): Promise<void> {
+    const { signal, counts } = this.parts;
+    const sentAt = leaseClock();
+    let ours: readonly StreamMessage[] = [];
     try {
-      const reservations = await persist(
+      const answers = await persist(
         () => this.reserver.reserve(messages),
-        this.parts.signal,
+        signal,
         (error) => this.sayFault('reserve', error),
       );
       this.faults.over();
-      messages.forEach((message, index) => {
-        if (reservations[index] === 'new') {
-          this.ready.push(message);
-        } else {
-          if (reservations[index] === 'duplicate') this.parts.counts.duplicate++;
-          this.inFlight.delete(message.entryId);
-        }
-      });
+      ours = messages.filter((_, index) => answers[index] === 'new');
+      counts.duplicate += answers.filter((answer) => answer === 'duplicate').length;
+      this.forget(messages.filter((_, index) => answers[index] !== 'new'));
     } catch {
       // Closed meanwhile: they are pending, and another run of this consumer or its group will have them.
-      for (const { entryId } of messages) this.inFlight.delete(entryId);
-    } finally {
-      this.entering -= messages.length;
+      this.forget(messages);
     }
-    this.pump();
+    this.entering -= messages.length;
+    for (const message of ours) message.leasedAt = sentAt;
+    this.slots.add(ours);
     this.offerRoom();
   }
 
-  private pump(): void {
-    while (!this.stopped && this.running.size < this.parts.options.concurrency) {
-      const message = this.ready.shift();
-      if (message === undefined) return;
-      void this.run(message);
-    }
-  }
-
-  private async run(message: StreamMessage): Promise<void> {
-    const startedAt = performance.now();
-    this.running.add(message);
-    this.lastStartAt = startedAt;
-    const outcome = await this.parts.invoke(message, this.abort.signal);
-    this.running.delete(message);
-    this.pace.record(performance.now() - startedAt);
+  private settle(message: StreamMessage, outcome: Outcome): void {
     this.parts.counts[outcome]++;
     if (outcome === 'handled') this.settler.commit(message);
     else this.settler.release(message);
-    this.pump();
     this.offerRoom();
+    if (this.slots.taken > 0) return;
     // Nothing runs that could be settled together with it.
-    if (this.running.size === 0) {
-      if (this.readAhead === 0) this.settler.flush();
-      if (this.ready.length === 0 || this.stopped) this.onIdle?.();
-    }
+    if (this.readAhead === 0) this.settler.flush();
+    if (this.stopped || this.isIdle) this.onIdle?.();
   }
 
-  private handOverReady(): void {
-    for (const message of this.ready) this.settler.handOver(message);
-    this.ready = [];
+  private handOverWaiting(): void {
+    for (const message of this.slots.takeWaiting()) this.settler.handOver(message);
+  }
+
+  private forget(messages: readonly StreamMessage[]): void {
+    for (const { entryId } of messages) this.inFlight.delete(entryId);
   }
 
   private offerRoom(): void {

@@ -30,3 +30,6 @@ export const notSupported = (feature: string, instead: string): string =>
 
 export const unexpectedReply = (command: string): string =>
   `Redis answered ${command} in a form that is not known here`;
+
+export const leaseLost = (stream: string, entryId: string): string =>
+  `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`;

@@ -1,0 +1,71 @@
+import type { Redis } from 'ioredis';
+import { renewScript } from '../redis/scripts/renew.script.js';
+import { leaseClock } from './lease-clock.js';
+import type { StreamFlow } from './stream-flow.js';
+import type { StreamMessage } from './stream-message.js';
+
+/** How many messages one script renews: Redis serves nobody else meanwhile. */
+const STEP = 200;
+
+export interface HeartbeatParts {
+  readonly client: Redis;
+  readonly group: string;
+  readonly consumer: string;
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly flows: readonly StreamFlow[];
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Keeps the leases of what runs and of what was read ahead, three times in the life of one. */
+export class Heartbeat {
+  private timer: NodeJS.Timeout | undefined;
+  private beating: Promise<void> | undefined;
+
+  constructor(private readonly parts: HeartbeatParts) {}
+
+  start(): void {
+    this.timer = setInterval(() => {
+      this.beating ??= this.beat().finally(() => {
+        this.beating = undefined;
+      });
+    }, this.parts.leaseMs / 3);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private async beat(): Promise<void> {
+    for (const flow of this.parts.flows) {
+      const held = flow.held();
+      for (let at = 0; at < held.length; at += STEP) {
+        await this.renew(flow, held.slice(at, at + STEP));
+      }
+    }
+  }
+
+  private async renew(flow: StreamFlow, messages: readonly StreamMessage[]): Promise<void> {
+    const { client, group, consumer, token, leaseMs, onFault } = this.parts;
+    const sentAt = leaseClock();
+    try {
+      const kept = await renewScript.run(
+        client,
+        [flow.keys.stream, flow.keys.leases],
+        [
+          group,
+          consumer,
+          token,
+          leaseMs,
+          ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId]),
+        ],
+      );
+      messages.forEach((message, index) => {
+        if (kept[index] === true) message.leasedAt = sentAt;
+        else flow.leaseLost(message);
+      });
+    } catch (error) {
+      onFault(error);
+    }
+  }
+}
