@@ -34,6 +34,8 @@ export interface RedisStreamsClientEvents extends Record<never, Function> {
   end: () => void;
 }
 
+type Listener = (...args: unknown[]) => void;
+
 /** An opened connection, and what sends on it. */
 interface Opened {
   readonly connection: Connection;
@@ -51,20 +53,26 @@ interface Opened {
  * ```
  */
 @Injectable()
+// Not with our own type of status: ClientsModule would not take the class then.
 export class ClientRedisStreams
-  extends ClientProxy<RedisStreamsClientEvents, RedisStreamsStatus>
+  extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
 {
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
   private readonly codec = new JsonCodec();
-  private readonly listeners: { event: string; callback: Function }[] = [];
+  private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: Opened | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
     super();
     this.options = resolveClientOptions(options);
+  }
+
+  /** What its connection is in, now and with each change. */
+  override get status(): Observable<RedisStreamsStatus> {
+    return super.status as Observable<RedisStreamsStatus>;
   }
 
   /**
@@ -106,6 +114,9 @@ export class ClientRedisStreams
     opened.closing.abort(new ConnectionClosedError('a connection'));
     await opened.publisher.close();
     opened.endWatch();
+    const { client, owned } = opened.connection;
+    // One of ours still has its end to tell.
+    if (!owned) for (const { event, callback } of this.listeners) client.off(event, callback);
     dropConnection(opened.connection);
     this._status$.next('disconnected');
   }
@@ -119,8 +130,10 @@ export class ClientRedisStreams
     event: Event,
     callback: RedisStreamsClientEvents[Event],
   ): void {
-    this.listeners.push({ event, callback });
-    this.opened?.connection.client.on(event, callback);
+    const untyped: Function = callback;
+    const listener: Listener = (...args) => untyped(...args);
+    this.listeners.push({ event, callback: listener });
+    this.opened?.connection.client.on(event, listener);
   }
 
   /** The connection: `client.unwrap<Redis>()`. It is opened where it was not. */
@@ -170,8 +183,7 @@ export class ClientRedisStreams
       'nestjs-redis-streams:client',
     );
     const { client } = connection;
-    for (const { event, callback } of this.listeners)
-      client.on(event, (...args) => callback(...args));
+    for (const { event, callback } of this.listeners) client.on(event, callback);
     const endWatch = watchConnection(connection, 'client', this.logger, (status) => {
       this._status$.next(status);
     });

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { EntryFields } from '../codec/codec.js';
 import { PublishError } from '../errors/publish.error.js';
+import { JointWrite } from '../redis/joint-write.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 
@@ -28,11 +29,13 @@ interface Attempt {
 export class Publisher {
   private readonly waiting = new Set<Attempt>();
   private readonly sent = new Set<Attempt>();
+  private readonly jointWrite: JointWrite;
 
   constructor(
     private readonly client: Redis,
     private readonly timeoutMs: number,
   ) {
+    this.jointWrite = new JointWrite(client);
     client.on('ready', this.sendWaiting);
   }
 
@@ -73,6 +76,7 @@ export class Publisher {
   private send(attempt: Attempt): void {
     const { key, fields } = attempt.message;
     this.sent.add(attempt);
+    this.jointWrite.begin();
     this.client.xadd(key, '*', ...fields).then(
       (entryId) => {
         if (entryId === null) return this.fail(attempt, text.NOT_WRITTEN);

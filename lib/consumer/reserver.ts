@@ -27,9 +27,8 @@ export class Reserver {
       }
       return messages.map(() => 'new');
     }
-    const highest = messages
-      .map(({ entryId }) => entryId)
-      .reduce((a, b) => (compareEntryIds(a, b) > 0 ? a : b));
+    const entryIds = messages.map(({ entryId }) => entryId);
+    const highest = entryIds.reduce((a, b) => (compareEntryIds(a, b) > 0 ? a : b));
     return reserveScript.run(
       client,
       [keys.stream, keys.ledger, keys.leases, keys.retries, keys.position],
@@ -40,7 +39,8 @@ export class Reserver {
         dedup.windowMs,
         delivery === 'at-most-once' ? 1 : 0,
         highest,
-        ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId]),
+        JSON.stringify(entryIds),
+        JSON.stringify(messages.map(({ messageId }) => messageId)),
       ],
     );
   }

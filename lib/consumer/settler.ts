@@ -111,13 +111,13 @@ export class Settler {
 
   private sendCommit(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, group, options } = this.parts;
-    if (options.dedup === false) {
-      return client.xack(keys.stream, group, ...messages.map(({ entryId }) => entryId));
-    }
+    const entryIds = messages.map(({ entryId }) => entryId);
+    if (options.dedup === false) return client.xack(keys.stream, group, ...entryIds);
+    const messageIds = messages.map(({ messageId }) => messageId);
     return commitScript.run(
       client,
       [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
-      [group, ...idsOf(messages)],
+      [group, JSON.stringify(entryIds), JSON.stringify(messageIds)],
     );
   }
 

@@ -38,6 +38,9 @@ export interface StreamFlowParts {
   readonly signal: AbortSignal;
 }
 
+/** Lua takes about 8 000 values as arguments of one call, and a script may need two for each entry. */
+const MOST_AT_ONCE = 1_000;
+
 /**
  * The way of one stream's entries through this consumer: decode, reserve, handle, settle, with as many running and
  * read ahead as its options and its pace allow.
@@ -102,7 +105,7 @@ export class StreamFlow {
     const held = this.slots.taken + this.readAhead;
     // Nothing waits in memory for a Redis that does not take outcomes.
     if (this.inFlight.size - held > 2 * batchSize + concurrency) return 0;
-    return Math.max(0, concurrency + this.slots.mayWait - held);
+    return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + this.slots.mayWait - held));
   }
 
   /**

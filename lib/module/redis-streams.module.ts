@@ -1,11 +1,4 @@
-import {
-  Inject,
-  Logger,
-  Module,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from '../client/client-redis-streams.js';
@@ -16,6 +9,7 @@ import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import type { RedisStreamsModuleOptions } from '../options/module-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import { ServerRedisStreams } from '../server/server-redis-streams.js';
+import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './module-definition.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 
@@ -56,6 +50,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
  * ```
  */
 @Module({
+  imports: [ClosingFirstModule],
   providers: [
     {
       provide: RESOLVED_OPTIONS,
@@ -127,28 +122,20 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     RetentionJob,
   ],
 })
-export class RedisStreamsModule
-  extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
-{
+export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {
   constructor(
-    @Inject(ServerRedisStreams) private readonly server: ServerRedisStreams,
+    @Inject(ServerRedisStreams) server: ServerRedisStreams,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
+    @Inject(ClosingFirst) closing: ClosingFirst,
   ) {
     super();
-  }
-
-  onModuleInit(): void {
-    // startAllMicroservices() alone runs no bootstrap hooks.
-    this.server.whenListening(() => this.jobs.start());
+    // startAllMicroservices() alone runs no hooks.
+    server.whenListening(() => jobs.start());
+    // Nest closes servers after modules: so what runs ends here, while what it uses is still there.
+    closing.add(() => Promise.all([server.drain(), jobs.stop()]));
   }
 
   onApplicationBootstrap(): void {
     this.jobs.start();
-  }
-
-  /** Nest closes servers after modules: so what runs ends here, while what it uses is still there. */
-  async onModuleDestroy(): Promise<void> {
-    await Promise.all([this.server.drain(), this.jobs.stop()]);
   }
 }

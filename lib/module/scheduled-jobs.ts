@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { JobResult } from '../jobs/job.js';
 import * as text from '../jobs/jobs.messages.js';
 import { errorText } from '../redis/redis-errors.js';
+
+/** A step of a job takes less; what is cut off is taken up by the next run. */
+const STOP_MS = 500;
 
 /** A job, and when it runs. */
 export interface ScheduledJob {
@@ -43,7 +47,7 @@ export class ScheduledJobs {
     }
   }
 
-  /** Ends the intervals, and waits for the runs under way. */
+  /** Ends the intervals, and waits a moment for the runs under way: where Redis is away they would never end. */
   async stop(): Promise<void> {
     const { registry } = this;
     this.registry = undefined;
@@ -51,7 +55,10 @@ export class ScheduledJobs {
       // The app's ScheduleModule may have cleared them already.
       if (registry?.doesExist('interval', name) === true) registry.deleteInterval(name);
     }
-    await Promise.all(this.underWay.values());
+    await Promise.race([
+      Promise.all(this.underWay.values()),
+      delay(STOP_MS, undefined, { ref: false }),
+    ]);
   }
 
   private findRegistry(): SchedulerRegistry {

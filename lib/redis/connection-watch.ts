@@ -13,7 +13,7 @@ export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
  * @returns ends the watch
  */
 export function watchConnection(
-  { client }: Connection,
+  { client, owned }: Connection,
   role: string,
   logger: LoggerService,
   report: (status: RedisStreamsStatus) => void,
@@ -37,15 +37,17 @@ export function watchConnection(
   client.on('ready', onReady);
   client.on('reconnecting', onReconnecting);
   client.on('end', onEnd);
-  // Without a listener ioredis prints each error; here the latest is said with the change of state. It stays when
-  // the watch ends: a connection that is being closed may still fail.
-  client.on('error', (error: unknown) => {
+  // Without a listener ioredis prints each error; here the latest is said with the change of state.
+  const onError = (error: unknown): void => {
     why = errorText(error);
-  });
+  };
+  client.on('error', onError);
   if (client.status === 'ready') onReady();
   return () => {
     client.off('ready', onReady);
     client.off('reconnecting', onReconnecting);
     client.off('end', onEnd);
+    // One of ours is being closed, and may still fail.
+    if (!owned) client.off('error', onError);
   };
 }

@@ -4,6 +4,8 @@ export const publishedAtMs = (entryId: string): number =>
 
 /** Orders entry IDs as Redis does: by number, not as text. */
 export function compareEntryIds(a: string, b: string): number {
+  // Most often both have the same form, and then text sorts as numbers do.
+  if (a.length === b.length && a.indexOf('-') === b.indexOf('-')) return a < b ? -1 : Number(a > b);
   const [aMs, aSeq] = split(a);
   const [bMs, bSeq] = split(b);
   return compareDigits(aMs, bMs) || compareDigits(aSeq, bSeq);

@@ -6,6 +6,7 @@ import { Consumer } from '../consumer/consumer.js';
 import type { ConsumerCounts } from '../consumer/consumer-counts.js';
 import { invoker } from '../consumer/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
+import { isRedisInstance } from '../options/is-redis-instance.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
@@ -43,6 +44,7 @@ export class ServerRedisStreams
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;
   private readonly listeners: { event: string; callback: Function }[] = [];
+  private readonly detach: (() => void)[] = [];
   private readonly onListening: (() => void)[] = [];
   private consumer: Consumer | undefined;
   private lastCounts: ConsumerCounts = { handled: 0, failed: 0, duplicate: 0, lost: 0 };
@@ -100,6 +102,7 @@ export class ServerRedisStreams
     this.listening = false;
     await consumer.close();
     if (this.consumer !== consumer) return;
+    for (const detach of this.detach.splice(0)) detach();
     this.lastCounts = consumer.counts;
     this.consumer = undefined;
     this._status$.next('disconnected');
@@ -191,7 +194,12 @@ export class ServerRedisStreams
     { event, callback }: { event: string; callback: Function },
   ): void {
     const { commands, blocking } = consumer.connections;
-    commands.on(event, (...args: unknown[]) => callback('commands', ...args));
+    const onCommands = (...args: unknown[]): unknown => callback('commands', ...args);
+    commands.on(event, onCommands);
+    // The caller's own outlives this consumer; ours still have their end to tell.
+    if (isRedisInstance(this.options.connection)) {
+      this.detach.push(() => commands.off(event, onCommands));
+    }
     blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
   }
 

@@ -17,18 +17,25 @@ afterEach(endChildPrograms);
 
 describe('SIGTERM with shutdown hooks', () => {
   it.each([
-    ['is imported before this package', 'before'],
-    ['is imported after it', 'after'],
-    ["is the root module's own", 'in root'],
+    ['is imported before this package', 'before', 'no'],
+    ['is imported after it', 'after', 'no'],
+    ['is imported after it, which is global', 'after', 'yes'],
+    ["is the root module's own", 'in root', 'no'],
   ])(
     'lets a running handler end and commits it, while a provider is alive that %s',
-    async (_, DATABASE) => {
+    async (_, DATABASE, IS_GLOBAL) => {
       const stream = freshName('orders');
       const program = childProgram(
         compiled.program('test/support/programs/closing-app.program.ts'),
-        { env: { REDIS_URL: redis.url, STREAM: stream, DATABASE } },
+        { env: { REDIS_URL: redis.url, STREAM: stream, DATABASE, IS_GLOBAL } },
       );
-      await waitFor(() => program.output().includes('ready'), { timeoutMs: 15_000 });
+      await waitFor(
+        () => {
+          expect(program.output()).toContain('ready');
+          return true;
+        },
+        { timeoutMs: 15_000 },
+      );
       await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
       await waitFor(() => program.output().includes('started'));
       program.kill('SIGTERM');

@@ -13,7 +13,7 @@ const ANSWERS: Record<string, Reservation> = { n: 'new', d: 'duplicate', e: 'lea
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string)
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 5 '1' for at-most-once, 6 highest entry ID given out,
- *        then for each entry: entry ID, message ID
+ *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged)
  *        d  found in the ledger within the window, and acknowledged
@@ -29,14 +29,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
 local ends, oldest = now + ARGV[3], now - ARGV[4]
 
-local ids = {}
-for i = 7, #ARGV, 2 do ids[#ids + 1] = ARGV[i + 1] end
+local nowText, leasedTill = string.format('%.0f', now), string.format(' 1 %.0f', ends)
+
+local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
+local count = #ids
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
-for n = 1, #ids do
-  local entry, id = ARGV[5 + n * 2], ids[n]
+for n = 1, count do
+  local entry, id = entries[n], ids[n]
   local holder, of, till
   if taken[id] then
     holder, of, till = token, taken[id], ends
@@ -55,10 +57,10 @@ for n = 1, #ids do
   else
     answers[n] = 'n'
     taken[id] = entry
-    leases[#leases + 1] = id
-    leases[#leases + 1] = token .. ' ' .. entry .. ' 1 ' .. string.format('%.0f', ends)
+    leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. leasedTill
+    leased = leased + 2
     if atMostOnce then
-      done[#done + 1] = string.format('%.0f', now)
+      done[#done + 1] = nowText
       done[#done + 1] = id
       acked[#acked + 1] = entry
     end
@@ -66,7 +68,7 @@ for n = 1, #ids do
 end
 
 if #done > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
-if #leases > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
+if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))

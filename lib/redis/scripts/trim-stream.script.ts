@@ -43,14 +43,13 @@ for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   local info = {}
   for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
   if not ignored[info['name']] then
-    local unfinished
+    -- What is pending may lie above what is still to be read, where the group was set back.
+    local unread = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
+    if unread and after(safe, unread[1]) then safe = unread[1] end
     if info['pending'] > 0 then
-      unfinished = redis.call('XPENDING', stream, info['name'])[2]
-    else
-      local following = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
-      unfinished = following and following[1]
+      local pending = redis.call('XPENDING', stream, info['name'])[2]
+      if pending and after(safe, pending) then safe = pending end
     end
-    if unfinished and after(safe, unfinished) then safe = unfinished end
   end
 end
 

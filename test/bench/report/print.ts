@@ -29,7 +29,7 @@ export function printScenario({ title, rows }: ScenarioResult, enforced: boolean
 }
 
 const line = (label: string, middle: string, spread: string, bar: string): string =>
-  `  ${label.padEnd(26)}${middle.padStart(11)}${spread.padStart(21)}  ${bar}`.trimEnd();
+  `  ${label.padEnd(28)}${middle.padStart(10)}${spread.padStart(23)}  ${bar}`.trimEnd();
 
 const versionOf = (manifest: unknown): string =>
   typeof manifest === 'object' && manifest !== null && 'version' in manifest

@@ -36,10 +36,10 @@ export async function idleLatency(
       rows: [
         figures('XADD → blocked read, median', medians.bare, milliseconds),
         figures('emit → handler, median', medians.ours, milliseconds),
-        ratio('ratio of medians', medians.ours, medians.bare, { atMost: AT_MOST }),
+        ratio('ratio of the medians', medians.ours, medians.bare, { atMost: AT_MOST }),
         figures('XADD → blocked read, p99', p99s.bare, milliseconds),
         figures('emit → handler, p99', p99s.ours, milliseconds),
-        ratio('ratio of p99', p99s.ours, p99s.bare),
+        ratio('ratio of the p99', p99s.ours, p99s.bare),
       ],
     };
   } finally {

@@ -6,7 +6,7 @@ import { EventPattern } from '@nestjs/microservices';
 import { RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
 
 // An app whose handler takes its time and then needs another provider: for the tests of what a signal does to it.
-const { REDIS_URL = '', STREAM = '', DATABASE = 'before' } = process.env;
+const { REDIS_URL = '', STREAM = '', DATABASE = 'before', IS_GLOBAL } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 @Injectable()
@@ -31,7 +31,7 @@ class DatabaseModule {}
 class Orders {
   constructor(@Inject(Database) private readonly database: Database) {}
 
-  @EventPattern(STREAM)
+  @EventPattern<string>(STREAM)
   async on(): Promise<void> {
     say('started');
     await delay(500);
@@ -39,7 +39,11 @@ class Orders {
   }
 }
 
-const streams = RedisStreamsModule.forRoot({ connection: REDIS_URL, group: 'billing' });
+const streams = RedisStreamsModule.forRoot({
+  connection: REDIS_URL,
+  group: 'billing',
+  isGlobal: IS_GLOBAL === 'yes',
+});
 
 @Module({
   imports:

@@ -13,6 +13,7 @@ describe('resolveServerOptions', () => {
       connection: 'redis://127.0.0.1:6379',
       group: 'billing',
       consumer: expect.stringMatching(/^billing\..+\.\d+\.[0-9a-f]{8}$/),
+      consumerIsGenerated: true,
       keyPrefix: '',
       blockMs: 5_000,
       leaseMs: 60_000,
@@ -46,6 +47,7 @@ describe('resolveServerOptions', () => {
       }),
     ).toMatchObject({
       consumer: 'billing-0',
+      consumerIsGenerated: false,
       connection: { host: 'redis' },
       keyPrefix: 'dev:',
       blockMs: 100,

@@ -1,0 +1,557 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  type INestApplicationContext,
+  Injectable,
+  Logger,
+  type ModuleMetadata,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Cron, Interval, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
+import { firstValueFrom } from 'rxjs';
+
+import {
+  LedgerMaintenanceJob,
+  RedisStreamsModule,
+  type RedisStreamsModuleOptions,
+  RetentionJob,
+  type RetentionOptions,
+  StreamsMonitor,
+} from '../../lib/index.js';
+import { withJobLock } from '../../lib/jobs/job-lock.js';
+import { startRedis } from '../../lib/testing/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
+import { logged, recordedLog } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, moduleOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** `XTRIM ~` frees whole nodes: small ones show sooner what it may free. */
+const NODE = 10;
+const redis = redisForTests({ args: ['--stream-node-max-entries', String(NODE)] });
+closeAppsAfterEach();
+
+const GROUP = 'billing';
+const JOBS = ['redis-streams:ledger', 'redis-streams:retention'];
+const ledgerKey = (stream: string): string => `stream:{${stream}}:group:${GROUP}:processed`;
+const numbers = (count: number): { n: number }[] =>
+  Array.from({ length: count }, (_, n) => ({ n }));
+
+const opened: INestApplicationContext[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((app) => app.close()));
+});
+
+/** An app with this package in it that starts nothing by itself. */
+async function idleApp(
+  options: Partial<RedisStreamsModuleOptions>,
+  metadata: ModuleMetadata = {},
+): Promise<INestApplicationContext> {
+  const module = RedisStreamsModule.forRoot({ connection: redis.url, group: GROUP, ...options });
+  const app = await NestFactory.create(moduleOf([module], metadata), {
+    logger: recordedLog,
+    abortOnError: false,
+  });
+  Logger.overrideLogger(recordedLog);
+  opened.push(app);
+  return app;
+}
+
+/** Redis's clock, in ms. */
+async function redisNow(): Promise<number> {
+  const [seconds, micros] = await redis.client.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
+
+/** Writes `count` ledger entries that were processed `ageMs` ago. */
+async function fillLedger(stream: string, count: number, ageMs: number): Promise<void> {
+  const at = (await redisNow()) - ageMs;
+  const rows = numbers(count).flatMap(({ n }) => [at, `${ageMs}-${n}`]);
+  await redis.client.zadd(ledgerKey(stream), ...rows);
+}
+
+/** What Redis does meanwhile, with commands of scripts. */
+async function commandsDuring(work: () => Promise<unknown>): Promise<string[][]> {
+  const seen: string[][] = [];
+  const monitor = await redis.connect().monitor();
+  monitor.on('monitor', (_: unknown, args: string[]) => seen.push(args));
+  await work();
+  const marker = freshName('marker');
+  await redis.client.echo(marker);
+  await waitFor(() => seen.some((args) => args.includes(marker)));
+  monitor.disconnect();
+  return seen;
+}
+
+describe('ledger maintenance', () => {
+  const dedup = { windowMs: 60_000 };
+
+  it('removes what has left the window, keeps the rest, and says how many', async () => {
+    const stream = freshName('orders');
+    const { app } = await streamsApp(
+      { connection: redis.url, group: GROUP, dedup },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+    await fillLedger(stream, 7, 61_000);
+    await fillLedger(stream, 3, 10_000);
+    const job = app.get(LedgerMaintenanceJob);
+    expect(await job.run()).toEqual({ removed: 7 });
+    expect(await redis.client.zcard(ledgerKey(stream))).toBe(3);
+    expect(await job.run()).toEqual({ removed: 0 });
+  });
+
+  it('sees to every subscription with its own window, and to none without a ledger', async () => {
+    const [short, long, none] = [freshName('short'), freshName('long'), freshName('none')];
+    const { app } = await streamsApp(
+      { connection: redis.url, group: GROUP, dedup },
+      {
+        controllers: [
+          handlerOf(short, () => undefined, { dedup: { windowMs: 1_000 } }),
+          handlerOf(long, () => undefined),
+          handlerOf(none, () => undefined, { dedup: false }),
+        ],
+      },
+    );
+    for (const stream of [short, long, none]) await fillLedger(stream, 5, 30_000);
+    expect(await app.get(LedgerMaintenanceJob).run()).toEqual({ removed: 5 });
+    expect(await redis.client.zcard(ledgerKey(short))).toBe(0);
+    expect(await redis.client.zcard(ledgerKey(long))).toBe(5);
+    expect(await redis.client.zcard(ledgerKey(none))).toBe(5);
+  });
+
+  it('removes many in steps of a thousand at the most, so that Redis serves others between', async () => {
+    const stream = freshName('orders');
+    const { app } = await streamsApp(
+      { connection: redis.url, group: GROUP, dedup },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+    await fillLedger(stream, 2_500, 61_000);
+    const commands = await commandsDuring(async () => {
+      expect(await app.get(LedgerMaintenanceJob).run()).toEqual({ removed: 2_500 });
+    });
+    const removals = commands.filter(([name]) => name?.toLowerCase() === 'zremrangebyrank');
+    expect(removals.map(([, , first, last]) => Number(last) - Number(first) + 1)).toEqual([
+      1_000, 1_000, 500,
+    ]);
+  });
+
+  it('runs by itself at its interval, without the app having a ScheduleModule', async () => {
+    const stream = freshName('orders');
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, dedup, maintenance: { ledgerIntervalMs: 1_000 } },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+    expect(app.monitor.getStats()).toMatchObject({
+      maintenanceScheduled: true,
+      lastLedgerMaintenanceAt: undefined,
+    });
+    await fillLedger(stream, 4, 61_000);
+    await waitFor(async () => (await redis.client.zcard(ledgerKey(stream))) === 0);
+    await waitFor(() => app.monitor.getStats().lastLedgerMaintenanceAt);
+    await fillLedger(stream, 4, 62_000);
+    await waitFor(async () => (await redis.client.zcard(ledgerKey(stream))) === 0);
+    await waitFor(() => logged('debug', '"redis-streams:ledger" removed 4').length >= 2);
+  });
+});
+
+describe('retention', () => {
+  /** The job of an app that keeps `stream` as `retention` says. */
+  async function jobFor(stream: string, retention: RetentionOptions): Promise<RetentionJob> {
+    return (await idleApp({ streams: { [stream]: { retention } } })).get(RetentionJob);
+  }
+
+  /** A group that has been given the first `read` entries, and finished all of them but those of `unfinished`. */
+  async function group(
+    stream: string,
+    name: string,
+    { read, unfinished = [] }: { read: number; unfinished?: readonly number[] },
+  ): Promise<void> {
+    await redis.client.xgroup('CREATE', stream, name, '0');
+    if (read === 0) return;
+    await redis.client.xreadgroup('GROUP', name, 'one', 'COUNT', read, 'STREAMS', stream, '>');
+    const ids = (await redis.client.xrange(stream, '-', '+', 'COUNT', read)).map(([id]) => id);
+    const done = ids.filter((_, n) => !unfinished.includes(n));
+    if (done.length > 0) await redis.client.xack(stream, name, ...done);
+  }
+
+  /** The number in the oldest entry that is left. */
+  async function oldest(stream: string): Promise<number> {
+    const [first] = await redis.client.xrange(stream, '-', '+', 'COUNT', 1);
+    const body: { n: number } = JSON.parse(first?.[1][3] ?? '{"n":-1}');
+    return body.n;
+  }
+
+  it('by length keeps about as many entries, and never fewer', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(105));
+    await group(stream, 'shipping', { read: 105 });
+    const job = await jobFor(stream, { maxLength: 33 });
+    const { removed } = await job.run();
+    const left = await redis.client.xlen(stream);
+    expect(removed).toBe(105 - left);
+    expect(left).toBeGreaterThanOrEqual(33);
+    expect(left).toBeLessThan(33 + NODE);
+    expect(await job.run()).toEqual({ removed: 0 });
+  });
+
+  it("by age goes by Redis's clock", async () => {
+    const stream = freshName('orders');
+    const now = await redisNow();
+    for (const [ageMs, count] of [
+      [120_000, 4 * NODE],
+      [30_000, 2 * NODE],
+    ] as const) {
+      for (let n = 0; n < count; n++) {
+        await redis.client.xadd(stream, `${now - ageMs}-${n}`, 'name', stream, 'body', '{}');
+      }
+    }
+    const job = await jobFor(stream, { maxAgeMs: 60_000 });
+    expect(await job.run()).toEqual({ removed: 4 * NODE });
+    expect(await redis.client.xlen(stream)).toBe(2 * NODE);
+  });
+
+  it('with both limits removes what either of them lets go', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    const job = await jobFor(stream, { maxAgeMs: 3_600_000, maxLength: 50 });
+    expect(await job.run()).toEqual({ removed: 50 });
+  });
+
+  it('removes thousands in one run, a thousand at the most in one step', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(4_500));
+    const job = await jobFor(stream, { maxLength: 500 });
+    const commands = await commandsDuring(async () => {
+      expect(await job.run()).toEqual({ removed: 4_000 });
+    });
+    const trims = commands.filter(([name]) => name?.toLowerCase() === 'xtrim');
+    expect(trims.length).toBeGreaterThanOrEqual(4);
+    expect(trims.every((args) => args.at(-1) === '1000')).toBe(true);
+  });
+
+  it.each<[string, { read: number; unfinished?: number[] }, number]>([
+    ['a group that has read nothing', { read: 0 }, 0],
+    ['a group that has read a part', { read: 35 }, 30],
+    ['an entry that is pending', { read: 100, unfinished: [24] }, 20],
+    ['the oldest of the pending entries', { read: 100, unfinished: [95, 58, 71] }, 50],
+    ['nobody, where the group has finished', { read: 100 }, 90],
+  ])('stops at %s', async (_, state, first) => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'shipping', { read: 100 });
+    await group(stream, 'audit', state);
+    const job = await jobFor(stream, { maxLength: 10 });
+    expect(await job.run()).toEqual({ removed: first });
+    expect(await oldest(stream)).toBe(first);
+    const left = await redis.client.xrange(stream, '-', '+');
+    expect(left).toHaveLength(100 - first);
+  });
+
+  it('stops at what a group that was set back has to read again, whatever is pending above it', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 100, unfinished: [90] });
+    await redis.client.xgroup('SETID', stream, 'audit', '0');
+    const job = await jobFor(stream, { maxLength: 10 });
+    expect(await job.run()).toEqual({ removed: 0 });
+  });
+
+  it('goes on once the group has caught up', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    const app = await streamsApp(
+      {
+        connection: redis.url,
+        group: GROUP,
+        streams: { [stream]: { retention: { maxLength: 10 } } },
+      },
+      { controllers: [handlerOf(stream, () => undefined, { startFrom: 'beginning' })] },
+    );
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(await app.app.get(RetentionJob).run()).toEqual({ removed: 90 });
+  });
+
+  it('is not held up by groups that are to be ignored', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 0 });
+    await group(stream, 'shipping', { read: 45 });
+    const before = logged('warn', stream).length;
+    const job = await jobFor(stream, { maxLength: 10, ignoreGroups: ['audit'] });
+    expect(await job.run()).toEqual({ removed: 40 });
+    expect(logged('warn', stream)).toHaveLength(before);
+  });
+
+  it('by force removes unread entries, counts them, and says so', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 20 });
+    const job = await jobFor(stream, { maxLength: 30, force: true });
+    expect(await job.run()).toEqual({ removed: 70 });
+    expect(await redis.client.xlen(stream)).toBe(30);
+    expect(logged('warn', stream)).toEqual([expect.stringContaining('50 entries')]);
+  });
+
+  it('by force says nothing where everything was read', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 100 });
+    const job = await jobFor(stream, { maxLength: 30, force: true });
+    expect(await job.run()).toEqual({ removed: 70 });
+    expect(logged('warn', stream)).toEqual([]);
+  });
+
+  it('leaves alone what it was not told about, and makes no stream', async () => {
+    const [kept, missing] = [freshName('kept'), freshName('missing')];
+    await addEntries(redis.client, kept, numbers(100));
+    const job = await jobFor(missing, { maxLength: 1 });
+    expect(await job.run()).toEqual({ removed: 0 });
+    expect(await redis.client.xlen(kept)).toBe(100);
+    expect(await redis.client.exists(missing)).toBe(0);
+  });
+
+  it('finds its stream behind the key prefix', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, `dev:${stream}`, numbers(100));
+    const app = await idleApp({
+      keyPrefix: 'dev:',
+      streams: { [stream]: { retention: { maxLength: 10 } } },
+    });
+    expect(await app.get(RetentionJob).run()).toEqual({ removed: 90 });
+  });
+});
+
+describe('who may run a job', () => {
+  const trimmed = (stream: string) => ({
+    streams: { [stream]: { retention: { maxLength: 10 } } },
+  });
+
+  it('is one instance at a time: another one removes nothing, and leaves the lock alone', async () => {
+    const stream = freshName('orders');
+    const lock = `stream:{${stream}}:jobs:retention`;
+    await addEntries(redis.client, stream, numbers(100));
+    const app = await idleApp(trimmed(stream));
+    await redis.client.set(lock, 'another', 'PX', 60_000);
+    expect(await app.get(RetentionJob).run()).toEqual({ removed: 0 });
+    expect(await redis.client.get(lock)).toBe('another');
+    expect(await redis.client.xlen(stream)).toBe(100);
+    await redis.client.del(lock);
+    expect(await app.get(RetentionJob).run()).toEqual({ removed: 90 });
+    expect(await redis.client.exists(lock)).toBe(0);
+  });
+
+  it('is free again when an instance that died has held it long enough', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    const app = await idleApp(trimmed(stream));
+    await redis.client.set(`stream:{${stream}}:jobs:retention`, 'dead', 'PX', 200);
+    await waitFor(async () => (await app.get(RetentionJob).run()).removed === 90);
+  });
+
+  it('is not decided by one that took too long: it does not free what another holds now', async () => {
+    const key = freshName('lock');
+    const result = await withJobLock(redis.client, key, async () => {
+      expect(await redis.client.pttl(key)).toBeGreaterThan(0);
+      await redis.client.set(key, 'another');
+      return 'done';
+    });
+    expect(result).toBe('done');
+    expect(await redis.client.get(key)).toBe('another');
+  });
+
+  it('is free again where the job failed', async () => {
+    const key = freshName('lock');
+    const failing = withJobLock(redis.client, key, () => Promise.reject(new Error('refused')));
+    await expect(failing).rejects.toThrow('refused');
+    expect(await redis.client.exists(key)).toBe(0);
+  });
+
+  it('is settled between instances that begin together: nothing is counted twice', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(3_000));
+    const apps = await Promise.all([1, 2, 3].map(() => idleApp(trimmed(stream))));
+    const runs = await Promise.all(apps.map((app) => app.get(RetentionJob).run()));
+    expect(runs.reduce((sum, { removed }) => sum + removed, 0)).toBe(2_990);
+    expect(await redis.client.xlen(stream)).toBe(10);
+  });
+});
+
+describe('the schedule', () => {
+  it("is in the app's own registry where it has a ScheduleModule, and gone when it closes", async () => {
+    const app = await idleApp({}, { imports: [ScheduleModule.forRoot()] });
+    await app.init();
+    const registry = app.get(SchedulerRegistry);
+    const monitor = app.get(StreamsMonitor);
+    expect(registry.getIntervals().sort()).toEqual(JOBS);
+    expect(monitor.getStats().maintenanceScheduled).toBe(true);
+    await app.close();
+    expect(registry.getIntervals()).toEqual([]);
+    expect(monitor.getStats().maintenanceScheduled).toBe(false);
+  });
+
+  it("is in the app's own registry where this package is imported first, too", async () => {
+    const server = RedisStreamsModule.forRoot({ connection: redis.url, group: GROUP });
+    const app = await NestFactory.createApplicationContext(
+      moduleOf([server, ScheduleModule.forRoot()], {}),
+      { logger: recordedLog, abortOnError: false },
+    );
+    opened.push(app);
+    expect(app.get(SchedulerRegistry).getIntervals().sort()).toEqual(JOBS);
+  });
+
+  it("has the app's own @Interval and @Cron run as often as without this package", async () => {
+    const ticking = () => {
+      const ticks = { interval: 0, cron: 0 };
+      @Injectable()
+      class Ticking {
+        @Interval(50)
+        everySoOften(): void {
+          ticks.interval++;
+        }
+        @Cron('* * * * * *')
+        everySecond(): void {
+          ticks.cron++;
+        }
+      }
+      return { ticks, metadata: { imports: [ScheduleModule.forRoot()], providers: [Ticking] } };
+    };
+    const ours = ticking();
+    const plain = ticking();
+    const withUs = await idleApp(
+      { maintenance: { ledgerIntervalMs: 1_000, retentionIntervalMs: 1_000 } },
+      ours.metadata,
+    );
+    const without = await NestFactory.createApplicationContext(moduleOf([], plain.metadata), {
+      logger: recordedLog,
+    });
+    opened.push(without);
+    await withUs.init();
+    const from = { ours: { ...ours.ticks }, plain: { ...plain.ticks } };
+    await waitFor(() => plain.ticks.cron - from.plain.cron >= 3);
+    const passed = (ticks: { interval: number; cron: number }, since: typeof ticks) => ({
+      interval: ticks.interval - since.interval,
+      cron: ticks.cron - since.cron,
+    });
+    const a = passed(ours.ticks, from.ours);
+    const b = passed(plain.ticks, from.plain);
+    // The two need not tick in one moment; what ran twice would be twice as many.
+    expect(Math.abs(a.cron - b.cron)).toBeLessThanOrEqual(1);
+    expect(Math.abs(a.interval - b.interval)).toBeLessThanOrEqual(0.2 * b.interval);
+  });
+
+  it('starts with the app, also where nothing listens', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    const app = await idleApp({
+      streams: { [stream]: { retention: { maxLength: 10 } } },
+      maintenance: { retentionIntervalMs: 1_000 },
+    });
+    expect(app.get(StreamsMonitor).getStats().maintenanceScheduled).toBe(false);
+    await app.init();
+    expect(app.get(StreamsMonitor).getStats().maintenanceScheduled).toBe(true);
+    await waitFor(async () => (await redis.client.xlen(stream)) === 10);
+  });
+
+  it('starts with startAllMicroservices() alone, and not a second time with the app', async () => {
+    const registered = jest.spyOn(SchedulerRegistry.prototype, 'addInterval');
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      { controllers: [handlerOf(freshName('orders'), () => undefined)] },
+    );
+    expect(app.monitor.getStats().maintenanceScheduled).toBe(true);
+    await app.app.init();
+    expect(registered.mock.calls.map(([name]) => name)).toEqual(JOBS);
+    await app.close();
+    registered.mockRestore();
+    expect(app.monitor.getStats().maintenanceScheduled).toBe(false);
+  });
+
+  it('does not keep the app from closing while Redis is away and a job waits for it', async () => {
+    const server = await startRedis({ args: [] });
+    try {
+      const app = await idleApp({
+        connection: server.url,
+        streams: { orders: { retention: { maxLength: 10 } } },
+        maintenance: { retentionIntervalMs: 1_000 },
+        shutdown: { drainTimeoutMs: 300 },
+      });
+      const run = jest.spyOn(app.get(RetentionJob), 'run');
+      await server.stop();
+      await app.init();
+      await waitFor(() => run.mock.calls.length === 1);
+      const startedAt = performance.now();
+      await app.close();
+      expect(performance.now() - startedAt).toBeLessThan(1_300);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('says what failed, and tries again at the next interval', async () => {
+    const stream = freshName('orders');
+    await redis.client.set(stream, 'not a stream');
+    const app = await idleApp({
+      streams: { [stream]: { retention: { maxLength: 10 } } },
+      maintenance: { retentionIntervalMs: 1_000 },
+    });
+    const before = logged('warn', '"redis-streams:retention" failed').length;
+    await app.init();
+    await waitFor(() => logged('warn', '"redis-streams:retention" failed').length > before);
+    await redis.client.del(stream);
+    await addEntries(redis.client, stream, numbers(100));
+    await waitFor(async () => (await redis.client.xlen(stream)) === 10);
+  });
+});
+
+describe('getStats()', () => {
+  it('says what the server is, reads and did', async () => {
+    const [orders, parcels] = [freshName('orders'), freshName('parcels')];
+    let release = (): void => undefined;
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, consumer: 'billing-0', dedup: { windowMs: 60_000 } },
+      {
+        controllers: [
+          handlerOf<{ fail?: boolean }>(orders, ({ fail }) => {
+            if (fail) throw new Error('refused');
+          }),
+          handlerOf(
+            parcels,
+            () =>
+              new Promise<void>((resolve) => {
+                release = resolve;
+              }),
+          ),
+        ],
+      },
+    );
+    const stats = () => app.monitor.getStats();
+    expect(stats()).toEqual({
+      group: GROUP,
+      consumer: 'billing-0',
+      streams: [orders, parcels],
+      subscriptions: 2,
+      dedupWindowMs: 60_000,
+      lastLedgerMaintenanceAt: undefined,
+      maintenanceScheduled: true,
+      inFlight: 0,
+      counts: { handled: 0, failed: 0, duplicate: 0, lost: 0 },
+    });
+    await addEntries(redis.client, orders, [{ n: 1 }, { n: 2 }], 'order-1');
+    await app.emit(orders, { fail: true });
+    await firstValueFrom(app.client.emit(parcels, {}));
+    await waitFor(() => stats().inFlight === 1 && stats().counts.failed === 1);
+    await waitFor(() => stats().counts.duplicate === 1);
+    expect(stats().counts).toEqual({ handled: 1, failed: 1, duplicate: 1, lost: 0 });
+    release();
+    await waitFor(() => stats().counts.handled === 2);
+    await app.app.get(LedgerMaintenanceJob).run();
+    expect(stats().lastLedgerMaintenanceAt).toBeInstanceOf(Date);
+    await app.close();
+    expect(stats()).toMatchObject({ inFlight: 0, counts: { handled: 2 } });
+  });
+
+  it('says that there is no window where there is no ledger', async () => {
+    const app = await idleApp({ dedup: false });
+    expect(app.get(StreamsMonitor).getStats().dedupWindowMs).toBe(false);
+  });
+});
