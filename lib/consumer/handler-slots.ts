@@ -2,7 +2,8 @@ import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { elapsedMs } from './lease-clock.js';
 import { Pace } from './pace.js';
 import { RunSignal } from './run-signal.js';
-import type { Invoke, Outcome, StreamMessage } from './stream-message.js';
+import type { Invoke, StreamMessage } from './stream-message.js';
+import type { Verdict } from './verdict.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */
 const LEASE_IS_SAFE = 0.8;
@@ -11,7 +12,7 @@ export interface HandlerSlotsParts {
   readonly options: ResolvedSubscription;
   readonly leaseMs: number;
   readonly invoke: Invoke;
-  readonly onEnded: (message: StreamMessage, outcome: Outcome) => void;
+  readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
   /** Given what waited so long that its leases may be over. */
   readonly onStale: (messages: readonly StreamMessage[]) => void;
 }
@@ -101,10 +102,10 @@ export class HandlerSlots {
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
-    const outcome = await this.parts.invoke(message, signal);
+    const verdict = await this.parts.invoke(message, signal);
     this.running.delete(message);
     this.pace.record(performance.now() - startedAt);
     this.fill();
-    this.parts.onEnded(message, outcome);
+    this.parts.onEnded(message, verdict);
   }
 }

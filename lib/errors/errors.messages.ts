@@ -33,3 +33,8 @@ export const unexpectedReply = (command: string): string =>
 
 export const leaseLost = (stream: string, entryId: string): string =>
   `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`;
+
+export const retryAsked = (delayMs: number): string => `Try again in ${delayMs} ms`;
+
+export const settledAlready = (entryId: string): string =>
+  `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`;

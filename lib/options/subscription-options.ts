@@ -1,3 +1,5 @@
+import type { DeadLetterOptions, RetryOptions } from './retry-options.js';
+
 /** The de-duplication window of a subscription. */
 export interface DedupOptions {
   /**
@@ -48,4 +50,8 @@ export interface SubscriptionOptions {
    * @default { windowMs: 604_800_000 }
    */
   dedup?: DedupOptions | false;
+  /** When a message whose handler failed is tried again, and how often. */
+  retry?: RetryOptions;
+  /** How this group's dead letters are kept. */
+  deadLetter?: DeadLetterOptions;
 }

@@ -4,18 +4,27 @@ import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
 
 /** What became of one entry: run it; it ran already; another run of its message is under way. */
-export type Reservation = 'new' | 'duplicate' | 'leased-elsewhere';
+export interface Reservation {
+  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere';
+  /** Which attempt it will be, from 1. */
+  readonly attempt: number;
+}
 
-const ANSWERS: Record<string, Reservation> = { n: 'new', d: 'duplicate', e: 'leased-elsewhere' };
+const KINDS: Record<string, Reservation['kind']> = {
+  n: 'new',
+  d: 'duplicate',
+  e: 'leased-elsewhere',
+};
 
 /**
  * Reserves a batch of entries that this consumer has read.
  *
- * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string)
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH)
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 5 '1' for at-most-once, 6 highest entry ID given out,
  *        then for each entry: entry ID, message ID
  * result a text with one letter for each entry, in order:
- *        n  leased to the caller (at-most-once: also recorded and acknowledged)
+ *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
+ *           number follows. A lease that has ended was that of a run which did not come to its end: it counts as one
  *        d  found in the ledger within the window, and acknowledged
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
  *           then the message has most often been handled
@@ -33,16 +42,19 @@ local ids = {}
 for i = 7, #ARGV, 2 do ids[#ids + 1] = ARGV[i + 1] end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
+local entries = {}
+for i = 6 + 1, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
+local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
 for n = 1, #ids do
   local entry, id = ARGV[5 + n * 2], ids[n]
-  local holder, of, till
+  local holder, of, till, run
   if taken[id] then
     holder, of, till = token, taken[id], ends
   elseif rows[n] then
-    local h, o, _, t = string.match(rows[n], '^(%S+) (%S+) (%S+) (%S+)$')
-    if h then holder, of, till = h, o, tonumber(t) end
+    local h, o, r, t = string.match(rows[n], '^(%S+) (%S+) (%d+) (%d+)$')
+    if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
   end
   local mine = holder == token and of == entry
   if not mine and processed[n] and tonumber(processed[n]) > oldest then
@@ -53,10 +65,17 @@ for n = 1, #ids do
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
     later[#later + 1] = entry
   else
-    answers[n] = 'n'
+    local before = tonumber(used[n] or 0)
+    if mine then
+      before = run - 1
+    elseif of == entry and run > before then
+      before = run
+      redis.call('HSET', KEYS[6], entry, before)
+    end
+    answers[n] = before == 0 and 'n' or 'n' .. before + 1
     taken[id] = entry
     leases[#leases + 1] = id
-    leases[#leases + 1] = token .. ' ' .. entry .. ' 1 ' .. string.format('%.0f', ends)
+    leases[#leases + 1] = token .. ' ' .. entry .. ' ' .. before + 1 .. ' ' .. string.format('%.0f', ends)
     if atMostOnce then
       done[#done + 1] = string.format('%.0f', now)
       done[#done + 1] = id
@@ -77,9 +96,9 @@ if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV
 return table.concat(answers)
 `,
   (reply): Reservation[] =>
-    [...parseText(reply, 'reserve')].map((letter) => {
-      const answer = ANSWERS[letter];
-      if (answer === undefined) throw new UnexpectedReplyError('reserve');
-      return answer;
+    (parseText(reply, 'reserve').match(/[a-z]\d*/g) ?? []).map((answer) => {
+      const kind = KINDS[answer.charAt(0)];
+      if (kind === undefined) throw new UnexpectedReplyError('reserve');
+      return { kind, attempt: Number(answer.slice(1)) || 1 };
     }),
 );
