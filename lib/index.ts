@@ -14,6 +14,7 @@ export type { MessageEnvelope } from './codec/envelope.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
+export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';

@@ -74,7 +74,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return new Date(publishedAtMs(this.args[0].entryId));
   }
 
-  /** Aborted when the lease is lost, or the app closes and the time for running handlers is over. */
+  /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */
   getSignal(): AbortSignal {
     return this.args[2].signal;
   }

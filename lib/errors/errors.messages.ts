@@ -38,3 +38,6 @@ export const retryAsked = (delayMs: number): string => `Try again in ${delayMs} 
 
 export const settledAlready = (entryId: string): string =>
   `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`;
+
+export const handlerTimedOut = (stream: string, entryId: string, timeoutMs: number): string =>
+  `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`;

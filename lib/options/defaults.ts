@@ -16,6 +16,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   concurrency: 1,
   delivery: 'at-least-once',
   dedup: { windowMs: DEDUP_WINDOW_MS },
+  handlerTimeoutMs: undefined,
   retry: { maxAttempts: 5, backoff: BACKOFF },
   deadLetter: { maxLength: undefined },
 };

@@ -96,6 +96,7 @@ const subscriptionShape = {
       error: 'false, or { windowMs } with a whole number of ms, 1 or more',
     })
     .optional(),
+  handlerTimeoutMs: timerMs(1),
   retry: retry.optional(),
   deadLetter: object(
     { maxLength: count(1, Number.MAX_SAFE_INTEGER) },

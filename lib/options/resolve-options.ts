@@ -60,6 +60,7 @@ export function resolveSubscription(
     concurrency: own.concurrency ?? base.concurrency,
     delivery: own.delivery ?? base.delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
+    handlerTimeoutMs: own.handlerTimeoutMs ?? base.handlerTimeoutMs,
     retry: own.retry === undefined ? base.retry : resolveRetry(own.retry),
     deadLetter: { maxLength: own.deadLetter?.maxLength ?? base.deadLetter.maxLength },
   };

@@ -16,6 +16,7 @@ export interface ResolvedSubscription {
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
   readonly dedup: { readonly windowMs: number } | false;
+  readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
   readonly deadLetter: { readonly maxLength: number | undefined };
 }

@@ -1,6 +1,7 @@
 import { DeadLetterException } from '../errors/dead-letter.exception.js';
 import { RetryException } from '../errors/retry.exception.js';
 import { DEFAULTS } from '../options/defaults.js';
+import type { BackoffFunction } from '../options/retry-options.js';
 import type { ResolvedRetry } from '../options/resolved-options.js';
 import * as text from './retry.messages.js';
 
@@ -39,10 +40,7 @@ function delayAfter(
   error: unknown,
   random: number,
 ): number | 'dead-letter' {
-  if (typeof backoff === 'function') {
-    const answer = backoff(attempt, error);
-    return answer === 'dead-letter' || isDelay(answer) ? answer : DEFAULTS.backoff.maxDelayMs;
-  }
+  if (typeof backoff === 'function') return ask(backoff, attempt, error);
   const { type, delayMs, maxDelayMs, jitter } = backoff;
   const grown = {
     fixed: delayMs,
@@ -53,6 +51,17 @@ function delayAfter(
   return Math.round(Math.min(maxDelayMs, grown) * (1 + jitter * (2 * random - 1)));
 }
 
+/** A policy that throws or gives no time must not lose the message: it waits as long as any does. */
+function ask(backoff: BackoffFunction, attempt: number, error: unknown): number | 'dead-letter' {
+  try {
+    const answer = backoff(attempt, error);
+    if (answer === 'dead-letter' || isDelay(answer)) return answer;
+  } catch {
+    // Its own fault is no reason to give the message up.
+  }
+  return DEFAULTS.backoff.maxDelayMs;
+}
+
 /** Whether a number can be waited for: what handlers and policies give is theirs to get wrong. */
-export const isDelay = (delayMs: unknown): delayMs is number =>
+const isDelay = (delayMs: unknown): delayMs is number =>
   typeof delayMs === 'number' && Number.isFinite(delayMs) && delayMs >= 0;

@@ -101,7 +101,14 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
       await redis.client.xadd(
         stream,
         '*',
-        ...['name', 'order.created', 'body', '{"n":1}', 'id', 'order-1', 'extra', 'kept'],
+        'name',
+        'order.created',
+        'body',
+        '{"n":1}',
+        'id',
+        'order-1',
+        'extra',
+        'kept',
       ),
     );
     await waitFor(async () => (await deadLetters(stream)).length === 1);
@@ -209,6 +216,29 @@ describe('who decides', () => {
       [2, true],
       [3, true],
     ]);
+  });
+
+  it('a handler that takes too long is told by its signal, counts as failed, and does not keep its slot', async () => {
+    const stream = freshName('orders');
+    const seen: number[] = [];
+    let reason: unknown;
+    await failing(
+      stream,
+      (attempt, context) => {
+        seen.push(attempt);
+        if (attempt > 1) return undefined;
+        const signal = context.getSignal();
+        signal.addEventListener('abort', () => {
+          reason = signal.reason;
+        });
+        return new Promise(() => undefined);
+      },
+      { handlerTimeoutMs: 100, retry: { backoff: QUICK } },
+    );
+    await addEntries(redis.client, stream, [{}]);
+    await waitFor(() => caughtUp(stream));
+    expect(seen).toEqual([1, 2]);
+    expect(reason).toMatchObject({ code: 'HANDLER_TIMEOUT', timeoutMs: 100 });
   });
 
   it('at-most-once keeps what failed as a dead letter, and does not run it again', async () => {

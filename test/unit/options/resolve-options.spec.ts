@@ -24,6 +24,7 @@ describe('resolveServerOptions', () => {
         concurrency: 1,
         delivery: 'at-least-once',
         dedup: { windowMs: 604_800_000 },
+        handlerTimeoutMs: undefined,
         retry: {
           maxAttempts: 5,
           backoff: { type: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, jitter: 0.2 },
