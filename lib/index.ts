@@ -13,6 +13,8 @@ export type { Codec, EntryFields, RawFields } from './codec/codec.js';
 export type { MessageEnvelope } from './codec/envelope.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
+export { DeadLetterException } from './errors/dead-letter.exception.js';
+export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
@@ -20,9 +22,12 @@ export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishError } from './errors/publish.error.js';
+export { RetryException } from './errors/retry.exception.js';
 export { RedisStreamsError } from './errors/redis-streams.error.js';
+export { SettledAlreadyError } from './errors/settled-already.error.js';
 export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
 export type { JobResult } from './jobs/job.js';
+export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
 export { RedisStreamsModule } from './module/redis-streams.module.js';
@@ -30,6 +35,12 @@ export { StreamsMonitor } from './monitor/streams-monitor.js';
 export type { StreamsStats } from './monitor/streams-stats.js';
 export type { RedisStreamsClientOptions } from './options/client-options.js';
 export type { ConnectionOption } from './options/connection-option.js';
+export type {
+  BackoffFunction,
+  BackoffOptions,
+  DeadLetterOptions,
+  RetryOptions,
+} from './options/retry-options.js';
 export type { RedisStreamsModuleOptions } from './options/module-options.js';
 export type {
   MaintenanceOptions,

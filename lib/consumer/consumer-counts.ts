@@ -4,8 +4,21 @@ export interface ConsumerCounts {
   handled: number;
   /** A handler failed. */
   failed: number;
+  /** Of these: put off for another attempt. */
+  retried: number;
   /** Found in the ledger, and not run. */
   duplicate: number;
+  /** Made a dead letter. */
+  deadLettered: number;
   /** Deleted from the stream before they were handled. */
   lost: number;
 }
+
+export const noCounts = (): ConsumerCounts => ({
+  handled: 0,
+  failed: 0,
+  retried: 0,
+  duplicate: 0,
+  deadLettered: 0,
+  lost: 0,
+});

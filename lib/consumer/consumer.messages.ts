@@ -3,20 +3,46 @@ import type { StreamMessage } from './stream-message.js';
 const at = (stream: string, group: string, entryId: string): string =>
   `stream "${stream}", group "${group}", entry ${entryId}`;
 
-export const handlerFailed = (
+const of = (stream: string, group: string, message: StreamMessage): string =>
+  `${at(stream, group, message.entryId)}, message ${message.messageId}, attempt ${message.attempt}`;
+
+const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
+
+export const putOff = (
   stream: string,
   group: string,
-  { entryId, messageId }: StreamMessage,
-  reason: string,
+  message: StreamMessage,
+  reason: string | undefined,
+  delayMs: number,
 ): string =>
-  `Handler failed (${at(stream, group, entryId)}, message ${messageId}): ${reason}. The message stays pending`;
+  `Failed, next attempt in ${delayMs} ms (${of(stream, group, message)})${because(reason)}`;
+
+export const deadLettered = (
+  stream: string,
+  group: string,
+  message: StreamMessage,
+  reason: string | undefined,
+  why: string,
+): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
+
+export const failedOnClose = (
+  stream: string,
+  group: string,
+  message: StreamMessage,
+  reason: string | undefined,
+): string =>
+  `Failed while closing, left to the group (${of(stream, group, message)})${because(reason)}`;
+
+export const CRASHED = 'its attempts did not come to an end: the process died or was stopped';
+
+export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
 
 export const entryNotDecodable = (
   stream: string,
   group: string,
   entryId: string,
   reason: string,
-): string => `${reason} (${at(stream, group, entryId)}). It stays pending`;
+): string => `Dead letter, ${reason} (${at(stream, group, entryId)})`;
 
 export const entryLost = (stream: string, group: string, entryId: string): string =>
   `Lost: the entry was deleted from its stream before it was handled (${at(stream, group, entryId)})`;

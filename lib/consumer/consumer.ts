@@ -9,12 +9,13 @@ import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
 import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
-import type { ConsumerCounts } from './consumer-counts.js';
+import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
 import { Heartbeat } from './heartbeat.js';
 import { OwnPending } from './own-pending.js';
+import { Recovery } from './recovery.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamFlow } from './stream-flow.js';
 import type { Invoke } from './stream-message.js';
@@ -34,12 +35,13 @@ const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 
 /** One running member of a group: reads its streams and takes their entries through the pipeline. */
 export class Consumer {
-  readonly counts: ConsumerCounts = { handled: 0, failed: 0, duplicate: 0, lost: 0 };
+  readonly counts: ConsumerCounts = noCounts();
   readonly connections: ServerConnections;
   private readonly flows: readonly StreamFlow[];
   private readonly reader: StreamReader;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
+  private readonly recovery: Recovery;
   private readonly faults: FaultLog;
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
@@ -66,6 +68,7 @@ export class Consumer {
           keys: streamKeys(keyPrefix, stream, group),
           options: its,
           group,
+          consumer,
           token,
           leaseMs,
           client: connections.commands,
@@ -89,14 +92,12 @@ export class Consumer {
       onWorking: () => this.faults.over(),
     });
     this.due = new DueEntries(connections.commands, group, consumer, this.flows, onFault);
-    this.heartbeat = new Heartbeat({
-      client: connections.commands,
-      group,
-      consumer,
-      token,
-      leaseMs,
-      flows: this.flows,
-      onFault,
+    const member = { client: connections.commands, group, consumer, flows: this.flows, onFault };
+    this.heartbeat = new Heartbeat({ ...member, token, leaseMs });
+    this.recovery = new Recovery({
+      ...member,
+      minIdleMs: leaseMs,
+      intervalMs: options.recoveryIntervalMs,
     });
     for (const flow of this.flows) ownPending.restart(flow);
   }
@@ -120,6 +121,7 @@ export class Consumer {
     this.reader.start();
     this.due.start();
     this.heartbeat.start();
+    this.recovery.start();
   }
 
   /**
@@ -149,7 +151,7 @@ export class Consumer {
     const timeUp = delay(drainTimeoutMs, undefined, { signal: inTime.signal }).catch(
       () => undefined,
     );
-    const drained = Promise.all([this.reader.stop(), this.due.stop()])
+    const drained = Promise.all([this.reader.stop(), this.due.stop(), this.recovery.stop()])
       .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
       .then(() => this.leaveGroups())
       .then(() => inTime.abort());
@@ -164,7 +166,7 @@ export class Consumer {
     const { group, consumer, consumerIsGenerated } = this.options;
     if (!consumerIsGenerated) return;
     const left = this.flows.map(({ keys }) =>
-      removeConsumerScript.run(this.connections.commands, [keys.stream], [group, consumer]),
+      removeConsumerScript.run(this.connections.commands, [keys.stream], [group, consumer, 0]),
     );
     // Redis may be away: a consumer without entries harms nobody.
     await Promise.allSettled(left);

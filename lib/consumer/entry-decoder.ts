@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { Codec } from '../codec/codec.js';
+import type { Codec, RawFields } from '../codec/codec.js';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import { errorText } from '../redis/redis-errors.js';
@@ -17,6 +17,12 @@ export interface EntryDecoderParts {
   readonly codec: Codec;
   readonly counts: ConsumerCounts;
   readonly logger: LoggerService;
+  /** Given what no codec will ever read. */
+  readonly onUndecodable: (
+    entry: { id: string; fields: RawFields },
+    reason: string,
+    error: unknown,
+  ) => void;
 }
 
 /** Makes messages of entries, and says of those that are none what became of them. */
@@ -25,19 +31,19 @@ export class EntryDecoder {
 
   /** @returns nothing where there is nothing to run */
   decode({ id, fields }: RawEntry): StreamMessage | undefined {
-    const { stream, group, codec, logger } = this.parts;
+    const { stream, group, codec, logger, onUndecodable } = this.parts;
     if (fields === undefined) {
       this.giveUp(id);
       return undefined;
     }
     try {
       const envelope = codec.decode(fields);
-      return { entryId: id, messageId: envelope.messageId ?? id, envelope };
+      return { entryId: id, messageId: envelope.messageId ?? id, envelope, fields, attempt: 1 };
     } catch (error) {
       const known = error instanceof MessageDecodingError;
-      logger.error(
-        text.entryNotDecodable(stream, group, id, known ? error.message : String(error)),
-      );
+      const reason = known ? error.message : String(error);
+      logger.error(text.entryNotDecodable(stream, group, id, reason));
+      onUndecodable({ id, fields }, reason, error);
       return undefined;
     }
   }

@@ -1,17 +1,20 @@
+import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { elapsedMs } from './lease-clock.js';
 import { Pace } from './pace.js';
 import { RunSignal } from './run-signal.js';
-import type { Invoke, Outcome, StreamMessage } from './stream-message.js';
+import type { Invoke, StreamMessage } from './stream-message.js';
+import type { Verdict } from './verdict.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */
 const LEASE_IS_SAFE = 0.8;
 
 export interface HandlerSlotsParts {
+  readonly stream: string;
   readonly options: ResolvedSubscription;
   readonly leaseMs: number;
   readonly invoke: Invoke;
-  readonly onEnded: (message: StreamMessage, outcome: Outcome) => void;
+  readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
   /** Given what waited so long that its leases may be over. */
   readonly onStale: (messages: readonly StreamMessage[]) => void;
 }
@@ -101,10 +104,30 @@ export class HandlerSlots {
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
-    const outcome = await this.parts.invoke(message, signal);
+    const verdict = await this.invokeInTime(message, signal);
     this.running.delete(message);
     this.pace.record(performance.now() - startedAt);
     this.fill();
-    this.parts.onEnded(message, outcome);
+    this.parts.onEnded(message, verdict);
+  }
+
+  /** A handler that ignores its signal does not hold its slot for ever: it is left to itself. */
+  private async invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
+    const { stream, invoke, options } = this.parts;
+    const { handlerTimeoutMs } = options;
+    if (handlerTimeoutMs === undefined) return invoke(message, signal);
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<Verdict>((resolve) => {
+      timer = setTimeout(() => {
+        const error = new HandlerTimeoutError(stream, message.entryId, handlerTimeoutMs);
+        signal.abort(error);
+        resolve({ kind: 'failed', error });
+      }, handlerTimeoutMs);
+    });
+    try {
+      return await Promise.race([invoke(message, signal), timeUp]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

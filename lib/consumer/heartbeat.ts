@@ -55,7 +55,7 @@ export class Heartbeat {
         [
           group,
           consumer,
-          token,
+          flow.options.dedup === false ? '' : token,
           leaseMs,
           ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId]),
         ],

@@ -1,10 +1,9 @@
-import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { errorText } from '../redis/redis-errors.js';
-import * as text from './consumer.messages.js';
+import { takeOriginal, watchOriginalErrors } from './original-errors.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Invoke, Outcome } from './stream-message.js';
+import type { Invoke } from './stream-message.js';
+import { type Verdict, worse } from './verdict.js';
 
 /** Where the handlers run: what their context tells them. */
 export interface HandledWhere {
@@ -15,33 +14,30 @@ export interface HandledWhere {
 
 /**
  * Runs the handlers of one stream. All of them get each message, one after the other in the order of registration,
- * whatever becomes of the others; one that fails makes the message failed.
+ * whatever becomes of the others; the message's verdict is the worst of theirs.
  */
-export function invoker(
-  handlers: readonly MessageHandler[],
-  where: HandledWhere,
-  logger: LoggerService,
-): Invoke {
+export function invoker(handlers: readonly MessageHandler[], where: HandledWhere): Invoke {
+  watchOriginalErrors();
   return async (message, signal) => {
-    const context = new RedisStreamsContext([message, where, signal]);
-    let outcome: Outcome = 'handled';
+    let verdict: Verdict = { kind: 'handled' };
     for (const handler of handlers) {
-      try {
-        const result: unknown = await handler(message.envelope.payload, context);
-        if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-      } catch (error) {
-        outcome = 'failed';
-        logger.error(text.handlerFailed(where.stream, where.group, message, reason(error)));
-      }
+      const context = new RedisStreamsContext([message, where, signal]);
+      verdict = worse(verdict, await run(handler, message.envelope.payload, context));
     }
-    return outcome;
+    return verdict;
   };
 }
 
-/** Nest's exception layer turns most errors into `{ status, message }`. */
-function reason(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'message' in error) {
-    return errorText(error.message);
+async function run(
+  handler: MessageHandler,
+  payload: unknown,
+  context: RedisStreamsContext,
+): Promise<Verdict> {
+  try {
+    const result: unknown = await handler(payload, context);
+    if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+    return context.verdict ?? { kind: 'handled' };
+  } catch (error) {
+    return context.verdict ?? { kind: 'failed', error: takeOriginal(context, error) };
   }
-  return errorText(error);
 }

@@ -1,7 +1,9 @@
 import { BaseRpcContext } from '@nestjs/microservices';
+import { SettledAlreadyError } from '../errors/settled-already.error.js';
 import { publishedAtMs } from '../redis/entry-id.js';
 import type { RunSignal } from './run-signal.js';
 import type { StreamMessage } from './stream-message.js';
+import type { Verdict } from './verdict.js';
 
 /** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
 export type RedisStreamsContextArgs = [
@@ -22,6 +24,8 @@ export type RedisStreamsContextArgs = [
  * ```
  */
 export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs> {
+  private byHand: Verdict | undefined;
+
   /** The stream's name, without `keyPrefix`. */
   getStream(): string {
     return this.args[1].stream;
@@ -40,6 +44,11 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
   /** The ID that the producer gave the message; the entry ID where it gave none. */
   getMessageId(): string {
     return this.args[0].messageId;
+  }
+
+  /** Which attempt this is, from 1. */
+  getAttempt(): number {
+    return this.args[0].attempt;
   }
 
   getGroup(): string {
@@ -65,8 +74,45 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return new Date(publishedAtMs(this.args[0].entryId));
   }
 
-  /** Aborted when the lease is lost, or the app closes and the time for running handlers is over. */
+  /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */
   getSignal(): AbortSignal {
     return this.args[2].signal;
+  }
+
+  /**
+   * The message is handled, whatever the handler does from here on. It is acknowledged when the handler ends.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  ack(): void {
+    this.settle({ kind: 'handled' });
+  }
+
+  /**
+   * The message is to be tried again, in `delayMs` (0 or more); counts as an attempt.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  retry({ delayMs }: { delayMs: number }): void {
+    this.settle({ kind: 'retry', delayMs });
+  }
+
+  /**
+   * The message becomes a dead letter when the handler ends.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  deadLetter(reason: string): void {
+    this.settle({ kind: 'dead-letter', reason, error: undefined });
+  }
+
+  /** @internal */
+  get verdict(): Verdict | undefined {
+    return this.byHand;
+  }
+
+  private settle(verdict: Verdict): void {
+    if (this.byHand !== undefined) throw new SettledAlreadyError(this.getEntryId());
+    this.byHand = verdict;
   }
 }

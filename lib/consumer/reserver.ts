@@ -25,13 +25,13 @@ export class Reserver {
       if (delivery === 'at-most-once') {
         await client.xack(keys.stream, group, ...messages.map(({ entryId }) => entryId));
       }
-      return messages.map(() => 'new');
+      return this.countAttempts(messages);
     }
     const entryIds = messages.map(({ entryId }) => entryId);
     const highest = entryIds.reduce((a, b) => (compareEntryIds(a, b) > 0 ? a : b));
     return reserveScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.position],
+      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.position, keys.attempts],
       [
         group,
         token,
@@ -43,5 +43,15 @@ export class Reserver {
         JSON.stringify(messages.map(({ messageId }) => messageId)),
       ],
     );
+  }
+
+  /** Without leases, what failed before is all there is to know. */
+  private async countAttempts(messages: readonly StreamMessage[]): Promise<Reservation[]> {
+    const { client, keys, delivery } = { ...this.parts, ...this.parts.options };
+    const used =
+      delivery === 'at-most-once'
+        ? []
+        : await client.hmget(keys.attempts, ...messages.map(({ entryId }) => entryId));
+    return messages.map((_, index) => ({ kind: 'new', attempt: Number(used[index] ?? 0) + 1 }));
   }
 }

@@ -1,10 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { StreamKeys } from '../keys/stream-keys.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { commitScript } from '../redis/scripts/commit.script.js';
+import { deadLetterScript } from '../redis/scripts/dead-letter.script.js';
 import { handOverScript } from '../redis/scripts/hand-over.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
-import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { persist } from './persist.js';
+import type { EntryFields } from '../codec/codec.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A success waits this long at the most for others, so that they are settled in one step. */
@@ -14,14 +17,29 @@ export interface SettlerParts {
   readonly client: Redis;
   readonly keys: StreamKeys;
   readonly group: string;
+  readonly consumer: string;
   readonly token: string;
   readonly options: ResolvedSubscription;
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
   readonly onDone: () => void;
-  /** Told of messages that are settled, or were given up on. */
-  readonly onSettled: (messages: readonly StreamMessage[]) => void;
+  /** Told of entries that are settled, or were given up on. */
+  readonly onSettled: (entryIds: readonly string[]) => void;
+}
+
+/** A message that waits for its next attempt. */
+interface Retry {
+  readonly message: StreamMessage;
+  readonly delayMs: number;
+}
+
+/** An entry that will not be tried again; one that could not be decoded has no lease. */
+export interface DeadEntry {
+  readonly entryId: string;
+  readonly messageId: string;
+  readonly leased: boolean;
+  readonly fields: EntryFields;
 }
 
 /** Records the outcomes of one stream's messages in Redis, many at once. */
@@ -29,53 +47,57 @@ export class Settler {
   private successes: StreamMessage[] = [];
   private releases: StreamMessage[] = [];
   private handOvers: StreamMessage[] = [];
+  private retries: Retry[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<void>>();
 
   constructor(private readonly parts: SettlerParts) {}
-
-  /** How many outcomes wait to be recorded. */
-  get waiting(): number {
-    return this.successes.length + this.releases.length + this.handOvers.length;
-  }
 
   /** The handlers succeeded. */
   commit(message: StreamMessage): void {
     // At-most-once recorded the message before it ran; what is left of it is the lease.
     if (this.parts.options.delivery === 'at-most-once') return this.release(message);
     this.successes.push(message);
-    this.schedule();
+    this.schedule(this.successes);
   }
 
-  /** The message was not handled: its lease ends, and it stays as it is. */
+  /** Nothing is left to record: its lease ends. */
   release(message: StreamMessage): void {
     this.releases.push(message);
-    this.schedule();
+    this.schedule(this.releases);
   }
 
   /** The message did not start: its lease ends, and another member of the group may have it at once. */
   handOver(message: StreamMessage): void {
     this.handOvers.push(message);
-    this.schedule();
+    this.schedule(this.handOvers);
+  }
+
+  /** The attempt failed, and there is to be another one. */
+  retry(message: StreamMessage, delayMs: number): void {
+    this.retries.push({ message, delayMs });
+    this.schedule(this.retries);
+  }
+
+  /** There is not to be another attempt. */
+  deadLetter(entry: DeadEntry): void {
+    this.track('write a dead letter', [entry], () => this.sendDeadLetter(entry));
   }
 
   /** Sends what waits, now. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { successes, releases, handOvers } = this;
-    if (successes.length > 0) {
-      this.successes = [];
-      this.track('commit', successes, () => this.sendCommit(successes));
-    }
-    if (releases.length > 0) {
-      this.releases = [];
-      this.track('release', releases, () => this.sendRelease(releases));
-    }
-    if (handOvers.length > 0) {
-      this.handOvers = [];
-      this.track('hand over', handOvers, () => this.sendHandOver(handOvers));
-    }
+    const { successes, releases, handOvers, retries } = this;
+    this.successes = [];
+    this.releases = [];
+    this.handOvers = [];
+    this.retries = [];
+    this.track('commit', successes, () => this.sendCommit(successes));
+    this.track('release', releases, () => this.sendRelease(releases));
+    this.track('hand over', handOvers, () => this.sendHandOver(handOvers));
+    const putOff = retries.map(({ message }) => message);
+    this.track('put off', putOff, () => this.sendRetries(retries));
   }
 
   /** Sends what waits, and is fulfilled once all of it is settled or given up on. */
@@ -84,16 +106,17 @@ export class Settler {
     await Promise.all(this.underWay);
   }
 
-  private schedule(): void {
-    if (this.waiting >= this.parts.options.batchSize) return this.flush();
+  private schedule(waiting: readonly unknown[]): void {
+    if (waiting.length >= this.parts.options.batchSize) return this.flush();
     this.timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS);
   }
 
   private track(
     what: string,
-    messages: readonly StreamMessage[],
+    entries: readonly { readonly entryId: string }[],
     send: () => Promise<unknown>,
   ): void {
+    if (entries.length === 0) return;
     const { signal, onFault, onDone, onSettled } = this.parts;
     const settle = async (): Promise<void> => {
       try {
@@ -103,33 +126,77 @@ export class Settler {
         // Closed: what was not recorded stays pending, and is found there.
       }
       this.underWay.delete(done);
-      onSettled(messages);
+      onSettled(entries.map(({ entryId }) => entryId));
     };
     const done = settle();
     this.underWay.add(done);
   }
 
+  private get fence(): string {
+    return this.parts.options.dedup === false ? '' : this.parts.token;
+  }
+
   private sendCommit(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, group, options } = this.parts;
     const entryIds = messages.map(({ entryId }) => entryId);
-    if (options.dedup === false) return client.xack(keys.stream, group, ...entryIds);
+    if (options.dedup === false && messages.every(({ attempt }) => attempt === 1)) {
+      return client.xack(keys.stream, group, ...entryIds);
+    }
     const messageIds = messages.map(({ messageId }) => messageId);
     return commitScript.run(
       client,
       [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
-      [group, JSON.stringify(entryIds), JSON.stringify(messageIds)],
+      [
+        group,
+        options.dedup === false ? 0 : 1,
+        JSON.stringify(entryIds),
+        JSON.stringify(messageIds),
+      ],
     );
   }
 
   private async sendRelease(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token, options } = this.parts;
-    if (options.dedup === false) return;
+    const { client, keys, token } = this.parts;
+    if (this.fence === '') return;
     return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
   }
 
   private sendHandOver(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, token } = this.parts;
     return handOverScript.run(client, [keys.leases, keys.retries], [token, ...idsOf(messages)]);
+  }
+
+  private sendRetries(retries: readonly Retry[]): Promise<unknown> {
+    const { client, keys, group, consumer } = this.parts;
+    const rows = retries.flatMap(({ message: { entryId, messageId, attempt }, delayMs }) => [
+      entryId,
+      messageId,
+      attempt,
+      delayMs,
+    ]);
+    return scheduleRetryScript.run(
+      client,
+      [keys.stream, keys.leases, keys.retries, keys.attempts],
+      [group, consumer, this.fence, ...rows],
+    );
+  }
+
+  private sendDeadLetter({ entryId, messageId, leased, fields }: DeadEntry): Promise<unknown> {
+    const { client, keys, group, consumer, options } = this.parts;
+    return deadLetterScript.run(
+      client,
+      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
+      [
+        group,
+        consumer,
+        leased ? this.fence : '',
+        options.delivery === 'at-most-once' && leased ? 1 : 0,
+        options.deadLetter.maxLength ?? '',
+        entryId,
+        messageId,
+        ...fields,
+      ],
+    );
   }
 }
 

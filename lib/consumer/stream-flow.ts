@@ -13,11 +13,13 @@ import * as text from './consumer.messages.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { FaultLog } from './fault-log.js';
 import { HandlerSlots } from './handler-slots.js';
-import { leaseClock } from './lease-clock.js';
-import { persist } from './persist.js';
+import { Intake } from './intake.js';
+import { Outcomes } from './outcomes.js';
+import type { Reservation } from '../redis/scripts/reserve.script.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';
-import type { Invoke, Outcome, StreamMessage } from './stream-message.js';
+import type { Invoke, StreamMessage } from './stream-message.js';
+import type { Verdict } from './verdict.js';
 
 export interface StreamFlowParts {
   /** The stream's name, as handlers have it. */
@@ -25,6 +27,7 @@ export interface StreamFlowParts {
   readonly keys: StreamKeys;
   readonly options: ResolvedSubscription;
   readonly group: string;
+  readonly consumer: string;
   readonly token: string;
   readonly leaseMs: number;
   readonly client: Redis;
@@ -48,13 +51,11 @@ const MOST_AT_ONCE = 1_000;
 export class StreamFlow {
   /** Entries that were read and are not settled: nobody may bring them a second time. */
   private readonly inFlight = new Set<string>();
-  /** How many were read, and are not reserved yet. */
-  private entering = 0;
-  private intake = Promise.resolve();
   private stopped = false;
   private readonly slots: HandlerSlots;
   private readonly settler: Settler;
-  private readonly reserver: Reserver;
+  private readonly intake: Intake;
+  private readonly outcomes: Outcomes;
   private readonly decoder: EntryDecoder;
   private readonly faults: FaultLog;
   private onIdle: (() => void) | undefined;
@@ -63,19 +64,32 @@ export class StreamFlow {
 
   constructor(private readonly parts: StreamFlowParts) {
     this.faults = new FaultLog(parts.logger);
-    this.decoder = new EntryDecoder(parts);
-    this.reserver = new Reserver(parts);
+    this.outcomes = new Outcomes({ ...parts, settler: () => this.settler });
+    this.decoder = new EntryDecoder({
+      ...parts,
+      onUndecodable: (entry, reason, error) => {
+        this.inFlight.add(entry.id);
+        this.outcomes.undecodable(entry, reason, error);
+      },
+    });
+    this.intake = new Intake({
+      reserver: new Reserver(parts),
+      signal: parts.signal,
+      onFault: (what, error) => this.sayFault(what, error),
+      onDone: () => this.faults.over(),
+      onAnswers: (messages, answers) => this.takeOurs(messages, answers),
+    });
     this.slots = new HandlerSlots({
       ...parts,
-      onEnded: (message, outcome) => this.settle(message, outcome),
-      onStale: (messages) => this.intoReservation(messages),
+      onEnded: (message, verdict) => this.settle(message, verdict),
+      onStale: (messages) => this.intake.add(messages),
     });
     this.settler = new Settler({
       ...parts,
       onFault: (what, error) => this.sayFault(what, error),
       onDone: () => this.faults.over(),
-      onSettled: (messages) => {
-        this.forget(messages);
+      onSettled: (entryIds) => {
+        for (const entryId of entryIds) this.inFlight.delete(entryId);
         this.offerRoom();
       },
     });
@@ -131,12 +145,14 @@ export class StreamFlow {
       this.inFlight.add(entry.id);
       messages.push(message);
     }
-    if (messages.length > 0) this.intoReservation(messages);
+    if (messages.length > 0) this.intake.add(messages);
   }
 
   /** The messages whose leases are to be kept. */
   held(): StreamMessage[] {
-    return this.parts.options.dedup === false ? [] : this.slots.all();
+    // At-most-once without ledger has neither a lease nor a pending entry.
+    const { dedup, delivery } = this.parts.options;
+    return dedup === false && delivery === 'at-most-once' ? [] : this.slots.all();
   }
 
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
@@ -144,7 +160,7 @@ export class StreamFlow {
     this.slots.abort(new LeaseLostError(this.parts.stream, message.entryId), message);
     // At-most-once has acknowledged it: nobody else will have it.
     if (this.parts.options.delivery === 'at-most-once') return;
-    if (this.slots.removeWaiting(message)) this.forget([message]);
+    if (this.slots.removeWaiting(message)) this.forget(message);
   }
 
   /**
@@ -154,7 +170,7 @@ export class StreamFlow {
   async drain(): Promise<void> {
     this.stopped = this.parts.options.delivery === 'at-least-once';
     if (this.stopped) this.slots.stop();
-    await this.intake;
+    await this.intake.done();
     if (this.stopped) this.handOverWaiting();
     if (!this.isIdle) {
       await new Promise<void>((resolve) => {
@@ -184,46 +200,32 @@ export class StreamFlow {
   }
 
   private get readAhead(): number {
-    return this.slots.waiting + this.entering;
+    return this.slots.waiting + this.intake.entering;
   }
 
   private get isIdle(): boolean {
     return this.slots.taken + this.slots.waiting === 0;
   }
 
-  private intoReservation(messages: readonly StreamMessage[]): void {
-    this.entering += messages.length;
-    this.intake = this.intake.then(() => this.reserve(messages));
-  }
-
-  private async reserve(messages: readonly StreamMessage[]): Promise<void> {
-    const { signal, counts } = this.parts;
-    const sentAt = leaseClock();
-    let ours: readonly StreamMessage[] = [];
-    try {
-      const answers = await persist(
-        () => this.reserver.reserve(messages),
-        signal,
-        (error) => this.sayFault('reserve', error),
-      );
-      this.faults.over();
-      ours = messages.filter((_, index) => answers[index] === 'new');
-      counts.duplicate += answers.filter((answer) => answer === 'duplicate').length;
-      this.forget(messages.filter((_, index) => answers[index] !== 'new'));
-    } catch {
-      // Closed meanwhile: they are pending, and another run of this consumer or its group will have them.
-      this.forget(messages);
-    }
-    this.entering -= messages.length;
-    for (const message of ours) message.leasedAt = sentAt;
+  /** Runs what is ours; what is not is counted and forgotten, and what used up its attempts in crashes given up. */
+  private takeOurs(
+    messages: readonly StreamMessage[],
+    answers: readonly Reservation[] | undefined,
+  ): void {
+    const ours = messages.filter((message, index) => {
+      const kind = answers?.[index]?.kind;
+      if (kind === 'duplicate') this.parts.counts.duplicate++;
+      if (kind !== 'new') this.forget(message);
+      else if (this.outcomes.isUsedUp(message)) this.outcomes.giveUp(message);
+      else return true;
+      return false;
+    });
     this.slots.add(ours);
     this.offerRoom();
   }
 
-  private settle(message: StreamMessage, outcome: Outcome): void {
-    this.parts.counts[outcome]++;
-    if (outcome === 'handled') this.settler.commit(message);
-    else this.settler.release(message);
+  private settle(message: StreamMessage, verdict: Verdict): void {
+    this.outcomes.record(message, verdict, this.stopped);
     this.offerRoom();
     if (this.slots.taken > 0) return;
     // Nothing runs that could be settled together with it.
@@ -235,8 +237,8 @@ export class StreamFlow {
     for (const message of this.slots.takeWaiting()) this.settler.handOver(message);
   }
 
-  private forget(messages: readonly StreamMessage[]): void {
-    for (const { entryId } of messages) this.inFlight.delete(entryId);
+  private forget({ entryId }: StreamMessage): void {
+    this.inFlight.delete(entryId);
   }
 
   private offerRoom(): void {

@@ -1,6 +1,8 @@
+import type { RawFields } from '../codec/codec.js';
 import type { MessageEnvelope } from '../codec/envelope.js';
 import type { LeaseMoment } from './lease-clock.js';
 import type { RunSignal } from './run-signal.js';
+import type { Verdict } from './verdict.js';
 
 /** An entry that was read and decoded: what goes through the pipeline. */
 export interface StreamMessage {
@@ -8,12 +10,13 @@ export interface StreamMessage {
   /** The entry ID where the producer gave none. */
   readonly messageId: string;
   readonly envelope: MessageEnvelope;
+  /** The entry's fields as they were read. */
+  readonly fields: RawFields;
+  /** Which attempt its run is, from 1; known once it is reserved. */
+  attempt: number;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
 }
 
-/** How a run of a message's handlers ended. */
-export type Outcome = 'handled' | 'failed';
-
 /** Runs all handlers of a message, one after the other; never rejects. */
-export type Invoke = (message: StreamMessage, signal: RunSignal) => Promise<Outcome>;
+export type Invoke = (message: StreamMessage, signal: RunSignal) => Promise<Verdict>;

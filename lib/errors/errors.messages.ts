@@ -33,3 +33,11 @@ export const unexpectedReply = (command: string): string =>
 
 export const leaseLost = (stream: string, entryId: string): string =>
   `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`;
+
+export const retryAsked = (delayMs: number): string => `Try again in ${delayMs} ms`;
+
+export const settledAlready = (entryId: string): string =>
+  `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`;
+
+export const handlerTimedOut = (stream: string, entryId: string, timeoutMs: number): string =>
+  `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`;

@@ -3,6 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from '../client/client-redis-streams.js';
 import type { JobParts } from '../jobs/job.js';
+import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
@@ -78,18 +79,24 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
       useFactory: (parts: JobParts) => new LedgerMaintenanceJob(parts),
     },
     {
+      provide: IdleConsumersJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new IdleConsumersJob(parts),
+    },
+    {
       provide: RetentionJob,
       inject: [JOB_PARTS],
       useFactory: (parts: JobParts) => new RetentionJob(parts, new Logger(RetentionJob.name)),
     },
     {
       provide: ScheduledJobs,
-      inject: [ModuleRef, RESOLVED_OPTIONS, LedgerMaintenanceJob, RetentionJob],
+      inject: [ModuleRef, RESOLVED_OPTIONS, LedgerMaintenanceJob, RetentionJob, IdleConsumersJob],
       useFactory: (
         moduleRef: ModuleRef,
         { server: { maintenance } }: Resolved,
         ledger: LedgerMaintenanceJob,
         retention: RetentionJob,
+        consumers: IdleConsumersJob,
       ) =>
         new ScheduledJobs(moduleRef, [
           {
@@ -101,6 +108,11 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
             name: 'redis-streams:retention',
             everyMs: maintenance.retentionIntervalMs,
             run: () => retention.run(),
+          },
+          {
+            name: 'redis-streams:consumers',
+            everyMs: maintenance.consumersIntervalMs,
+            run: () => consumers.run(),
           },
         ]),
     },
@@ -120,6 +132,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     StreamsMonitor,
     LedgerMaintenanceJob,
     RetentionJob,
+    IdleConsumersJob,
   ],
 })
 export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {

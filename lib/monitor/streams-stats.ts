@@ -20,8 +20,12 @@ export interface StreamsStats {
     readonly handled: number;
     /** A handler failed. */
     readonly failed: number;
+    /** Of these: put off for another attempt. */
+    readonly retried: number;
     /** Found in the ledger, and not run. */
     readonly duplicate: number;
+    /** Made a dead letter. */
+    readonly deadLettered: number;
     /** Deleted from the stream before they were handled. */
     readonly lost: number;
   };

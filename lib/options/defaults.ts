@@ -1,6 +1,14 @@
+import type { BackoffOptions } from './retry-options.js';
 import type { ResolvedSubscription } from './resolved-options.js';
 
 const DEDUP_WINDOW_MS = 7 * 24 * 60 * 60 * 1000;
+
+const BACKOFF: Required<BackoffOptions> = {
+  type: 'exponential',
+  delayMs: 1_000,
+  maxDelayMs: 60_000,
+  jitter: 0.2,
+};
 
 const SUBSCRIPTION: ResolvedSubscription = {
   startFrom: 'latest',
@@ -8,6 +16,9 @@ const SUBSCRIPTION: ResolvedSubscription = {
   concurrency: 1,
   delivery: 'at-least-once',
   dedup: { windowMs: DEDUP_WINDOW_MS },
+  handlerTimeoutMs: undefined,
+  retry: { maxAttempts: 5, backoff: BACKOFF },
+  deadLetter: { maxLength: undefined },
 };
 
 /** What holds where an option is not set. The options' own docs say why one would set it. */
@@ -15,9 +26,12 @@ export const DEFAULTS = {
   connection: 'redis://127.0.0.1:6379',
   blockMs: 5_000,
   minIdleMs: 60_000,
+  recoveryIntervalMs: 15_000,
   maintenanceIntervalMs: 300_000,
+  consumerIdleMs: 3_600_000,
   drainTimeoutMs: 10_000,
   publishTimeoutMs: 10_000,
   dedupWindowMs: DEDUP_WINDOW_MS,
+  backoff: BACKOFF,
   subscription: SUBSCRIPTION,
 } as const;

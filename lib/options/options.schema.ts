@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hashTagged } from '../keys/stream-name.js';
+import { DEFAULTS } from './defaults.js';
 import { isRedisInstance } from './is-redis-instance.js';
 
 const wholeNumber = (min: number, max: number, unit: string) => {
@@ -53,6 +54,33 @@ const keyPrefix = z
   .optional();
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
+const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
+const jitterError = 'a number from 0 to 1';
+const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
+const retry = object(
+  {
+    maxAttempts: count(1, Number.MAX_SAFE_INTEGER),
+    backoff: z
+      .union(
+        [
+          z.custom((value) => typeof value === 'function'),
+          object(
+            {
+              type: z.enum(['fixed', 'linear', 'exponential']).optional(),
+              delayMs,
+              maxDelayMs: delayMs,
+              jitter: z.number().min(0).max(1).optional(),
+            },
+            backoffError,
+          ),
+        ],
+        { error: `${backoffError}; the times are whole numbers of ms, jitter is ${jitterError}` },
+      )
+      .optional(),
+  },
+  'an object with maxAttempts, backoff',
+);
+
 const subscriptionShape = {
   startFrom: z
     .string({ error: startFromError })
@@ -68,6 +96,12 @@ const subscriptionShape = {
       error: 'false, or { windowMs } with a whole number of ms, 1 or more',
     })
     .optional(),
+  handlerTimeoutMs: timerMs(1),
+  retry: retry.optional(),
+  deadLetter: object(
+    { maxLength: count(1, Number.MAX_SAFE_INTEGER) },
+    'an object with maxLength',
+  ).optional(),
 };
 
 const retention = object(
@@ -109,21 +143,46 @@ const serverShape = {
   keyPrefix,
   blockMs: timerMs(100),
   ...subscriptionShape,
-  recovery: object({ minIdleMs: timerMs(1000) }, 'an object with minIdleMs').optional(),
+  recovery: object(
+    { minIdleMs: timerMs(1000), intervalMs: timerMs(100) },
+    'an object with minIdleMs, intervalMs',
+  ).optional(),
   streams,
   maintenance: object(
-    { ledgerIntervalMs: timerMs(1000), retentionIntervalMs: timerMs(1000) },
-    'an object with ledgerIntervalMs, retentionIntervalMs',
+    {
+      ledgerIntervalMs: timerMs(1000),
+      retentionIntervalMs: timerMs(1000),
+      consumersIntervalMs: timerMs(1000),
+      consumerIdleMs: timerMs(1000),
+    },
+    'an object with ledgerIntervalMs, retentionIntervalMs, consumersIntervalMs, consumerIdleMs',
   ).optional(),
   shutdown: object({ drainTimeoutMs: timerMs(0) }, 'an object with drainTimeoutMs').optional(),
 };
 
 const clientShape = { connection, keyPrefix, publishTimeoutMs: timerMs(1) };
 
+// A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.
+const consumersOutliveReads = (options: Record<string, unknown>): boolean => {
+  const { blockMs = DEFAULTS.blockMs, maintenance } = options;
+  const { consumerIdleMs } = Object(maintenance);
+  return consumerIdleMs === undefined || Number(consumerIdleMs) > Number(blockMs);
+};
+const outlive = {
+  path: ['maintenance', 'consumerIdleMs'],
+  error: 'longer than blockMs, so that a consumer whose read is blocked is not removed',
+};
+
 /** One schema for each place where options come in. An unknown key is refused everywhere. */
 export const schemas = {
   subscription: object(subscriptionShape, 'an object of subscription options'),
-  server: object(serverShape, 'an object of server options, with a group'),
+  server: object(serverShape, 'an object of server options, with a group').refine(
+    consumersOutliveReads,
+    outlive,
+  ),
   client: object(clientShape, 'an object of client options'),
-  module: object({ ...serverShape, ...clientShape }, 'an object of module options, with a group'),
+  module: object(
+    { ...serverShape, ...clientShape },
+    'an object of module options, with a group',
+  ).refine(consumersOutliveReads, outlive),
 };

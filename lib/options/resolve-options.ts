@@ -6,9 +6,11 @@ import type { RedisStreamsModuleOptions } from './module-options.js';
 import { schemas } from './options.schema.js';
 import type {
   ResolvedClientOptions,
+  ResolvedRetry,
   ResolvedServerOptions,
   ResolvedSubscription,
 } from './resolved-options.js';
+import type { RetryOptions } from './retry-options.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
 import type { RetentionOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
@@ -58,6 +60,9 @@ export function resolveSubscription(
     concurrency: own.concurrency ?? base.concurrency,
     delivery: own.delivery ?? base.delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
+    handlerTimeoutMs: own.handlerTimeoutMs ?? base.handlerTimeoutMs,
+    retry: own.retry === undefined ? base.retry : resolveRetry(own.retry),
+    deadLetter: { maxLength: own.deadLetter?.maxLength ?? base.deadLetter.maxLength },
   };
 }
 
@@ -65,6 +70,11 @@ const resolveDedup = (
   dedup: NonNullable<SubscriptionOptions['dedup']>,
 ): ResolvedSubscription['dedup'] =>
   dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
+
+const resolveRetry = ({ maxAttempts, backoff }: RetryOptions): ResolvedRetry => ({
+  maxAttempts: maxAttempts ?? DEFAULTS.subscription.retry.maxAttempts,
+  backoff: typeof backoff === 'function' ? backoff : { ...DEFAULTS.backoff, ...backoff },
+});
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   const retention = new Map<string, RetentionOptions>();
@@ -79,14 +89,24 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     keyPrefix: options.keyPrefix ?? '',
     blockMs: options.blockMs ?? DEFAULTS.blockMs,
     leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,
+    recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),
     retention,
-    maintenance: {
-      ledgerIntervalMs: options.maintenance?.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
-      retentionIntervalMs:
-        options.maintenance?.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
-    },
+    maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
+  };
+}
+
+function fillMaintenance({
+  maintenance: its = {},
+  blockMs = DEFAULTS.blockMs,
+}: RedisStreamsServerOptions): ResolvedServerOptions['maintenance'] {
+  return {
+    ledgerIntervalMs: its.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    retentionIntervalMs: its.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    consumersIntervalMs: its.consumersIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    // A consumer whose read is blocked looks idle for as long.
+    consumerIdleMs: its.consumerIdleMs ?? Math.max(DEFAULTS.consumerIdleMs, 2 * blockMs),
   };
 }
 

@@ -1,6 +1,13 @@
 import type { ConnectionOption } from './connection-option.js';
+import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';
 import type { StartFrom } from './subscription-options.js';
+
+/** When a failed message is tried again. */
+export interface ResolvedRetry {
+  readonly maxAttempts: number;
+  readonly backoff: Required<BackoffOptions> | BackoffFunction;
+}
 
 /** A subscription's options with nothing left open. */
 export interface ResolvedSubscription {
@@ -9,6 +16,9 @@ export interface ResolvedSubscription {
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
   readonly dedup: { readonly windowMs: number } | false;
+  readonly handlerTimeoutMs: number | undefined;
+  readonly retry: ResolvedRetry;
+  readonly deadLetter: { readonly maxLength: number | undefined };
 }
 
 /** A server's options with nothing left open. */
@@ -21,11 +31,14 @@ export interface ResolvedServerOptions {
   readonly keyPrefix: string;
   readonly blockMs: number;
   readonly leaseMs: number;
+  readonly recoveryIntervalMs: number;
   readonly subscription: ResolvedSubscription;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
     readonly retentionIntervalMs: number;
+    readonly consumersIntervalMs: number;
+    readonly consumerIdleMs: number;
   };
   readonly drainTimeoutMs: number;
 }

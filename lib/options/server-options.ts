@@ -2,7 +2,7 @@ import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
-/** How long what was read is held for the consumer that read it. */
+/** When what a consumer has read is taken over by another member of its group. */
 export interface RecoveryOptions {
   /**
    * How long a lease lasts, in ms, 1000 or more. Shorter brings the messages of a consumer that died back sooner;
@@ -11,6 +11,12 @@ export interface RecoveryOptions {
    * @default 60_000
    */
   minIdleMs?: number;
+  /**
+   * How often a member looks for entries to take over, in ms, 100 or more; also at start and after a reconnect.
+   *
+   * @default 15_000
+   */
+  intervalMs?: number;
 }
 
 /** How often the scheduled jobs run. */
@@ -27,6 +33,19 @@ export interface MaintenanceOptions {
    * @default 300_000
    */
   retentionIntervalMs?: number;
+  /**
+   * Between two looks for idle consumers, in ms, 1000 or more.
+   *
+   * @default 300_000
+   */
+  consumersIntervalMs?: number;
+  /**
+   * How long a consumer without pending entries has to be idle before it is removed from its group, in ms, 1000 or
+   * more; longer than `blockMs`.
+   *
+   * @default 3_600_000
+   */
+  consumerIdleMs?: number;
 }
 
 /** How a server ends. */

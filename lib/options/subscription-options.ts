@@ -1,3 +1,5 @@
+import type { DeadLetterOptions, RetryOptions } from './retry-options.js';
+
 /** The de-duplication window of a subscription. */
 export interface DedupOptions {
   /**
@@ -48,4 +50,15 @@ export interface SubscriptionOptions {
    * @default { windowMs: 604_800_000 }
    */
   dedup?: DedupOptions | false;
+  /**
+   * How long a handler may take, in ms, 1 or more. Then its signal is aborted, and it counts as a failed attempt, also
+   * where it goes on.
+   *
+   * @default none
+   */
+  handlerTimeoutMs?: number;
+  /** When a message whose handler failed is tried again, and how often. */
+  retry?: RetryOptions;
+  /** How this group's dead letters are kept. */
+  deadLetter?: DeadLetterOptions;
 }

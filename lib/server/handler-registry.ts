@@ -1,3 +1,4 @@
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { resolveSubscription } from '../options/resolve-options.js';
@@ -35,10 +36,10 @@ export class HandlerRegistry {
     for (const [name, value] of Object.entries(subscriptionOf(extras))) {
       if (value === undefined) continue;
       const other = registered.options.get(name);
-      if (other !== undefined && JSON.stringify(other) !== JSON.stringify(value)) {
+      if (other !== undefined && !isDeepStrictEqual(other, value)) {
         throw new InvalidOptionsError(
           `subscription.${name}`,
-          `${JSON.stringify(value)} by one handler of stream "${stream}", ${JSON.stringify(other)} by another`,
+          `${inspect(value)} by one handler of stream "${stream}", ${inspect(other)} by another`,
           'the same by all handlers of a stream, or set by one of them',
         );
       }

@@ -3,7 +3,7 @@ import { type CustomTransportStrategy, type MessageHandler, Server } from '@nest
 import type { Redis } from 'ioredis';
 import { JsonCodec } from '../codec/json.codec.js';
 import { Consumer } from '../consumer/consumer.js';
-import type { ConsumerCounts } from '../consumer/consumer-counts.js';
+import { type ConsumerCounts, noCounts } from '../consumer/consumer-counts.js';
 import { invoker } from '../consumer/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { isRedisInstance } from '../options/is-redis-instance.js';
@@ -47,7 +47,7 @@ export class ServerRedisStreams
   private readonly detach: (() => void)[] = [];
   private readonly onListening: (() => void)[] = [];
   private consumer: Consumer | undefined;
-  private lastCounts: ConsumerCounts = { handled: 0, failed: 0, duplicate: 0, lost: 0 };
+  private lastCounts: ConsumerCounts = noCounts();
   private registryFault: unknown;
   private listening = false;
 
@@ -165,7 +165,7 @@ export class ServerRedisStreams
     const streams = subscriptions.map(({ stream, handlers, options }) => ({
       stream,
       options,
-      invoke: invoker(handlers, { stream, group, consumer: name }, this.logger),
+      invoke: invoker(handlers, { stream, group, consumer: name }),
     }));
     const consumer = new Consumer(this.options, streams, new JsonCodec(), this.logger);
     this.consumer = consumer;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { RedisStreamsRecordBuilder } from '../../lib/index.js';
+import { RedisStreamsRecordBuilder, RetryException } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, groupState, isCaughtUp, pendingEntries } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
@@ -108,7 +108,7 @@ describe('at least once', () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP },
+      { connection: redis.url, group: GROUP, retry: { backoff: { delayMs: 60_000 } } },
       {
         controllers: [
           handlerOf<{ n: number }>(stream, (data) => {
@@ -123,8 +123,11 @@ describe('at least once', () => {
     await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 1);
     const [failed] = await pendingEntries(redis.client, stream, GROUP);
     expect(failed?.id).toBe(ids[1]);
-    expect(logged('error', String(ids[1]))).toHaveLength(1);
-    expect(logged('error', String(ids[1]))[0]).toContain(`stream "${stream}", group "${GROUP}"`);
+    const [said, ...more] = logged('warn', String(ids[1]));
+    expect(more).toEqual([]);
+    expect(said).toContain(`stream "${stream}", group "${GROUP}", entry ${ids[1]}`);
+    expect(said).toContain('attempt 1');
+    expect(said).toContain('out of stock');
     // It has no ledger entry, and its lease is gone: whoever tries it next may.
     expect(await redis.client.zcard(keyOf(stream, 'processed'))).toBe(2);
     await waitFor(async () => (await redis.client.hlen(keyOf(stream, 'leases'))) === 0);
@@ -144,7 +147,7 @@ describe('at least once', () => {
         controllers: [
           handlerOf<{ n: number }>(stream, ({ n }) => {
             got.push(n);
-            if (failing.has(n)) throw new Error('not yet');
+            if (failing.has(n)) throw new RetryException({ delayMs: 60_000 });
           }),
         ],
       },
@@ -188,7 +191,7 @@ describe('at least once', () => {
     expect(got).toEqual([{ n: 1 }]);
   });
 
-  it('an entry that cannot be decoded is logged with its ID, stays pending, and holds nobody up', async () => {
+  it('an entry that cannot be decoded is logged with its ID, becomes a dead letter, and holds nobody up', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     await streamsApp(
@@ -205,8 +208,11 @@ describe('at least once', () => {
     for (const fields of bad) ids.push(String(await redis.client.xadd(stream, '*', ...fields)));
     await addEntries(redis.client, stream, [{ n: 'good' }]);
     await waitFor(() => got.length === 1);
-    await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 4);
-    expect((await pendingEntries(redis.client, stream, GROUP)).map(({ id }) => id)).toEqual(ids);
+    await waitFor(() => caughtUp(stream));
+    const letters = await redis.client.xrange(keyOf(stream, 'dead-letters'), '-', '+');
+    expect(letters.map(([, fields]) => fields[fields.indexOf('dead-letter-entry-id') + 1])).toEqual(
+      ids,
+    );
     for (const id of ids) expect(logged('error', id)).toHaveLength(1);
     expect(logged('error', 'secret')).toEqual([]);
   });

@@ -5,8 +5,8 @@ import { Script } from '../script.js';
  * Removes a consumer that has nothing pending.
  *
  * KEYS   1 stream
- * ARGV   1 group, 2 consumer
- * result 1 where it is gone, 0 where something of it is pending
+ * ARGV   1 group, 2 consumer, 3 how long it has to be idle, in ms
+ * result 1 where it is gone, 0 where something of it is pending, or it has moved
  * atomic because Redis drops the pending entries of a consumer that it deletes, and one could come in between.
  * twice  the second time it is gone already.
  */
@@ -15,6 +15,11 @@ export const removeConsumerScript = new Script(
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
 if pending.err then return 1 end
 if #pending > 0 then return 0 end
+for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local info = {}
+  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  if info['name'] == ARGV[2] and info['idle'] < tonumber(ARGV[3]) then return 0 end
+end
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return 1
 `,

@@ -5,7 +5,7 @@ import { Script } from '../script.js';
  * Renews the leases of messages that run or are about to, and the idle time of their pending entries.
  *
  * KEYS   1 stream, 2 leases (HASH)
- * ARGV   1 group, 2 consumer, 3 holder's token, 4 lease ms, then for each message: entry ID, message ID
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' where there are no leases, 4 lease ms, then for each message: entry ID, message ID
  * result a text with one letter for each message, in order: k kept, l lost to another holder or ended
  * atomic because between the look at the holder and the renewal another one could have taken the lease.
  * twice  it is renewed once more.
@@ -19,18 +19,17 @@ local ends = string.format('%.0f', now + ARGV[4])
 local answers = {}
 for i = 5, #ARGV, 2 do
   local entry, id = ARGV[i], ARGV[i + 1]
-  local row = redis.call('HGET', KEYS[2], id)
-  local mine = token .. ' ' .. entry .. ' '
-  if row and string.sub(row, 1, #mine) == mine then
-    answers[#answers + 1] = 'k'
-    redis.call('HSET', KEYS[2], id, (string.gsub(row, '%d+$', ends)))
-    local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-    if not pending.err and pending[1] and pending[1][2] == consumer then
-      redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'JUSTID')
-    end
-  else
-    answers[#answers + 1] = 'l'
+  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
+  local owned = not pending.err and pending[1] and pending[1][2] == consumer
+  local kept = owned
+  if token ~= '' then
+    local row = redis.call('HGET', KEYS[2], id)
+    local mine = token .. ' ' .. entry .. ' '
+    kept = row and string.sub(row, 1, #mine) == mine
+    if kept then redis.call('HSET', KEYS[2], id, (string.gsub(row, '%d+$', ends))) end
   end
+  if kept and owned then redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'JUSTID') end
+  answers[#answers + 1] = kept and 'k' or 'l'
 end
 return table.concat(answers)
 `,

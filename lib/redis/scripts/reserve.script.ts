@@ -4,18 +4,27 @@ import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
 
 /** What became of one entry: run it; it ran already; another run of its message is under way. */
-export type Reservation = 'new' | 'duplicate' | 'leased-elsewhere';
+export interface Reservation {
+  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere';
+  /** Which attempt it will be, from 1. */
+  readonly attempt: number;
+}
 
-const ANSWERS: Record<string, Reservation> = { n: 'new', d: 'duplicate', e: 'leased-elsewhere' };
+const KINDS: Record<string, Reservation['kind']> = {
+  n: 'new',
+  d: 'duplicate',
+  e: 'leased-elsewhere',
+};
 
 /**
  * Reserves a batch of entries that this consumer has read.
  *
- * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string)
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH)
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 5 '1' for at-most-once, 6 highest entry ID given out,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones
  * result a text with one letter for each entry, in order:
- *        n  leased to the caller (at-most-once: also recorded and acknowledged)
+ *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
+ *           number follows. A lease that has ended was that of a run which did not come to its end: it counts as one
  *        d  found in the ledger within the window, and acknowledged
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
  *           then the message has most often been handled
@@ -29,22 +38,22 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
 local ends, oldest = now + ARGV[3], now - ARGV[4]
 
-local nowText, leasedTill = string.format('%.0f', now), string.format(' 1 %.0f', ends)
+local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
-local count = #ids
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
+local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
-for n = 1, count do
+for n = 1, #ids do
   local entry, id = entries[n], ids[n]
-  local holder, of, till
+  local holder, of, till, run
   if taken[id] then
     holder, of, till = token, taken[id], ends
   elseif rows[n] then
-    local h, o, _, t = string.match(rows[n], '^(%S+) (%S+) (%S+) (%S+)$')
-    if h then holder, of, till = h, o, tonumber(t) end
+    local h, o, r, t = string.match(rows[n], '^(%S+) (%S+) (%d+) (%d+)$')
+    if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
   end
   local mine = holder == token and of == entry
   if not mine and processed[n] and tonumber(processed[n]) > oldest then
@@ -55,9 +64,16 @@ for n = 1, count do
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
     later[#later + 1] = entry
   else
-    answers[n] = 'n'
+    local before = tonumber(used[n] or 0)
+    if mine then
+      before = (run or 1) - 1
+    elseif of == entry and run > before then
+      before = run
+      redis.call('HSET', KEYS[6], entry, before)
+    end
+    answers[n] = before == 0 and 'n' or 'n' .. before + 1
     taken[id] = entry
-    leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. leasedTill
+    leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. ' ' .. before + 1 .. leasedTill
     leased = leased + 2
     if atMostOnce then
       done[#done + 1] = nowText
@@ -79,9 +95,9 @@ if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV
 return table.concat(answers)
 `,
   (reply): Reservation[] =>
-    [...parseText(reply, 'reserve')].map((letter) => {
-      const answer = ANSWERS[letter];
-      if (answer === undefined) throw new UnexpectedReplyError('reserve');
-      return answer;
+    (parseText(reply, 'reserve').match(/[a-z]\d*/g) ?? []).map((answer) => {
+      const kind = KINDS[answer.charAt(0)];
+      if (kind === undefined) throw new UnexpectedReplyError('reserve');
+      return { kind, attempt: Number(answer.slice(1)) || 1 };
     }),
 );

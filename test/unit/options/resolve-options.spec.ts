@@ -17,15 +17,27 @@ describe('resolveServerOptions', () => {
       keyPrefix: '',
       blockMs: 5_000,
       leaseMs: 60_000,
+      recoveryIntervalMs: 15_000,
       subscription: {
         startFrom: 'latest',
         batchSize: 100,
         concurrency: 1,
         delivery: 'at-least-once',
         dedup: { windowMs: 604_800_000 },
+        handlerTimeoutMs: undefined,
+        retry: {
+          maxAttempts: 5,
+          backoff: { type: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, jitter: 0.2 },
+        },
+        deadLetter: { maxLength: undefined },
       },
       retention: new Map(),
-      maintenance: { ledgerIntervalMs: 300_000, retentionIntervalMs: 300_000 },
+      maintenance: {
+        ledgerIntervalMs: 300_000,
+        retentionIntervalMs: 300_000,
+        consumersIntervalMs: 300_000,
+        consumerIdleMs: 3_600_000,
+      },
       drainTimeoutMs: 10_000,
     });
   });

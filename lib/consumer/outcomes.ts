@@ -1,0 +1,113 @@
+import type { LoggerService } from '@nestjs/common';
+import type { RawFields } from '../codec/codec.js';
+import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.js';
+import { RetryException } from '../errors/retry.exception.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { type NextStep, nextStep } from '../retry/retry-policy.js';
+import type { ConsumerCounts } from './consumer-counts.js';
+import * as text from './consumer.messages.js';
+import type { Settler } from './settler.js';
+import type { StreamMessage } from './stream-message.js';
+import type { Verdict } from './verdict.js';
+
+export interface OutcomesParts {
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  readonly options: ResolvedSubscription;
+  readonly counts: ConsumerCounts;
+  readonly logger: LoggerService;
+  readonly settler: () => Settler;
+}
+
+/** Turns what handlers came to into what is recorded: handled, another attempt, or a dead letter. */
+export class Outcomes {
+  constructor(private readonly parts: OutcomesParts) {}
+
+  /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
+  record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
+    const { counts, logger, stream, group, settler } = this.parts;
+    if (verdict.kind === 'handled') {
+      counts.handled++;
+      settler().commit(message);
+      return;
+    }
+    counts.failed++;
+    const { error, step } = this.decide(message, verdict);
+    const reason = error === undefined ? undefined : messageOf(error);
+    if (closing && verdict.kind === 'failed' && this.parts.options.delivery === 'at-least-once') {
+      logger.warn(text.failedOnClose(stream, group, message, reason));
+      settler().handOver(message);
+      return;
+    }
+    if (step.kind === 'retry') {
+      counts.retried++;
+      logger.warn(text.putOff(stream, group, message, reason, step.delayMs));
+      settler().retry(message, step.delayMs);
+      return;
+    }
+    this.deadLetter(message, step.reason, error);
+  }
+
+  /** Whether its attempts came to no end, one after the other, until there were none left. */
+  isUsedUp({ attempt }: StreamMessage): boolean {
+    const { options } = this.parts;
+    return options.delivery === 'at-least-once' && attempt > options.retry.maxAttempts;
+  }
+
+  /** A message whose attempts are used up without an error: its process died each time, or was stopped. */
+  giveUp(message: StreamMessage): void {
+    this.deadLetter({ ...message, attempt: message.attempt - 1 }, text.CRASHED, undefined);
+  }
+
+  /** An entry that no codec reads will be no better the next time. */
+  undecodable(entry: { id: string; fields: RawFields }, reason: string, error: unknown): void {
+    this.parts.counts.deadLettered++;
+    this.parts.settler().deadLetter({
+      entryId: entry.id,
+      messageId: entry.id,
+      leased: false,
+      fields: this.fieldsOf(entry.id, entry.fields, 0, reason, error),
+    });
+  }
+
+  private decide(
+    { attempt }: StreamMessage,
+    verdict: Exclude<Verdict, { kind: 'handled' }>,
+  ): { error: unknown; step: NextStep } {
+    if (verdict.kind === 'dead-letter') return { error: verdict.error, step: verdict };
+    const error =
+      verdict.kind === 'retry' ? new RetryException({ delayMs: verdict.delayMs }) : verdict.error;
+    // It was acknowledged before it ran: there is nothing left to try again.
+    if (this.parts.options.delivery === 'at-most-once') {
+      return { error, step: { kind: 'dead-letter', reason: text.AT_MOST_ONCE } };
+    }
+    return { error, step: nextStep(this.parts.options.retry, attempt, error) };
+  }
+
+  private deadLetter(message: StreamMessage, why: string, error: unknown): void {
+    const { counts, logger, stream, group, settler } = this.parts;
+    const { entryId, messageId, fields, attempt } = message;
+    const reason = error === undefined ? undefined : messageOf(error);
+    counts.deadLettered++;
+    logger.error(text.deadLettered(stream, group, message, reason, why));
+    settler().deadLetter({
+      entryId,
+      messageId,
+      leased: true,
+      fields: this.fieldsOf(entryId, fields, attempt, why, error),
+    });
+  }
+
+  private fieldsOf(
+    entryId: string,
+    fields: RawFields,
+    attempts: number,
+    reason: string,
+    error: unknown,
+  ): ReturnType<typeof deadLetterFields> {
+    const { stream, group, consumer } = this.parts;
+    const where = { entryId, stream, group, consumer };
+    return deadLetterFields(fields, { ...where, reason, error, attempts });
+  }
+}

@@ -1,0 +1,82 @@
+import type { Redis } from 'ioredis';
+import { recoverScript } from '../redis/scripts/recover.script.js';
+import type { StreamFlow } from './stream-flow.js';
+
+export interface RecoveryParts {
+  readonly client: Redis;
+  readonly group: string;
+  readonly consumer: string;
+  readonly minIdleMs: number;
+  readonly intervalMs: number;
+  readonly flows: readonly StreamFlow[];
+  readonly onFault: (error: unknown) => void;
+}
+
+/** How soon the next page is asked for where there was no room for it, or there may be more. */
+const NEXT_PAGE_MS = 100;
+
+/** Takes over what consumers that died or are stuck have left: at start, after a reconnect, and from time to time. */
+export class Recovery {
+  private timer: NodeJS.Timeout | undefined;
+  private underWay: Promise<void> | undefined;
+  private stopped = false;
+  private readonly after = new Map<StreamFlow, string>();
+
+  constructor(private readonly parts: RecoveryParts) {}
+
+  start(): void {
+    this.parts.client.on('ready', this.runSoon);
+    this.runSoon();
+  }
+
+  /** Fulfilled once nothing more will be brought. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.parts.client.off('ready', this.runSoon);
+    clearTimeout(this.timer);
+    await this.underWay;
+  }
+
+  private readonly runSoon = (): void => {
+    for (const flow of this.parts.flows) this.after.set(flow, '-');
+    this.schedule(0);
+  };
+
+  private schedule(delayMs: number): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.underWay ??= this.run().finally(() => {
+        this.underWay = undefined;
+      });
+    }, delayMs);
+  }
+
+  private async run(): Promise<void> {
+    const { client, flows, intervalMs, onFault } = this.parts;
+    try {
+      if (client.status === 'ready') await Promise.all(flows.map((flow) => this.takePage(flow)));
+    } catch (error) {
+      onFault(error);
+    }
+    if (this.after.size > 0) return this.schedule(NEXT_PAGE_MS);
+    for (const flow of flows) this.after.set(flow, '-');
+    this.schedule(intervalMs);
+  }
+
+  private async takePage(flow: StreamFlow): Promise<void> {
+    const { client, group, consumer, minIdleMs } = this.parts;
+    const after = this.after.get(flow);
+    const { room } = flow;
+    if (after === undefined || room === 0) return;
+    const { stream, leases, retries, attempts } = flow.keys;
+    const { next, entries } = await recoverScript.run(
+      client,
+      [stream, leases, retries, attempts],
+      [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? 0 : 1],
+    );
+    if (next === '') this.after.delete(flow);
+    else this.after.set(flow, next);
+    flow.accept(entries);
+  }
+}

@@ -1,0 +1,12 @@
+/** What a run of a message's handlers came to. */
+export type Verdict =
+  | { readonly kind: 'handled' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  | { readonly kind: 'dead-letter'; readonly reason: string; readonly error: unknown };
+
+const SEVERITY = { handled: 0, retry: 1, failed: 2, 'dead-letter': 3 } as const;
+
+/** Of several handlers' verdicts the message has the worst. */
+export const worse = (a: Verdict, b: Verdict): Verdict =>
+  SEVERITY[b.kind] > SEVERITY[a.kind] ? b : a;

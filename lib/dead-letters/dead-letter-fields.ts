@@ -1,0 +1,40 @@
+import type { EntryFields, RawFields } from '../codec/codec.js';
+
+/** Why, where and when a message was given up. */
+export interface DeadLetterCause {
+  readonly reason: string;
+  /** What was thrown, where anything was. */
+  readonly error: unknown;
+  readonly attempts: number;
+  readonly entryId: string;
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+}
+
+/** The fields of a dead letter: those of its entry byte for byte, and the cause. */
+export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
+  const { reason, error, attempts, entryId, stream, group, consumer } = cause;
+  const why: Record<string, string | undefined> = {
+    reason,
+    'error-name':
+      error instanceof Error ? error.name : error === undefined ? undefined : typeof error,
+    'error-message': error === undefined ? undefined : messageOf(error),
+    'error-stack': error instanceof Error ? error.stack : undefined,
+    attempts: String(attempts),
+    'entry-id': entryId,
+    stream,
+    group,
+    consumer,
+  };
+  const added = Object.entries(why).flatMap(([name, value]) =>
+    value === undefined ? [] : [`dead-letter-${name}`, value],
+  );
+  return [...fields, ...added];
+}
+
+/** What something thrown says of itself; it need not be an `Error`. */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return String(thrown);
+  return 'message' in thrown ? String(thrown.message) : Object.prototype.toString.call(thrown);
+}

@@ -1,0 +1,40 @@
+import type { Redis } from 'ioredis';
+import { jobKey, streamKey } from '../keys/stream-keys.js';
+import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
+import { readConsumers } from '../redis/stream-info.js';
+import type { JobParts, JobResult } from './job.js';
+import { withJobLock } from './job-lock.js';
+
+/**
+ * Removes consumers of this app's group that have been idle for `maintenance.consumerIdleMs` and have nothing pending. It
+ * runs every `maintenance.consumersIntervalMs`, on one instance at a time, and can be run by hand.
+ */
+export class IdleConsumersJob {
+  constructor(private readonly parts: JobParts) {}
+
+  async run(): Promise<JobResult> {
+    const { options, subscriptions, connection } = this.parts;
+    const client = await connection();
+    let removed = 0;
+    for (const { stream } of subscriptions()) {
+      const key = jobKey(options.keyPrefix, stream, 'consumers', options.group);
+      removed += (await withJobLock(client, key, () => this.remove(client, stream))) ?? 0;
+    }
+    return { removed };
+  }
+
+  private async remove(client: Redis, stream: string): Promise<number> {
+    const { keyPrefix, group, consumer, maintenance } = this.parts.options;
+    const key = streamKey(keyPrefix, stream);
+    let removed = 0;
+    for (const { name, pending, idleMs } of await readConsumers(client, key, group)) {
+      if (name === consumer || pending > 0 || idleMs < maintenance.consumerIdleMs) continue;
+      removed += await removeConsumerScript.run(
+        client,
+        [key],
+        [group, name, maintenance.consumerIdleMs],
+      );
+    }
+    return removed;
+  }
+}

@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { RedisStreamsContext, RedisStreamsModuleOptions } from '../../lib/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp, pendingEntries } from '../support/group-state.js';
+import { logged } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  streamsApp,
+  type StreamsApp,
+} from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+
+const GROUP = 'billing';
+const numbers = (count: number): { n: number }[] =>
+  Array.from({ length: count }, (_, n) => ({ n }));
+const caughtUp = (stream: string): Promise<boolean> => isCaughtUp(redis.client, stream, GROUP);
+const keyOf = (stream: string, what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
+
+/** Has a consumer read all there is, and never come back. */
+async function readAndDie(stream: string, consumer: string, count = 1_000): Promise<void> {
+  await redis.client.xreadgroup('GROUP', GROUP, consumer, 'COUNT', count, 'STREAMS', stream, '>');
+}
+
+function member(
+  stream: string,
+  handle: (data: unknown, context: RedisStreamsContext) => unknown,
+  options: Partial<RedisStreamsModuleOptions> = {},
+): Promise<StreamsApp> {
+  return streamsApp(
+    {
+      connection: redis.url,
+      group: GROUP,
+      recovery: { minIdleMs: 1_000, intervalMs: 100 },
+      ...options,
+    },
+    { controllers: [handlerOf(stream, handle)] },
+  );
+}
+
+describe('recovery', () => {
+  it('takes over what a consumer that died has read, in pages to the end, once it has been idle long enough', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+    await addEntries(redis.client, stream, numbers(450));
+    await readAndDie(stream, 'dead');
+    const diedAt = Date.now();
+    await member(stream, (data) => void got.push(data), { batchSize: 100 });
+    await waitFor(() => got.length > 0, { timeoutMs: 5_000 });
+    expect(Date.now() - diedAt).toBeGreaterThanOrEqual(950);
+    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    expect(got).toHaveLength(450);
+    expect(new Set(got.map((data) => JSON.stringify(data))).size).toBe(450);
+  });
+
+  it('is shared by two members without running anything twice', async () => {
+    const stream = freshName('orders');
+    const got: string[] = [];
+    await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+    await addEntries(redis.client, stream, numbers(300));
+    await readAndDie(stream, 'dead');
+    const keep = (data: unknown): void => void got.push(JSON.stringify(data));
+    await Promise.all([member(stream, keep), member(stream, keep)]);
+    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    expect(got).toHaveLength(300);
+    expect(new Set(got).size).toBe(300);
+  });
+
+  it('leaves alone what waits for its retry, and what is leased', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+    const [waits = '', leased = ''] = await addEntries(redis.client, stream, numbers(3));
+    await readAndDie(stream, 'busy');
+    const far = Date.now() + 60_000;
+    await redis.client.zadd(keyOf(stream, 'retries'), far, waits);
+    await redis.client.hset(keyOf(stream, 'leases'), leased, `0123456789abcdef ${leased} 1 ${far}`);
+    await member(stream, (data) => void got.push(data));
+    await waitFor(() => got.length === 1);
+    await waitFor(async () => (await pendingEntries(redis.client, stream, GROUP)).length === 2);
+    expect(got).toEqual([{ n: 2 }]);
+    const left = await pendingEntries(redis.client, stream, GROUP);
+    expect(left.map(({ id, consumer }) => [id, consumer])).toEqual([
+      [waits, 'busy'],
+      [leased, 'busy'],
+    ]);
+  });
+
+  it.each([{ dedup: { windowMs: 60_000 } }, { dedup: false as const }])(
+    'does not take what a slow handler is still running (%j)',
+    async ({ dedup }) => {
+      const stream = freshName('orders');
+      let runs = 0;
+      let release = (): void => undefined;
+      const slow = (): Promise<void> => {
+        runs++;
+        return new Promise((resolve) => {
+          release = resolve;
+        });
+      };
+      await member(stream, slow, { consumer: 'a', dedup });
+      await addEntries(redis.client, stream, [{ n: 1 }]);
+      await waitFor(() => runs === 1);
+      await member(stream, slow, { consumer: 'b', dedup });
+      // The handler outlives the time after which an idle entry is taken, more than twice.
+      const startedAt = Date.now();
+      await waitFor(() => Date.now() - startedAt > 2_500);
+      expect(runs).toBe(1);
+      expect(await pendingEntries(redis.client, stream, GROUP)).toMatchObject([{ consumer: 'a' }]);
+      release();
+      await waitFor(() => caughtUp(stream));
+    },
+  );
+
+  it('counts and logs as lost what was deleted while it was pending for a consumer that died', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+    const ids = await addEntries(redis.client, stream, numbers(2));
+    await readAndDie(stream, 'dead');
+    await redis.client.xdel(stream, ids[0] ?? '');
+    const app = await member(stream, (data) => void got.push(data));
+    await waitFor(async () => (await pendingEntries(redis.client, stream, GROUP)).length === 0);
+    expect(got).toEqual([{ n: 1 }]);
+    expect(app.monitor.getStats().counts.lost).toBe(1);
+    expect(logged('error', ids[0] ?? '')).toHaveLength(1);
+  });
+
+  it('an entry that no codec reads becomes a dead letter of the group, with the bytes it had', async () => {
+    const stream = freshName('orders');
+    const app = await member(stream, () => undefined);
+    const bytes = Buffer.from([0, 255, 1, 254]);
+    const id = String(await redis.client.xadd(stream, '*', 'blob', bytes, 'name', 'x'));
+    await waitFor(() => caughtUp(stream));
+    const [letter] = await redis.client.xrangeBuffer(keyOf(stream, 'dead-letters'), '-', '+');
+    const fields = letter?.[1] ?? [];
+    expect(fields[1]).toEqual(bytes);
+    expect(fields.map(String)).toContain(id);
+    expect(app.monitor.getStats().counts.deadLettered).toBe(1);
+  });
+});
