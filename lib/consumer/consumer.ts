@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { Codec } from '../codec/codec.js';
@@ -20,6 +19,7 @@ import { ServerConnections } from './server-connections.js';
 import { StreamFlow } from './stream-flow.js';
 import type { Invoke } from './stream-message.js';
 import { StreamReader } from './stream-reader.js';
+import { within } from './within.js';
 
 /** A stream that is read, and what is done with its messages. */
 export interface ConsumedStream {
@@ -146,19 +146,11 @@ export class Consumer {
       this.closing.abort(new ConnectionClosedError('Redis'));
       return;
     }
-    const { drainTimeoutMs } = this.options;
-    const inTime = new AbortController();
-    const timeUp = delay(drainTimeoutMs, undefined, { signal: inTime.signal }).catch(
-      () => undefined,
-    );
     const drained = Promise.all([this.reader.stop(), this.due.stop(), this.recovery.stop()])
       .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
-      .then(() => this.leaveGroups())
-      .then(() => inTime.abort());
-    await Promise.race([drained, timeUp]);
-    if (inTime.signal.aborted) return;
-    const gaveUp = Promise.all(this.flows.map((flow) => flow.giveUp()));
-    await Promise.race([gaveUp, delay(FINISH_MS)]);
+      .then(() => this.leaveGroups());
+    if (await within(drained, this.options.drainTimeoutMs)) return;
+    await within(Promise.all(this.flows.map((flow) => flow.giveUp())), FINISH_MS);
   }
 
   /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */

@@ -41,7 +41,7 @@ export interface StreamFlowParts {
   readonly signal: AbortSignal;
 }
 
-/** Lua takes about 8 000 values as arguments of one call, and a script may need two for each entry. */
+/** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
 const MOST_AT_ONCE = 1_000;
 
 /**
@@ -75,7 +75,7 @@ export class StreamFlow {
     this.intake = new Intake({
       reserver: new Reserver(parts),
       signal: parts.signal,
-      onFault: (what, error) => this.sayFault(what, error),
+      onFault: this.sayFault,
       onDone: () => this.faults.over(),
       onAnswers: (messages, answers) => this.takeOurs(messages, answers),
     });
@@ -86,7 +86,7 @@ export class StreamFlow {
     });
     this.settler = new Settler({
       ...parts,
-      onFault: (what, error) => this.sayFault(what, error),
+      onFault: this.sayFault,
       onDone: () => this.faults.over(),
       onSettled: (entryIds) => {
         for (const entryId of entryIds) this.inFlight.delete(entryId);
@@ -245,7 +245,6 @@ export class StreamFlow {
     if (this.wantsRead) this.parts.onRoom(this);
   }
 
-  private sayFault(what: string, error: unknown): void {
+  private readonly sayFault = (what: string, error: unknown): void =>
     this.faults.say(text.stepFailed(what, this.parts.stream, errorText(error)));
-  }
 }

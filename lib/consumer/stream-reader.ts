@@ -5,6 +5,7 @@ import { readGroup } from '../redis/stream-commands.js';
 import type { OwnPending } from './own-pending.js';
 import type { ServerConnections } from './server-connections.js';
 import type { StreamFlow } from './stream-flow.js';
+import { within } from './within.js';
 
 export interface StreamReaderParts {
   readonly connections: ServerConnections;
@@ -57,10 +58,10 @@ export class StreamReader {
     blocking.off('close', this.forgetBlockingId);
     commands.off('ready', this.onReconnect);
     this.wakeUp?.();
-    const ended = Promise.all([this.loop, ...this.catchingUp.values()]).then(() => true);
+    const ended = Promise.all([this.loop, ...this.catchingUp.values()]);
     for (let attempt = 1; attempt <= 3; attempt++) {
-      await Promise.race([this.unblock(), delay(100)]);
-      if (await Promise.race([ended, delay(20 * attempt, false)])) return;
+      await within(this.unblock(), 100);
+      if (await within(ended, 20 * attempt)) return;
     }
     // Redis is away, or does not let us end the read: what it brings now stays pending.
     blocking.disconnect();

@@ -1,5 +1,5 @@
 export const trimmedUnread = (stream: string, lost: number): string =>
-  `Retention of stream "${stream}" is forced: ${lost} entries were removed that some group had not finished`;
+  `Retention of stream "${stream}" is forced: up to ${lost} entries were removed that some group had not finished`;
 
 export const jobFailed = (job: string, reason: string): string => `Job "${job}" failed: ${reason}`;
 

@@ -7,7 +7,7 @@ import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
 import * as text from './jobs.messages.js';
 
-/** How many entries one script removes: Redis serves nobody else meanwhile. */
+/** How many entries one script looks at: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
 
 /**

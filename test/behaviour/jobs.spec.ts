@@ -32,7 +32,7 @@ const redis = redisForTests({ args: ['--stream-node-max-entries', String(NODE)] 
 closeAppsAfterEach();
 
 const GROUP = 'billing';
-const JOBS = ['redis-streams:ledger', 'redis-streams:retention'];
+const JOBS = ['redis-streams:consumers', 'redis-streams:ledger', 'redis-streams:retention'];
 const ledgerKey = (stream: string): string => `stream:{${stream}}:group:${GROUP}:processed`;
 const numbers = (count: number): { n: number }[] =>
   Array.from({ length: count }, (_, n) => ({ n }));
@@ -226,7 +226,8 @@ describe('retention', () => {
     });
     const trims = commands.filter(([name]) => name?.toLowerCase() === 'xtrim');
     expect(trims.length).toBeGreaterThanOrEqual(4);
-    expect(trims.every((args) => args.at(-1) === '1000')).toBe(true);
+    // Never exactly: Redis then bounds by itself how much it frees at once.
+    expect(trims.every((args) => args.includes('~'))).toBe(true);
   });
 
   it.each<[string, { read: number; unfinished?: number[] }, number]>([
@@ -460,7 +461,7 @@ describe('the schedule', () => {
     );
     expect(app.monitor.getStats().maintenanceScheduled).toBe(true);
     await app.app.init();
-    expect(registered.mock.calls.map(([name]) => name)).toEqual(JOBS);
+    expect(registered.mock.calls.map(([name]) => name).sort()).toEqual(JOBS);
     await app.close();
     registered.mockRestore();
     expect(app.monitor.getStats().maintenanceScheduled).toBe(false);
@@ -534,14 +535,14 @@ describe('getStats()', () => {
       lastLedgerMaintenanceAt: undefined,
       maintenanceScheduled: true,
       inFlight: 0,
-      counts: { handled: 0, failed: 0, duplicate: 0, lost: 0 },
+      counts: { handled: 0, failed: 0, retried: 0, duplicate: 0, deadLettered: 0, lost: 0 },
     });
     await addEntries(redis.client, orders, [{ n: 1 }, { n: 2 }], 'order-1');
     await app.emit(orders, { fail: true });
     await firstValueFrom(app.client.emit(parcels, {}));
     await waitFor(() => stats().inFlight === 1 && stats().counts.failed === 1);
     await waitFor(() => stats().counts.duplicate === 1);
-    expect(stats().counts).toEqual({ handled: 1, failed: 1, duplicate: 1, lost: 0 });
+    expect(stats().counts).toMatchObject({ handled: 1, failed: 1, duplicate: 1, lost: 0 });
     release();
     await waitFor(() => stats().counts.handled === 2);
     await app.app.get(LedgerMaintenanceJob).run();

@@ -6,7 +6,7 @@ import { ENTRY_ORDER } from './entry-order.lua.js';
  * Trims one step of a stream, by age and by length.
  *
  * KEYS   1 stream
- * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries at the most, 4 '1' to trim what is unread too,
+ * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at for the length, 4 '1' to trim what is unread too,
  *        then the groups that do not hold it up
  * result [entries removed, of these: entries that some group had not finished, '1' where more may follow]
  * atomic because a group could be made, or an entry become pending, between the look at the groups and the trim.
@@ -53,13 +53,12 @@ for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   end
 end
 
-local force = ARGV[4] == '1'
-if not force or safe == limit then
-  local removed = redis.call('XTRIM', stream, 'MINID', '~', safe, 'LIMIT', step)
-  return { removed, 0, removed > 0 and 1 or 0 }
-end
-local finished = redis.call('XTRIM', stream, 'MINID', safe)
-local lost = redis.call('XTRIM', stream, 'MINID', '~', limit, 'LIMIT', step)
+-- Without a limit of its own, '~' goes through a hundred of the stream's nodes, however large they are.
+local finished = redis.call('XTRIM', stream, 'MINID', '~', safe)
+if finished > 0 or ARGV[4] ~= '1' or safe == limit then return { finished, 0, finished > 0 and 1 or 0 } end
+-- What is left below the unfinished is less than one node: after it, whatever goes is lost to somebody.
+finished = redis.call('XTRIM', stream, 'MINID', safe)
+local lost = redis.call('XTRIM', stream, 'MINID', '~', limit)
 return { finished + lost, lost, lost > 0 and 1 or 0 }
 `,
   (reply) => {
