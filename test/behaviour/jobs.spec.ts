@@ -509,7 +509,13 @@ describe('getStats()', () => {
     const [orders, parcels] = [freshName('orders'), freshName('parcels')];
     let release = (): void => undefined;
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP, consumer: 'billing-0', dedup: { windowMs: 60_000 } },
+      {
+        connection: redis.url,
+        group: GROUP,
+        retry: { backoff: { delayMs: 60_000 } },
+        consumer: 'billing-0',
+        dedup: { windowMs: 60_000 },
+      },
       {
         controllers: [
           handlerOf<{ fail?: boolean }>(orders, ({ fail }) => {
