@@ -12,7 +12,10 @@ export interface DeadLetterCause {
   readonly consumer: string;
 }
 
-/** The fields of a dead letter: those of its entry byte for byte, and the cause. */
+/** Lua takes about 8 000 arguments in one call, and a dead letter has some of its own. */
+const MOST_VALUES = 7_000;
+
+/** The fields of a dead letter: those of its entry byte for byte (the first 3 500 of them), and the cause. */
 export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
   const { reason, error, attempts, entryId, stream, group, consumer } = cause;
   const why: Record<string, string | undefined> = {
@@ -30,7 +33,9 @@ export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): Ent
   const added = Object.entries(why).flatMap(([name, value]) =>
     value === undefined ? [] : [`dead-letter-${name}`, value],
   );
-  return [...fields, ...added];
+  const left = fields.length - MOST_VALUES;
+  if (left > 0) added.push('dead-letter-fields-left-out', String(left / 2));
+  return [...fields.slice(0, MOST_VALUES), ...added];
 }
 
 /** What something thrown says of itself; it need not be an `Error`. */

@@ -355,6 +355,18 @@ describe('order and back-pressure', () => {
     await waitFor(() => caughtUp(stream));
   }, 40_000);
 
+  it('the highest concurrency takes more waiting messages than a script can', async () => {
+    const stream = freshName('orders');
+    let handled = 0;
+    for (let part = 0; part < 3; part++) await addEntries(redis.client, stream, numbers(4_000));
+    await streamsApp(
+      { connection: redis.url, group: GROUP, concurrency: 10_000, batchSize: 1_000 },
+      { controllers: [handlerOf(stream, () => void handled++, { startFrom: 'beginning' })] },
+    );
+    await waitFor(() => caughtUp(stream), { timeoutMs: 15_000 });
+    expect(handled).toBe(12_000);
+  });
+
   it('slow work spreads: three members share 30 messages of 1 s in about 10 s', async () => {
     const stream = freshName('orders');
     const done: string[] = [];

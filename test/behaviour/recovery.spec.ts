@@ -144,4 +144,15 @@ describe('recovery', () => {
     expect(fields.map(String)).toContain(id);
     expect(app.monitor.getStats().counts.deadLettered).toBe(1);
   });
+
+  it('an entry with more fields than a script can take becomes a dead letter with those that fit', async () => {
+    const stream = freshName('orders');
+    await member(stream, () => undefined);
+    const fields = Array.from({ length: 6_000 }, (_, n) => [`field-${n}`, 'x']).flat();
+    await redis.client.xadd(stream, '*', ...fields);
+    await waitFor(() => caughtUp(stream));
+    const [letter] = await redis.client.xrange(keyOf(stream, 'dead-letters'), '-', '+');
+    const kept = letter?.[1] ?? [];
+    expect(kept[kept.indexOf('dead-letter-fields-left-out') + 1]).toBe('2500');
+  });
 });
