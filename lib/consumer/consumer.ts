@@ -76,7 +76,7 @@ export class Consumer {
           invoke,
           counts: this.counts,
           logger,
-          onRoom: (flow) => this.reader.roomIn(flow),
+          onRoom: (streamKey) => this.reader.roomIn(streamKey),
           signal: this.closing.signal,
         }),
     );

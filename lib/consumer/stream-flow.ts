@@ -1,6 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
-import type { Redis } from 'ioredis';
-import type { Codec } from '../codec/codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
@@ -8,7 +5,6 @@ import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
-import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { FaultLog } from './fault-log.js';
@@ -18,28 +14,9 @@ import { Outcomes } from './outcomes.js';
 import type { Reservation } from '../redis/scripts/reserve.script.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';
-import type { Invoke, StreamMessage } from './stream-message.js';
+import type { StreamFlowParts } from './stream-flow.parts.js';
+import type { StreamMessage } from './stream-message.js';
 import type { Verdict } from './verdict.js';
-
-export interface StreamFlowParts {
-  /** The stream's name, as handlers have it. */
-  readonly stream: string;
-  readonly keys: StreamKeys;
-  readonly options: ResolvedSubscription;
-  readonly group: string;
-  readonly consumer: string;
-  readonly token: string;
-  readonly leaseMs: number;
-  readonly client: Redis;
-  readonly codec: Codec;
-  readonly invoke: Invoke;
-  readonly counts: ConsumerCounts;
-  readonly logger: LoggerService;
-  /** Told when there is room again for what this stream brings. */
-  readonly onRoom: (flow: StreamFlow) => void;
-  /** Ends its attempts to reach Redis. */
-  readonly signal: AbortSignal;
-}
 
 /** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
 const MOST_AT_ONCE = 1_000;
@@ -242,7 +219,7 @@ export class StreamFlow {
   }
 
   private offerRoom(): void {
-    if (this.wantsRead) this.parts.onRoom(this);
+    if (this.wantsRead) this.parts.onRoom(this.parts.keys.stream);
   }
 
   private readonly sayFault = (what: string, error: unknown): void =>

@@ -43,9 +43,10 @@ export class StreamReader {
     this.loop = this.run();
   }
 
-  /** A flow has room again. */
-  roomIn(flow: StreamFlow): void {
-    if (this.stopping.signal.aborted) return;
+  /** A stream's flow has room again. */
+  roomIn(streamKey: string): void {
+    const flow = this.byKey.get(streamKey);
+    if (flow === undefined || this.stopping.signal.aborted) return;
     if (this.blockedFor === undefined) this.wakeUp?.();
     else if (!this.blockedFor.has(flow)) this.catchUp(flow);
   }

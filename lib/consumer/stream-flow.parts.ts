@@ -1,0 +1,28 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { Codec } from '../codec/codec.js';
+import type { StreamKeys } from '../keys/stream-keys.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { ConsumerCounts } from './consumer-counts.js';
+import type { Invoke } from './stream-message.js';
+
+/** What the way of one stream's entries needs to know and to have. */
+export interface StreamFlowParts {
+  /** The stream's name, as handlers have it. */
+  readonly stream: string;
+  readonly keys: StreamKeys;
+  readonly options: ResolvedSubscription;
+  readonly group: string;
+  readonly consumer: string;
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly client: Redis;
+  readonly codec: Codec;
+  readonly invoke: Invoke;
+  readonly counts: ConsumerCounts;
+  readonly logger: LoggerService;
+  /** Told when there is room again for what this stream brings. */
+  readonly onRoom: (streamKey: string) => void;
+  /** Ends its attempts to reach Redis. */
+  readonly signal: AbortSignal;
+}

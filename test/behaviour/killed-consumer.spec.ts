@@ -1,0 +1,55 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp, pendingEntries } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const GROUP = 'billing';
+const LEASE_MS = 1_000;
+
+const redis = redisForTests();
+closeAppsAfterEach();
+let compiled: CompiledPackage;
+beforeAll(async () => {
+  compiled = await compiledPackage('test/support/programs');
+});
+afterAll(() => compiled.remove());
+afterEach(endChildPrograms);
+
+describe('kill -9', () => {
+  it('of a consumer before it commits loses nothing: another member has its messages after a lease', async () => {
+    const stream = freshName('orders');
+    const ids = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+    const program = childProgram(
+      compiled.program('test/support/programs/killed-consumer.program.ts'),
+      { env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS) } },
+    );
+    await waitFor(() => program.output().includes(`running ${ids[0] ?? ''}`), {
+      timeoutMs: 15_000,
+    });
+    await waitFor(async () => (await pendingEntries(redis.client, stream, GROUP)).length === 2);
+    program.kill('SIGKILL');
+    expect(await program.ended).toBe('SIGKILL');
+
+    const got: { data: unknown; attempt: number }[] = [];
+    await streamsApp(
+      { connection: redis.url, group: GROUP, recovery: { minIdleMs: LEASE_MS, intervalMs: 100 } },
+      {
+        controllers: [
+          handlerOf(stream, (data, context) => {
+            got.push({ data, attempt: context.getAttempt() });
+          }),
+        ],
+      },
+    );
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 10_000 });
+    expect(got.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2 }]);
+    // The run that was cut off counts.
+    expect(got[0]?.attempt).toBe(2);
+    expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
+  });
+});
