@@ -146,6 +146,8 @@ export class Consumer {
       this.closing.abort(new ConnectionClosedError('Redis'));
       return;
     }
+    // Before all else: to end the reads can take as long as Redis is away.
+    for (const flow of this.flows) flow.stop();
     const drained = Promise.all([this.reader.stop(), this.due.stop(), this.recovery.stop()])
       .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
       .then(() => this.leaveGroups());

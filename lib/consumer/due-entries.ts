@@ -41,6 +41,8 @@ export class DueEntries {
         asked.flatMap(({ keys }) => [keys.stream, keys.retries]),
         [this.group, this.consumer, ...asked.map(({ room }) => room)],
       );
+      // The answer to what put them off may have come just before this one, and is dealt with first.
+      if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
       asked.forEach((flow, index) => {
         const entries = taken[index] ?? [];
         // Those that are due at the same time come in the order of their text.

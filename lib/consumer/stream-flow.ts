@@ -140,13 +140,18 @@ export class StreamFlow {
     if (this.slots.removeWaiting(message)) this.forget(message);
   }
 
+  /** Begins nothing more; at-most-once goes on with what it has acknowledged already. */
+  stop(): void {
+    if (this.parts.options.delivery === 'at-most-once') return;
+    this.stopped = true;
+    this.slots.stop();
+  }
+
   /**
-   * Begins nothing more. Fulfilled once nothing runs; what did not start goes to the group at once. At-most-once
-   * goes on with what it has acknowledged already.
+   * Stops. Fulfilled once nothing runs; what did not start goes to the group at once.
    */
   async drain(): Promise<void> {
-    this.stopped = this.parts.options.delivery === 'at-least-once';
-    if (this.stopped) this.slots.stop();
+    this.stop();
     await this.intake.done();
     if (this.stopped) this.handOverWaiting();
     if (!this.isIdle) {

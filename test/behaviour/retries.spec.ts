@@ -174,6 +174,26 @@ describe('who decides', () => {
     ]);
   });
 
+  it('an attempt that is asked for at once is made at once, however many there are', async () => {
+    const stream = freshName('orders');
+    let runs = 0;
+    await failing(
+      stream,
+      (attempt) => {
+        runs++;
+        if (attempt < 4) throw new RetryException({ delayMs: 0 });
+      },
+      { concurrency: 20 },
+    );
+    await addEntries(
+      redis.client,
+      stream,
+      Array.from({ length: 200 }, (_, n) => ({ n })),
+    );
+    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    expect(runs).toBe(800);
+  });
+
   it('settling by hand a second time is an error of the handler', async () => {
     const stream = freshName('orders');
     let error: unknown;
