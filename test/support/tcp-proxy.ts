@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** Where a connection is reset: before Redis sees what was sent, or after it did, with its answer thrown away. */
+export type ResetAt = 'before-request' | 'before-reply';
+
+/** A way to Redis that can be broken. */
+export interface TcpProxy {
+  /** `redis://…` of the proxy. */
+  readonly url: string;
+  /** How many connections go through it now. */
+  readonly connections: number;
+  /**
+   * Resets the connection on which the next request that matches is sent, once.
+   *
+   * @param matches given what was sent, as it came; a request is small enough to come in one piece
+   * @returns fulfilled once it did
+   */
+  resetOnce(at: ResetAt, matches: (request: Buffer) => boolean): Promise<void>;
+  /** Resets all connections. */
+  resetAll(): void;
+  /** Lets nothing through in either direction, and keeps the connections, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
+  close(): Promise<void>;
+}
+
+interface Trap {
+  readonly at: ResetAt;
+  readonly matches: (request: Buffer) => boolean;
+  readonly sprung: () => void;
+}
+
+/** Starts a proxy on a free port. */
+export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
+  const { hostname, port: targetPort } = new URL(targetUrl);
+  const pairs = new Map<Socket, Socket>();
+  let traps: Trap[] = [];
+  let frozen = false;
+
+  const server = createServer((client) => {
+    const redis = connect(Number(targetPort), hostname);
+    pairs.set(client, redis);
+    let dropsReplies = false;
+    const end = (): void => {
+      pairs.delete(client);
+      if (!client.destroyed) client.resetAndDestroy();
+      redis.destroy();
+    };
+    for (const socket of [client, redis]) socket.on('error', end).on('close', end).setNoDelay();
+    client.on('data', (request) => {
+      const trap = dropsReplies ? undefined : traps.find(({ matches }) => matches(request));
+      if (trap === undefined) return void redis.write(request);
+      traps = traps.filter((other) => other !== trap);
+      if (trap.at === 'before-request') {
+        end();
+        return trap.sprung();
+      }
+      dropsReplies = true;
+      redis.once('data', () => {
+        end();
+        trap.sprung();
+      });
+      redis.write(request);
+    });
+    redis.on('data', (reply) => {
+      if (!dropsReplies) client.write(reply);
+    });
+    if (frozen) for (const socket of [client, redis]) socket.pause();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  const all = (): Socket[] => [...pairs].flat();
+  const resetAll = (): void => {
+    for (const client of pairs.keys()) client.resetAndDestroy();
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    get connections() {
+      return pairs.size;
+    },
+    resetOnce: (at, matches) =>
+      new Promise((sprung) => traps.push({ at, matches, sprung: () => sprung() })),
+    resetAll,
+    freeze: () => {
+      frozen = true;
+      for (const socket of all()) socket.pause();
+    },
+    thaw: () => {
+      frozen = false;
+      for (const socket of all()) socket.resume();
+    },
+    close: async () => {
+      resetAll();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
