@@ -59,5 +59,8 @@ export const readFailed = (reason: string): string =>
 export const groupMade = (stream: string, group: string, from: string): string =>
   `Group "${group}" of stream "${stream}" made, beginning after ${from}`;
 
+export const groupSetBack = (stream: string, group: string, to: string): string =>
+  `Group "${group}" of stream "${stream}" had been made again too far on, set back to ${to}`;
+
 export const stillRunning = (stream: string, running: number): string =>
   `${running} handler(s) of stream "${stream}" did not end in time; their messages stay pending`;

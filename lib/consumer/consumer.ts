@@ -13,6 +13,7 @@ import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
 import { Heartbeat } from './heartbeat.js';
+import { LoneRuns } from './lone-runs.js';
 import { OwnPending } from './own-pending.js';
 import { Recovery } from './recovery.js';
 import { ServerConnections } from './server-connections.js';
@@ -30,6 +31,9 @@ export interface ConsumedStream {
 
 /** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
 const FINISH_MS = 600;
+
+/** Who is away for longer finds entries that retention may have removed. */
+const BLIND_MS = 24 * 60 * 60 * 1000;
 
 const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 
@@ -58,6 +62,7 @@ export class Consumer {
     const connections = new ServerConnections(options.connection, consumer);
     const token = randomBytes(8).toString('hex');
     const ownPending = new OwnPending(group, consumer);
+    const loneRuns = new LoneRuns(leaseMs);
     this.connections = connections;
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
@@ -75,6 +80,7 @@ export class Consumer {
           codec,
           invoke,
           counts: this.counts,
+          loneRuns,
           logger,
           onRoom: (streamKey) => this.reader.roomIn(streamKey),
           signal: this.closing.signal,
@@ -98,6 +104,7 @@ export class Consumer {
       ...member,
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
+      ensureGroups: () => this.ensureGroups(),
     });
     for (const flow of this.flows) ownPending.restart(flow);
   }
@@ -169,14 +176,18 @@ export class Consumer {
   private async ensureGroups(): Promise<void> {
     const { group } = this.options;
     await Promise.all(
-      this.flows.map(async ({ stream, keys, options, highestId }) => {
+      this.flows.map(async (flow) => {
+        const { stream, keys, options, highestId } = flow;
         const begins = GROUP_BEGINS[options.startFrom] ?? options.startFrom;
-        const from = await ensureGroupScript.run(
+        const { kind, after } = await ensureGroupScript.run(
           this.connections.commands,
-          [keys.stream, keys.position],
-          [group, begins, highestId],
+          [keys.stream, keys.position, keys.madeBlindly],
+          [group, begins, highestId, BLIND_MS],
         );
-        if (from !== 'exists') this.logger.log(text.groupMade(stream, group, from));
+        if (kind === 'made') this.logger.log(text.groupMade(stream, group, after));
+        if (kind === 'set-back') this.logger.warn(text.groupSetBack(stream, group, after));
+        // Of a group that it found there, a member knows from then on where it stood.
+        if (highestId === '') flow.noteGiven(after);
       }),
     );
   }

@@ -38,7 +38,14 @@ export class EntryDecoder {
     }
     try {
       const envelope = codec.decode(fields);
-      return { entryId: id, messageId: envelope.messageId ?? id, envelope, fields, attempt: 1 };
+      return {
+        entryId: id,
+        messageId: envelope.messageId ?? id,
+        envelope,
+        fields,
+        attempt: 1,
+        alone: false,
+      };
     } catch (error) {
       const known = error instanceof MessageDecodingError;
       const reason = known ? error.message : String(error);

@@ -1,6 +1,8 @@
 import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { HeldRetries } from './held-retries.js';
 import { elapsedMs } from './lease-clock.js';
+import type { LoneRuns } from './lone-runs.js';
 import { Pace } from './pace.js';
 import { RunSignal } from './run-signal.js';
 import type { Invoke, StreamMessage } from './stream-message.js';
@@ -14,15 +16,25 @@ export interface HandlerSlotsParts {
   readonly options: ResolvedSubscription;
   readonly leaseMs: number;
   readonly invoke: Invoke;
+  readonly loneRuns: LoneRuns;
+  /** Notes in Redis that a message starts alone. `false`: it may not start here any more. */
+  readonly announceAlone: (message: StreamMessage) => Promise<boolean>;
   readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
+  /** Fulfilled once all that ended is recorded. */
+  readonly whenSettled: () => Promise<void>;
   /** Given what waited so long that its leases may be over. */
   readonly onStale: (messages: readonly StreamMessage[]) => void;
+  /** Given what was about to start when another consumer had it, or all was stopped. */
+  readonly onNotStarted: (message: StreamMessage) => void;
 }
 
 /** Runs what is reserved, first in, first out, in as many slots as `concurrency` gives. */
 export class HandlerSlots {
   private ready: StreamMessage[] = [];
   private readonly running = new Map<StreamMessage, RunSignal>();
+  private readonly held = new HeldRetries();
+  /** What was held once and is not through: nothing else starts before it. */
+  private readonly unfinished = new Set<StreamMessage>();
   private readonly pace = new Pace();
   private lastStartAt = 0;
   private stopped = false;
@@ -34,15 +46,15 @@ export class HandlerSlots {
     return this.ready.length;
   }
 
-  /** How many messages are running. */
+  /** How many messages are running, or hold their slot until their next attempt. */
   get taken(): number {
-    return this.running.size;
+    return this.running.size + this.held.size;
   }
 
   /** How many messages may wait, at the pace of late. */
   get mayWait(): number {
     const { concurrency, batchSize } = this.parts.options;
-    const allTaken = this.running.size >= concurrency;
+    const allTaken = this.taken >= concurrency;
     const youngestMs = allTaken ? performance.now() - this.lastStartAt : 0;
     return this.pace.readAhead(concurrency, batchSize, youngestMs);
   }
@@ -54,7 +66,21 @@ export class HandlerSlots {
 
   /** All messages that run or wait. */
   all(): StreamMessage[] {
-    return [...this.running.keys(), ...this.ready];
+    return [...this.running.keys(), ...this.held.all(), ...this.ready];
+  }
+
+  /** Keeps a message that has just failed in its slot; nothing of its stream starts before it. */
+  hold(message: StreamMessage): void {
+    this.held.hold(message);
+    this.unfinished.add(message);
+  }
+
+  /** Runs a message that is held once `delayMs` are over. */
+  runLater(message: StreamMessage, delayMs: number): void {
+    this.held.wait(message, delayMs, () => {
+      this.ready.unshift(message);
+      this.fill();
+    });
   }
 
   /** Begins nothing more. */
@@ -64,8 +90,9 @@ export class HandlerSlots {
 
   /** Takes out what waits. */
   takeWaiting(): StreamMessage[] {
-    const messages = this.ready;
+    const messages = [...this.held.takeAll(), ...this.ready];
     this.ready = [];
+    for (const message of messages) this.leave(message);
     return messages;
   }
 
@@ -73,7 +100,12 @@ export class HandlerSlots {
   removeWaiting(message: StreamMessage): boolean {
     const at = this.ready.indexOf(message);
     if (at >= 0) this.ready.splice(at, 1);
-    return at >= 0;
+    const waited = this.held.remove(message) || at >= 0;
+    if (waited) {
+      this.leave(message);
+      this.fill();
+    }
+    return waited;
   }
 
   /** Tells the handler of one message, or of all, that it should end. */
@@ -82,14 +114,23 @@ export class HandlerSlots {
     else for (const signal of this.running.values()) signal.abort(reason);
   }
 
-  private fill(): void {
-    while (!this.stopped && this.running.size < this.parts.options.concurrency) {
+  private readonly fill = (): void => {
+    const { options, loneRuns } = this.parts;
+    while (!this.stopped && this.running.size < options.concurrency) {
       const [message] = this.ready;
       if (message === undefined) return;
+      if (this.unfinished.size > 0 && !this.unfinished.has(message)) return;
       if (this.mayHaveEnded(message)) return this.parts.onStale(this.takeWaiting());
+      if (!loneRuns.mayStart(message, this.fill)) return;
       this.ready.shift();
       void this.run(message);
     }
+  };
+
+  /** It is not to run here, or not now. */
+  private leave(message: StreamMessage): void {
+    this.unfinished.delete(message);
+    this.parts.loneRuns.forget(message);
   }
 
   /** Whether its lease could be over by now, so that another consumer may have begun. */
@@ -100,15 +141,37 @@ export class HandlerSlots {
   }
 
   private async run(message: StreamMessage): Promise<void> {
+    const { options, loneRuns, onEnded } = this.parts;
     const startedAt = performance.now();
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
+    loneRuns.started(message, options.handlerTimeoutMs);
+    if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     const verdict = await this.invokeInTime(message, signal);
     this.running.delete(message);
+    this.unfinished.delete(message);
     this.pace.record(performance.now() - startedAt);
+    // Where it may have to wait in its slot, that is decided before the next one starts.
+    const decidesFirst = options.retry.blocking || message.alone;
+    if (decidesFirst) onEnded(message, verdict);
+    // The next one may be what killed the process: by then it has to be known that this one was not.
+    if (message.alone) await this.parts.whenSettled();
+    loneRuns.ended(message);
     this.fill();
-    this.parts.onEnded(message, verdict);
+    if (!decidesFirst) onEnded(message, verdict);
+  }
+
+  private async mayStartAlone(message: StreamMessage): Promise<boolean> {
+    return (await this.parts.announceAlone(message)) && !this.stopped;
+  }
+
+  private doNotStart(message: StreamMessage): void {
+    this.running.delete(message);
+    this.unfinished.delete(message);
+    this.parts.loneRuns.ended(message);
+    this.fill();
+    this.parts.onNotStarted(message);
   }
 
   /** A handler that ignores its signal does not hold its slot for ever: it is left to itself. */

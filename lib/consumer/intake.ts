@@ -1,7 +1,7 @@
 import { leaseClock } from './lease-clock.js';
 import { persist } from './persist.js';
 import type { Reserver } from './reserver.js';
-import type { Reservation } from '../redis/scripts/reserve.script.js';
+import type { Reservation } from '../redis/scripts/reservation.js';
 import type { StreamMessage } from './stream-message.js';
 
 export interface IntakeParts {
@@ -57,6 +57,7 @@ export class Intake {
     messages.forEach((message, index) => {
       message.leasedAt = sentAt;
       message.attempt = answers?.[index]?.attempt ?? 1;
+      message.alone = answers?.[index]?.alone ?? false;
     });
     onAnswers(messages, answers);
   }

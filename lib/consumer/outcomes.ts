@@ -18,6 +18,8 @@ export interface OutcomesParts {
   readonly counts: ConsumerCounts;
   readonly logger: LoggerService;
   readonly settler: () => Settler;
+  /** Keeps a message that is to be tried again in its slot. */
+  readonly holdBack: (message: StreamMessage, delayMs: number) => void;
 }
 
 /** Turns what handlers came to into what is recorded: handled, another attempt, or a dead letter. */
@@ -26,7 +28,7 @@ export class Outcomes {
 
   /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
   record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
-    const { counts, logger, stream, group, settler } = this.parts;
+    const { counts, logger, stream, group, settler, holdBack } = this.parts;
     if (verdict.kind === 'handled') {
       counts.handled++;
       settler().commit(message);
@@ -43,7 +45,8 @@ export class Outcomes {
     if (step.kind === 'retry') {
       counts.retried++;
       logger.warn(text.putOff(stream, group, message, reason, step.delayMs));
-      settler().retry(message, step.delayMs);
+      if (this.parts.options.retry.blocking && !closing) holdBack(message, step.delayMs);
+      else settler().retry(message, step.delayMs);
       return;
     }
     this.deadLetter(message, step.reason, error);
@@ -58,6 +61,13 @@ export class Outcomes {
   /** A message whose attempts are used up without an error: its process died each time, or was stopped. */
   giveUp(message: StreamMessage): void {
     this.deadLetter({ ...message, attempt: message.attempt - 1 }, text.CRASHED, undefined);
+  }
+
+  /** It was acknowledged before its run, and closed before it began. */
+  lost({ entryId }: StreamMessage): void {
+    const { counts, logger, stream, group } = this.parts;
+    counts.lost++;
+    logger.error(text.lostOnClose(stream, group, entryId));
   }
 
   /** An entry that no codec reads will be no better the next time. */

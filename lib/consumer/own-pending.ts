@@ -5,6 +5,7 @@ import type { StreamFlow } from './stream-flow.js';
 /** A walk through what is pending for this consumer: after its start, and after a connection came back. */
 export class OwnPending {
   private readonly after = new Map<StreamFlow, string>();
+  private readonly since = performance.now();
 
   constructor(
     private readonly group: string,
@@ -26,10 +27,11 @@ export class OwnPending {
     const after = this.after.get(flow);
     const { room } = flow;
     if (after === undefined || room === 0) return;
+    const hereMs = Math.ceil(performance.now() - this.since);
     const { entries, lastId } = await ownPendingScript.run(
       client,
-      [flow.keys.stream, flow.keys.retries],
-      [this.group, this.consumer, after, room],
+      [flow.keys.stream, flow.keys.retries, flow.keys.attempts],
+      [this.group, this.consumer, after, room, flow.options.dedup === false ? hereMs : ''],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {

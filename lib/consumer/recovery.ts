@@ -9,6 +9,8 @@ export interface RecoveryParts {
   readonly minIdleMs: number;
   readonly intervalMs: number;
   readonly flows: readonly StreamFlow[];
+  /** Sees to it that the groups are where they have to be. */
+  readonly ensureGroups: () => Promise<void>;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -55,7 +57,10 @@ export class Recovery {
   private async run(): Promise<void> {
     const { client, flows, intervalMs, onFault } = this.parts;
     try {
-      if (client.status === 'ready') await Promise.all(flows.map((flow) => this.takePage(flow)));
+      if (client.status === 'ready') {
+        if (this.after.size === flows.length) await this.parts.ensureGroups();
+        await Promise.all(flows.map((flow) => this.takePage(flow)));
+      }
     } catch (error) {
       onFault(error);
     }
@@ -75,8 +80,11 @@ export class Recovery {
       [stream, leases, retries, attempts],
       [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? 0 : 1],
     );
-    if (next === '') this.after.delete(flow);
-    else this.after.set(flow, next);
+    // A walk that was begun anew meanwhile has another place to go on from.
+    if (this.after.get(flow) === after) {
+      if (next === '') this.after.delete(flow);
+      else this.after.set(flow, next);
+    }
     flow.accept(entries);
   }
 }

@@ -1,45 +1,24 @@
-import type { Redis } from 'ioredis';
-import type { StreamKeys } from '../keys/stream-keys.js';
-import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { commitScript } from '../redis/scripts/commit.script.js';
-import { deadLetterScript } from '../redis/scripts/dead-letter.script.js';
-import { handOverScript } from '../redis/scripts/hand-over.script.js';
-import { releaseScript } from '../redis/scripts/release.script.js';
-import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
+import {
+  type DeadEntry,
+  OutcomeScripts,
+  type OutcomeScriptsParts,
+  type Retry,
+} from './outcome-scripts.js';
 import { persist } from './persist.js';
-import type { EntryFields } from '../codec/codec.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A success waits this long at the most for others, so that they are settled in one step. */
 const LONGEST_WAIT_MS = 4;
 
-export interface SettlerParts {
-  readonly client: Redis;
-  readonly keys: StreamKeys;
-  readonly group: string;
-  readonly consumer: string;
-  readonly token: string;
-  readonly options: ResolvedSubscription;
+export interface SettlerParts extends OutcomeScriptsParts {
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
   readonly onDone: () => void;
   /** Told of entries that are settled, or were given up on. */
   readonly onSettled: (entryIds: readonly string[]) => void;
-}
-
-/** A message that waits for its next attempt. */
-interface Retry {
-  readonly message: StreamMessage;
-  readonly delayMs: number;
-}
-
-/** An entry that will not be tried again; one that could not be decoded has no lease. */
-export interface DeadEntry {
-  readonly entryId: string;
-  readonly messageId: string;
-  readonly leased: boolean;
-  readonly fields: EntryFields;
+  /** Told of what at-most-once acknowledged and could not put back. */
+  readonly onLost: (message: StreamMessage) => void;
 }
 
 /** Records the outcomes of one stream's messages in Redis, many at once. */
@@ -47,11 +26,16 @@ export class Settler {
   private successes: StreamMessage[] = [];
   private releases: StreamMessage[] = [];
   private handOvers: StreamMessage[] = [];
+  private putBacks: StreamMessage[] = [];
   private retries: Retry[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<void>>();
 
-  constructor(private readonly parts: SettlerParts) {}
+  private readonly scripts: OutcomeScripts;
+
+  constructor(private readonly parts: SettlerParts) {
+    this.scripts = new OutcomeScripts(parts);
+  }
 
   /** The handlers succeeded. */
   commit(message: StreamMessage): void {
@@ -67,7 +51,14 @@ export class Settler {
     this.schedule(this.releases);
   }
 
-  /** The message did not start: its lease ends, and another member of the group may have it at once. */
+  /** The message did not start: another member of the group may have it at once. */
+  giveBack(message: StreamMessage): void {
+    if (this.parts.options.delivery === 'at-least-once') return this.handOver(message);
+    this.putBacks.push(message);
+    this.schedule(this.putBacks);
+  }
+
+  /** Its lease ends, and another member of the group may have it at once. */
   handOver(message: StreamMessage): void {
     this.handOvers.push(message);
     this.schedule(this.handOvers);
@@ -79,25 +70,52 @@ export class Settler {
     this.schedule(this.retries);
   }
 
+  /**
+   * The attempt failed, and the caller keeps the message until the next one.
+   *
+   * @returns whether it still has it; nothing where it was closed before that was known
+   */
+  countAttempt(message: StreamMessage): Promise<boolean | undefined> {
+    return this.persistently('count an attempt', () => this.scripts.countAttempt(message));
+  }
+
+  /** Notes that a message starts while nothing else runs here. `false`: another consumer has it, or it was closed. */
+  async startAlone(message: StreamMessage): Promise<boolean> {
+    return (
+      (await this.persistently('note a start', () => this.scripts.startAlone(message))) ?? false
+    );
+  }
+
   /** There is not to be another attempt. */
   deadLetter(entry: DeadEntry): void {
-    this.track('write a dead letter', [entry], () => this.sendDeadLetter(entry));
+    this.track('write a dead letter', [entry], () => this.scripts.deadLetter(entry));
   }
 
   /** Sends what waits, now. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { successes, releases, handOvers, retries } = this;
+    const { scripts, successes, releases, handOvers, putBacks, retries } = this;
     this.successes = [];
     this.releases = [];
     this.handOvers = [];
+    this.putBacks = [];
     this.retries = [];
-    this.track('commit', successes, () => this.sendCommit(successes));
-    this.track('release', releases, () => this.sendRelease(releases));
-    this.track('hand over', handOvers, () => this.sendHandOver(handOvers));
+    this.track('commit', successes, () => scripts.commit(successes));
+    this.track('release', releases, () => scripts.release(releases));
+    this.track('hand over', handOvers, () => scripts.handOver(handOvers));
+    this.track(
+      'put back',
+      putBacks,
+      () => scripts.putBack(putBacks),
+      (isBack) => {
+        putBacks.forEach(
+          (message, index) => isBack?.[index] === true || this.parts.onLost(message),
+        );
+      },
+    );
     const putOff = retries.map(({ message }) => message);
-    this.track('put off', putOff, () => this.sendRetries(retries));
+    this.track('put off', putOff, () => scripts.putOff(retries));
   }
 
   /** Sends what waits, and is fulfilled once all of it is settled or given up on. */
@@ -111,94 +129,35 @@ export class Settler {
     this.timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS);
   }
 
-  private track(
+  private track<Answer>(
     what: string,
     entries: readonly { readonly entryId: string }[],
-    send: () => Promise<unknown>,
+    send: () => Promise<Answer>,
+    onAnswer?: (answer: Answer | undefined) => void,
   ): void {
     if (entries.length === 0) return;
-    const { signal, onFault, onDone, onSettled } = this.parts;
     const settle = async (): Promise<void> => {
-      try {
-        await persist(send, signal, (error) => onFault(what, error));
-        onDone();
-      } catch {
-        // Closed: what was not recorded stays pending, and is found there.
-      }
+      const answer = await this.persistently(what, send);
+      onAnswer?.(answer);
       this.underWay.delete(done);
-      onSettled(entries.map(({ entryId }) => entryId));
+      this.parts.onSettled(entries.map(({ entryId }) => entryId));
     };
     const done = settle();
     this.underWay.add(done);
   }
 
-  private get fence(): string {
-    return this.parts.options.dedup === false ? '' : this.parts.token;
-  }
-
-  private sendCommit(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, group, options } = this.parts;
-    const entryIds = messages.map(({ entryId }) => entryId);
-    if (options.dedup === false && messages.every(({ attempt }) => attempt === 1)) {
-      return client.xack(keys.stream, group, ...entryIds);
+  /** @returns nothing where it was closed first: what was not recorded stays pending, and is found there */
+  private async persistently<Answer>(
+    what: string,
+    send: () => Promise<Answer>,
+  ): Promise<Answer | undefined> {
+    const { signal, onFault, onDone } = this.parts;
+    try {
+      const answer = await persist(send, signal, (error) => onFault(what, error));
+      onDone();
+      return answer;
+    } catch {
+      return undefined;
     }
-    const messageIds = messages.map(({ messageId }) => messageId);
-    return commitScript.run(
-      client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
-      [
-        group,
-        options.dedup === false ? 0 : 1,
-        JSON.stringify(entryIds),
-        JSON.stringify(messageIds),
-      ],
-    );
-  }
-
-  private async sendRelease(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token } = this.parts;
-    if (this.fence === '') return;
-    return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
-  }
-
-  private sendHandOver(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token } = this.parts;
-    return handOverScript.run(client, [keys.leases, keys.retries], [token, ...idsOf(messages)]);
-  }
-
-  private sendRetries(retries: readonly Retry[]): Promise<unknown> {
-    const { client, keys, group, consumer } = this.parts;
-    const rows = retries.flatMap(({ message: { entryId, messageId, attempt }, delayMs }) => [
-      entryId,
-      messageId,
-      attempt,
-      delayMs,
-    ]);
-    return scheduleRetryScript.run(
-      client,
-      [keys.stream, keys.leases, keys.retries, keys.attempts],
-      [group, consumer, this.fence, ...rows],
-    );
-  }
-
-  private sendDeadLetter({ entryId, messageId, leased, fields }: DeadEntry): Promise<unknown> {
-    const { client, keys, group, consumer, options } = this.parts;
-    return deadLetterScript.run(
-      client,
-      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
-      [
-        group,
-        consumer,
-        leased ? this.fence : '',
-        options.delivery === 'at-most-once' && leased ? 1 : 0,
-        options.deadLetter.maxLength ?? '',
-        entryId,
-        messageId,
-        ...fields,
-      ],
-    );
   }
 }
-
-const idsOf = (messages: readonly StreamMessage[]): string[] =>
-  messages.flatMap(({ entryId, messageId }) => [entryId, messageId]);

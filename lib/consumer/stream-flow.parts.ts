@@ -4,6 +4,7 @@ import type { Codec } from '../codec/codec.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { ConsumerCounts } from './consumer-counts.js';
+import type { LoneRuns } from './lone-runs.js';
 import type { Invoke } from './stream-message.js';
 
 /** What the way of one stream's entries needs to know and to have. */
@@ -19,6 +20,8 @@ export interface StreamFlowParts {
   readonly client: Redis;
   readonly codec: Codec;
   readonly invoke: Invoke;
+  /** Shared by all streams of the process. */
+  readonly loneRuns: LoneRuns;
   readonly counts: ConsumerCounts;
   readonly logger: LoggerService;
   /** Told when there is room again for what this stream brings. */

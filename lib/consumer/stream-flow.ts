@@ -11,15 +11,13 @@ import { FaultLog } from './fault-log.js';
 import { HandlerSlots } from './handler-slots.js';
 import { Intake } from './intake.js';
 import { Outcomes } from './outcomes.js';
-import type { Reservation } from '../redis/scripts/reserve.script.js';
+import type { Reservation } from '../redis/scripts/reservation.js';
+import { type FlowLoad, isWorthARead, roomFor } from './flow-room.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';
 import type { StreamFlowParts } from './stream-flow.parts.js';
 import type { StreamMessage } from './stream-message.js';
 import type { Verdict } from './verdict.js';
-
-/** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
-const MOST_AT_ONCE = 1_000;
 
 /**
  * The way of one stream's entries through this consumer: decode, reserve, handle, settle, with as many running and
@@ -36,12 +34,16 @@ export class StreamFlow {
   private readonly decoder: EntryDecoder;
   private readonly faults: FaultLog;
   private onIdle: (() => void) | undefined;
-  /** The highest entry ID that was read, where any was. */
+  /** The highest entry ID that the group was given, as far as this consumer knows; empty where it knows of none. */
   highestId = '';
 
   constructor(private readonly parts: StreamFlowParts) {
     this.faults = new FaultLog(parts.logger);
-    this.outcomes = new Outcomes({ ...parts, settler: () => this.settler });
+    this.outcomes = new Outcomes({
+      ...parts,
+      settler: () => this.settler,
+      holdBack: (message, delayMs) => void this.holdBack(message, delayMs),
+    });
     this.decoder = new EntryDecoder({
       ...parts,
       onUndecodable: (entry, reason, error) => {
@@ -59,7 +61,10 @@ export class StreamFlow {
     this.slots = new HandlerSlots({
       ...parts,
       onEnded: (message, verdict) => this.settle(message, verdict),
+      announceAlone: (message) => this.settler.startAlone(message),
+      whenSettled: () => this.settler.drained(),
       onStale: (messages) => this.intake.add(messages),
+      onNotStarted: (message) => this.giveBack(message),
     });
     this.settler = new Settler({
       ...parts,
@@ -69,6 +74,7 @@ export class StreamFlow {
         for (const entryId of entryIds) this.inFlight.delete(entryId);
         this.offerRoom();
       },
+      onLost: (message) => this.outcomes.lost(message),
     });
   }
 
@@ -91,22 +97,12 @@ export class StreamFlow {
 
   /** How many entries may be brought now. */
   get room(): number {
-    if (this.stopped) return 0;
-    const { concurrency, batchSize } = this.parts.options;
-    const held = this.slots.taken + this.readAhead;
-    // Nothing waits in memory for a Redis that does not take outcomes.
-    if (this.inFlight.size - held > 2 * batchSize + concurrency) return 0;
-    return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + this.slots.mayWait - held));
+    return this.stopped ? 0 : roomFor(this.load, this.parts.options);
   }
 
-  /**
-   * Whether a read is worth its round trip: not one for each message that ends, but once half of what may be read
-   * ahead has been used up.
-   */
+  /** Whether a read is worth its round trip. */
   get wantsRead(): boolean {
-    const free = this.parts.options.concurrency - this.slots.taken;
-    const few = Math.max(free - 1, Math.floor(this.slots.mayWait / 2));
-    return this.readAhead <= few && this.room > 0;
+    return !this.stopped && isWorthARead(this.load, this.parts.options);
   }
 
   /** Takes entries in: new ones, or ones of before, in the order in which they are to run. */
@@ -114,15 +110,20 @@ export class StreamFlow {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
       if (this.inFlight.has(entry.id)) continue;
-      if (this.highestId === '' || compareEntryIds(entry.id, this.highestId) > 0) {
-        this.highestId = entry.id;
-      }
+      this.noteGiven(entry.id);
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inFlight.add(entry.id);
       messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);
+  }
+
+  /** The group was given `entryId`, and so whatever comes before. */
+  noteGiven(entryId: string): void {
+    if (this.highestId === '' || compareEntryIds(entryId, this.highestId) > 0) {
+      this.highestId = entryId;
+    }
   }
 
   /** The messages whose leases are to be kept. */
@@ -137,12 +138,14 @@ export class StreamFlow {
     this.slots.abort(new LeaseLostError(this.parts.stream, message.entryId), message);
     // At-most-once has acknowledged it: nobody else will have it.
     if (this.parts.options.delivery === 'at-most-once') return;
-    if (this.slots.removeWaiting(message)) this.forget(message);
+    this.leaveToOthers(message);
   }
 
-  /** Begins nothing more; at-most-once goes on with what it has acknowledged already. */
+  /** Begins nothing more. */
   stop(): void {
-    if (this.parts.options.delivery === 'at-most-once') return;
+    const { delivery, dedup } = this.parts.options;
+    // It has acknowledged what it read, and without leases there is no way back.
+    if (delivery === 'at-most-once' && dedup === false) return;
     this.stopped = true;
     this.slots.stop();
   }
@@ -153,7 +156,7 @@ export class StreamFlow {
   async drain(): Promise<void> {
     this.stop();
     await this.intake.done();
-    if (this.stopped) this.handOverWaiting();
+    if (this.stopped) this.giveWaitingBack();
     if (!this.isIdle) {
       await new Promise<void>((resolve) => {
         this.onIdle = resolve;
@@ -165,20 +168,18 @@ export class StreamFlow {
 
   /** Time is up: tells running handlers, and gives up what did not start. */
   async giveUp(): Promise<void> {
-    const { stream, group, logger, counts, options } = this.parts;
+    const { stream, logger } = this.parts;
     this.stopped = true;
     this.slots.stop();
     this.slots.abort(new ConnectionClosedError('a handler'));
-    if (options.delivery === 'at-most-once') {
-      for (const message of this.slots.takeWaiting()) {
-        counts.lost++;
-        logger.error(text.lostOnClose(stream, group, message.entryId));
-        this.settler.release(message);
-      }
-    }
-    this.handOverWaiting();
+    this.giveWaitingBack();
     if (this.slots.taken > 0) logger.warn(text.stillRunning(stream, this.slots.taken));
     await this.settler.drained();
+  }
+
+  private get load(): FlowLoad {
+    const { taken, mayWait } = this.slots;
+    return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inFlight.size };
   }
 
   private get readAhead(): number {
@@ -215,8 +216,28 @@ export class StreamFlow {
     if (this.stopped || this.isIdle) this.onIdle?.();
   }
 
-  private handOverWaiting(): void {
-    for (const message of this.slots.takeWaiting()) this.settler.handOver(message);
+  /** It waits for its next attempt in its slot; the attempt is counted before the wait begins. */
+  private async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
+    this.slots.hold(message);
+    const kept = await this.settler.countAttempt(message);
+    if (kept === undefined) return;
+    if (!kept) return this.leaveToOthers(message);
+    message.attempt++;
+    this.slots.runLater(message, delayMs);
+  }
+
+  /** What waited for its turn is another consumer's now. */
+  private leaveToOthers(message: StreamMessage): void {
+    if (this.slots.removeWaiting(message)) this.forget(message);
+  }
+
+  private giveBack(message: StreamMessage): void {
+    this.settler.giveBack(message);
+    if (this.stopped || this.isIdle) this.onIdle?.();
+  }
+
+  private giveWaitingBack(): void {
+    for (const message of this.slots.takeWaiting()) this.settler.giveBack(message);
   }
 
   private forget({ entryId }: StreamMessage): void {

@@ -14,6 +14,8 @@ export interface StreamMessage {
   readonly fields: RawFields;
   /** Which attempt its run is, from 1; known once it is reserved. */
   attempt: number;
+  /** Whether nothing else may run in this process meanwhile; known once it is reserved. */
+  alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
 }

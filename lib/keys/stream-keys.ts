@@ -14,6 +14,8 @@ export interface StreamKeys {
   readonly attempts: string;
   /** String: the last entry ID that was given out. */
   readonly position: string;
+  /** String: where a member that could not know the position made the group; expires. */
+  readonly madeBlindly: string;
   /** Stream: what will not be tried again. */
   readonly deadLetters: string;
 }
@@ -32,6 +34,7 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
     retries: `${base}:retries`,
     attempts: `${base}:attempts`,
     position: `${base}:position`,
+    madeBlindly: `${base}:made-blindly`,
     deadLetters: `${base}:dead-letters`,
   };
 }

@@ -17,7 +17,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   delivery: 'at-least-once',
   dedup: { windowMs: DEDUP_WINDOW_MS },
   handlerTimeoutMs: undefined,
-  retry: { maxAttempts: 5, backoff: BACKOFF },
+  retry: { maxAttempts: 5, backoff: BACKOFF, blocking: false },
   deadLetter: { maxLength: undefined },
 };
 

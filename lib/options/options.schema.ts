@@ -77,8 +77,9 @@ const retry = object(
         { error: `${backoffError}; the times are whole numbers of ms, jitter is ${jitterError}` },
       )
       .optional(),
+    blocking: z.boolean({ error: 'true or false' }).optional(),
   },
-  'an object with maxAttempts, backoff',
+  'an object with maxAttempts, backoff, blocking',
 );
 
 const subscriptionShape = {

@@ -71,9 +71,10 @@ const resolveDedup = (
 ): ResolvedSubscription['dedup'] =>
   dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
 
-const resolveRetry = ({ maxAttempts, backoff }: RetryOptions): ResolvedRetry => ({
+const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({
   maxAttempts: maxAttempts ?? DEFAULTS.subscription.retry.maxAttempts,
   backoff: typeof backoff === 'function' ? backoff : { ...DEFAULTS.backoff, ...backoff },
+  blocking: blocking ?? DEFAULTS.subscription.retry.blocking,
 });
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {

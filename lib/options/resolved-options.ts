@@ -7,6 +7,7 @@ import type { StartFrom } from './subscription-options.js';
 export interface ResolvedRetry {
   readonly maxAttempts: number;
   readonly backoff: Required<BackoffOptions> | BackoffFunction;
+  readonly blocking: boolean;
 }
 
 /** A subscription's options with nothing left open. */

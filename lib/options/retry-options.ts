@@ -42,6 +42,13 @@ export interface RetryOptions {
   maxAttempts?: number;
   /** @default exponential from 1 s to 60 s */
   backoff?: BackoffOptions | BackoffFunction;
+  /**
+   * Whether the consumer waits for the next attempt of a message that failed before it begins another one of its stream,
+   * so that order holds. The message keeps its slot meanwhile. With `concurrency: 1` nothing passes it.
+   *
+   * @default false: it waits without a slot, and others go on
+   */
+  blocking?: boolean;
 }
 
 /** How dead letters are kept. */

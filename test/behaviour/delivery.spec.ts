@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 
 import { RedisStreamsRecordBuilder, RetryException } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
@@ -269,28 +270,81 @@ describe('at most once', () => {
     ]);
   });
 
-  it('runs what it has acknowledged before it closes', async () => {
+  const slowly = (stream: string, got: number[]): Type =>
+    handlerOf<{ n: number }>(stream, async ({ n }) => {
+      await delay(2);
+      got.push(n);
+    });
+
+  it('closing puts back what it has acknowledged and not begun: another member handles it, each once', async () => {
     const stream = freshName('orders');
     const got: number[] = [];
+    const options = { connection: redis.url, group: GROUP, delivery: 'at-most-once' } as const;
+    const app = await streamsApp(options, { controllers: [slowly(stream, got)] });
+    await addEntries(redis.client, stream, numbers(60));
+    await waitFor(() => got.length > 20);
+    await app.close();
+    const before = got.length;
+    const state = await groupState(redis.client, stream, GROUP);
+    const unread = await redis.client.xrange(stream, `(${state?.lastDeliveredId ?? ''}`, '+');
+    expect(state?.pending).toBe(60 - before - unread.length);
+    const prefix = `stream:{${stream}}:group:${GROUP}`;
+    expect(await redis.client.zcard(`${prefix}:processed`)).toBe(before);
+    expect(await redis.client.exists(`${prefix}:leases`)).toBe(0);
+
+    await streamsApp(options, { controllers: [slowly(stream, got)] });
+    await waitFor(() => got.length === 60);
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(new Set(got).size).toBe(60);
+  });
+
+  it('what was put back and then deleted is counted as lost, and not run', async () => {
+    const stream = freshName('orders');
+    const got: number[] = [];
+    let release = (): void => undefined;
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, delivery: 'at-most-once' },
       {
         controllers: [
-          handlerOf<{ n: number }>(stream, async ({ n }) => {
-            await delay(2);
-            got.push(n);
-          }),
+          handlerOf<{ n: number }>(
+            stream,
+            ({ n }) =>
+              new Promise<void>((resolve) => {
+                got.push(n);
+                release = resolve;
+              }),
+          ),
         ],
       },
+    );
+    const ids = await addEntries(redis.client, stream, numbers(2));
+    await waitFor(async () => {
+      const state = await groupState(redis.client, stream, GROUP);
+      return state?.lastDeliveredId === ids[1] && state?.pending === 0;
+    });
+    await redis.client.xdel(stream, ids[1] ?? '');
+    const closed = app.close();
+    await waitFor(() => app.monitor.getStats().counts.lost === 1);
+    release();
+    await closed;
+    expect(got).toEqual([0]);
+    expect(logged('error', `before it began (stream "${stream}"`)).toHaveLength(1);
+  });
+
+  it('without a ledger it runs what it has acknowledged before it closes', async () => {
+    const stream = freshName('orders');
+    const got: number[] = [];
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, delivery: 'at-most-once', dedup: false },
+      { controllers: [slowly(stream, got)] },
     );
     await addEntries(redis.client, stream, numbers(60));
     await waitFor(() => got.length > 20);
     await app.close();
-    const unread = Number((await redis.client.xrange(stream, '-', '+')).length) - got.length;
     const state = await groupState(redis.client, stream, GROUP);
     expect(state?.pending).toBe(0);
     const left = await redis.client.xrange(stream, `(${state?.lastDeliveredId ?? ''}`, '+');
-    expect(left).toHaveLength(unread);
+    expect(left).toHaveLength(60 - got.length);
   });
 });
 

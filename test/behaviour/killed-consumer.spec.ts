@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { type ChildProgram, childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, isCaughtUp, pendingEntries } from '../support/group-state.js';
@@ -52,4 +52,45 @@ describe('kill -9', () => {
     expect(got[0]?.attempt).toBe(2);
     expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
   });
+
+  it.each(['on', 'off'])(
+    'by a message that does so each time: that one becomes a dead letter, its neighbours are handled (dedup %s)',
+    async (dedup) => {
+      const stream = freshName('orders');
+      const poison = 3;
+      const ids = await addEntries(
+        redis.client,
+        stream,
+        Array.from({ length: 10 }, (_, n) => ({ n, poison: n === poison })),
+      );
+      const deadLetters = `stream:{${stream}}:group:${GROUP}:dead-letters`;
+      const run = (): ChildProgram =>
+        childProgram(compiled.program('test/support/programs/poisoned-consumer.program.ts'), {
+          env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS), DEDUP: dedup },
+        });
+      const handled: string[] = [];
+      let crashes = 0;
+      for (let is = run(); ;) {
+        const died = is.ended.then(() => true as const);
+        const settled = waitFor(() => isCaughtUp(redis.client, stream, GROUP), {
+          timeoutMs: 20_000,
+        });
+        const hasDied = (await Promise.race([died, settled.catch(() => false)])) === true;
+        if (!hasDied || (await isCaughtUp(redis.client, stream, GROUP))) {
+          is.kill('SIGKILL');
+          await is.ended;
+        } else crashes++;
+        handled.push(...(is.output().match(/handled \d+/g) ?? []));
+        if (await isCaughtUp(redis.client, stream, GROUP)) break;
+        is = run();
+      }
+      // Twice beside others, of which the first is charged; and once alone.
+      expect(crashes).toBe(3);
+      expect(new Set(handled).size).toBe(9);
+      const [letter, ...others] = await redis.client.xrange(deadLetters, '-', '+');
+      expect(others).toEqual([]);
+      expect(letter?.[1]).toEqual(expect.arrayContaining(['dead-letter-entry-id', ids[poison]]));
+    },
+    60_000,
+  );
 });

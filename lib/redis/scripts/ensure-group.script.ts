@@ -1,27 +1,39 @@
+import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
 import { parseText } from '../replies.js';
 import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
 
+/** What became of a group, and the entry ID after which it goes on. */
+export interface EnsuredGroup {
+  readonly kind: 'exists' | 'made' | 'set-back';
+  readonly after: string;
+}
+
+const KINDS: Record<string, EnsuredGroup['kind']> = { e: 'exists', m: 'made', b: 'set-back' };
+
 /**
- * Sees to it that a group is there.
+ * Sees to it that a group is there, and where it has to be.
  *
- * KEYS   1 stream, 2 position (string)
- * ARGV   1 group, 2 where a new group begins ('$', '0' or an entry ID), 3 the highest entry ID that the caller was
- *        given, or '' where it was given none yet
- * result 'exists', or the entry ID (or '$') after which the group was made
+ * KEYS   1 stream, 2 position (string), 3 made blindly (string)
+ * ARGV   1 group, 2 where a new group begins ('$', '0' or an entry ID), 3 the highest entry ID that the caller knows to
+ *        be given out, or '' where it knows of none, 4 for how long to remember a group that was made blindly, ms
+ * result a letter and an entry ID: e exists and stands at, m was made after, b was set back to
  * atomic because two members may find it gone at once, and the position must be that of the stream it is made on.
  * twice  the second time it exists.
  *
- * A group that was there once is made again where it was; from the beginning where the stream itself is a new one.
+ * A group that was there once is made again where it was; from the beginning where the stream itself is a new one. A
+ * member that cannot know where that was makes it where a new group begins, and says so in key 3: a member that does
+ * know, and comes later, then sets it back.
  */
 export const ensureGroupScript = new Script(
   `${ENTRY_ORDER}
-local last = '0-0'
+local group, known = ARGV[1], ARGV[3]
+local last, at = '0-0', nil
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    for i = 1, #row, 2 do
-      if row[i] == 'name' and row[i + 1] == ARGV[1] then return 'exists' end
-    end
+    local info = {}
+    for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+    if info['name'] == group then at = info['last-delivered-id'] end
   end
   local info = redis.call('XINFO', 'STREAM', KEYS[1])
   for i = 1, #info, 2 do
@@ -29,15 +41,36 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
 end
 
-local from = redis.call('GET', KEYS[2])
-if ARGV[3] ~= '' and (not from or after(ARGV[3], from)) then from = ARGV[3] end
-if not from then
-  from = ARGV[2]
-elseif after(from, last) then
-  from = '0'
+local position = redis.call('GET', KEYS[2])
+if known ~= '' and after(known, last) then known = '0-0' end
+
+if at then
+  local blind = redis.call('GET', KEYS[3])
+  if blind and known ~= '' and after(blind, known) then
+    redis.call('XGROUP', 'SETID', KEYS[1], group, known)
+    redis.call('SET', KEYS[3], known, 'KEEPTTL')
+    return 'b ' .. known
+  end
+  return 'e ' .. at
 end
-redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], from, 'MKSTREAM')
-return from
+
+if position and after(position, last) then position = '0-0' end
+local from = position
+if known ~= '' and (not from or after(known, from)) then from = known end
+if from then
+  redis.call('DEL', KEYS[3])
+else
+  from = ARGV[2]
+  if from == '$' then from = last elseif from == '0' then from = '0-0' end
+  redis.call('SET', KEYS[3], from, 'PX', ARGV[4])
+end
+redis.call('XGROUP', 'CREATE', KEYS[1], group, from, 'MKSTREAM')
+return 'm ' .. from
 `,
-  (reply) => parseText(reply, 'ensure-group'),
+  (reply): EnsuredGroup => {
+    const [letter = '', after] = parseText(reply, 'ensure-group').split(' ');
+    const kind = KINDS[letter];
+    if (kind === undefined || after === undefined) throw new UnexpectedReplyError('ensure-group');
+    return { kind, after };
+  },
 );

@@ -1,20 +1,7 @@
-import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
-import { parseText } from '../replies.js';
 import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
-
-/** What became of one entry: run it; it ran already; another run of its message is under way. */
-export interface Reservation {
-  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere';
-  /** Which attempt it will be, from 1. */
-  readonly attempt: number;
-}
-
-const KINDS: Record<string, Reservation['kind']> = {
-  n: 'new',
-  d: 'duplicate',
-  e: 'leased-elsewhere',
-};
+import { parseReservations } from './reservation.js';
 
 /**
  * Reserves a batch of entries that this consumer has read.
@@ -24,7 +11,8 @@ const KINDS: Record<string, Reservation['kind']> = {
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
- *           number follows. A lease that has ended was that of a run which did not come to its end: it counts as one
+ *           number follows. A lease that has ended was that of a run which did not come to its end
+ *        a  the same, and it is to run alone; its number always follows
  *        d  found in the ledger within the window, and acknowledged
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
  *           then the message has most often been handled
@@ -32,7 +20,7 @@ const KINDS: Record<string, Reservation['kind']> = {
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
@@ -64,14 +52,18 @@ for n = 1, #ids do
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
     later[#later + 1] = entry
   else
-    local before = tonumber(used[n] or 0)
-    if mine then
-      before = (run or 1) - 1
-    elseif of == entry and run > before then
-      before = run
-      redis.call('HSET', KEYS[6], entry, before)
+    local before, alone = 0, false
+    if used[n] or (of == entry and not mine) then
+      local mark
+      before, mark = attemptsOf(used[n])
+      if of == entry and not mine then
+        before, mark = cameBack(before, mark, run)
+        redis.call('HSET', KEYS[6], entry, before .. mark)
+      end
+      alone = runsAlone(mark)
     end
-    answers[n] = before == 0 and 'n' or 'n' .. before + 1
+    if mine then before = (run or 1) - 1 end
+    answers[n] = alone and 'a' .. before + 1 or before == 0 and 'n' or 'n' .. before + 1
     taken[id] = entry
     leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. ' ' .. before + 1 .. leasedTill
     leased = leased + 2
@@ -94,10 +86,5 @@ local position = redis.call('GET', KEYS[5])
 if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV[6]) end
 return table.concat(answers)
 `,
-  (reply): Reservation[] =>
-    (parseText(reply, 'reserve').match(/[a-z]\d*/g) ?? []).map((answer) => {
-      const kind = KINDS[answer.charAt(0)];
-      if (kind === undefined) throw new UnexpectedReplyError('reserve');
-      return { kind, attempt: Number(answer.slice(1)) || 1 };
-    }),
+  (reply) => parseReservations(reply, 'reserve'),
 );

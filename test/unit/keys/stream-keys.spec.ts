@@ -12,6 +12,7 @@ describe('streamKeys', () => {
       retries: 'stream:{orders}:group:billing:retries',
       attempts: 'stream:{orders}:group:billing:attempts',
       position: 'stream:{orders}:group:billing:position',
+      madeBlindly: 'stream:{orders}:group:billing:made-blindly',
       deadLetters: 'stream:{orders}:group:billing:dead-letters',
     });
   });

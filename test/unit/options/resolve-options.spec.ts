@@ -27,6 +27,7 @@ describe('resolveServerOptions', () => {
         handlerTimeoutMs: undefined,
         retry: {
           maxAttempts: 5,
+          blocking: false,
           backoff: { type: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, jitter: 0.2 },
         },
         deadLetter: { maxLength: undefined },

@@ -1,0 +1,147 @@
+import type { Redis } from 'ioredis';
+import type { EntryFields } from '../codec/codec.js';
+import type { StreamKeys } from '../keys/stream-keys.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { commitScript } from '../redis/scripts/commit.script.js';
+import { deadLetterScript } from '../redis/scripts/dead-letter.script.js';
+import { handOverScript } from '../redis/scripts/hand-over.script.js';
+import { putBackScript } from '../redis/scripts/put-back.script.js';
+import { releaseScript } from '../redis/scripts/release.script.js';
+import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
+import { startAloneScript } from '../redis/scripts/start-alone.script.js';
+import type { StreamMessage } from './stream-message.js';
+
+/** A message that waits for its next attempt. */
+export interface Retry {
+  readonly message: StreamMessage;
+  readonly delayMs: number;
+}
+
+/** An entry that will not be tried again; one that could not be decoded has no lease. */
+export interface DeadEntry {
+  readonly entryId: string;
+  readonly messageId: string;
+  readonly leased: boolean;
+  readonly fields: EntryFields;
+}
+
+/** Whose outcomes they are. */
+export interface OutcomeScriptsParts {
+  readonly client: Redis;
+  readonly keys: StreamKeys;
+  readonly group: string;
+  readonly consumer: string;
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly options: ResolvedSubscription;
+}
+
+/** What is done in Redis for each outcome of one stream's messages: one script each, that may be sent again. */
+export class OutcomeScripts {
+  constructor(private readonly parts: OutcomeScriptsParts) {}
+
+  /** What its holder is known by; without leases nobody has a token. */
+  private get fence(): string {
+    return this.parts.options.dedup === false ? '' : this.parts.token;
+  }
+
+  commit(messages: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, group, options } = this.parts;
+    const entryIds = messages.map(({ entryId }) => entryId);
+    if (options.dedup === false && messages.every(({ attempt }) => attempt === 1)) {
+      return client.xack(keys.stream, group, ...entryIds);
+    }
+    const messageIds = messages.map(({ messageId }) => messageId);
+    return commitScript.run(
+      client,
+      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
+      [
+        group,
+        options.dedup === false ? 0 : 1,
+        JSON.stringify(entryIds),
+        JSON.stringify(messageIds),
+      ],
+    );
+  }
+
+  async release(messages: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, token } = this.parts;
+    if (this.fence === '') return;
+    return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
+  }
+
+  /** @returns for each whether it is back */
+  async putBack(messages: readonly StreamMessage[]): Promise<boolean[]> {
+    const { client, keys, group, consumer, token } = this.parts;
+    if (this.fence === '') return [];
+    return putBackScript.run(
+      client,
+      [keys.stream, keys.ledger, keys.leases, keys.retries],
+      [group, consumer, token, ...idsOf(messages)],
+    );
+  }
+
+  handOver(messages: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, token } = this.parts;
+    return handOverScript.run(
+      client,
+      [keys.leases, keys.retries, keys.attempts],
+      [token, ...idsOf(messages)],
+    );
+  }
+
+  putOff(retries: readonly Retry[]): Promise<boolean[]> {
+    return this.countAttempts(retries, '');
+  }
+
+  /** Counts an attempt of a message that stays here until the next one. */
+  async countAttempt(message: StreamMessage): Promise<boolean> {
+    const [kept] = await this.countAttempts([{ message, delayMs: 0 }], this.parts.leaseMs);
+    return kept === true;
+  }
+
+  startAlone({ entryId, messageId }: StreamMessage): Promise<boolean> {
+    const { client, keys, group, consumer } = this.parts;
+    return startAloneScript.run(
+      client,
+      [keys.stream, keys.leases, keys.attempts],
+      [group, consumer, this.fence, entryId, messageId],
+    );
+  }
+
+  private countAttempts(retries: readonly Retry[], keepsMs: number | ''): Promise<boolean[]> {
+    const { client, keys, group, consumer } = this.parts;
+    const rows = retries.flatMap(({ message: { entryId, messageId, attempt }, delayMs }) => [
+      entryId,
+      messageId,
+      attempt,
+      delayMs,
+    ]);
+    return scheduleRetryScript.run(
+      client,
+      [keys.stream, keys.leases, keys.retries, keys.attempts],
+      [group, consumer, this.fence, keepsMs, ...rows],
+    );
+  }
+
+  deadLetter({ entryId, messageId, leased, fields }: DeadEntry): Promise<unknown> {
+    const { client, keys, group, consumer, options } = this.parts;
+    return deadLetterScript.run(
+      client,
+      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
+      [
+        group,
+        consumer,
+        leased ? this.fence : '',
+        options.delivery === 'at-most-once' && leased ? 1 : 0,
+        options.deadLetter.maxLength ?? '',
+        entryId,
+        messageId,
+        ...fields,
+      ],
+    );
+  }
+}
+
+const idsOf = (messages: readonly StreamMessage[]): string[] =>
+  messages.flatMap(({ entryId, messageId }) => [entryId, messageId]);

@@ -1,0 +1,33 @@
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { ENTRY_ORDER } from './entry-order.lua.js';
+import { parseReservations } from './reservation.js';
+
+/**
+ * Begins with a batch of entries that this consumer has read, where there is no ledger and are no leases: that they are
+ * pending for it is all that makes them its own.
+ *
+ * KEYS   1 stream, 2 attempts (HASH), 3 position (string)
+ * ARGV   1 group, 2 '1' for at-most-once, 3 highest entry ID given out, 4 entry IDs, as a JSON list
+ * result a text with one letter for each entry, in order: n, and the number of its attempt where that is not the first;
+ *        a and the number where it is to run alone
+ * atomic because an entry that is acknowledged before it runs has to be within the position, or it could be given out
+ *        again where the group is made anew.
+ * twice  it writes the same.
+ */
+export const reserveWithoutLedgerScript = new Script(
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}
+local entries = cjson.decode(ARGV[4])
+local position = redis.call('GET', KEYS[3])
+if not position or after(ARGV[3], position) then redis.call('SET', KEYS[3], ARGV[3]) end
+if ARGV[2] == '1' then redis.call('XACK', KEYS[1], ARGV[1], unpack(entries)) end
+if redis.call('EXISTS', KEYS[2]) == 0 then return string.rep('n', #entries) end
+local answers = {}
+for n, row in ipairs(redis.call('HMGET', KEYS[2], unpack(entries))) do
+  local before, mark = attemptsOf(row)
+  answers[n] = runsAlone(mark) and 'a' .. before + 1 or before == 0 and 'n' or 'n' .. before + 1
+end
+return table.concat(answers)
+`,
+  (reply) => parseReservations(reply, 'reserve-without-ledger'),
+);

@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { RedisStreamsModuleOptions } from '../../lib/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, groupState, isCaughtUp } from '../support/group-state.js';
+import { logged } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  streamsApp,
+  type StreamsApp,
+} from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+
+const GROUP = 'billing';
+const keyOf = (stream: string, what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
+const caughtUp = (stream: string): Promise<boolean> => isCaughtUp(redis.client, stream, GROUP);
+
+function member(
+  stream: string,
+  got: unknown[],
+  options: Partial<RedisStreamsModuleOptions> = {},
+): Promise<StreamsApp> {
+  return streamsApp(
+    { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...options },
+    { controllers: [handlerOf(stream, (data) => void got.push(data))] },
+  );
+}
+
+describe.each([{ dedup: undefined }, { dedup: false as const }])(
+  'a group that vanished (%j)',
+  ({ dedup }) => {
+    const its = dedup === undefined ? {} : { dedup };
+
+    it('is made again where it was, also by a member that has just started', async () => {
+      const stream = freshName('orders');
+      const got: unknown[] = [];
+      const first = await member(stream, got, its);
+      await addEntries(redis.client, stream, [{ n: 1 }]);
+      await waitFor(() => caughtUp(stream));
+      await first.close();
+      await redis.client.xgroup('DESTROY', stream, GROUP);
+      await addEntries(redis.client, stream, [{ n: 2 }]);
+      await member(stream, got, its);
+      await waitFor(() => caughtUp(stream));
+      expect(got).toEqual([{ n: 1 }, { n: 2 }]);
+    });
+
+    it('and was made too far on by a member that could not know is set back by one that does', async () => {
+      const stream = freshName('orders');
+      const got: unknown[] = [];
+      let release = (): void => undefined;
+      // It is busy, and does not see the group vanish.
+      await streamsApp(
+        { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...its },
+        {
+          controllers: [
+            handlerOf<{ n: number }>(
+              stream,
+              async (data) => {
+                got.push(data);
+                if (data.n === 1) await new Promise<void>((resolve) => (release = resolve));
+              },
+              { batchSize: 1 },
+            ),
+          ],
+        },
+      );
+      await addEntries(redis.client, stream, [{ n: 1 }]);
+      await waitFor(() => got.length === 1);
+      // All of Redis was emptied; others published, and somebody new made the group at the end.
+      const id = `${Date.now() + 1}-0`;
+      await redis.client
+        .multi()
+        .del(stream, keyOf(stream, 'position'), keyOf(stream, 'made-blindly'))
+        .xadd(stream, id, 'name', stream, 'body', '{"n":2}')
+        .xgroup('CREATE', stream, GROUP, '$')
+        .set(keyOf(stream, 'made-blindly'), id)
+        .exec();
+      await waitFor(
+        async () => (await groupState(redis.client, stream, GROUP))?.lastDeliveredId !== id,
+      );
+      release();
+      await waitFor(() => got.length === 2);
+      await waitFor(() => caughtUp(stream));
+      expect(got).toEqual([{ n: 1 }, { n: 2 }]);
+      expect(logged('warn', `Group "${GROUP}" of stream "${stream}"`)).toHaveLength(1);
+    });
+  },
+);
+
+it('the position is kept where messages are not recorded, too', async () => {
+  const stream = freshName('orders');
+  const got: unknown[] = [];
+  await member(stream, got, { dedup: false });
+  const ids = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+  await waitFor(() => caughtUp(stream));
+  expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[1]);
+});
+
+it('a member that starts where a group is at work leaves it where it is', async () => {
+  const stream = freshName('orders');
+  const got: unknown[] = [];
+  await member(stream, got);
+  await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+  await waitFor(() => caughtUp(stream));
+  const later: unknown[] = [];
+  await member(stream, later);
+  await addEntries(redis.client, stream, [{ n: 3 }]);
+  await waitFor(() => caughtUp(stream));
+  expect([...got, ...later]).toHaveLength(3);
+  expect(logged('warn', `of stream "${stream}" had been`)).toEqual([]);
+});
