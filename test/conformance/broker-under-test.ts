@@ -1,5 +1,5 @@
 /** A message on its way in. */
-export interface OutgoingMessage {
+interface OutgoingMessage {
   readonly stream: string;
   readonly payload: unknown;
   readonly headers?: Record<string, string>;
