@@ -159,7 +159,9 @@ export class Consumer {
       .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
       .then(() => this.leaveGroups());
     if (await within(drained, this.options.drainTimeoutMs)) return;
-    await within(Promise.all(this.flows.map((flow) => flow.giveUp())), FINISH_MS);
+    // A handler that ends because it was told to has an outcome too, and it is recorded like any other.
+    const given = Promise.all(this.flows.map((flow) => flow.giveUp())).then(() => drained);
+    await within(given, FINISH_MS);
   }
 
   /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */

@@ -1,0 +1,78 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { expect, it } from '@jest/globals';
+
+import { freshName } from '../../support/fresh-name.js';
+import { waitFor } from '../../support/wait-for.js';
+import type { BrokerUnderTest, OpenPublisher } from '../broker-under-test.js';
+import { upTo } from '../publish-many.js';
+import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js';
+
+const GROUP = 'billing';
+const PUBLISHERS = 5;
+/** How many messages of each publisher are on their way at a time. */
+const LANES = 4;
+const EACH = 50;
+const TOTAL = PUBLISHERS * LANES * EACH;
+const RESTARTS = 2;
+
+/** A broker that is killed and comes back with its data. */
+export function brokerRestart(broker: BrokerUnderTest): void {
+  it('restarted twice under load, it loses nothing that was accepted, and nothing is handled twice', async () => {
+    const stream = freshName('orders');
+    // Slower than the publishers, so that messages run and wait when the broker goes.
+    const recorder = new Recorder(() => delay(1));
+    const streams = [stream];
+    await broker.openConsumer({ group: GROUP, streams, handle: recorder.handle });
+    const publishers = await Promise.all(upTo(PUBLISHERS).map(() => broker.openPublisher()));
+    const load: Load = { accepted: [], underWay: 0 };
+    const publishing = Promise.all(
+      publishers.flatMap((publisher, at) =>
+        upTo(LANES).map((lane) => publishForSure(publisher, stream, `${at}.${lane}`, load)),
+      ),
+    );
+    for (let restart = 1; restart <= RESTARTS; restart++) {
+      const enough = (restart * TOTAL) / (RESTARTS + 1);
+      await waitFor(() => load.accepted.length >= enough && recorder.runs.length > 0, PATIENCE);
+      // Else the broker would not be under load when it goes.
+      expect(load.underWay).toBeGreaterThan(0);
+      await broker.restart();
+    }
+    await publishing;
+    expect(load.accepted).toHaveLength(TOTAL);
+
+    await expectSettled(broker, stream, GROUP, { processed: TOTAL });
+    const handled = new Set(recorder.handled);
+    const lost = load.accepted.filter((id) => !handled.has(id));
+    expect(lost.slice(RESTARTS * broker.promises.lostByRestart)).toEqual([]);
+    expectExactly([...recorder.handled, ...lost], load.accepted);
+  }, 60_000);
+}
+
+/** What became of what was published. */
+interface Load {
+  readonly accepted: string[];
+  /** How many messages are sent, and not answered. */
+  underWay: number;
+}
+
+/** Publishes one message after the other, each with the same message ID until it is accepted. */
+async function publishForSure(
+  publisher: OpenPublisher,
+  stream: string,
+  lane: string,
+  load: Load,
+): Promise<void> {
+  for (const n of upTo(EACH)) {
+    const messageId = `message ${lane}.${n}`;
+    const isAccepted = (): Promise<boolean> =>
+      publisher.publish({ stream, payload: { n }, messageId }).then(
+        () => true,
+        () => false,
+      );
+    load.underWay++;
+    await waitFor(isAccepted, { ...PATIENCE, description: `${messageId} accepted` });
+    load.underWay--;
+    load.accepted.push(messageId);
+  }
+}

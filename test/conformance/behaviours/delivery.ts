@@ -1,0 +1,110 @@
+import { expect, it } from '@jest/globals';
+
+import { freshName } from '../../support/fresh-name.js';
+import { waitFor } from '../../support/wait-for.js';
+import type { BrokerUnderTest } from '../broker-under-test.js';
+import { publishMany, upTo } from '../publish-many.js';
+import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js';
+
+const GROUP = 'billing';
+
+/** One of each kind that JSON has, by turns. */
+const payloadOf = (n: number): unknown =>
+  [
+    { n, nested: { list: [n, null, { deep: true }], text: 'grüße, 世界 🚚' } },
+    `text ${n}\n"quoted"\u0000`,
+    n + 0.5,
+    [n, [], {}],
+    n % 2 === 0,
+    { blank: '', large: 'x'.repeat(n * 100) },
+  ][n % 6];
+
+/** Messages arrive as they were sent: all of them, in their streams, once. */
+export function delivery(broker: BrokerUnderTest): void {
+  it('100 messages arrive with the payload, the headers and the message ID that they were sent with', async () => {
+    const stream = freshName('orders');
+    const recorder = new Recorder();
+    await broker.openConsumer({ group: GROUP, streams: [stream], handle: recorder.handle });
+    const publisher = await broker.openPublisher();
+    const sent = upTo(100).map((n) => ({
+      stream,
+      payload: payloadOf(n),
+      headers: n % 3 === 0 ? {} : { 'x-n': String(n), 'x-text': 'grüße\n世界' },
+      messageId: `${stream} message ${n}`,
+    }));
+    await Promise.all(sent.map((message) => publisher.publish(message)));
+    await waitFor(() => recorder.handled.length >= sent.length, PATIENCE);
+    const byId = new Map(recorder.runs.map((run) => [run.messageId, run]));
+    for (const message of sent) expect(byId.get(message.messageId)).toMatchObject(message);
+    expectExactly(
+      recorder.handled,
+      sent.map(({ messageId }) => messageId),
+    );
+    await expectSettled(broker, stream, GROUP, { processed: 100 });
+  });
+
+  it('of 5 000 messages from 50 publishers, 50 consumers handle each once', async () => {
+    const stream = freshName('orders');
+    const recorder = new Recorder();
+    await Promise.all(
+      upTo(50).map(() =>
+        broker.openConsumer({ group: GROUP, streams: [stream], handle: recorder.handle }),
+      ),
+    );
+    const publishers = await Promise.all(upTo(50).map(() => broker.openPublisher()));
+    const sent = await Promise.all(
+      publishers.map((publisher) => publishMany(publisher, stream, 100)),
+    );
+    await expectSettled(broker, stream, GROUP, { processed: 5_000 });
+    expectExactly(recorder.handled, sent.flat());
+  });
+
+  it('a consumer of 20 streams gets what is published to each of them at once', async () => {
+    const streams = upTo(20).map(() => freshName('orders'));
+    const recorder = new Recorder();
+    await broker.openConsumer({ group: GROUP, streams, handle: recorder.handle });
+    const publisher = await broker.openPublisher();
+    const sent = await Promise.all(streams.map((stream) => publishMany(publisher, stream, 50)));
+    await Promise.all(
+      streams.map((stream) => expectSettled(broker, stream, GROUP, { processed: 50 })),
+    );
+    for (const [at, stream] of streams.entries()) {
+      const runs = recorder.runs.filter((run) => run.stream === stream);
+      expectExactly(
+        runs.map(({ messageId }) => messageId),
+        sent[at] ?? [],
+      );
+    }
+  });
+
+  it('nothing leaks between streams: neither messages, nor what was processed, nor failures', async () => {
+    const name = freshName('orders');
+    // Names of which one is a part of the other.
+    const streams = [name, `${name}:group`, `${name}:group:${GROUP}`, `{${name}}:group`];
+    const failing = streams[1];
+    const recorder = new Recorder(({ stream, attempt }) => {
+      if (stream === failing && attempt === 1) throw new Error('fails in this stream');
+    });
+    for (const stream of streams) {
+      await broker.openConsumer({
+        group: GROUP,
+        streams: [stream],
+        handle: recorder.handle,
+        options: { retry: { delayMs: 20 } },
+      });
+    }
+    const publisher = await broker.openPublisher();
+    for (const stream of streams) {
+      await publisher.publish({ stream, payload: { stream }, messageId: 'the same everywhere' });
+    }
+    const { retries } = broker.promises;
+    for (const stream of streams) {
+      const isDead = stream === failing && !retries;
+      await expectSettled(broker, stream, GROUP, { processed: 1, deadLetters: isDead ? 1 : 0 });
+      const runs = recorder.runs.filter((run) => run.stream === stream);
+      expect(runs.map(({ payload }) => payload)).toEqual(
+        Array.from({ length: stream === failing && retries ? 2 : 1 }, () => ({ stream })),
+      );
+    }
+  });
+}

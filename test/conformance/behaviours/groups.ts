@@ -1,0 +1,56 @@
+import { expect, it } from '@jest/globals';
+
+import { freshName } from '../../support/fresh-name.js';
+import type { BrokerUnderTest } from '../broker-under-test.js';
+import { publishMany } from '../publish-many.js';
+import { expectExactly, expectSettled, Recorder } from '../recorder.js';
+
+/** What groups have in common, and what each has for itself. */
+export function groups(broker: BrokerUnderTest): void {
+  it('two groups each get all messages, and a failure of one does not concern the other', async () => {
+    const stream = freshName('orders');
+    const billing = new Recorder();
+    const shipping = new Recorder(({ attempt }) => {
+      if (attempt === 1) throw new Error('fails in this group');
+    });
+    const streams = [stream];
+    await broker.openConsumer({ group: 'billing', streams, handle: billing.handle });
+    await broker.openConsumer({
+      group: 'shipping',
+      streams,
+      handle: shipping.handle,
+      options: { retry: { delayMs: 20 } },
+    });
+    const sent = await publishMany(await broker.openPublisher(), stream, 100);
+    await expectSettled(broker, stream, 'billing', { processed: 100 });
+    const { retries } = broker.promises;
+    const deadLetters = retries ? 0 : 100;
+    await expectSettled(broker, stream, 'shipping', { processed: 100, deadLetters });
+    expectExactly(billing.handled, sent);
+    expectExactly(shipping.handled, retries ? sent : []);
+    expect(billing.runs).toHaveLength(100);
+  });
+
+  it('a late group reads what was published before it, where it starts from the beginning', async () => {
+    const stream = freshName('orders');
+    const streams = [stream];
+    const early = new Recorder();
+    await broker.openConsumer({ group: 'early', streams, handle: early.handle });
+    const publisher = await broker.openPublisher();
+    const before = await publishMany(publisher, stream, 150);
+    await expectSettled(broker, stream, 'early', { processed: 150 });
+
+    const late = new Recorder();
+    const latest = new Recorder();
+    const options = { startFrom: 'beginning' } as const;
+    await broker.openConsumer({ group: 'late', streams, handle: late.handle, options });
+    await broker.openConsumer({ group: 'latest', streams, handle: latest.handle });
+    const after = await publishMany(publisher, stream, 50);
+    await expectSettled(broker, stream, 'late', { processed: 200 });
+    await expectSettled(broker, stream, 'latest', { processed: 50 });
+    await expectSettled(broker, stream, 'early', { processed: 200 });
+    expectExactly(late.handled, [...before, ...after]);
+    expectExactly(latest.handled, after);
+    expectExactly(early.handled, [...before, ...after]);
+  });
+}

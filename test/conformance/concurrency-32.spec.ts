@@ -1,0 +1,3 @@
+import { conformanceSuite } from './conformance-suite.js';
+
+conformanceSuite({ name: 'with concurrency: 32', options: { concurrency: 32 } });

@@ -1,0 +1,24 @@
+import type { SubscriptionOptions } from '../../lib/index.js';
+import type { Promises } from './broker-under-test.js';
+
+/** A way to run this package that has to show all behaviours. */
+export interface Configuration {
+  readonly name: string;
+  /** Options of every consumer, under those that a behaviour asks for. */
+  readonly options?: SubscriptionOptions;
+  /** How many servers of one group make up a consumer. */
+  readonly instances?: number;
+  /** The server program; where none is given, what `startRedis()` finds. */
+  readonly binary?: string;
+  /** Where it differs from what is promised at least once. */
+  readonly promises?: Partial<Promises>;
+}
+
+/** At least once: nothing that was accepted is lost, whatever becomes of the broker, as long as it keeps its data. */
+export const AT_LEAST_ONCE: Promises = { retries: true, lostByRestart: 0 };
+
+/**
+ * A crash of a consumer may lose what ran and one batch. A restart of the broker is not one: its consumers live on, and a
+ * step whose answer got lost is sent again and answered the same.
+ */
+export const AT_MOST_ONCE: Promises = { retries: false, lostByRestart: 0 };

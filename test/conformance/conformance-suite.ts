@@ -1,0 +1,36 @@
+import { describe } from '@jest/globals';
+
+import { ownRedis } from '../support/own-redis.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { brokerRestart } from './behaviours/broker-restart.js';
+import { closing } from './behaviours/closing.js';
+import { delivery } from './behaviours/delivery.js';
+import { failures } from './behaviours/failures.js';
+import { groups } from './behaviours/groups.js';
+import { opening } from './behaviours/opening.js';
+import { publishing } from './behaviours/publishing.js';
+import type { Configuration } from './configuration.js';
+import { redisStreamsBroker } from './redis-streams-broker.js';
+
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.skip;
+
+/** All that a durable publish/subscribe broker must show, for one configuration. */
+export function conformanceSuite(configuration: Configuration): void {
+  const { name, binary } = configuration;
+  const program = binary === undefined ? {} : { binary };
+
+  describe(`${name}`, () => {
+    const redis = redisForTests(binary === undefined ? undefined : program);
+    const broker = redisStreamsBroker(configuration, redis);
+    for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
+      behaviours(broker);
+    }
+  });
+
+  ifItCanBeKilled(`${name}, the broker restarted`, () => {
+    const redis = redisForTests({ ...program, args: DURABLE });
+    brokerRestart(redisStreamsBroker(configuration, redis));
+  });
+}

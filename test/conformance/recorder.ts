@@ -1,0 +1,60 @@
+import { expect } from '@jest/globals';
+
+import { waitFor } from '../support/wait-for.js';
+import type { BrokerUnderTest, IncomingMessage, RecordedState } from './broker-under-test.js';
+
+/** Keeps what a consumer ran, in order. */
+export class Recorder {
+  /** All runs that began. */
+  readonly runs: IncomingMessage[] = [];
+  /** The message IDs of those that ended well. */
+  readonly handled: string[] = [];
+
+  /** @param work done with each message; it failed where this throws */
+  constructor(private readonly work: (message: IncomingMessage) => unknown = () => undefined) {}
+
+  readonly handle = async (message: IncomingMessage): Promise<void> => {
+    this.runs.push(message);
+    await this.work(message);
+    this.handled.push(message.messageId);
+  };
+}
+
+/** A busy machine is slow: only what never comes should fail. */
+export const PATIENCE = { timeoutMs: 15_000 };
+
+/** Each of `expected` and nothing else, each as often as it is there. Tells what is missing and what is too much. */
+export function expectExactly(actual: readonly string[], expected: readonly string[]): void {
+  const wanted = new Set(expected);
+  const seen = new Set<string>();
+  const twice = actual.filter((id) => seen.size === seen.add(id).size);
+  expect({
+    missing: expected.filter((id) => !seen.has(id)),
+    twice,
+    unexpected: [...seen].filter((id) => !wanted.has(id)),
+  }).toEqual({ missing: [], twice: [], unexpected: [] });
+}
+
+/** Waits until all is settled with these numbers: nothing pending, leased, put off or counted is left. */
+export async function expectSettled(
+  broker: BrokerUnderTest,
+  stream: string,
+  group: string,
+  { processed, deadLetters = 0 }: { processed: number; deadLetters?: number },
+): Promise<void> {
+  const settled: RecordedState = {
+    pending: 0,
+    processed,
+    deadLetters,
+    leases: 0,
+    retries: 0,
+    attempts: 0,
+  };
+  await waitFor(
+    async () => {
+      expect(await broker.state(stream, group)).toEqual(settled);
+      return true;
+    },
+    { ...PATIENCE, description: `settled in ${stream} for ${group}` },
+  );
+}

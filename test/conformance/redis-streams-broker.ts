@@ -1,0 +1,154 @@
+import { afterEach } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { firstValueFrom } from 'rxjs';
+
+import {
+  ClientRedisStreams,
+  RedisStreamsRecordBuilder,
+  type RedisStreamsServerOptions,
+  type RetryOptions,
+  ServerRedisStreams,
+} from '../../lib/index.js';
+import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { groupState } from '../support/group-state.js';
+import { recordedLog } from '../support/recorded-log.js';
+import type { RedisForTests } from '../support/redis-for-tests.js';
+import { handlerOf, moduleOf } from '../support/streams-app.js';
+import type {
+  BrokerUnderTest,
+  ConsumerOptions,
+  ConsumerRequest,
+  OpenConsumer,
+  OpenPublisher,
+} from './broker-under-test.js';
+import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
+
+/** This package over a real Redis, as the behaviours see it. To be called in a `describe`, before its Redis is there. */
+export function redisStreamsBroker(
+  configuration: Configuration,
+  redis: RedisForTests,
+): BrokerUnderTest {
+  const opened = new Set<() => Promise<void>>();
+  afterEach(async () => {
+    await Promise.all([...opened].map((close) => close()));
+  });
+
+  /** Closes once, after the test where nobody has before. */
+  const closing = (close: () => Promise<void>): (() => Promise<void>) => {
+    let closed: Promise<void> | undefined;
+    const once = (): Promise<void> => (closed ??= close().finally(() => opened.delete(once)));
+    opened.add(once);
+    return once;
+  };
+  const openInstance = async (
+    { group, streams, handle, options }: ConsumerRequest,
+    instance: number,
+  ): Promise<() => Promise<void>> => {
+    const controllers = streams.map((stream) =>
+      handlerOf(stream, (payload, context) =>
+        handle({
+          stream: context.getStream(),
+          payload,
+          headers: context.getHeaders(),
+          messageId: context.getMessageId(),
+          attempt: context.getAttempt(),
+          instance,
+          signal: context.getSignal(),
+        }),
+      ),
+    );
+    const strategy = new ServerRedisStreams({
+      connection: redis.url,
+      group,
+      ...configuration.options,
+      ...serverOptions(options),
+    });
+    const app = await NestFactory.createMicroservice(moduleOf([], { controllers }), {
+      strategy,
+      logger: recordedLog,
+      abortOnError: false,
+    });
+    Logger.overrideLogger(recordedLog);
+    const close = closing(() => app.close());
+    await app.listen();
+    return close;
+  };
+
+  return {
+    promises: { ...AT_LEAST_ONCE, ...configuration.promises },
+
+    async openPublisher(): Promise<OpenPublisher> {
+      const client = new ClientRedisStreams({ connection: redis.url });
+      const close = closing(() => client.close());
+      await client.connect();
+      return {
+        publish: ({ stream, payload, headers, messageId }) => {
+          const record = new RedisStreamsRecordBuilder(payload);
+          if (headers !== undefined) record.setHeaders(headers);
+          if (messageId !== undefined) record.setMessageId(messageId);
+          return firstValueFrom(client.emit(stream, record.build()));
+        },
+        close,
+      };
+    },
+
+    async openConsumer(request): Promise<OpenConsumer> {
+      const { instances = 1 } = configuration;
+      const closes = await Promise.all(
+        Array.from({ length: instances }, (_, instance) => openInstance(request, instance)),
+      );
+      return { close: async () => void (await Promise.all(closes.map((close) => close()))) };
+    },
+
+    async state(stream, group) {
+      const keys = streamKeys('', stream, group);
+      const [inGroup, processed, deadLetters, leases, retries, attempts] = await Promise.all([
+        groupState(redis.client, keys.stream, group),
+        redis.client.zcard(keys.ledger),
+        redis.client.xlen(keys.deadLetters),
+        redis.client.hlen(keys.leases),
+        redis.client.zcard(keys.retries),
+        redis.client.hlen(keys.attempts),
+      ]);
+      const pending = inGroup?.pending ?? 0;
+      return { pending, processed, deadLetters, leases, retries, attempts };
+    },
+
+    async members(stream, group) {
+      const rows = (await redis.client.xinfo('CONSUMERS', stream, group)) as unknown[][];
+      return rows.map((row) => String(row[row.indexOf('name') + 1]));
+    },
+
+    async deadLetters(stream, group) {
+      const { deadLetters } = streamKeys('', stream, group);
+      const entries = await redis.client.xrange(deadLetters, '-', '+');
+      return entries.map(([, fields]) => fields[fields.indexOf('id') + 1] ?? '');
+    },
+
+    async restart() {
+      await redis.server.process?.kill();
+      await redis.server.process?.restart();
+    },
+  };
+}
+
+function serverOptions({
+  drainTimeoutMs,
+  retry,
+  ...its
+}: ConsumerOptions = {}): Partial<RedisStreamsServerOptions> {
+  return {
+    ...its,
+    ...(drainTimeoutMs === undefined ? {} : { shutdown: { drainTimeoutMs } }),
+    ...(retry === undefined ? {} : { retry: retryOptions(retry) }),
+  };
+}
+
+const retryOptions = ({
+  delayMs,
+  ...its
+}: NonNullable<ConsumerOptions['retry']>): RetryOptions => ({
+  ...its,
+  backoff: { type: 'fixed', delayMs, jitter: 0 },
+});
