@@ -33,7 +33,7 @@ export { RetentionJob } from './jobs/retention.job.js';
 export { RedisStreamsModule } from './module/redis-streams.module.js';
 export { StreamsMonitor } from './monitor/streams-monitor.js';
 export type { StreamsStats } from './monitor/streams-stats.js';
-export type { RedisStreamsClientOptions } from './options/client-options.js';
+export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
 export type { ConnectionOption } from './options/connection-option.js';
 export type {
   BackoffFunction,

@@ -20,8 +20,10 @@ import {
 import { type RedisStreamsStatus, watchConnection } from '../redis/connection-watch.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
+import { OncePublisher } from './once-publisher.js';
+import { PlainPublisher } from './plain-publisher.js';
 import type { PublishReceipt } from './publish-receipt.js';
-import { Publisher } from './publisher.js';
+import type { Publisher } from './publishing.js';
 import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
 
 /** The events of a client's connection, as ioredis names them. */
@@ -162,11 +164,12 @@ export class ClientRedisStreams
   }
 
   private async write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
-    const { messageId } = envelope;
+    const { messageId, idIsNew } = envelope;
     const key = streamKey(this.options.keyPrefix, stream);
     const fields = this.codec.encode(stream, envelope);
-    const entryId = await this.open().publisher.publish({ stream, key, messageId, fields });
-    return { stream, entryId, messageId, duplicate: false };
+    const message = { stream, key, messageId, idIsNew, fields };
+    const { entryId, duplicate } = await this.open().publisher.publish(message);
+    return { stream, entryId, messageId, duplicate };
   }
 
   // Nest 11 has no dispatch hook, and makes the packet inline.
@@ -188,7 +191,11 @@ export class ClientRedisStreams
       this._status$.next(status);
     });
     openConnection(connection);
-    const publisher = new Publisher(client, this.options.publishTimeoutMs);
+    const { publishTimeoutMs, publishDedup } = this.options;
+    const publisher =
+      publishDedup === false
+        ? new PlainPublisher(client, publishTimeoutMs)
+        : new OncePublisher(client, publishTimeoutMs, publishDedup.windowMs);
     this.opened = { connection, publisher, endWatch, closing: new AbortController() };
     return this.opened;
   }

@@ -26,6 +26,20 @@ export class Script<Reply> {
     return this.parse(await this.send(client, keys, args));
   }
 
+  /**
+   * Sends it in one form only. Where Redis does not know the digest, that is an error ({@link isNoScript}): for callers
+   * whose scripts have to arrive in order.
+   */
+  async runAs(
+    form: 'whole' | 'digest',
+    client: Redis,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+  ): Promise<Reply> {
+    const [command, script] = form === 'whole' ? ['EVAL', this.lua] : ['EVALSHA', this.sha];
+    return this.parse(await client.callBuffer(command, script, keys.length, ...keys, ...args));
+  }
+
   private async send(
     client: Redis,
     keys: readonly string[],
@@ -40,5 +54,6 @@ export class Script<Reply> {
   }
 }
 
-const isNoScript = (error: unknown): boolean =>
+/** Redis does not know the script's digest: it has not run. */
+export const isNoScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');

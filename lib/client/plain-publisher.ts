@@ -1,32 +1,24 @@
 import type { Redis } from 'ioredis';
-import type { EntryFields } from '../codec/codec.js';
 import { PublishError } from '../errors/publish.error.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
+import type { Published } from '../redis/scripts/publish.script.js';
 import * as text from './client.messages.js';
-
-/** A message on its way to Redis. */
-export interface Publishing {
-  readonly stream: string;
-  /** The stream's key. */
-  readonly key: string;
-  readonly messageId: string;
-  readonly fields: EntryFields;
-}
+import type { Publisher, Publishing } from './publishing.js';
 
 /** One call of `publish`, until it is answered. */
 interface Attempt {
   readonly message: Publishing;
-  readonly resolve: (entryId: string) => void;
+  readonly resolve: (published: Published) => void;
   readonly reject: (error: PublishError) => void;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Sends messages in the order of their calls: at once where there is a connection, else as soon as there is one. What
- * was not sent in time is never sent later.
+ * Sends each message once, whatever others published: at once where there is a connection, else as soon as there is one.
+ * What was not sent in time is never sent later.
  */
-export class Publisher {
+export class PlainPublisher implements Publisher {
   private readonly waiting = new Set<Attempt>();
   private readonly sent = new Set<Attempt>();
   private readonly jointWrite: JointWrite;
@@ -39,11 +31,7 @@ export class Publisher {
     client.on('ready', this.sendWaiting);
   }
 
-  /**
-   * @returns the entry's ID
-   * @throws PublishError where Redis refused or did not answer in time, or the connection broke
-   */
-  publish(message: Publishing): Promise<string> {
+  publish(message: Publishing): Promise<Published> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.fail(attempt, text.notInTime(this.timeoutMs, this.sent.has(attempt)));
@@ -54,7 +42,6 @@ export class Publisher {
     });
   }
 
-  /** Waits for the answers to what was sent; what was not sent fails. */
   async close(): Promise<void> {
     this.client.off('ready', this.sendWaiting);
     for (const attempt of this.waiting) this.fail(attempt, text.CLOSED);
@@ -81,7 +68,7 @@ export class Publisher {
       (entryId) => {
         if (entryId === null) return this.fail(attempt, text.NOT_WRITTEN);
         this.forget(attempt);
-        attempt.resolve(entryId);
+        attempt.resolve({ entryId, duplicate: false });
       },
       (error: unknown) => this.fail(attempt, errorText(error), error),
     );
