@@ -33,10 +33,12 @@ export interface PublishedBatch {
  */
 export const publishScript = new Script(
   `
+local pcall, unpack, sub = redis.pcall, unpack, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local window, batch, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[5])
 local since = (now - window + 1) * 2048
+local nowText = string.format('%.0f-', now)
 
 local mark, again, noted = false, false, {}
 if batch > 0 then
@@ -64,13 +66,18 @@ for n = 1, count do
     if batch > 0 and not again then noted[#noted + 1] = note end
     answers[n] = duplicate and 'd' .. first or first
   else
-    local entry = redis.pcall('XADD', KEYS[1], '*', unpack(ARGV, at + 1, at + fields))
+    local entry = pcall('XADD', KEYS[1], '*', unpack(ARGV, at + 1, at + fields))
     if type(entry) == 'table' then
       refusal = entry
       break
     end
-    local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
-    ms, seq = tonumber(ms), tonumber(seq)
+    local ms, seq = now, nil
+    if sub(entry, 1, #nowText) == nowText then
+      seq = tonumber(sub(entry, #nowText + 1))
+    else
+      ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+      ms, seq = tonumber(ms), tonumber(seq)
+    end
     -- The stream's clock is Redis's, unless that was set back: then the last entry's time goes on.
     if seq < 2047 and ms >= now and ms < now + 1000 then
       score = ms * 2048 + seq
@@ -78,7 +85,7 @@ for n = 1, count do
       score, large = now * 2048 + 2047, true
       redis.call('HSET', KEYS[3], id, entry)
     end
-    scored[#scored + 1] = string.format('%.0f', score)
+    scored[#scored + 1] = score
     scored[#scored + 1] = id
     written[id], answers[n] = entry, entry
   end
