@@ -143,11 +143,16 @@ export class ClientRedisStreams
     return this.open().connection.client as T;
   }
 
-  private async dispatch<Result>(pattern: unknown, data: unknown): Promise<Result> {
-    return this.dispatchEvent<Result>(this.packetOf(pattern, data));
+  // Without async functions on the way: each one more is a microsecond of every message.
+  private dispatch<Result>(pattern: unknown, data: unknown): Promise<Result> {
+    try {
+      return this.dispatchEvent<Result>(this.packetOf(pattern, data));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  protected override async dispatchEvent<Result = PublishReceipt>(
+  protected override dispatchEvent<Result = PublishReceipt>(
     packet: ReadPacket & { metadata?: Readonly<Record<string, unknown>> },
   ): Promise<Result> {
     const stream: unknown = packet.pattern;
@@ -155,21 +160,18 @@ export class ClientRedisStreams
       throw new MessageEncodingError(String(stream), text.NOT_A_STREAM);
     }
     const envelope = toEnvelope(stream, packet.data, packet.metadata);
-    const receipt = await this.write(stream, envelope);
-    return receipt as Result;
+    return this.write(stream, envelope) as Promise<Result>;
   }
 
   protected override publish(): () => void {
     throw new NotSupportedError('send()', text.INSTEAD_OF_SEND);
   }
 
-  private async write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
+  private write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
     const { messageId, idIsNew } = envelope;
     const key = streamKey(this.options.keyPrefix, stream);
     const fields = this.codec.encode(stream, envelope);
-    const message = { stream, key, messageId, idIsNew, fields };
-    const { entryId, duplicate } = await this.open().publisher.publish(message);
-    return { stream, entryId, messageId, duplicate };
+    return this.open().publisher.publish({ stream, key, messageId, idIsNew, fields });
   }
 
   // Nest 11 has no dispatch hook, and makes the packet inline.

@@ -3,9 +3,10 @@ import type { Redis } from 'ioredis';
 import { JointWrite } from '../redis/joint-write.js';
 import { errorText, isRedisReply } from '../redis/redis-errors.js';
 import { isNoScript } from '../redis/script.js';
-import { type Published, publishScript } from '../redis/scripts/publish.script.js';
+import { publishScript } from '../redis/scripts/publish.script.js';
 import * as text from './client.messages.js';
 import { PublishBatch } from './publish-batch.js';
+import type { PublishReceipt } from './publish-receipt.js';
 import type { Publisher, Publishing } from './publishing.js';
 
 /** How long to wait where a command failed and the connection did not. */
@@ -39,7 +40,7 @@ export class OncePublisher implements Publisher {
     client.on('ready', this.onReady);
   }
 
-  publish(message: Publishing): Promise<Published> {
+  publish(message: Publishing): Promise<PublishReceipt> {
     let batch = this.filling.get(message.key);
     if (batch === undefined || batch.isFull) {
       if (batch !== undefined) this.waiting.push(batch);
@@ -71,7 +72,7 @@ export class OncePublisher implements Publisher {
       batch.fail(sent, text.notInTime(this.timeoutMs, sent));
       this.noteAnswered();
     }, this.timeoutMs);
-    const batch = new PublishBatch(++this.lastNumber, key, timer);
+    const batch: PublishBatch = new PublishBatch(++this.lastNumber, key, timer);
     return batch;
   }
 

@@ -2,14 +2,14 @@ import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/publish.error.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
-import type { Published } from '../redis/scripts/publish.script.js';
 import * as text from './client.messages.js';
+import type { PublishReceipt } from './publish-receipt.js';
 import type { Publisher, Publishing } from './publishing.js';
 
 /** One call of `publish`, until it is answered. */
 interface Attempt {
   readonly message: Publishing;
-  readonly resolve: (published: Published) => void;
+  readonly resolve: (receipt: PublishReceipt) => void;
   readonly reject: (error: PublishError) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -31,7 +31,7 @@ export class PlainPublisher implements Publisher {
     client.on('ready', this.sendWaiting);
   }
 
-  publish(message: Publishing): Promise<Published> {
+  publish(message: Publishing): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.fail(attempt, text.notInTime(this.timeoutMs, this.sent.has(attempt)));
@@ -61,14 +61,14 @@ export class PlainPublisher implements Publisher {
   };
 
   private send(attempt: Attempt): void {
-    const { key, fields } = attempt.message;
+    const { stream, key, messageId, fields } = attempt.message;
     this.sent.add(attempt);
     this.jointWrite.begin();
     this.client.xadd(key, '*', ...fields).then(
       (entryId) => {
         if (entryId === null) return this.fail(attempt, text.NOT_WRITTEN);
         this.forget(attempt);
-        attempt.resolve({ entryId, duplicate: false });
+        attempt.resolve({ stream, entryId, messageId, duplicate: false });
       },
       (error: unknown) => this.fail(attempt, errorText(error), error),
     );

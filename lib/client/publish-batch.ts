@@ -2,7 +2,8 @@ import { PublishError } from '../errors/publish.error.js';
 import { publishedKeys } from '../keys/stream-keys.js';
 import type { ScriptArgument } from '../redis/script.js';
 import { cleanCause } from '../redis/redis-errors.js';
-import type { Published, PublishedBatch } from '../redis/scripts/publish.script.js';
+import type { PublishedBatch } from '../redis/scripts/publish.script.js';
+import type { PublishReceipt } from './publish-receipt.js';
 import type { Publishing } from './publishing.js';
 
 /** A script serves nobody else while it runs: so many messages, and about so many characters. */
@@ -11,7 +12,7 @@ const MOST_LENGTH = 256 * 1024;
 
 interface Call {
   readonly message: Publishing;
-  readonly resolve: (published: Published) => void;
+  readonly resolve: (receipt: PublishReceipt) => void;
   readonly reject: (error: PublishError) => void;
 }
 
@@ -39,7 +40,7 @@ export class PublishBatch {
     return this.calls.length >= MOST_MESSAGES || this.length >= MOST_LENGTH;
   }
 
-  add(message: Publishing): Promise<Published> {
+  add(message: Publishing): Promise<PublishReceipt> {
     if (!message.idIsNew) this.hasGivenIds = true;
     for (const field of message.fields) this.length += field.length;
     return new Promise((resolve, reject) => {
@@ -67,8 +68,10 @@ export class PublishBatch {
     this.calls.forEach((call, index) => {
       const its = published[index];
       if (its === undefined) return this.refuse(call, false, refusal);
+      const { stream, messageId, idIsNew } = call.message;
       // Nobody but this call could have written an ID that was made for it.
-      call.resolve(call.message.idIsNew ? { ...its, duplicate: false } : its);
+      const duplicate = its.duplicate && !idIsNew;
+      call.resolve({ stream, entryId: its.entryId, messageId, duplicate });
     });
   }
 

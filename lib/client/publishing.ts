@@ -1,5 +1,5 @@
 import type { EntryFields } from '../codec/codec.js';
-import type { Published } from '../redis/scripts/publish.script.js';
+import type { PublishReceipt } from './publish-receipt.js';
 
 /** A message on its way to Redis. */
 export interface Publishing {
@@ -15,7 +15,7 @@ export interface Publishing {
 /** Sends messages, those of one stream in the order of their calls. */
 export interface Publisher {
   /** @throws PublishError where Redis refused, or nothing certain is known in time */
-  publish(message: Publishing): Promise<Published>;
+  publish(message: Publishing): Promise<PublishReceipt>;
   /** Waits for the answers to what was sent; what was not sent fails. */
   close(): Promise<void>;
 }
