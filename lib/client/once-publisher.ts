@@ -59,11 +59,15 @@ export class OncePublisher implements Publisher {
     const answered = new Promise<void>((resolve) => {
       this.onAnswered = resolve;
     });
+    if (this.client.status !== 'ready') this.giveUp();
+    this.noteAnswered();
+    await answered;
+  }
+
+  private giveUp(): void {
     for (const batch of [...this.again.splice(0), ...this.waiting.splice(0)]) {
       if (!batch.ended) batch.fail(batch.unclear, text.CLOSED);
     }
-    this.noteAnswered();
-    await answered;
   }
 
   private batchFor(key: string): PublishBatch {
@@ -136,15 +140,18 @@ export class OncePublisher implements Publisher {
       batch.fail(batch.unclear, errorText(error), error);
     } else {
       batch.unclear = true;
-      if (this.onAnswered !== undefined) return batch.fail(true, errorText(error), error);
+      if (this.onAnswered !== undefined) {
+        batch.fail(true, errorText(error), error);
+        return this.giveUp();
+      }
       this.again.push(batch);
       if (this.client.status === 'ready') this.pause();
     }
   }
 
   private goOn(): void {
-    this.noteAnswered();
     if (this.again.length > 0 && !this.paused) this.sendWaiting();
+    this.noteAnswered();
   }
 
   private paused = false;
@@ -153,13 +160,13 @@ export class OncePublisher implements Publisher {
     this.paused = true;
     setTimeout(() => {
       this.paused = false;
-      this.sendWaiting();
+      this.goOn();
     }, PAUSE_MS);
   }
 
   private noteAnswered(): void {
     if (this.onAnswered === undefined) return;
-    for (const batch of this.inFlight) if (!batch.ended) return;
+    for (const batch of [...this.inFlight, ...this.again]) if (!batch.ended) return;
     this.onAnswered();
   }
 }

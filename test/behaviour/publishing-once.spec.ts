@@ -409,6 +409,21 @@ describe('closing', () => {
     expect(await redis.client.xlen(stream)).toBe(300);
   });
 
+  it('waits for what has to be sent again since Redis forgot the script', async () => {
+    const stream = freshName('orders');
+    const client = clientFor();
+    await emit(client, stream, { n: 0 });
+    await redis.client.script('FLUSH');
+    const emitted: Promise<PublishReceipt>[] = [];
+    for (let n = 1; n < 50; n++) {
+      emitted.push(emit(client, stream, { n }));
+      await new Promise((resolve) => process.nextTick(resolve));
+    }
+    await client.close();
+    await Promise.all(emitted);
+    expect(await numbersIn(stream)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+  });
+
   it('does not wait for a connection to be made anew: what is open is ambiguous', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
