@@ -4,7 +4,7 @@ import type { ConnectionOption } from './connection-option.js';
 export interface PublishDedupOptions {
   /**
    * How long a published message ID is remembered, in ms, 1 or more, by Redis's clock. Longer costs memory in Redis: about
-   * 150 bytes for each message in the window. Those who publish to one stream should agree on it: the shortest holds.
+   * 140 bytes for each message in the window. Those who publish to one stream should agree on it: the shortest holds.
    *
    * @default 120_000 (2 minutes)
    */
