@@ -2,7 +2,7 @@ import { parseText } from '../replies.js';
 import { Script } from '../script.js';
 
 /** What became of one message of a batch. */
-export interface Published {
+interface Published {
   readonly entryId: string;
   /** Whether an entry of its message ID was there already, which another call wrote. */
   readonly duplicate: boolean;
