@@ -5,11 +5,12 @@ import type { Redis } from 'ioredis';
 export type ScriptArgument = string | number | Buffer;
 
 /**
- * A Lua script and how its reply is read. It is sent by its digest, and whole where Redis does not know it (any
- * more). Each script can be sent twice: that is what lets the client library resend it.
+ * A Lua script and how its reply is read. It is sent by its digest, and whole the first time and where Redis does not
+ * know it any more. Each script can be sent twice: that is what lets the client library resend it.
  */
 export class Script<Reply> {
   private readonly sha: string;
+  private readonly sentWhole = new WeakSet<Redis>();
 
   constructor(
     private readonly lua: string,
@@ -45,6 +46,11 @@ export class Script<Reply> {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<unknown> {
+    // Sent by digest first, it would be overtaken by the next one, which Redis knows by then.
+    if (!this.sentWhole.has(client)) {
+      this.sentWhole.add(client);
+      return client.callBuffer('EVAL', this.lua, keys.length, ...keys, ...args);
+    }
     try {
       return await client.callBuffer('EVALSHA', this.sha, keys.length, ...keys, ...args);
     } catch (error) {
