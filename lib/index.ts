@@ -26,6 +26,7 @@ export { RetryException } from './errors/retry.exception.js';
 export { RedisStreamsError } from './errors/redis-streams.error.js';
 export { SettledAlreadyError } from './errors/settled-already.error.js';
 export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
+export { UnsupportedServerError } from './errors/unsupported-server.error.js';
 export type { JobResult } from './jobs/job.js';
 export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
@@ -33,7 +34,7 @@ export { RetentionJob } from './jobs/retention.job.js';
 export { RedisStreamsModule } from './module/redis-streams.module.js';
 export { StreamsMonitor } from './monitor/streams-monitor.js';
 export type { StreamsStats } from './monitor/streams-stats.js';
-export type { RedisStreamsClientOptions } from './options/client-options.js';
+export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
 export type { ConnectionOption } from './options/connection-option.js';
 export type {
   BackoffFunction,

@@ -10,6 +10,9 @@ export const emitFailed = (reason: string): string =>
 
 export const CLOSED = 'the client was closed';
 
+export const LEFT_THE_WINDOW =
+  'no answer within the window of publishDedup, after which it is not sent again';
+
 export const NOT_WRITTEN = 'Redis wrote no entry';
 
 export const INSTEAD_OF_SEND = 'publish with emit()';

@@ -5,7 +5,11 @@ import * as text from './client.messages.js';
 import { RedisStreamsRecord } from './redis-streams.record.js';
 
 /** An envelope whose message ID is fixed. */
-export type OutgoingEnvelope = MessageEnvelope & { readonly messageId: string };
+export type OutgoingEnvelope = MessageEnvelope & {
+  readonly messageId: string;
+  /** Whether the ID was made here, so that nobody else can have published it. */
+  readonly idIsNew: boolean;
+};
 
 /**
  * What is to be written for a payload, plain or in a record.
@@ -25,7 +29,8 @@ export function toEnvelope(
     if (typeof value !== 'string')
       throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
   }
-  return { name, payload: record.payload, messageId, headers, metadata };
+  const idIsNew = record.options.messageId === undefined;
+  return { name, payload: record.payload, messageId, idIsNew, headers, metadata };
 }
 
 function mustBeText(stream: string, what: string, value: unknown): void {

@@ -8,6 +8,7 @@ import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
 import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
+import { watchServer } from '../redis/server-watch.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
@@ -116,11 +117,12 @@ export class Consumer {
   /**
    * Connects, for as long as that takes, and begins to read.
    *
-   * @throws ConnectionClosedError where it is closed meanwhile
+   * @throws ConnectionClosedError where it is closed meanwhile; UnsupportedServerError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
     this.connections.open(this.logger, report);
     await this.connections.ready(this.closing.signal);
+    await watchServer(this.connections.commands, this.logger, this.closing.signal);
     await this.ensureGroups();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;

@@ -39,6 +39,22 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
   };
 }
 
+/** The keys beside a stream that say what was published of late. */
+export interface PublishedKeys {
+  /** ZSET: message ID → when it was published, and its entry ID. */
+  readonly published: string;
+  /** HASH: message ID → entry ID, of the few that do not fit into a score. */
+  readonly entryIds: string;
+  /** String: which calls of one publisher were executed. */
+  readonly byCaller: string;
+}
+
+/** The keys for what is published to the stream whose own key is `key`, by the publisher with this `token`. */
+export function publishedKeys(key: string, token: string): PublishedKeys {
+  const published = `stream:${hashTagged(key)}:published`;
+  return { published, entryIds: `${published}:ids`, byCaller: `${published}:by:${token}` };
+}
+
 /** The key of `stream` alone, for those who only publish. */
 export function streamKey(keyPrefix: string, stream: string): string {
   const key = keyPrefix + stream;

@@ -1,5 +1,16 @@
 import type { ConnectionOption } from './connection-option.js';
 
+/** The de-duplication window of a publisher. */
+export interface PublishDedupOptions {
+  /**
+   * How long a published message ID is remembered, in ms, 1 or more, by Redis's clock. Longer costs memory in Redis: about
+   * 140 bytes for each message in the window. Those who publish to one stream should agree on it: the shortest holds.
+   *
+   * @default 120_000 (2 minutes)
+   */
+  windowMs?: number;
+}
+
 /** Options of `ClientRedisStreams`. */
 export interface RedisStreamsClientOptions {
   /** @default 'redis://127.0.0.1:6379' */
@@ -16,4 +27,12 @@ export interface RedisStreamsClientOptions {
    * @default 10_000
    */
   publishTimeoutMs?: number;
+  /**
+   * The window in which a message ID is published once. What was sent when the connection dropped is then sent again by
+   * itself, until `publishTimeoutMs`. `false`: faster, but a dropped connection is an error that leaves open whether the
+   * message arrived, and two calls with one message ID write two entries.
+   *
+   * @default { windowMs: 120_000 }
+   */
+  publishDedup?: PublishDedupOptions | false;
 }

@@ -31,6 +31,7 @@ export const DEFAULTS = {
   consumerIdleMs: 3_600_000,
   drainTimeoutMs: 10_000,
   publishTimeoutMs: 10_000,
+  publishWindowMs: 120_000,
   dedupWindowMs: DEDUP_WINDOW_MS,
   backoff: BACKOFF,
   subscription: SUBSCRIPTION,

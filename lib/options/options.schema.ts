@@ -82,6 +82,12 @@ const retry = object(
   'an object with maxAttempts, backoff, blocking',
 );
 
+const windowOrOff = z
+  .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
+    error: 'false, or { windowMs } with a whole number of ms, 1 or more',
+  })
+  .optional();
+
 const subscriptionShape = {
   startFrom: z
     .string({ error: startFromError })
@@ -92,11 +98,7 @@ const subscriptionShape = {
   delivery: z
     .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })
     .optional(),
-  dedup: z
-    .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
-      error: 'false, or { windowMs } with a whole number of ms, 1 or more',
-    })
-    .optional(),
+  dedup: windowOrOff,
   handlerTimeoutMs: timerMs(1),
   retry: retry.optional(),
   deadLetter: object(
@@ -161,7 +163,12 @@ const serverShape = {
   shutdown: object({ drainTimeoutMs: timerMs(0) }, 'an object with drainTimeoutMs').optional(),
 };
 
-const clientShape = { connection, keyPrefix, publishTimeoutMs: timerMs(1) };
+const clientShape = {
+  connection,
+  keyPrefix,
+  publishTimeoutMs: timerMs(1),
+  publishDedup: windowOrOff,
+};
 
 // A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.
 const consumersOutliveReads = (options: Record<string, unknown>): boolean => {

@@ -116,5 +116,9 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,
+    publishDedup:
+      options.publishDedup === false
+        ? false
+        : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
   };
 }

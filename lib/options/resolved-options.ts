@@ -49,4 +49,5 @@ export interface ResolvedClientOptions {
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;
+  readonly publishDedup: { readonly windowMs: number } | false;
 }

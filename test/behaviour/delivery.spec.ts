@@ -25,7 +25,7 @@ describe('once within the window', () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP },
+      { connection: redis.url, group: GROUP, publishDedup: false },
       { controllers: [handlerOf(stream, (data) => void got.push(data))] },
     );
     const record = new RedisStreamsRecordBuilder({ n: 1 }).setMessageId('order-1').build();

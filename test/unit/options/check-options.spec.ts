@@ -96,6 +96,15 @@ describe('what is allowed', () => {
   it('no client options at all', () => {
     expect(() => new ClientRedisStreams()).not.toThrow();
     expect(() => client({ publishTimeoutMs: 1 })).not.toThrow();
+    for (const publishDedup of [
+      false,
+      {},
+      { windowMs: 1 },
+      { windowMs: Number.MAX_SAFE_INTEGER },
+    ]) {
+      expect(() => client({ publishDedup })).not.toThrow();
+      expect(() => moduleOf({ group: 'billing', publishDedup })).not.toThrow();
+    }
     expect(() => subscription()).not.toThrow();
   });
 });
@@ -175,6 +184,19 @@ describe('a value that is wrong', () => {
     expect(error.path).toMatch(/^dedup/);
     expect(error.allowed).toContain('1 or more');
   });
+
+  it.each([true, 60_000, { windowMs: 0 }, { windowMs: -1 }, { windowMs: '2m' }, null])(
+    'is refused where it is: publishDedup %j',
+    (publishDedup) => {
+      for (const check of [client, moduleOf]) {
+        const error = refused(() =>
+          check({ ...(check === moduleOf && { group: 'a' }), publishDedup }),
+        );
+        expect(error.path).toMatch(/^publishDedup/);
+        expect(error.allowed).toContain('1 or more');
+      }
+    },
+  );
 
   it.each(['', 'a}b', '{}'])('is the name of a stream: %j', (stream) => {
     const error = refused(() => server({ group: 'billing', streams: { [stream]: {} } }));

@@ -84,8 +84,17 @@ describe('resolveClientOptions', () => {
       connection: 'redis://127.0.0.1:6379',
       keyPrefix: '',
       publishTimeoutMs: 10_000,
+      publishDedup: { windowMs: 120_000 },
     };
     expect(resolveClientOptions({})).toEqual(defaults);
+  });
+
+  it('takes a window, or none', () => {
+    const windowOf = (publishDedup: { windowMs?: number } | false) =>
+      resolveClientOptions({ publishDedup }).publishDedup;
+    expect(windowOf({ windowMs: 1 })).toEqual({ windowMs: 1 });
+    expect(windowOf({})).toEqual({ windowMs: 120_000 });
+    expect(windowOf(false)).toBe(false);
   });
 
   it('needs no group', () => {
@@ -100,6 +109,7 @@ describe('resolveModuleOptions', () => {
       group: 'billing',
       keyPrefix: 'dev:',
       publishTimeoutMs: 500,
+      publishDedup: false,
       concurrency: 2,
     });
     expect(server).toMatchObject({ connection: 'redis://redis:6379', keyPrefix: 'dev:' });
@@ -108,6 +118,7 @@ describe('resolveModuleOptions', () => {
       connection: 'redis://redis:6379',
       keyPrefix: 'dev:',
       publishTimeoutMs: 500,
+      publishDedup: false,
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);

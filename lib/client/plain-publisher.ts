@@ -1,32 +1,24 @@
 import type { Redis } from 'ioredis';
-import type { EntryFields } from '../codec/codec.js';
 import { PublishError } from '../errors/publish.error.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
-
-/** A message on its way to Redis. */
-export interface Publishing {
-  readonly stream: string;
-  /** The stream's key. */
-  readonly key: string;
-  readonly messageId: string;
-  readonly fields: EntryFields;
-}
+import type { PublishReceipt } from './publish-receipt.js';
+import type { Publisher, Publishing } from './publishing.js';
 
 /** One call of `publish`, until it is answered. */
 interface Attempt {
   readonly message: Publishing;
-  readonly resolve: (entryId: string) => void;
+  readonly resolve: (receipt: PublishReceipt) => void;
   readonly reject: (error: PublishError) => void;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Sends messages in the order of their calls: at once where there is a connection, else as soon as there is one. What
- * was not sent in time is never sent later.
+ * Sends each message once, whatever others published: at once where there is a connection, else as soon as there is one.
+ * What was not sent in time is never sent later.
  */
-export class Publisher {
+export class PlainPublisher implements Publisher {
   private readonly waiting = new Set<Attempt>();
   private readonly sent = new Set<Attempt>();
   private readonly jointWrite: JointWrite;
@@ -39,11 +31,7 @@ export class Publisher {
     client.on('ready', this.sendWaiting);
   }
 
-  /**
-   * @returns the entry's ID
-   * @throws PublishError where Redis refused or did not answer in time, or the connection broke
-   */
-  publish(message: Publishing): Promise<string> {
+  publish(message: Publishing): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.fail(attempt, text.notInTime(this.timeoutMs, this.sent.has(attempt)));
@@ -54,7 +42,6 @@ export class Publisher {
     });
   }
 
-  /** Waits for the answers to what was sent; what was not sent fails. */
   async close(): Promise<void> {
     this.client.off('ready', this.sendWaiting);
     for (const attempt of this.waiting) this.fail(attempt, text.CLOSED);
@@ -74,14 +61,14 @@ export class Publisher {
   };
 
   private send(attempt: Attempt): void {
-    const { key, fields } = attempt.message;
+    const { stream, key, messageId, fields } = attempt.message;
     this.sent.add(attempt);
     this.jointWrite.begin();
     this.client.xadd(key, '*', ...fields).then(
       (entryId) => {
         if (entryId === null) return this.fail(attempt, text.NOT_WRITTEN);
         this.forget(attempt);
-        attempt.resolve(entryId);
+        attempt.resolve({ stream, entryId, messageId, duplicate: false });
       },
       (error: unknown) => this.fail(attempt, errorText(error), error),
     );

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { JointWrite } from '../redis/joint-write.js';
+import { errorText, isRedisReply } from '../redis/redis-errors.js';
+import { isNoScript } from '../redis/script.js';
+import { publishScript } from '../redis/scripts/publish.script.js';
+import * as text from './client.messages.js';
+import { PublishBatch } from './publish-batch.js';
+import type { PublishReceipt } from './publish-receipt.js';
+import type { Publisher, Publishing } from './publishing.js';
+
+/** How long to wait where a command failed and the connection did not. */
+const PAUSE_MS = 50;
+
+/**
+ * Sends messages so that each message ID is written once within the window. What was not answered when the connection
+ * dropped is sent again, before what came after it, until its time is over.
+ */
+export class OncePublisher implements Publisher {
+  /** Tells this publisher's sendings from those of others. */
+  private readonly token = randomBytes(8).toString('hex');
+  private readonly jointWrite: JointWrite;
+  /** What is filled in this turn, by the stream's key. */
+  private readonly filling = new Map<string, PublishBatch>();
+  private waiting: PublishBatch[] = [];
+  private readonly inFlight = new Set<PublishBatch>();
+  /** What has to be sent again. */
+  private readonly again: PublishBatch[] = [];
+  private lastNumber = 0;
+  /** Whether Redis may not know the script by its digest. */
+  private sendsWhole = true;
+  private onAnswered: (() => void) | undefined;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly timeoutMs: number,
+    private readonly windowMs: number,
+  ) {
+    this.jointWrite = new JointWrite(client);
+    client.on('ready', this.onReady);
+  }
+
+  publish(message: Publishing): Promise<PublishReceipt> {
+    let batch = this.filling.get(message.key);
+    if (batch === undefined || batch.isFull) {
+      if (batch !== undefined) this.waiting.push(batch);
+      else if (this.filling.size === 0) process.nextTick(this.flush);
+      batch = this.batchFor(message.key);
+      // Last in the order of the batches.
+      this.filling.delete(message.key);
+      this.filling.set(message.key, batch);
+    }
+    return batch.add(message);
+  }
+
+  async close(): Promise<void> {
+    this.flush();
+    this.client.off('ready', this.onReady);
+    const answered = new Promise<void>((resolve) => {
+      this.onAnswered = resolve;
+    });
+    if (this.client.status !== 'ready') this.giveUp();
+    this.noteAnswered();
+    await answered;
+  }
+
+  private giveUp(): void {
+    for (const batch of [...this.again.splice(0), ...this.waiting.splice(0)]) {
+      if (!batch.ended) batch.fail(batch.unclear, text.CLOSED);
+    }
+  }
+
+  private batchFor(key: string): PublishBatch {
+    const timer = setTimeout(() => {
+      const sent = batch.unclear || this.inFlight.has(batch);
+      batch.fail(sent, text.notInTime(this.timeoutMs, sent));
+      this.noteAnswered();
+    }, this.timeoutMs);
+    const batch: PublishBatch = new PublishBatch(++this.lastNumber, key, timer);
+    return batch;
+  }
+
+  private readonly flush = (): void => {
+    this.waiting.push(...this.filling.values());
+    this.filling.clear();
+    this.sendWaiting();
+  };
+
+  private readonly onReady = (): void => {
+    this.sendsWhole = true;
+    this.sendWaiting();
+  };
+
+  private readonly sendWaiting = (): void => {
+    if (this.client.status !== 'ready') return;
+    if (this.again.length > 0) {
+      // Some of what is in flight may have to be sent again too, and before what came after it.
+      if (this.inFlight.size > 0) return;
+      const again = this.again.splice(0).sort((a, b) => a.number - b.number);
+      this.waiting.unshift(...again);
+    }
+    const due = this.waiting;
+    this.waiting = [];
+    for (const batch of due) if (!batch.ended) this.send(batch);
+  };
+
+  private send(batch: PublishBatch): void {
+    const now = performance.now();
+    batch.firstSentAt ??= now;
+    // What is no longer remembered would be written once more.
+    if (batch.unclear && now - batch.firstSentAt >= this.windowMs) {
+      return batch.fail(true, text.LEFT_THE_WINDOW);
+    }
+    this.inFlight.add(batch);
+    const [oldest = batch] = this.inFlight;
+    const form = this.sendsWhole ? 'whole' : 'digest';
+    this.sendsWhole = false;
+    this.jointWrite.begin();
+    const args = batch.args(this.windowMs, oldest.number, 2 * this.timeoutMs + 60_000);
+    publishScript.runAs(form, this.client, batch.keys(this.token), args).then(
+      (answers) => {
+        this.inFlight.delete(batch);
+        if (!batch.ended) batch.answer(answers);
+        this.goOn();
+      },
+      (error: unknown) => {
+        this.inFlight.delete(batch);
+        if (!batch.ended) this.onFailed(batch, error);
+        this.goOn();
+      },
+    );
+  }
+
+  private onFailed(batch: PublishBatch, error: unknown): void {
+    if (isNoScript(error)) {
+      this.sendsWhole = true;
+      this.again.push(batch);
+    } else if (isRedisReply(error)) {
+      // A refusal is an answer; of a sending before it that had none, nothing is known.
+      batch.fail(batch.unclear, errorText(error), error);
+    } else {
+      batch.unclear = true;
+      if (this.onAnswered !== undefined) {
+        batch.fail(true, errorText(error), error);
+        return this.giveUp();
+      }
+      this.again.push(batch);
+      if (this.client.status === 'ready') this.pause();
+    }
+  }
+
+  private goOn(): void {
+    if (this.again.length > 0 && !this.paused) this.sendWaiting();
+    this.noteAnswered();
+  }
+
+  private paused = false;
+
+  private pause(): void {
+    this.paused = true;
+    setTimeout(() => {
+      this.paused = false;
+      this.goOn();
+    }, PAUSE_MS);
+  }
+
+  private noteAnswered(): void {
+    if (this.onAnswered === undefined) return;
+    for (const batch of [...this.inFlight, ...this.again]) if (!batch.ended) return;
+    this.onAnswered();
+  }
+}

@@ -1,0 +1,93 @@
+import { PublishError } from '../errors/publish.error.js';
+import { publishedKeys } from '../keys/stream-keys.js';
+import type { ScriptArgument } from '../redis/script.js';
+import { cleanCause } from '../redis/redis-errors.js';
+import type { PublishedBatch } from '../redis/scripts/publish.script.js';
+import type { PublishReceipt } from './publish-receipt.js';
+import type { Publishing } from './publishing.js';
+
+/** A script serves nobody else while it runs: so many messages, and about so many characters. */
+const MOST_MESSAGES = 128;
+const MOST_LENGTH = 256 * 1024;
+
+interface Call {
+  readonly message: Publishing;
+  readonly resolve: (receipt: PublishReceipt) => void;
+  readonly reject: (error: PublishError) => void;
+}
+
+/** What one client published to one stream in one turn of the event loop. It is sent, and sent again, as a whole. */
+export class PublishBatch {
+  private readonly calls: Call[] = [];
+  private length = 0;
+  private hasGivenIds = false;
+  /** Whether all of its calls have their answer. */
+  ended = false;
+  /** When it was first sent, by `performance.now()`. */
+  firstSentAt: number | undefined;
+  /** Whether a sending of it was never answered, so that it may have arrived. */
+  unclear = false;
+
+  constructor(
+    /** Counts up with each batch of a publisher. */
+    readonly number: number,
+    /** The stream's key. */
+    readonly key: string,
+    private readonly timer: NodeJS.Timeout,
+  ) {}
+
+  get isFull(): boolean {
+    return this.calls.length >= MOST_MESSAGES || this.length >= MOST_LENGTH;
+  }
+
+  add(message: Publishing): Promise<PublishReceipt> {
+    if (!message.idIsNew) this.hasGivenIds = true;
+    for (const field of message.fields) this.length += field.length;
+    return new Promise((resolve, reject) => {
+      this.calls.push({ message, resolve, reject });
+    });
+  }
+
+  keys(token: string): string[] {
+    const { published, entryIds, byCaller } = publishedKeys(this.key, token);
+    return [this.key, published, entryIds, byCaller];
+  }
+
+  /** @param lowest the lowest number of a batch that is not answered yet */
+  args(windowMs: number, lowest: number, rememberMs: number): ScriptArgument[] {
+    const { calls } = this;
+    const number = this.hasGivenIds ? this.number : 0;
+    const args: ScriptArgument[] = [windowMs, number, lowest, rememberMs, calls.length];
+    for (const { message } of calls) args.push(message.messageId);
+    for (const { message } of calls) args.push(message.fields.length, ...message.fields);
+    return args;
+  }
+
+  answer({ published, refusal = '' }: PublishedBatch): void {
+    this.end();
+    this.calls.forEach((call, index) => {
+      const its = published[index];
+      if (its === undefined) return this.refuse(call, false, refusal);
+      const { stream, messageId, idIsNew } = call.message;
+      // Nobody but this call could have written an ID that was made for it.
+      const duplicate = its.duplicate && !idIsNew;
+      call.resolve({ stream, entryId: its.entryId, messageId, duplicate });
+    });
+  }
+
+  fail(ambiguous: boolean, reason: string, cause?: unknown): void {
+    this.end();
+    for (const call of this.calls) this.refuse(call, ambiguous, reason, cause);
+  }
+
+  private end(): void {
+    this.ended = true;
+    clearTimeout(this.timer);
+  }
+
+  private refuse(call: Call, ambiguous: boolean, reason: string, cause?: unknown): void {
+    const { stream, messageId } = call.message;
+    const options = cause === undefined ? undefined : { cause: cleanCause(cause) };
+    call.reject(new PublishError(stream, messageId, ambiguous, reason, options));
+  }
+}
