@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { EntryFields } from '../codec/codec.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { commitRedrivesScript } from '../redis/scripts/commit-redrives.script.js';
 import { commitScript } from '../redis/scripts/commit.script.js';
 import { deadLetterScript } from '../redis/scripts/dead-letter.script.js';
 import { handOverScript } from '../redis/scripts/hand-over.script.js';
@@ -9,6 +10,7 @@ import { putBackScript } from '../redis/scripts/put-back.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A message that waits for its next attempt. */
@@ -40,9 +42,10 @@ export interface OutcomeScriptsParts {
 export class OutcomeScripts {
   constructor(private readonly parts: OutcomeScriptsParts) {}
 
-  /** What its holder is known by; without leases nobody has a token. */
-  private get fence(): string {
-    return this.parts.options.dedup === false ? '' : this.parts.token;
+  /** What its holder is known by; without a lease nobody has a token. */
+  private fenceOf(entry: Pick<StreamMessage, 'entryId'> | undefined): string {
+    const { options, token } = this.parts;
+    return entry !== undefined && isLeased(entry, options) ? token : '';
   }
 
   commit(messages: readonly StreamMessage[]): Promise<unknown> {
@@ -64,20 +67,37 @@ export class OutcomeScripts {
     );
   }
 
+  commitRedrives(redrives: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, options } = this.parts;
+    return commitRedrivesScript.run(
+      client,
+      [keys.ledger, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
+      [
+        options.dedup === false ? 0 : 1,
+        ...redrives.flatMap((message) => [
+          message.entryId,
+          message.messageId,
+          leaseIdOf(message, options),
+        ]),
+      ],
+    );
+  }
+
   async release(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token } = this.parts;
-    if (this.fence === '') return;
-    return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
+    const { client, keys, token, options } = this.parts;
+    const leased = messages.filter((message) => isLeased(message, options));
+    if (leased.length === 0) return;
+    return releaseScript.run(client, [keys.leases], [token, ...this.idsOf(leased)]);
   }
 
   /** @returns for each whether it is back */
   async putBack(messages: readonly StreamMessage[]): Promise<boolean[]> {
     const { client, keys, group, consumer, token } = this.parts;
-    if (this.fence === '') return [];
+    if (this.parts.options.dedup === false) return [];
     return putBackScript.run(
       client,
       [keys.stream, keys.ledger, keys.leases, keys.retries],
-      [group, consumer, token, ...idsOf(messages)],
+      [group, consumer, token, ...this.idsOf(messages)],
     );
   }
 
@@ -86,7 +106,7 @@ export class OutcomeScripts {
     return handOverScript.run(
       client,
       [keys.leases, keys.retries, keys.attempts],
-      [token, ...idsOf(messages)],
+      [token, ...this.idsOf(messages)],
     );
   }
 
@@ -100,31 +120,32 @@ export class OutcomeScripts {
     return kept === true;
   }
 
-  startAlone({ entryId, messageId }: StreamMessage): Promise<boolean> {
-    const { client, keys, group, consumer } = this.parts;
+  startAlone(message: StreamMessage): Promise<boolean> {
+    const { client, keys, group, consumer, options } = this.parts;
     return startAloneScript.run(
       client,
       [keys.stream, keys.leases, keys.attempts],
-      [group, consumer, this.fence, entryId, messageId],
+      [group, consumer, this.fenceOf(message), message.entryId, leaseIdOf(message, options)],
     );
   }
 
   private countAttempts(retries: readonly Retry[], keepsMs: number | ''): Promise<boolean[]> {
-    const { client, keys, group, consumer } = this.parts;
-    const rows = retries.flatMap(({ message: { entryId, messageId, attempt }, delayMs }) => [
-      entryId,
-      messageId,
-      attempt,
+    const { client, keys, group, consumer, options } = this.parts;
+    const rows = retries.flatMap(({ message, delayMs }) => [
+      message.entryId,
+      leaseIdOf(message, options),
+      message.attempt,
       delayMs,
     ]);
     return scheduleRetryScript.run(
       client,
       [keys.stream, keys.leases, keys.retries, keys.attempts],
-      [group, consumer, this.fence, keepsMs, ...rows],
+      [group, consumer, this.fenceOf(retries[0]?.message), keepsMs, ...rows],
     );
   }
 
-  deadLetter({ entryId, messageId, leased, fields }: DeadEntry): Promise<unknown> {
+  deadLetter(entry: DeadEntry): Promise<unknown> {
+    const { entryId, leased, fields } = entry;
     const { client, keys, group, consumer, options } = this.parts;
     return deadLetterScript.run(
       client,
@@ -132,16 +153,18 @@ export class OutcomeScripts {
       [
         group,
         consumer,
-        leased ? this.fence : '',
+        leased ? this.fenceOf(entry) : '',
         options.delivery === 'at-most-once' && leased ? 1 : 0,
         options.deadLetter.maxLength ?? '',
         entryId,
-        messageId,
+        leaseIdOf(entry, options),
         ...fields,
       ],
     );
   }
-}
 
-const idsOf = (messages: readonly StreamMessage[]): string[] =>
-  messages.flatMap(({ entryId, messageId }) => [entryId, messageId]);
+  private idsOf(messages: readonly StreamMessage[]): string[] {
+    const { options } = this.parts;
+    return messages.flatMap((message) => [message.entryId, leaseIdOf(message, options)]);
+  }
+}

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { RawFields } from '../codec/codec.js';
 import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.js';
 import { RetryException } from '../errors/retry.exception.js';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from '../retry/retry-policy.js';
 import type { ConsumerCounts } from './consumer-counts.js';
@@ -64,20 +65,32 @@ export class Outcomes {
   }
 
   /** It was acknowledged before its run, and closed before it began. */
-  lost({ entryId }: StreamMessage): void {
+  lost({ originalEntryId }: StreamMessage): void {
     const { counts, logger, stream, group } = this.parts;
     counts.lost++;
-    logger.error(text.lostOnClose(stream, group, entryId));
+    logger.error(text.lostOnClose(stream, group, originalEntryId));
+  }
+
+  /** The message did not start: another member of the group may have it at once. */
+  giveBack(message: StreamMessage): void {
+    // At-most-once has removed the dead letter of a redrive: it is one again.
+    if (this.parts.options.delivery === 'at-most-once' && isRedrive(message.entryId)) {
+      this.deadLetter({ ...message, attempt: 0 }, text.NOT_REDRIVEN, undefined);
+    } else this.parts.settler().giveBack(message);
   }
 
   /** An entry that no codec reads will be no better the next time. */
-  undecodable(entry: { id: string; fields: RawFields }, reason: string, error: unknown): void {
+  undecodable(
+    entry: { id: string; originalId: string; fields: RawFields },
+    reason: string,
+    error: unknown,
+  ): void {
     this.parts.counts.deadLettered++;
     this.parts.settler().deadLetter({
       entryId: entry.id,
       messageId: entry.id,
       leased: false,
-      fields: this.fieldsOf(entry.id, entry.fields, 0, reason, error),
+      fields: this.fieldsOf(entry.originalId, entry.fields, 0, reason, error, false),
     });
   }
 
@@ -97,7 +110,7 @@ export class Outcomes {
 
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
     const { counts, logger, stream, group, settler } = this.parts;
-    const { entryId, messageId, fields, attempt } = message;
+    const { entryId, originalEntryId, messageId, fields, attempt } = message;
     const reason = error === undefined ? undefined : messageOf(error);
     counts.deadLettered++;
     logger.error(text.deadLettered(stream, group, message, reason, why));
@@ -105,8 +118,13 @@ export class Outcomes {
       entryId,
       messageId,
       leased: true,
-      fields: this.fieldsOf(entryId, fields, attempt, why, error),
+      fields: this.fieldsOf(originalEntryId, fields, attempt, why, error, this.writesLedgerFirst),
     });
+  }
+
+  private get writesLedgerFirst(): boolean {
+    const { delivery, dedup } = this.parts.options;
+    return delivery === 'at-most-once' && dedup !== false;
   }
 
   private fieldsOf(
@@ -115,9 +133,10 @@ export class Outcomes {
     attempts: number,
     reason: string,
     error: unknown,
+    inLedger: boolean,
   ): ReturnType<typeof deadLetterFields> {
     const { stream, group, consumer } = this.parts;
     const where = { entryId, stream, group, consumer };
-    return deadLetterFields(fields, { ...where, reason, error, attempts });
+    return deadLetterFields(fields, { ...where, reason, error, attempts, inLedger });
   }
 }

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import type { Reservation } from '../redis/scripts/reservation.js';
 import { reserveWithoutLedgerScript } from '../redis/scripts/reserve-without-ledger.script.js';
 import { reserveScript } from '../redis/scripts/reserve.script.js';
+import { leaseIdOf } from './lease-id.js';
 import type { StreamMessage } from './stream-message.js';
 
 export interface ReserverParts {
@@ -21,31 +23,71 @@ export class Reserver {
   constructor(private readonly parts: ReserverParts) {}
 
   async reserve(messages: readonly StreamMessage[]): Promise<Reservation[]> {
-    const { client, keys, group, token, leaseMs, options } = this.parts;
+    const { client, keys, group, options } = this.parts;
     const { dedup, delivery } = options;
+    const redrives = messages.filter(({ entryId }) => isRedrive(entryId));
+    if (dedup !== false) return this.reserveLeased(messages, redrives.length > 0, dedup.windowMs);
+    if (redrives.length > 0) return this.reserveApart(messages, redrives);
     const entryIds = messages.map(({ entryId }) => entryId);
-    const highest = entryIds.reduce((a, b) => (compareEntryIds(a, b) > 0 ? a : b));
-    const atMostOnce = delivery === 'at-most-once' ? 1 : 0;
-    if (dedup === false) {
-      return reserveWithoutLedgerScript.run(
-        client,
-        [keys.stream, keys.attempts, keys.position],
-        [group, atMostOnce, highest, JSON.stringify(entryIds)],
-      );
-    }
+    return reserveWithoutLedgerScript.run(
+      client,
+      [keys.stream, keys.attempts, keys.position],
+      [group, delivery === 'at-most-once' ? 1 : 0, highestOf(entryIds), JSON.stringify(entryIds)],
+    );
+  }
+
+  /** Without a ledger entries need no lease, and redrives do: they are reserved beside each other. */
+  private async reserveApart(
+    messages: readonly StreamMessage[],
+    redrives: readonly StreamMessage[],
+  ): Promise<Reservation[]> {
+    const entries = messages.filter(({ entryId }) => !isRedrive(entryId));
+    const ofRedrives = await this.reserveLeased(redrives, true, 0);
+    const ofEntries = entries.length === 0 ? [] : await this.reserve(entries);
+    const answers = new Map<StreamMessage, Reservation | undefined>([
+      ...redrives.map((message, index) => [message, ofRedrives[index]] as const),
+      ...entries.map((message, index) => [message, ofEntries[index]] as const),
+    ]);
+    return messages.map(
+      (message) => answers.get(message) ?? { kind: 'leased-elsewhere', attempt: 1, alone: false },
+    );
+  }
+
+  private reserveLeased(
+    messages: readonly StreamMessage[],
+    someAreRedrives: boolean,
+    windowMs: number,
+  ): Promise<Reservation[]> {
+    const { client, keys, group, token, leaseMs, options } = this.parts;
+    const entryIds = messages.map(({ entryId }) => entryId);
+    const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
+    const highest = highestOf(given);
     return reserveScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.position, keys.attempts],
+      [
+        keys.stream,
+        keys.ledger,
+        keys.leases,
+        keys.retries,
+        keys.position,
+        keys.attempts,
+        keys.deadLetters,
+      ],
       [
         group,
         token,
         leaseMs,
-        dedup.windowMs,
-        atMostOnce,
+        windowMs,
+        options.delivery === 'at-most-once' ? 1 : 0,
         highest,
         JSON.stringify(entryIds),
-        JSON.stringify(messages.map(({ messageId }) => messageId)),
+        JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
+        someAreRedrives ? 1 : 0,
       ],
     );
   }
 }
+
+/** The highest of some entry IDs; empty where there are none. */
+const highestOf = (entryIds: readonly string[]): string =>
+  entryIds.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');

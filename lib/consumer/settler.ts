@@ -1,3 +1,4 @@
+import { isRedrive } from '../keys/redrive-member.js';
 import {
   type DeadEntry,
   OutcomeScripts,
@@ -101,7 +102,9 @@ export class Settler {
     this.handOvers = [];
     this.putBacks = [];
     this.retries = [];
-    this.track('commit', successes, () => scripts.commit(successes));
+    const [committed, redriven] = apart(successes, (message) => message);
+    this.track('commit', committed, () => scripts.commit(committed));
+    this.track('commit', redriven, () => scripts.commitRedrives(redriven));
     this.track('release', releases, () => scripts.release(releases));
     this.track('hand over', handOvers, () => scripts.handOver(handOvers));
     this.track(
@@ -114,8 +117,10 @@ export class Settler {
         );
       },
     );
-    const putOff = retries.map(({ message }) => message);
-    this.track('put off', putOff, () => scripts.putOff(retries));
+    for (const some of apart(retries, ({ message }) => message)) {
+      const putOff = some.map(({ message }) => message);
+      this.track('put off', putOff, () => scripts.putOff(some));
+    }
   }
 
   /** Sends what waits, and is fulfilled once all of it is settled or given up on. */
@@ -160,4 +165,15 @@ export class Settler {
       return undefined;
     }
   }
+}
+
+/** Entries and redrives: they are recorded in scripts of their own, or with fences of their own. */
+function apart<Item>(
+  items: Item[],
+  messageOf: (item: Item) => StreamMessage,
+): readonly [Item[], Item[]] {
+  const isOne = (item: Item): boolean => isRedrive(messageOf(item).entryId);
+  // Most often there are none.
+  if (!items.some(isOne)) return [items, []];
+  return [items.filter((item) => !isOne(item)), items.filter(isOne)];
 }

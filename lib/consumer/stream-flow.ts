@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
@@ -110,7 +111,7 @@ export class StreamFlow {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
       if (this.inFlight.has(entry.id)) continue;
-      this.noteGiven(entry.id);
+      if (!isRedrive(entry.id)) this.noteGiven(entry.id);
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inFlight.add(entry.id);
@@ -135,7 +136,7 @@ export class StreamFlow {
 
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
   leaseLost(message: StreamMessage): void {
-    this.slots.abort(new LeaseLostError(this.parts.stream, message.entryId), message);
+    this.slots.abort(new LeaseLostError(this.parts.stream, message.originalEntryId), message);
     // At-most-once has acknowledged it: nobody else will have it.
     if (this.parts.options.delivery === 'at-most-once') return;
     this.leaveToOthers(message);
@@ -232,12 +233,12 @@ export class StreamFlow {
   }
 
   private giveBack(message: StreamMessage): void {
-    this.settler.giveBack(message);
+    this.outcomes.giveBack(message);
     if (this.stopped || this.isIdle) this.onIdle?.();
   }
 
   private giveWaitingBack(): void {
-    for (const message of this.slots.takeWaiting()) this.settler.giveBack(message);
+    for (const message of this.slots.takeWaiting()) this.outcomes.giveBack(message);
   }
 
   private forget({ entryId }: StreamMessage): void {
