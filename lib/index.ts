@@ -12,6 +12,18 @@ export { JsonCodec } from './codec/json.codec.js';
 export type { Codec, EntryFields, RawFields } from './codec/codec.js';
 export type { MessageEnvelope } from './codec/envelope.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
+export type { DeadLetter } from './dead-letters/dead-letter.js';
+export { DeadLetters } from './dead-letters/dead-letters.js';
+export type {
+  DeadLetterFilter,
+  DeadLettersOf,
+  GetDeadLetter,
+  ListDeadLetters,
+  PurgeDeadLetters,
+  RedriveDeadLetters,
+  RedriveProgress,
+  SomeDeadLetters,
+} from './dead-letters/dead-letters.arguments.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
@@ -41,6 +53,7 @@ export type {
   DeadLetterOptions,
   RetryOptions,
 } from './options/retry-options.js';
+export type { DeadLettersOptions } from './options/dead-letters-options.js';
 export type { RedisStreamsModuleOptions } from './options/module-options.js';
 export type {
   MaintenanceOptions,

@@ -4,7 +4,7 @@ const at = (stream: string, group: string, entryId: string): string =>
   `stream "${stream}", group "${group}", entry ${entryId}`;
 
 const of = (stream: string, group: string, message: StreamMessage): string =>
-  `${at(stream, group, message.entryId)}, message ${message.messageId}, attempt ${message.attempt}`;
+  `${at(stream, group, message.originalEntryId)}, message ${message.messageId}, attempt ${message.attempt}`;
 
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
 
@@ -36,6 +36,8 @@ export const failedOnClose = (
 export const CRASHED = 'its attempts did not come to an end: the process died or was stopped';
 
 export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
+
+export const NOT_REDRIVEN = 'redriven, and closed before its handler began';
 
 export const entryNotDecodable = (
   stream: string,

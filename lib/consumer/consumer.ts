@@ -91,7 +91,7 @@ export class Consumer {
       onFault,
       onWorking: () => this.faults.over(),
     });
-    this.due = new DueEntries(connections.commands, group, consumer, this.flows, onFault);
+    this.due = new DueEntries(connections.commands, group, consumer, leaseMs, this.flows, onFault);
     const member = { client: connections.commands, group, consumer, flows: this.flows, onFault };
     this.heartbeat = new Heartbeat({ ...member, token, leaseMs });
     this.recovery = new Recovery({

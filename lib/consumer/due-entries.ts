@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
 import type { StreamFlow } from './stream-flow.js';
@@ -14,6 +15,7 @@ export class DueEntries {
     private readonly client: Redis,
     private readonly group: string,
     private readonly consumer: string,
+    private readonly leaseMs: number,
     private readonly flows: readonly StreamFlow[],
     private readonly onFault: (error: unknown) => void,
   ) {}
@@ -38,15 +40,17 @@ export class DueEntries {
     try {
       const taken = await dueEntriesScript.run(
         this.client,
-        asked.flatMap(({ keys }) => [keys.stream, keys.retries]),
-        [this.group, this.consumer, ...asked.map(({ room }) => room)],
+        asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
+        [this.group, this.consumer, this.leaseMs, ...asked.map(({ room }) => room)],
       );
       // The answer to what put them off may have come just before this one, and is dealt with first.
       if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
       asked.forEach((flow, index) => {
         const entries = taken[index] ?? [];
         // Those that are due at the same time come in the order of their text.
-        flow.accept([...entries].sort((a, b) => compareEntryIds(a.id, b.id)));
+        flow.accept(
+          [...entries].sort((a, b) => compareEntryIds(streamIdOf(a.id), streamIdOf(b.id))),
+        );
       });
     } catch (error) {
       this.onFault(error);

@@ -2,6 +2,8 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Codec, RawFields } from '../codec/codec.js';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import { deadLetterParts } from '../dead-letters/dead-letter-parts.js';
+import { isRedrive, streamIdOf } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
@@ -19,7 +21,7 @@ export interface EntryDecoderParts {
   readonly logger: LoggerService;
   /** Given what no codec will ever read. */
   readonly onUndecodable: (
-    entry: { id: string; fields: RawFields },
+    entry: { id: string; originalId: string; fields: RawFields },
     reason: string,
     error: unknown,
   ) => void;
@@ -30,20 +32,22 @@ export class EntryDecoder {
   constructor(private readonly parts: EntryDecoderParts) {}
 
   /** @returns nothing where there is nothing to run */
-  decode({ id, fields }: RawEntry): StreamMessage | undefined {
+  decode({ id, fields: read }: RawEntry): StreamMessage | undefined {
     const { stream, group, codec, logger, onUndecodable } = this.parts;
-    if (fields === undefined) {
+    if (read === undefined) {
       this.giveUp(id);
       return undefined;
     }
+    const { originalId, fields } = asPublished(id, read);
     try {
       const envelope = codec.decode(fields);
-      return { entryId: id, messageId: envelope.messageId ?? id, envelope, fields, attempt: 1 };
+      const messageId = envelope.messageId ?? originalId;
+      return { entryId: id, originalEntryId: originalId, messageId, envelope, fields, attempt: 1 };
     } catch (error) {
       const known = error instanceof MessageDecodingError;
       const reason = known ? error.message : String(error);
-      logger.error(text.entryNotDecodable(stream, group, id, reason));
-      onUndecodable({ id, fields }, reason, error);
+      logger.error(text.entryNotDecodable(stream, group, originalId, reason));
+      onUndecodable({ id, originalId, fields }, reason, error);
       return undefined;
     }
   }
@@ -57,4 +61,11 @@ export class EntryDecoder {
       logger.warn(text.stepFailed('acknowledge', stream, errorText(error)));
     });
   }
+}
+
+/** What was read as it was published: a redrive brings a dead letter. */
+function asPublished(id: string, read: RawFields): { originalId: string; fields: RawFields } {
+  if (!isRedrive(id)) return { originalId: id, fields: read };
+  const { fields, cause } = deadLetterParts(read);
+  return { originalId: cause.get('entry-id') ?? streamIdOf(id), fields };
 }

@@ -1,6 +1,7 @@
 import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { elapsedMs } from './lease-clock.js';
+import { isLeased } from './lease-id.js';
 import { Pace } from './pace.js';
 import { RunSignal } from './run-signal.js';
 import type { Invoke, StreamMessage } from './stream-message.js';
@@ -93,9 +94,10 @@ export class HandlerSlots {
   }
 
   /** Whether its lease could be over by now, so that another consumer may have begun. */
-  private mayHaveEnded({ leasedAt }: StreamMessage): boolean {
+  private mayHaveEnded(message: StreamMessage): boolean {
     const { options, leaseMs } = this.parts;
-    if (options.dedup === false || options.delivery === 'at-most-once') return false;
+    const { leasedAt } = message;
+    if (!isLeased(message, options) || options.delivery === 'at-most-once') return false;
     return leasedAt === undefined || elapsedMs(leasedAt) > LEASE_IS_SAFE * leaseMs;
   }
 
@@ -119,7 +121,7 @@ export class HandlerSlots {
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<Verdict>((resolve) => {
       timer = setTimeout(() => {
-        const error = new HandlerTimeoutError(stream, message.entryId, handlerTimeoutMs);
+        const error = new HandlerTimeoutError(stream, message.originalEntryId, handlerTimeoutMs);
         signal.abort(error);
         resolve({ kind: 'failed', error });
       }, handlerTimeoutMs);

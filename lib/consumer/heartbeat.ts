@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { renewScript } from '../redis/scripts/renew.script.js';
 import { leaseClock } from './lease-clock.js';
+import { leaseIdOf } from './lease-id.js';
 import type { StreamFlow } from './stream-flow.js';
 import type { StreamMessage } from './stream-message.js';
 
@@ -51,13 +52,14 @@ export class Heartbeat {
     try {
       const kept = await renewScript.run(
         client,
-        [flow.keys.stream, flow.keys.leases],
+        [flow.keys.stream, flow.keys.leases, flow.keys.retries],
         [
           group,
           consumer,
-          flow.options.dedup === false ? '' : token,
+          token,
           leaseMs,
-          ...messages.flatMap(({ entryId, messageId }) => [entryId, messageId]),
+          flow.options.dedup === false ? 0 : 1,
+          ...messages.flatMap((message) => [message.entryId, leaseIdOf(message, flow.options)]),
         ],
       );
       messages.forEach((message, index) => {

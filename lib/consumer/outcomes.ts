@@ -60,14 +60,23 @@ export class Outcomes {
     this.deadLetter({ ...message, attempt: message.attempt - 1 }, text.CRASHED, undefined);
   }
 
+  /** At-most-once has removed the dead letter of a redrive that is not to start any more: it is one again. */
+  notRedriven(message: StreamMessage): void {
+    this.deadLetter({ ...message, attempt: 0 }, text.NOT_REDRIVEN, undefined);
+  }
+
   /** An entry that no codec reads will be no better the next time. */
-  undecodable(entry: { id: string; fields: RawFields }, reason: string, error: unknown): void {
+  undecodable(
+    entry: { id: string; originalId: string; fields: RawFields },
+    reason: string,
+    error: unknown,
+  ): void {
     this.parts.counts.deadLettered++;
     this.parts.settler().deadLetter({
       entryId: entry.id,
       messageId: entry.id,
       leased: false,
-      fields: this.fieldsOf(entry.id, entry.fields, 0, reason, error),
+      fields: this.fieldsOf(entry.originalId, entry.fields, 0, reason, error, false),
     });
   }
 
@@ -87,7 +96,7 @@ export class Outcomes {
 
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
     const { counts, logger, stream, group, settler } = this.parts;
-    const { entryId, messageId, fields, attempt } = message;
+    const { entryId, originalEntryId, messageId, fields, attempt } = message;
     const reason = error === undefined ? undefined : messageOf(error);
     counts.deadLettered++;
     logger.error(text.deadLettered(stream, group, message, reason, why));
@@ -95,8 +104,13 @@ export class Outcomes {
       entryId,
       messageId,
       leased: true,
-      fields: this.fieldsOf(entryId, fields, attempt, why, error),
+      fields: this.fieldsOf(originalEntryId, fields, attempt, why, error, this.writesLedgerFirst),
     });
+  }
+
+  private get writesLedgerFirst(): boolean {
+    const { delivery, dedup } = this.parts.options;
+    return delivery === 'at-most-once' && dedup !== false;
   }
 
   private fieldsOf(
@@ -105,9 +119,10 @@ export class Outcomes {
     attempts: number,
     reason: string,
     error: unknown,
+    inLedger: boolean,
   ): ReturnType<typeof deadLetterFields> {
     const { stream, group, consumer } = this.parts;
     const where = { entryId, stream, group, consumer };
-    return deadLetterFields(fields, { ...where, reason, error, attempts });
+    return deadLetterFields(fields, { ...where, reason, error, attempts, inLedger });
   }
 }

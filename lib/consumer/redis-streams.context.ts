@@ -36,9 +36,9 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].envelope.name;
   }
 
-  /** Redis's ID of the entry: `1729768245123-0`. */
+  /** Redis's ID of the entry: `1729768245123-0`. A redrive has that of its entry, which may be deleted by now. */
   getEntryId(): string {
-    return this.args[0].entryId;
+    return this.args[0].originalEntryId;
   }
 
   /** The ID that the producer gave the message; the entry ID where it gave none. */
@@ -46,7 +46,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].messageId;
   }
 
-  /** Which attempt this is, from 1. */
+  /** Which attempt this is, from 1; a redrive begins with 1 again. */
   getAttempt(): number {
     return this.args[0].attempt;
   }
@@ -71,7 +71,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
 
   /** When Redis took the entry, by its clock. */
   getPublishedAt(): Date {
-    return new Date(publishedAtMs(this.args[0].entryId));
+    return new Date(publishedAtMs(this.args[0].originalEntryId));
   }
 
   /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */

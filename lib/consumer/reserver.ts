@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { type Reservation, reserveScript } from '../redis/scripts/reserve.script.js';
+import { leaseIdOf } from './lease-id.js';
 import type { StreamMessage } from './stream-message.js';
 
 export interface ReserverParts {
@@ -19,28 +21,64 @@ export class Reserver {
   constructor(private readonly parts: ReserverParts) {}
 
   async reserve(messages: readonly StreamMessage[]): Promise<Reservation[]> {
-    const { client, keys, group, token, leaseMs, options } = this.parts;
+    const { client, keys, group, options } = this.parts;
     const { dedup, delivery } = options;
+    const redrives = messages.filter(({ entryId }) => isRedrive(entryId));
+    if (dedup === false && redrives.length > 0) return this.reserveApart(messages, redrives);
     if (dedup === false) {
       if (delivery === 'at-most-once') {
         await client.xack(keys.stream, group, ...messages.map(({ entryId }) => entryId));
       }
       return this.countAttempts(messages);
     }
+    return this.reserveLeased(messages, redrives.length > 0, dedup.windowMs);
+  }
+
+  /** Without a ledger entries need no lease, and redrives do: they are reserved beside each other. */
+  private async reserveApart(
+    messages: readonly StreamMessage[],
+    redrives: readonly StreamMessage[],
+  ): Promise<Reservation[]> {
+    const entries = messages.filter(({ entryId }) => !isRedrive(entryId));
+    const ofRedrives = await this.reserveLeased(redrives, true, 0);
+    const ofEntries = entries.length === 0 ? [] : await this.reserve(entries);
+    const answers = new Map<StreamMessage, Reservation | undefined>([
+      ...redrives.map((message, index) => [message, ofRedrives[index]] as const),
+      ...entries.map((message, index) => [message, ofEntries[index]] as const),
+    ]);
+    return messages.map((message) => answers.get(message) ?? { kind: 'new', attempt: 1 });
+  }
+
+  private reserveLeased(
+    messages: readonly StreamMessage[],
+    someAreRedrives: boolean,
+    windowMs: number,
+  ): Promise<Reservation[]> {
+    const { client, keys, group, token, leaseMs, options } = this.parts;
     const entryIds = messages.map(({ entryId }) => entryId);
-    const highest = entryIds.reduce((a, b) => (compareEntryIds(a, b) > 0 ? a : b));
+    const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
+    const highest = given.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');
     return reserveScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.position, keys.attempts],
+      [
+        keys.stream,
+        keys.ledger,
+        keys.leases,
+        keys.retries,
+        keys.position,
+        keys.attempts,
+        keys.deadLetters,
+      ],
       [
         group,
         token,
         leaseMs,
-        dedup.windowMs,
-        delivery === 'at-most-once' ? 1 : 0,
+        windowMs,
+        options.delivery === 'at-most-once' ? 1 : 0,
         highest,
         JSON.stringify(entryIds),
-        JSON.stringify(messages.map(({ messageId }) => messageId)),
+        JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
+        someAreRedrives ? 1 : 0,
       ],
     );
   }

@@ -1,11 +1,14 @@
 import type { Redis } from 'ioredis';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { commitRedrivesScript } from '../redis/scripts/commit-redrives.script.js';
 import { commitScript } from '../redis/scripts/commit.script.js';
 import { deadLetterScript } from '../redis/scripts/dead-letter.script.js';
 import { handOverScript } from '../redis/scripts/hand-over.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import { persist } from './persist.js';
 import type { EntryFields } from '../codec/codec.js';
 import type { StreamMessage } from './stream-message.js';
@@ -93,11 +96,15 @@ export class Settler {
     this.releases = [];
     this.handOvers = [];
     this.retries = [];
-    this.track('commit', successes, () => this.sendCommit(successes));
+    const [committed, redriven] = apart(successes, (message) => message);
+    this.track('commit', committed, () => this.sendCommit(committed));
+    this.track('commit', redriven, () => this.sendCommitRedrives(redriven));
     this.track('release', releases, () => this.sendRelease(releases));
     this.track('hand over', handOvers, () => this.sendHandOver(handOvers));
-    const putOff = retries.map(({ message }) => message);
-    this.track('put off', putOff, () => this.sendRetries(retries));
+    for (const some of apart(retries, ({ message }) => message)) {
+      const putOff = some.map(({ message }) => message);
+      this.track('put off', putOff, () => this.sendRetries(some));
+    }
   }
 
   /** Sends what waits, and is fulfilled once all of it is settled or given up on. */
@@ -132,8 +139,9 @@ export class Settler {
     this.underWay.add(done);
   }
 
-  private get fence(): string {
-    return this.parts.options.dedup === false ? '' : this.parts.token;
+  private fenceOf(entry: Pick<StreamMessage, 'entryId'> | undefined): string {
+    const { options, token } = this.parts;
+    return entry !== undefined && isLeased(entry, options) ? token : '';
   }
 
   private sendCommit(messages: readonly StreamMessage[]): Promise<unknown> {
@@ -155,33 +163,55 @@ export class Settler {
     );
   }
 
+  private sendCommitRedrives(redrives: readonly StreamMessage[]): Promise<unknown> {
+    const { client, keys, options } = this.parts;
+    return commitRedrivesScript.run(
+      client,
+      [keys.ledger, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
+      [
+        options.dedup === false ? 0 : 1,
+        ...redrives.flatMap((message) => [
+          message.entryId,
+          message.messageId,
+          leaseIdOf(message, options),
+        ]),
+      ],
+    );
+  }
+
   private async sendRelease(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token } = this.parts;
-    if (this.fence === '') return;
-    return releaseScript.run(client, [keys.leases], [token, ...idsOf(messages)]);
+    const { client, keys, token, options } = this.parts;
+    const leased = messages.filter((message) => isLeased(message, options));
+    if (leased.length === 0) return;
+    return releaseScript.run(client, [keys.leases], [token, ...this.idsOf(leased)]);
   }
 
   private sendHandOver(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, token } = this.parts;
-    return handOverScript.run(client, [keys.leases, keys.retries], [token, ...idsOf(messages)]);
+    return handOverScript.run(
+      client,
+      [keys.leases, keys.retries],
+      [token, ...this.idsOf(messages)],
+    );
   }
 
   private sendRetries(retries: readonly Retry[]): Promise<unknown> {
-    const { client, keys, group, consumer } = this.parts;
-    const rows = retries.flatMap(({ message: { entryId, messageId, attempt }, delayMs }) => [
-      entryId,
-      messageId,
-      attempt,
+    const { client, keys, group, consumer, options } = this.parts;
+    const rows = retries.flatMap(({ message, delayMs }) => [
+      message.entryId,
+      leaseIdOf(message, options),
+      message.attempt,
       delayMs,
     ]);
     return scheduleRetryScript.run(
       client,
       [keys.stream, keys.leases, keys.retries, keys.attempts],
-      [group, consumer, this.fence, ...rows],
+      [group, consumer, this.fenceOf(retries[0]?.message), ...rows],
     );
   }
 
-  private sendDeadLetter({ entryId, messageId, leased, fields }: DeadEntry): Promise<unknown> {
+  private sendDeadLetter(entry: DeadEntry): Promise<unknown> {
+    const { entryId, leased, fields } = entry;
     const { client, keys, group, consumer, options } = this.parts;
     return deadLetterScript.run(
       client,
@@ -189,16 +219,29 @@ export class Settler {
       [
         group,
         consumer,
-        leased ? this.fence : '',
+        leased ? this.fenceOf(entry) : '',
         options.delivery === 'at-most-once' && leased ? 1 : 0,
         options.deadLetter.maxLength ?? '',
         entryId,
-        messageId,
+        leaseIdOf(entry, options),
         ...fields,
       ],
     );
   }
+
+  private idsOf(messages: readonly StreamMessage[]): string[] {
+    const { options } = this.parts;
+    return messages.flatMap((message) => [message.entryId, leaseIdOf(message, options)]);
+  }
 }
 
-const idsOf = (messages: readonly StreamMessage[]): string[] =>
-  messages.flatMap(({ entryId, messageId }) => [entryId, messageId]);
+/** Entries and redrives: they are recorded in scripts of their own, or with fences of their own. */
+function apart<Item>(
+  items: Item[],
+  messageOf: (item: Item) => StreamMessage,
+): readonly [Item[], Item[]] {
+  const isOne = (item: Item): boolean => isRedrive(messageOf(item).entryId);
+  // Most often there are none.
+  if (!items.some(isOne)) return [items, []];
+  return [items.filter((item) => !isOne(item)), items.filter(isOne)];
+}

@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../redis/entry-id.js';
@@ -114,9 +115,7 @@ export class StreamFlow {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
       if (this.inFlight.has(entry.id)) continue;
-      if (this.highestId === '' || compareEntryIds(entry.id, this.highestId) > 0) {
-        this.highestId = entry.id;
-      }
+      if (!isRedrive(entry.id)) this.noteRead(entry.id);
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inFlight.add(entry.id);
@@ -134,7 +133,7 @@ export class StreamFlow {
 
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
   leaseLost(message: StreamMessage): void {
-    this.slots.abort(new LeaseLostError(this.parts.stream, message.entryId), message);
+    this.slots.abort(new LeaseLostError(this.parts.stream, message.originalEntryId), message);
     // At-most-once has acknowledged it: nobody else will have it.
     if (this.parts.options.delivery === 'at-most-once') return;
     if (this.slots.removeWaiting(message)) this.forget(message);
@@ -171,8 +170,12 @@ export class StreamFlow {
     this.slots.abort(new ConnectionClosedError('a handler'));
     if (options.delivery === 'at-most-once') {
       for (const message of this.slots.takeWaiting()) {
+        if (isRedrive(message.entryId)) {
+          this.outcomes.notRedriven(message);
+          continue;
+        }
         counts.lost++;
-        logger.error(text.lostOnClose(stream, group, message.entryId));
+        logger.error(text.lostOnClose(stream, group, message.originalEntryId));
         this.settler.release(message);
       }
     }
@@ -217,6 +220,12 @@ export class StreamFlow {
 
   private handOverWaiting(): void {
     for (const message of this.slots.takeWaiting()) this.settler.handOver(message);
+  }
+
+  private noteRead(entryId: string): void {
+    if (this.highestId === '' || compareEntryIds(entryId, this.highestId) > 0) {
+      this.highestId = entryId;
+    }
   }
 
   private forget({ entryId }: StreamMessage): void {

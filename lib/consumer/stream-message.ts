@@ -6,11 +6,14 @@ import type { Verdict } from './verdict.js';
 
 /** An entry that was read and decoded: what goes through the pipeline. */
 export interface StreamMessage {
+  /** What stands for it in Redis: the ID of its entry, or `dead-letter:<id>` where it is a redrive. */
   readonly entryId: string;
-  /** The entry ID where the producer gave none. */
+  /** The ID of its entry, also where that is a dead letter now. */
+  readonly originalEntryId: string;
+  /** The original entry ID where the producer gave none. */
   readonly messageId: string;
   readonly envelope: MessageEnvelope;
-  /** The entry's fields as they were read. */
+  /** The entry's fields as they were read; those of a redrive without what made it a dead letter. */
   readonly fields: RawFields;
   /** Which attempt its run is, from 1; known once it is reserved. */
   attempt: number;

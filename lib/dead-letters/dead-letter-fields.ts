@@ -10,14 +10,19 @@ export interface DeadLetterCause {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
+  /** Whether its message is in the ledger, since at-most-once writes it there before the handlers run. */
+  readonly inLedger: boolean;
 }
+
+/** The value of `dead-letter-delivery`; at-least-once has none, and leaves the field out. */
+export const AT_MOST_ONCE = 'at-most-once';
 
 /** Lua takes about 8 000 arguments in one call, and a dead letter has some of its own. */
 const MOST_VALUES = 7_000;
 
 /** The fields of a dead letter: those of its entry byte for byte (the first 3 500 of them), and the cause. */
 export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
-  const { reason, error, attempts, entryId, stream, group, consumer } = cause;
+  const { reason, error, attempts, entryId, stream, group, consumer, inLedger } = cause;
   const why: Record<string, string | undefined> = {
     reason,
     'error-name':
@@ -29,6 +34,7 @@ export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): Ent
     stream,
     group,
     consumer,
+    delivery: inLedger ? AT_MOST_ONCE : undefined,
   };
   const added = Object.entries(why).flatMap(([name, value]) =>
     value === undefined ? [] : [`dead-letter-${name}`, value],

@@ -2,6 +2,7 @@ import { Inject, Logger, Module, type OnApplicationBootstrap } from '@nestjs/com
 import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from '../client/client-redis-streams.js';
+import { DeadLetters } from '../dead-letters/dead-letters.js';
 import type { JobParts } from '../jobs/job.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
@@ -31,7 +32,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
 }
 
 /**
- * Makes `ServerRedisStreams`, `ClientRedisStreams`, `StreamsMonitor` and the jobs, which are scheduled with the app. Import
+ * Makes `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the app. Import
  * it once in an app: two servers of one transport would each get every handler.
  *
  * @example
@@ -67,6 +68,12 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
       provide: ClientRedisStreams,
       inject: [RESOLVED_OPTIONS],
       useFactory: ({ client }: Resolved) => new ClientRedisStreams(client),
+    },
+    {
+      provide: DeadLetters,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ server: { connection, group, keyPrefix } }: Resolved) =>
+        new DeadLetters({ connection, group, keyPrefix }),
     },
     {
       provide: JOB_PARTS,
@@ -129,6 +136,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
   exports: [
     ServerRedisStreams,
     ClientRedisStreams,
+    DeadLetters,
     StreamsMonitor,
     LedgerMaintenanceJob,
     RetentionJob,

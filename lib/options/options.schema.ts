@@ -11,9 +11,9 @@ const wholeNumber = (min: number, max: number, unit: string) => {
 // A timer takes 31 bits of milliseconds; a window in Redis takes any number.
 const timerMs = (min: number) => wholeNumber(min, 2_147_483_647, ' of ms').optional();
 const windowMs = wholeNumber(1, Number.MAX_SAFE_INTEGER, ' of ms').optional();
-const count = (min: number, max: number) => wholeNumber(min, max, '').optional();
-const nameText = (error: string) => z.string({ error }).min(1, { error });
-const object = (shape: z.ZodRawShape, error: string) => z.strictObject(shape, { error });
+export const count = (min: number, max: number) => wholeNumber(min, max, '').optional();
+export const nameText = (error: string) => z.string({ error }).min(1, { error });
+export const object = (shape: z.ZodRawShape, error: string) => z.strictObject(shape, { error });
 
 const isStreamName = (name: string): boolean => {
   try {
@@ -24,7 +24,7 @@ const isStreamName = (name: string): boolean => {
   }
 };
 
-const connection = z
+export const connection = z
   .custom(
     (value) =>
       (typeof value === 'string' && /^rediss?:\/\//.test(value)) ||
@@ -48,7 +48,7 @@ function hasKeyPrefix(value: unknown): boolean {
 }
 
 const keyPrefixError = 'text that Redis Cluster can hash: braces only as a tag such as "{eu}:"';
-const keyPrefix = z
+export const keyPrefix = z
   .string({ error: keyPrefixError })
   .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
   .optional();
@@ -135,7 +135,7 @@ const streams = z
   )
   .optional();
 
-const groupError = 'text that is not empty: one name for each service';
+export const groupError = 'text that is not empty: one name for each service';
 const serverShape = {
   connection,
   group: nameText(groupError),

@@ -4,7 +4,7 @@ import { isRedisInstance } from '../options/is-redis-instance.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
 
 /** What a connection is for; it decides what happens to its commands when it drops. */
-export type ConnectionRole = 'commands' | 'blocking' | 'publish';
+export type ConnectionRole = 'commands' | 'blocking' | 'publish' | 'operator';
 
 /** A connection, and whether it is ours to close. */
 export interface Connection {
@@ -12,19 +12,19 @@ export interface Connection {
   readonly owned: boolean;
 }
 
+/** What answers to nobody but its caller: it is told at once, and asks again where it wants to. */
+const TOLD_AT_ONCE: RedisOptions = {
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+};
+
 /** Scripts can be sent twice, so they wait for a new connection. Reads and publishes are told at once. */
 const BY_ROLE: Record<ConnectionRole, RedisOptions> = {
   commands: { maxRetriesPerRequest: null },
-  blocking: {
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-  },
-  publish: {
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-  },
+  blocking: TOLD_AT_ONCE,
+  publish: TOLD_AT_ONCE,
+  operator: TOLD_AT_ONCE,
 };
 
 // Replies have the same form with RESP 2 and 3 as long as this stays what it is by default.

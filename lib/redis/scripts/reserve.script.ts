@@ -2,6 +2,7 @@ import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
 import { parseText } from '../replies.js';
 import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /** What became of one entry: run it; it ran already; another run of its message is under way. */
 export interface Reservation {
@@ -19,20 +20,23 @@ const KINDS: Record<string, Reservation['kind']> = {
 /**
  * Reserves a batch of entries that this consumer has read.
  *
- * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH)
- * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 5 '1' for at-most-once, 6 highest entry ID given out,
- *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
+ *        7 dead letters (stream)
+ * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
+ *        6 highest entry ID given out, or '' where all are redrives,
+ *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
+ *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
  *           number follows. A lease that has ended was that of a run which did not come to its end: it counts as one
  *        d  found in the ledger within the window, and acknowledged
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
- *           then the message has most often been handled
+ *           then the message has most often been handled. Or it is a redrive whose dead letter is gone
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}
+  `${ENTRY_ORDER}${REDRIVE_MEMBER}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
@@ -46,6 +50,7 @@ local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
+local redrives, ended = ARGV[9] == '1', {}
 for n = 1, #ids do
   local entry, id = entries[n], ids[n]
   local holder, of, till, run
@@ -56,9 +61,16 @@ for n = 1, #ids do
     if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
   end
   local mine = holder == token and of == entry
-  if not mine and processed[n] and tonumber(processed[n]) > oldest then
+  local letter = redrives and letterOf(entry)
+  local through = letter and ended or acked
+  -- At-most-once has removed the dead letter of what is the caller's already.
+  if letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
+    answers[n] = 'e'
+    ended[#ended + 1] = entry
+    if mine then redis.call('HDEL', KEYS[3], id) end
+  elseif not mine and processed[n] and tonumber(processed[n]) > oldest then
     answers[n] = 'd'
-    acked[#acked + 1] = entry
+    through[#through + 1] = entry
   elseif holder and not mine and till > now then
     answers[n] = 'e'
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
@@ -78,20 +90,25 @@ for n = 1, #ids do
     if atMostOnce then
       done[#done + 1] = nowText
       done[#done + 1] = id
-      acked[#acked + 1] = entry
+      through[#through + 1] = entry
     end
   end
 end
 
-if #done > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
+if #done > 0 and ARGV[4] ~= '0' then redis.call('ZADD', KEYS[2], unpack(done)) end
 if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
   redis.call('ZREM', KEYS[4], unpack(acked))
 end
+for _, member in ipairs(ended) do
+  redis.call('XDEL', KEYS[7], letterOf(member))
+  redis.call('ZREM', KEYS[4], member)
+  redis.call('HDEL', KEYS[6], member)
+end
 local position = redis.call('GET', KEYS[5])
-if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV[6]) end
+if ARGV[6] ~= '' and (not position or after(ARGV[6], position)) then redis.call('SET', KEYS[5], ARGV[6]) end
 return table.concat(answers)
 `,
   (reply): Reservation[] =>

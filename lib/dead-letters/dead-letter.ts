@@ -1,0 +1,88 @@
+import type { Codec, RawFields } from '../codec/codec.js';
+import type { MessageEnvelope } from '../codec/envelope.js';
+import { publishedAtMs } from '../redis/entry-id.js';
+import type { RawEntry } from '../redis/replies.js';
+import { AT_MOST_ONCE } from './dead-letter-fields.js';
+import { deadLetterParts } from './dead-letter-parts.js';
+
+/** A message that will not be tried again, and why. */
+export interface DeadLetter {
+  /** Its own ID, which `get`, `redrive` and `purge` take. It says when it was written. */
+  readonly id: string;
+  /** The ID that its entry had in the stream. */
+  readonly entryId: string;
+  readonly stream: string;
+  readonly group: string;
+  /** The consumer that gave it up. */
+  readonly consumer: string;
+  /** The message ID: the entry ID where the producer gave none, or the fields cannot be decoded. */
+  readonly messageId: string;
+  /** What kind of message it is; nothing where the fields cannot be decoded. */
+  readonly name: string | undefined;
+  /** Why it was given up. */
+  readonly reason: string;
+  /** What was thrown last, where anything was. */
+  readonly error:
+    | { readonly name: string; readonly message: string; readonly stack: string | undefined }
+    | undefined;
+  /** How many attempts were made; 0 where the fields cannot be decoded. */
+  readonly attempts: number;
+  /** By Redis's clock. */
+  readonly failedAt: Date;
+  /** The entry's fields byte for byte: name, value, name, value … */
+  readonly fields: RawFields;
+  /** Nothing where the fields cannot be decoded. */
+  readonly payload: unknown;
+  /** Empty where the producer sent none, or the fields cannot be decoded. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Makes a dead letter of what Redis has. Nothing in it is so wrong that it could not be looked at. */
+export function toDeadLetter(
+  { id, fields: all = [] }: RawEntry,
+  codec: Codec,
+  where: { readonly stream: string; readonly group: string },
+): DeadLetter {
+  const { fields, cause } = deadLetterParts(all);
+  const envelope = decoded(codec, fields);
+  const entryId = cause.get('entry-id') ?? id;
+  const errorName = cause.get('error-name');
+  return {
+    id,
+    entryId,
+    stream: cause.get('stream') ?? where.stream,
+    group: cause.get('group') ?? where.group,
+    consumer: cause.get('consumer') ?? '',
+    messageId: envelope?.messageId ?? entryId,
+    name: envelope?.name,
+    reason: cause.get('reason') ?? '',
+    error:
+      errorName === undefined
+        ? undefined
+        : {
+            name: errorName,
+            message: cause.get('error-message') ?? '',
+            stack: cause.get('error-stack'),
+          },
+    attempts: Number(cause.get('attempts') ?? 0),
+    failedAt: new Date(Number(cause.get('failed-at') ?? publishedAtMs(id))),
+    fields,
+    payload: envelope?.payload,
+    headers: envelope?.headers ?? {},
+  };
+}
+
+/** The message ID that a redrive has to take out of the ledger, since at-most-once wrote it there; else nothing. */
+export function idInLedger({ id, fields: all = [] }: RawEntry, codec: Codec): string | undefined {
+  const { fields, cause } = deadLetterParts(all);
+  if (cause.get('delivery') !== AT_MOST_ONCE) return undefined;
+  return decoded(codec, fields)?.messageId ?? cause.get('entry-id') ?? id;
+}
+
+function decoded(codec: Codec, fields: RawFields): MessageEnvelope | undefined {
+  try {
+    return codec.decode(fields);
+  } catch {
+    return undefined;
+  }
+}
