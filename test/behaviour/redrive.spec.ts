@@ -1,0 +1,622 @@
+import { describe, expect, it } from '@jest/globals';
+
+import {
+  DeadLetters,
+  type RedisStreamsContext,
+  type RedisStreamsModuleOptions,
+  type RedriveProgress,
+} from '../../lib/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  streamsApp,
+  type StreamsApp,
+} from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+
+const GROUP = 'billing';
+const LEASE_MS = 1_000;
+const QUICK = { type: 'fixed', delayMs: 20, jitter: 0 } as const;
+const keyOf = (stream: string, what: string, group = GROUP): string =>
+  `stream:{${stream}}:group:${group}:${what}`;
+const numbers = (count: number): { n: number }[] =>
+  Array.from({ length: count }, (_, n) => ({ n }));
+
+/** What a group has in Redis beside the stream: all of it is gone once nothing is to be done. */
+async function leftIn(stream: string, group = GROUP): Promise<Record<string, number>> {
+  const { client } = redis;
+  return {
+    deadLetters: await client.xlen(keyOf(stream, 'dead-letters', group)),
+    retries: await client.zcard(keyOf(stream, 'retries', group)),
+    leases: await client.hlen(keyOf(stream, 'leases', group)),
+    attempts: await client.hlen(keyOf(stream, 'attempts', group)),
+  };
+}
+const NOTHING = { deadLetters: 0, retries: 0, leases: 0, attempts: 0 };
+const settled = (stream: string): Promise<void> =>
+  waitFor(async () => {
+    expect(await leftIn(stream)).toEqual(NOTHING);
+    return true;
+  }).then(() => undefined);
+const inLedger = async (stream: string, messageId: string): Promise<boolean> =>
+  (await redis.client.zscore(keyOf(stream, 'processed'), messageId)) !== null;
+
+type Handle = (data: unknown, context: RedisStreamsContext) => unknown;
+
+function member(
+  stream: string,
+  handle: Handle,
+  options: Partial<RedisStreamsModuleOptions> = {},
+): Promise<StreamsApp> {
+  return streamsApp(
+    {
+      connection: redis.url,
+      group: GROUP,
+      startFrom: 'beginning',
+      retry: { maxAttempts: 1, backoff: QUICK },
+      recovery: { minIdleMs: LEASE_MS, intervalMs: 100 },
+      ...options,
+    },
+    { controllers: [handlerOf(stream, handle)] },
+  );
+}
+
+/** Has a group give up `bodies`, by a member that is gone afterwards. */
+async function givenUp(
+  stream: string,
+  bodies: readonly unknown[],
+  options: Partial<RedisStreamsModuleOptions> = {},
+  messageId?: string,
+): Promise<string[]> {
+  const app = await member(
+    stream,
+    () => {
+      throw new Error('not now');
+    },
+    { concurrency: 50, ...options },
+  );
+  const ids = await addEntries(redis.client, stream, bodies, messageId);
+  const { group = GROUP } = options;
+  await waitFor(async () => (await leftIn(stream, group))['deadLetters'] === bodies.length);
+  await waitFor(() => isCaughtUp(redis.client, stream, group));
+  await app.close();
+  return ids;
+}
+
+const MODES = [
+  { delivery: 'at-least-once', dedup: { windowMs: 60_000 } },
+  { delivery: 'at-least-once', dedup: false },
+  { delivery: 'at-most-once', dedup: { windowMs: 60_000 } },
+  { delivery: 'at-most-once', dedup: false },
+] as const;
+
+describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
+  it('runs the message again as attempt 1 with its IDs, and takes its dead letter away', async () => {
+    const stream = freshName('orders');
+    const [entryId] = await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const runs: unknown[] = [];
+    const { app, monitor } = await member(
+      stream,
+      (data, context) => {
+        runs.push({
+          data,
+          entryId: context.getEntryId(),
+          messageId: context.getMessageId(),
+          attempt: context.getAttempt(),
+          publishedAt: context.getPublishedAt().getTime(),
+        });
+      },
+      its,
+    );
+    const deadLetters = app.get(DeadLetters);
+    const length = await redis.client.xlen(stream);
+    expect(await deadLetters.redrive({ stream })).toEqual({ redriven: 1 });
+    await waitFor(() => runs.length === 1);
+    await settled(stream);
+    const publishedAt = Number(entryId?.split('-')[0]);
+    expect(runs).toEqual([
+      { data: { n: 1 }, entryId, messageId: 'order-1', attempt: 1, publishedAt },
+    ]);
+    expect(await inLedger(stream, 'order-1')).toBe(its.dedup !== false);
+    expect(await redis.client.xlen(stream)).toBe(length);
+    expect(monitor.getStats().counts).toMatchObject({ handled: 1, failed: 0, duplicate: 0 });
+  });
+
+  it('that fails again leaves one dead letter, with the original fields and the new error', async () => {
+    const stream = freshName('orders');
+    const [entryId] = await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const { app } = await member(
+      stream,
+      () => {
+        throw new RangeError('still not');
+      },
+      its,
+    );
+    const deadLetters = app.get(DeadLetters);
+    const [first] = await deadLetters.list({ stream });
+    await deadLetters.redrive({ stream, ids: [first?.id ?? ''] });
+    const second = await waitFor(async () => {
+      const [newest] = await deadLetters.list({ stream });
+      return newest?.id !== first?.id && newest;
+    });
+    await waitFor(async () => {
+      expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1 });
+      return true;
+    });
+    expect(second).toMatchObject({
+      entryId,
+      messageId: 'order-1',
+      attempts: 1,
+      error: { name: 'RangeError', message: 'still not' },
+    });
+    expect(second.fields).toEqual(first?.fields);
+    // And it can be redriven like the first one.
+    expect(await deadLetters.redrive({ stream })).toEqual({ redriven: 1 });
+    await waitFor(async () => (await deadLetters.list({ stream }))[0]?.id !== second.id);
+  });
+
+  it('works when the entry itself has long been trimmed or deleted', async () => {
+    const stream = freshName('orders');
+    const [, deleted = ''] = await givenUp(stream, numbers(2), its);
+    await redis.client.xdel(stream, deleted);
+    await redis.client.xtrim(stream, 'MAXLEN', 0);
+    const got: unknown[] = [];
+    const { app, monitor } = await member(stream, (data) => void got.push(data), its);
+    await app.get(DeadLetters).redrive({ stream });
+    await settled(stream);
+    expect(got).toEqual(numbers(2));
+    expect(monitor.getStats().counts.lost).toBe(0);
+  });
+
+  it('is handled once however many operators ask for it', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, numbers(200), its);
+    const got: string[] = [];
+    const keep: Handle = (data) => void got.push(JSON.stringify(data));
+    const [one, two] = await Promise.all([
+      member(stream, keep, { ...its, concurrency: 20 }),
+      member(stream, keep, { ...its, concurrency: 20 }),
+    ]);
+    const operators = [one, two].map(({ app }) => app.get(DeadLetters));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => operators[n % 2]?.redrive({ stream })),
+    );
+    await settled(stream);
+    expect(answers.reduce((sum, answer) => sum + (answer?.redriven ?? 0), 0)).toBe(200);
+    expect(got).toHaveLength(200);
+    expect(new Set(got).size).toBe(200);
+  });
+});
+
+describe('which are redriven', () => {
+  it('all, by filter, by ID, or some of them, with word of how far it is', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, numbers(250));
+    const got: number[] = [];
+    const { app } = await member(stream, (data) => void got.push((data as { n: number }).n), {
+      concurrency: 10,
+    });
+    const deadLetters = app.get(DeadLetters);
+    const newest = (await deadLetters.list({ stream, limit: 1 }))[0]!;
+    expect(await deadLetters.redrive({ stream, ids: [newest.id, '1-1'] })).toEqual({
+      redriven: 1,
+    });
+    await waitFor(() => got.length === 1);
+    expect(got).toEqual([(newest.payload as { n: number }).n]);
+    await waitFor(async () => (await deadLetters.count({ stream })) === 249);
+
+    const progress: RedriveProgress[] = [];
+    const odd = ({ payload }: { payload: unknown }): boolean =>
+      (payload as { n: number }).n % 2 === 1;
+    const limited = { stream, filter: odd, limit: 60, onProgress: progress.push.bind(progress) };
+    expect(await deadLetters.redrive(limited)).toEqual({ redriven: 60 });
+    await waitFor(() => got.length === 61);
+    expect(got.slice(1).every((n) => n % 2 === 1)).toBe(true);
+    expect(progress.at(-1)).toMatchObject({ redriven: 60, total: 249 });
+    expect(progress.map(({ scanned }) => scanned)).toEqual([100, 200].slice(0, progress.length));
+    await waitFor(async () => (await deadLetters.count({ stream })) === 189);
+
+    progress.length = 0;
+    const all = { stream, onProgress: (its: RedriveProgress) => void progress.push(its) };
+    expect(await deadLetters.redrive(all)).toEqual({ redriven: 189 });
+    expect(progress).toEqual([
+      { redriven: 100, scanned: 100, total: 189 },
+      { redriven: 189, scanned: 189, total: 189 },
+    ]);
+    await settled(stream);
+    expect(new Set(got).size).toBe(250);
+    expect(got).toHaveLength(250);
+  });
+
+  it('those that are there at the call: what fails again meanwhile is not redriven for ever', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, numbers(150));
+    let runs = 0;
+    const { app } = await member(
+      stream,
+      () => {
+        runs++;
+        throw new Error('still not');
+      },
+      { concurrency: 50 },
+    );
+    const deadLetters = app.get(DeadLetters);
+    // The first page has failed again before the second is read.
+    const slowly = async (): Promise<boolean> => {
+      if (asked++ === 100) await waitFor(() => runs >= 100);
+      return true;
+    };
+    let asked = 0;
+    expect(await deadLetters.redrive({ stream, filter: slowly })).toEqual({ redriven: 150 });
+    await waitFor(() => runs === 150);
+    await waitFor(async () => {
+      expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 150 });
+      return true;
+    });
+    expect(asked).toBe(150);
+  });
+});
+
+describe('a redrive', () => {
+  it('goes to the group that failed, and to no other', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }]);
+    const others: unknown[] = [];
+    await member(stream, (data) => void others.push(data), { group: 'shipping' });
+    await waitFor(() => others.length === 1);
+    const got: unknown[] = [];
+    const { app } = await member(stream, (data) => void got.push(data));
+    await app.get(DeadLetters).redrive({ stream });
+    await settled(stream);
+    // A second message shows that the other group has had all there is.
+    await addEntries(redis.client, stream, [{ n: 2 }]);
+    await waitFor(() => others.length === 2 && got.length === 2);
+    expect(others).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(got).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('waits for a consumer where none runs', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }]);
+    const deadLetters = new DeadLetters({ connection: redis.url });
+    expect(await deadLetters.redrive({ stream, group: GROUP })).toEqual({ redriven: 1 });
+    deadLetters.close();
+    expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1, retries: 1 });
+    const got: unknown[] = [];
+    await member(stream, (data) => void got.push(data));
+    await waitFor(() => got.length === 1);
+    await settled(stream);
+  });
+
+  it.each([{ windowMs: 60_000 }, false] as const)(
+    'is tried again by policy like any message, and stays a dead letter meanwhile (dedup %j)',
+    async (dedup) => {
+      const stream = freshName('orders');
+      await givenUp(stream, [{ n: 1 }], { dedup }, 'order-1');
+      const attempts: number[] = [];
+      const { app } = await member(
+        stream,
+        (_, context) => {
+          attempts.push(context.getAttempt());
+          if (attempts.length < 3) throw new Error('not yet');
+        },
+        { dedup, retry: { maxAttempts: 5, backoff: { ...QUICK, delayMs: 300 } } },
+      );
+      const deadLetters = app.get(DeadLetters);
+      const [letter] = await deadLetters.list({ stream });
+      await deadLetters.redrive({ stream });
+      const as = `dead-letter:${letter?.id}`;
+      await waitFor(async () => (await redis.client.hget(keyOf(stream, 'attempts'), as)) === '1');
+      expect(await leftIn(stream)).toEqual({
+        deadLetters: 1,
+        retries: 1,
+        leases: 0,
+        attempts: 1,
+      });
+      // While it waits, a second operator changes nothing.
+      expect(await deadLetters.redrive({ stream })).toEqual({ redriven: 0 });
+      await settled(stream);
+      expect(attempts).toEqual([1, 2, 3]);
+      expect(await inLedger(stream, 'order-1')).toBe(dedup !== false);
+    },
+  );
+
+  it('runs beside new messages, and both are settled', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, numbers(100), { dedup: false });
+    const got: unknown[] = [];
+    const { app } = await member(
+      stream,
+      (data) => {
+        got.push(data);
+        if (got.length % 7 === 0) throw new Error('now and then');
+      },
+      { dedup: false, concurrency: 10, retry: { maxAttempts: 9, backoff: QUICK } },
+    );
+    const added = addEntries(redis.client, stream, numbers(300));
+    await app.get(DeadLetters).redrive({ stream });
+    await added;
+    await settled(stream);
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(got.length).toBeGreaterThanOrEqual(400);
+  });
+
+  it('whose message succeeded meanwhile under its ID goes away without a run', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }], {}, 'order-1');
+    let runs = 0;
+    const { app, monitor } = await member(stream, () => void runs++);
+    await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(runs).toBe(1);
+    expect(await app.get(DeadLetters).redrive({ stream })).toEqual({ redriven: 1 });
+    await settled(stream);
+    expect(runs).toBe(1);
+    expect(monitor.getStats().counts).toMatchObject({ handled: 1, duplicate: 1 });
+  });
+
+  it('waits while another entry of its message runs', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }], {}, 'order-1');
+    let runs = 0;
+    let release = (): void => undefined;
+    const { app } = await member(
+      stream,
+      () => {
+        runs++;
+        return new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      },
+      { concurrency: 2 },
+    );
+    await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
+    await waitFor(() => runs === 1);
+    await app.get(DeadLetters).redrive({ stream });
+    const askedAt = Date.now();
+    await waitFor(async () => {
+      const [, due] = await redis.client.zrange(keyOf(stream, 'retries'), '0', '0', 'WITHSCORES');
+      return Number(due) > askedAt + LEASE_MS + 500;
+    });
+    release();
+    await settled(stream);
+    expect(runs).toBe(1);
+  });
+
+  it('of what no codec reads is a new dead letter with the bytes it had', async () => {
+    const stream = freshName('orders');
+    const { app } = await member(stream, () => undefined);
+    const bytes = Buffer.from([0, 255, 1, 254]);
+    const entryId = String(await redis.client.xadd(stream, '*', 'blob', bytes));
+    const deadLetters = app.get(DeadLetters);
+    const first = await waitFor(async () => (await deadLetters.list({ stream }))[0]);
+    await deadLetters.redrive({ stream });
+    const second = await waitFor(async () => {
+      const [newest] = await deadLetters.list({ stream });
+      return newest?.id !== first.id && newest;
+    });
+    expect(second).toMatchObject({ entryId, attempts: 0 });
+    expect(second.fields).toEqual([Buffer.from('blob'), bytes]);
+    expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1 });
+  });
+
+  it('of what the length of the dead letters trims away, or somebody purges, comes to nothing', async () => {
+    const stream = freshName('orders');
+    const its = { deadLetter: { maxLength: 10 } };
+    await givenUp(stream, [{ n: 1 }]);
+    let runs = 0;
+    let fail = (): void => undefined;
+    const { app } = await member(
+      stream,
+      () => {
+        runs++;
+        return new Promise<void>((_, reject) => {
+          fail = () => reject(new Error('not now'));
+        });
+      },
+      { ...its, retry: { maxAttempts: 3, backoff: QUICK } },
+    );
+    const deadLetters = app.get(DeadLetters);
+    await deadLetters.redrive({ stream });
+    await waitFor(() => runs === 1);
+    await redis.client.xtrim(keyOf(stream, 'dead-letters'), 'MAXLEN', 0);
+    fail();
+    await settled(stream);
+    expect(runs).toBe(1);
+    // Another message shows that nothing stands still.
+    await addEntries(redis.client, stream, [{ n: 2 }]);
+    await waitFor(() => runs === 2);
+    fail();
+  });
+});
+
+describe.each([{ windowMs: 60_000 }, false] as const)('who has a redrive (dedup %j)', (dedup) => {
+  it('keeps it for as long as its handler runs', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }], { dedup });
+    let runs = 0;
+    let release = (): void => undefined;
+    const slow = (): Promise<void> => {
+      runs++;
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    const { app } = await member(stream, slow, { dedup });
+    await member(stream, slow, { dedup });
+    await app.get(DeadLetters).redrive({ stream });
+    await waitFor(() => runs === 1);
+    const startedAt = Date.now();
+    await waitFor(() => Date.now() - startedAt > 2.5 * LEASE_MS);
+    const [, due] = await redis.client.zrange(keyOf(stream, 'retries'), '0', '0', 'WITHSCORES');
+    expect(Number(due)).toBeGreaterThan(startedAt + 2 * LEASE_MS);
+    expect(runs).toBe(1);
+    release();
+    await settled(stream);
+    expect(runs).toBe(1);
+  });
+
+  it('and dies loses it to another after a lease; the attempt counts', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, [{ n: 1 }], { dedup });
+    let runs = 0;
+    const first = await member(
+      stream,
+      () => {
+        runs++;
+        // As far as Redis can see, its process dies.
+        return new Promise(() => undefined);
+      },
+      { dedup, shutdown: { drainTimeoutMs: 0 } },
+    );
+    await first.app.get(DeadLetters).redrive({ stream });
+    await waitFor(() => runs === 1);
+    await first.close();
+    expect(await leftIn(stream)).toMatchObject({ deadLetters: 1, retries: 1, leases: 1 });
+    const attempts: number[] = [];
+    await member(stream, (_, context) => void attempts.push(context.getAttempt()), {
+      dedup,
+      retry: { maxAttempts: 5 },
+    });
+    await waitFor(() => attempts.length === 1);
+    await settled(stream);
+    expect(attempts).toEqual([2]);
+  });
+
+  it('and kills its process each time is given up in the end', async () => {
+    const stream = freshName('orders');
+    const [entryId] = await givenUp(stream, [{ n: 1 }], { dedup });
+    let runs = 0;
+    const open = (): Promise<StreamsApp> =>
+      member(
+        stream,
+        () => {
+          runs++;
+          return new Promise(() => undefined);
+        },
+        { dedup, shutdown: { drainTimeoutMs: 0 }, retry: { maxAttempts: 2 } },
+      );
+    const first = await open();
+    const deadLetters = first.app.get(DeadLetters);
+    const before = await deadLetters.list({ stream });
+    await deadLetters.redrive({ stream });
+    await waitFor(() => runs === 1);
+    await first.close();
+    const second = await open();
+    await waitFor(() => runs === 2);
+    await second.close();
+    const third = await open();
+    const its = third.app.get(DeadLetters);
+    await waitFor(async () => (await its.list({ stream }))[0]?.id !== before[0]?.id);
+    expect(runs).toBe(2);
+    expect(await its.list({ stream })).toMatchObject([{ entryId, attempts: 2, error: undefined }]);
+    await waitFor(async () => {
+      expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1 });
+      return true;
+    });
+  });
+
+  it('and closes before it began leaves it to another at once, and no attempt counts', async () => {
+    const stream = freshName('orders');
+    await givenUp(stream, numbers(3), { dedup });
+    let started = 0;
+    let release = (): void => undefined;
+    const first = await member(
+      stream,
+      () => {
+        started++;
+        return new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      },
+      { dedup, recovery: { minIdleMs: 60_000 } },
+    );
+    await first.app.get(DeadLetters).redrive({ stream });
+    await waitFor(() => started === 1);
+    // What it reads ahead is reserved: two run in turn, one stays.
+    await waitFor(async () => (await redis.client.hlen(keyOf(stream, 'leases'))) >= 2);
+    const closed = first.close();
+    const attempts: number[] = [];
+    const closedAt = Date.now();
+    await member(stream, (_, context) => void attempts.push(context.getAttempt()), { dedup });
+    await waitFor(() => attempts.length === 2);
+    expect(Date.now() - closedAt).toBeLessThan(2_000);
+    release();
+    await closed;
+    await settled(stream);
+    expect(attempts).toEqual([1, 1]);
+    expect(started).toBe(1);
+  });
+
+  it.each(['failure', 'success'])(
+    'and stalls for longer than a lease: a late %s does no harm',
+    async (late) => {
+      const stream = freshName('orders');
+      await givenUp(stream, [{ n: 1 }], { dedup });
+      const ends: { fail: () => void; succeed: () => void }[] = [];
+      const hang = (): Promise<void> =>
+        new Promise((resolve, reject) => {
+          ends.push({ succeed: resolve, fail: () => reject(new Error('late')) });
+        });
+      const stalled = await member(stream, hang, { dedup });
+      await stalled.app.get(DeadLetters).redrive({ stream });
+      await waitFor(() => ends.length === 1);
+      // As if its heartbeat had not come through: the lease ends, and it is due for others.
+      const { client } = redis;
+      const [leaseId = ''] = await client.hkeys(keyOf(stream, 'leases'));
+      const [as = ''] = await client.zrange(keyOf(stream, 'retries'), '0', '0');
+      await client
+        .multi()
+        .hset(keyOf(stream, 'leases'), leaseId, `0123456789abcdef ${as} 1 99999999999999`)
+        .zadd(keyOf(stream, 'retries'), Date.now() + 60_000, as)
+        .exec();
+      if (late === 'success') {
+        ends[0]?.succeed();
+        // Who succeeded late succeeded all the same: there is nothing left for the other one to record.
+        await settled(stream);
+        return;
+      }
+      ends[0]?.fail();
+      // Another message shows that the late failure has been dealt with.
+      await addEntries(client, stream, [{ n: 2 }]);
+      await waitFor(() => ends.length === 2);
+      expect(await leftIn(stream)).toMatchObject({ deadLetters: 1, retries: 1, attempts: 0 });
+      expect(await client.hget(keyOf(stream, 'leases'), leaseId)).toContain('0123456789abcdef');
+      ends[1]?.succeed();
+    },
+  );
+});
+
+describe('at-most-once', () => {
+  it('a redrive that closing keeps from running is a dead letter again', async () => {
+    const stream = freshName('orders');
+    const its = { delivery: 'at-most-once', shutdown: { drainTimeoutMs: 0 } } as const;
+    await givenUp(stream, numbers(2), its);
+    let runs = 0;
+    const { app, close } = await member(
+      stream,
+      () => {
+        runs++;
+        return new Promise(() => undefined);
+      },
+      its,
+    );
+    await app.get(DeadLetters).redrive({ stream });
+    await waitFor(() => runs === 1);
+    await waitFor(async () => (await leftIn(stream))['retries'] === 0);
+    await close();
+    expect(runs).toBe(1);
+    expect(await leftIn(stream)).toMatchObject({ deadLetters: 1, retries: 0 });
+    const got: unknown[] = [];
+    const next = await member(stream, (data) => void got.push(data), its);
+    await next.app.get(DeadLetters).redrive({ stream });
+    await waitFor(() => got.length === 1);
+    expect(got).toEqual([{ n: 1 }]);
+  });
+});
