@@ -105,8 +105,8 @@ export class DeadLetters implements OnApplicationShutdown {
   }
 
   /**
-   * Throws dead letters away, also such as wait to run again. One that is running goes on; it is given up silently where it
-   * would have to be tried again.
+   * Throws dead letters away, also such as wait to run again. One that is running goes on: it is not tried again, and is a dead
+   * letter anew only where this was its last attempt.
    *
    * @returns how many this call has removed
    */

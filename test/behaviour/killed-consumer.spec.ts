@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { DeadLetters } from '../../lib/index.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
@@ -51,5 +52,51 @@ describe('kill -9', () => {
     // The run that was cut off counts.
     expect(got[0]?.attempt).toBe(2);
     expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
+  });
+
+  it('of a consumer that runs a redrive leaves it to another member after a lease', async () => {
+    const stream = freshName('orders');
+    const keyOf = (what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
+    const deadLetters = new DeadLetters({ connection: redis.url, group: GROUP });
+    await redis.client.xadd(
+      keyOf('dead-letters'),
+      '*',
+      'name',
+      stream,
+      'body',
+      '{"n":1}',
+      'dead-letter-reason',
+      'failed 5 time(s)',
+      'dead-letter-entry-id',
+      '7-7',
+    );
+    await deadLetters.redrive({ stream });
+    const program = childProgram(
+      compiled.program('test/support/programs/killed-consumer.program.ts'),
+      { env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS) } },
+    );
+    await waitFor(() => program.output().includes('running 7-7'), { timeoutMs: 15_000 });
+    program.kill('SIGKILL');
+    expect(await program.ended).toBe('SIGKILL');
+    expect(await deadLetters.count({ stream })).toBe(1);
+
+    const got: { data: unknown; entryId: string; attempt: number }[] = [];
+    await streamsApp(
+      { connection: redis.url, group: GROUP, recovery: { minIdleMs: LEASE_MS, intervalMs: 100 } },
+      {
+        controllers: [
+          handlerOf(stream, (data, context) => {
+            got.push({ data, entryId: context.getEntryId(), attempt: context.getAttempt() });
+          }),
+        ],
+      },
+    );
+    await waitFor(async () => (await deadLetters.count({ stream })) === 0);
+    // The run that was cut off counts.
+    expect(got).toEqual([{ data: { n: 1 }, entryId: '7-7', attempt: 2 }]);
+    expect(await redis.client.zscore(keyOf('processed'), '7-7')).not.toBeNull();
+    const left = ['retries', 'leases', 'attempts'].map(keyOf);
+    expect(await redis.client.exists(...left)).toBe(0);
+    deadLetters.close();
   });
 });

@@ -34,8 +34,16 @@ async function write(stream: string, delivery: string): Promise<string> {
   const id = await redis.client.xadd(
     keyOf(stream, 'dead-letters'),
     '*',
-    ...['name', stream, 'body', '{"n":1}', 'id', 'order-1'],
-    ...['dead-letter-reason', 'failed', 'dead-letter-entry-id', '1-1'],
+    'name',
+    stream,
+    'body',
+    '{"n":1}',
+    'id',
+    'order-1',
+    'dead-letter-reason',
+    'failed',
+    'dead-letter-entry-id',
+    '1-1',
     ...(delivery === 'at-most-once' ? ['dead-letter-delivery', delivery] : []),
   );
   return String(id);

@@ -361,6 +361,27 @@ describe('a redrive', () => {
     expect(monitor.getStats().counts).toMatchObject({ handled: 1, duplicate: 1 });
   });
 
+  it('of two dead letters of one message ID runs once with a ledger, and twice at a time without', async () => {
+    for (const dedup of [{ windowMs: 60_000 }, false] as const) {
+      const stream = freshName('orders');
+      await givenUp(stream, numbers(2), { dedup }, 'order-1');
+      let runs = 0;
+      const { app } = await member(
+        stream,
+        // Without a ledger both have to be running before either ends.
+        () => {
+          runs++;
+          return dedup === false ? waitFor(() => runs === 2) : undefined;
+        },
+        { dedup, concurrency: 2 },
+      );
+      expect(await app.get(DeadLetters).redrive({ stream })).toEqual({ redriven: 2 });
+      await settled(stream);
+      expect(runs).toBe(dedup === false ? 2 : 1);
+      await app.close();
+    }
+  });
+
   it('waits while another entry of its message runs', async () => {
     const stream = freshName('orders');
     await givenUp(stream, [{ n: 1 }], {}, 'order-1');
