@@ -75,7 +75,7 @@ export class DeadLetters implements OnApplicationShutdown {
 
   /**
    * Has dead letters run again in their group, and in no other, beginning with attempt 1. Each stays a dead letter until its
-   * run is settled: it is removed then, or becomes a new one. A consumer of the group takes them; where none runs they wait
+   * run is settled: it is removed then, or becomes a new one. (At-most-once removes it when its run begins.) A consumer of the group takes them; where none runs they wait
    * for one. One that waits or runs already is not redriven a second time.
    *
    * @returns how many this call has redriven
