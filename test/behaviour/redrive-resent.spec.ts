@@ -165,6 +165,32 @@ describe('a connection that drops', () => {
     expect(attempts).toEqual([1]);
   });
 
+  it('with a redrive on its way that is purged meanwhile does not have it run', async () => {
+    const stream = freshName('orders');
+    const mode: Mode = { delivery: 'at-least-once', dedup: { windowMs: 60_000 } };
+    const id = await write(stream, mode.delivery);
+    const runs: unknown[] = [];
+    await member(stream, mode, (context) => void runs.push(context.getMessageId()));
+    const reset = proxy.resetOnce('before-request', (request) => {
+      if (!request.includes(`dead-letter:${id}`)) return false;
+      // Nothing comes through again before it is purged.
+      proxy.freeze();
+      return true;
+    });
+    await deadLetters.redrive({ stream });
+    await reset;
+    expect(await deadLetters.purge({ stream })).toEqual({ purged: 1 });
+    proxy.thaw();
+    // What comes after it shows that it has been dealt with.
+    await redis.client.xadd(stream, '*', 'name', stream, 'body', '{"n":2}', 'id', 'order-2');
+    await waitFor(() => runs.length > 0, { timeoutMs: 10_000 });
+    expect(runs).toEqual(['order-2']);
+    await waitFor(async () => {
+      expect(await leftIn(stream)).toEqual([0, 0, 0, 0]);
+      return true;
+    });
+  });
+
   it('under a redrive or a purge is said to the operator, who can ask again', async () => {
     const stream = freshName('orders');
     const id = await write(stream, 'at-least-once');
