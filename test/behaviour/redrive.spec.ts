@@ -523,20 +523,21 @@ describe.each([{ windowMs: 60_000 }, false] as const)('who has a redrive (dedup 
         },
         { dedup, shutdown: { drainTimeoutMs: 0 }, retry: { maxAttempts: 2 } },
       );
-    const first = await open();
-    const deadLetters = first.app.get(DeadLetters);
-    const before = await deadLetters.list({ stream });
-    await deadLetters.redrive({ stream });
-    await waitFor(() => runs === 1);
-    await first.close();
-    const second = await open();
-    await waitFor(() => runs === 2);
-    await second.close();
-    const third = await open();
-    const its = third.app.get(DeadLetters);
-    await waitFor(async () => (await its.list({ stream }))[0]?.id !== before[0]?.id);
-    expect(runs).toBe(2);
+    const its = new DeadLetters({ connection: redis.url, group: GROUP });
+    const [before] = await its.list({ stream });
+    const isAnother = async (): Promise<boolean> =>
+      (await its.list({ stream }))[0]?.id !== before?.id;
+    await its.redrive({ stream });
+    while (!(await isAnother())) {
+      const soFar = runs;
+      const app = await open();
+      await waitFor(async () => runs > soFar || (await isAnother()));
+      await app.close();
+    }
+    // More runs than attempts: it may be its neighbours that end the process, so one of them is not charged.
+    expect([2, 3]).toContain(runs);
     expect(await its.list({ stream })).toMatchObject([{ entryId, attempts: 2, error: undefined }]);
+    its.close();
     await waitFor(async () => {
       expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1 });
       return true;
