@@ -1,0 +1,144 @@
+import type { Redis } from 'ioredis';
+
+import { streamKeys } from '../../../lib/keys/stream-keys.js';
+import { freshName } from '../../support/fresh-name.js';
+import { isCaughtUp } from '../../support/group-state.js';
+import { waitFor } from '../../support/wait-for.js';
+import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
+import { type CommandProxy, commandProxy } from './command-proxy.js';
+import { type Bound, type Counts, countMessages } from './counts.js';
+import type { Journal } from './journal.js';
+import { Random } from './random.js';
+
+/** What a message asks of its handler. */
+export interface Work {
+  /** How long it takes. */
+  readonly workMs?: number;
+  /** How many attempts fail. */
+  readonly fails?: number;
+  /** Whether it takes its process with it. */
+  readonly poison?: boolean;
+}
+
+export interface ChaosRunParts {
+  readonly seed: number;
+  readonly redisUrl: string;
+  /** A connection that no fault is injected into. */
+  readonly redis: Redis;
+  readonly journal: Journal;
+  readonly programPath: string;
+}
+
+/** One run of one scenario: a stream of its own, its consumers, and what was published. */
+export class ChaosRun {
+  readonly stream = freshName('orders');
+  readonly group = 'billing';
+  readonly keys = streamKeys('', this.stream, this.group);
+  readonly random: Random;
+  readonly journal: Journal;
+  /** Messages that Redis has, by their IDs. */
+  readonly published = new Set<string>();
+  /** Looks into the Redis of the day; a failover puts another here. */
+  redis: Redis;
+  /** Where consumers without a proxy of their own go. */
+  redisUrl: string;
+  readonly consumers: ChaosConsumer[] = [];
+  private readonly proxies: CommandProxy[] = [];
+
+  constructor(private readonly parts: ChaosRunParts) {
+    this.random = new Random(parts.seed);
+    this.journal = parts.journal;
+    this.redis = parts.redis;
+    this.redisUrl = parts.redisUrl;
+  }
+
+  /** A way to Redis that is closed with the run. */
+  async proxy(): Promise<CommandProxy> {
+    const proxy = await commandProxy(this.redisUrl);
+    this.proxies.push(proxy);
+    return proxy;
+  }
+
+  /** Starts a consumer, with a way to Redis of its own unless it is given one. */
+  async consumer(setup: ConsumerSetup & { proxy?: CommandProxy } = {}): Promise<ChaosConsumer> {
+    const { programPath, journal } = this.parts;
+    const { stream, group } = this;
+    const proxy = setup.proxy ?? (await this.proxy());
+    const consumer = new ChaosConsumer({ ...setup, programPath, stream, group, journal, proxy });
+    this.consumers.push(consumer);
+    return consumer;
+  }
+
+  /** Starts consumers, and waits until they read. */
+  async readyConsumers(count: number, setup?: ConsumerSetup): Promise<ChaosConsumer[]> {
+    const starting = Array.from({ length: count }, async () =>
+      (await this.consumer(setup)).ready(),
+    );
+    return Promise.all(starting);
+  }
+
+  /** Has Redis write messages, without a client in between. @returns their IDs */
+  async add(count: number, work: (n: number) => Work = () => ({})): Promise<string[]> {
+    const pipeline = this.redis.pipeline();
+    const ids = Array.from({ length: count }, (_, n) => {
+      const id = `m${this.published.size + n}`;
+      pipeline.xadd(
+        this.stream,
+        '*',
+        'name',
+        this.stream,
+        'body',
+        JSON.stringify(work(n)),
+        'id',
+        id,
+      );
+      return id;
+    });
+    const replies = (await pipeline.exec()) ?? [];
+    for (const [error] of replies) if (error !== null) throw error;
+    for (const id of ids) this.published.add(id);
+    return ids;
+  }
+
+  /** The messages that the ledger has. */
+  async ledger(): Promise<Set<string>> {
+    return new Set(await this.redis.zrange(this.keys.ledger, '0', '-1'));
+  }
+
+  /** The messages whose handlers succeeded. */
+  async handled(): Promise<Set<string>> {
+    const runs = await this.journal.runs();
+    return new Set(
+      runs.filter(({ outcome }) => outcome === 'handled').map(({ messageId }) => messageId),
+    );
+  }
+
+  /**
+   * What a consumer that is dead or stopped had begun and not committed: its effect may be there, and the design lets it
+   * be run again.
+   */
+  async cutOff(consumer: ChaosConsumer): Promise<Set<string>> {
+    const ledger = await this.ledger();
+    const begun = (await consumer.runs()).filter(({ outcome }) => outcome !== 'failed');
+    return new Set(begun.map(({ messageId }) => messageId).filter((id) => !ledger.has(id)));
+  }
+
+  /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */
+  async drain({ fresh = 1, timeoutMs = 30_000 } = {}): Promise<void> {
+    await this.readyConsumers(fresh, { options: { concurrency: 10 } });
+    await waitFor(() => isCaughtUp(this.redis, this.stream, this.group), {
+      timeoutMs,
+      description: 'everything is read, and nothing pending',
+    });
+  }
+
+  async counts(bound: Bound): Promise<Counts> {
+    const runs = await this.journal.runs();
+    return countMessages(this, this.published, runs, bound);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.kill()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+  }
+}
