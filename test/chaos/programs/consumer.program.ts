@@ -6,16 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
-import {
-  RedisStreamsContext,
-  RedisStreamsModule,
-  type RedisStreamsModuleOptions,
-  ServerRedisStreams,
-} from 'nestjs-redis-streams';
+import { RedisStreamsContext, RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
+
+import { setupOfThisProcess } from './setup.js';
 
 // A member of a group that writes each of its runs into a journal. What it does with a message, the message says.
-const { REDIS_URL = '', STREAM = '', GROUP = '', JOURNAL = '', OPTIONS = '{}' } = process.env;
-const options = JSON.parse(OPTIONS) as Partial<RedisStreamsModuleOptions>;
+const setup = await setupOfThisProcess();
 
 interface Work {
   readonly workMs?: number;
@@ -31,18 +27,18 @@ let runs = 0;
 function write(run: number, what: string, context: RedisStreamsContext, detail: string): void {
   const at = process.hrtime.bigint();
   const line = [process.pid, run, what, context.getMessageId(), context.getEntryId()];
-  appendFileSync(JOURNAL, `${[...line, context.getAttempt(), at, detail].join('\t')}\n`);
+  appendFileSync(setup.journal, `${[...line, context.getAttempt(), at, detail].join('\t')}\n`);
 }
 
 @Controller()
 class Orders {
-  @EventPattern<string>(STREAM)
+  @EventPattern<string>(setup.stream)
   async on(@Payload() work: Work, @Ctx() context: RedisStreamsContext): Promise<void> {
     const run = ++runs;
     write(run, 'start', context, JSON.stringify(work));
     if (work.poison === true) process.exit(66);
-    const workMs = process.env['WORK_MS'] ?? work.workMs ?? 0;
-    if (workMs !== 0) await delay(Number(workMs));
+    const workMs = setup.workMs ?? work.workMs ?? 0;
+    if (workMs !== 0) await delay(workMs);
     if (context.getAttempt() <= (work.fails ?? 0)) {
       write(run, 'failed', context, '');
       throw new Error('as it was told to');
@@ -54,10 +50,10 @@ class Orders {
 @Module({
   imports: [
     RedisStreamsModule.forRoot({
-      connection: REDIS_URL,
-      group: GROUP,
+      connection: setup.redisUrl,
+      group: setup.group,
       startFrom: 'beginning',
-      ...options,
+      ...setup.options,
     }),
   ],
   controllers: [Orders],

@@ -1,8 +1,9 @@
 import type { RedisStreamsModuleOptions } from '../../../lib/index.js';
-import { type ChildProgram, childProgram } from '../../support/child-program.js';
+import type { ChildProgram } from '../../support/child-program.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { CommandProxy } from './command-proxy.js';
 import type { Journal, Run } from './journal.js';
+import type { Spares } from './spares.js';
 
 /** How long a lease lasts, and how long what a dead consumer left stays idle. The shortest that the options take. */
 export const LEASE_MS = 1_000;
@@ -17,8 +18,8 @@ export interface ConsumerSetup {
 }
 
 /** What a consumer needs to be started. */
-export interface ConsumerParts extends ConsumerSetup {
-  readonly programPath: string;
+export interface ConsumerParts {
+  readonly spares: Spares;
   readonly stream: string;
   readonly group: string;
   readonly journal: Journal;
@@ -27,26 +28,27 @@ export interface ConsumerParts extends ConsumerSetup {
 
 /** A member of the group as a process of its own, with its own way to Redis. */
 export class ChaosConsumer {
-  readonly proxy: CommandProxy;
-  private readonly program: ChildProgram;
+  private constructor(
+    private readonly program: ChildProgram,
+    readonly proxy: CommandProxy,
+    private readonly journal: Journal,
+  ) {}
 
-  constructor(private readonly parts: ConsumerParts) {
-    const { workMs, clockOffsetMs, stream, group, journal, proxy, options } = parts;
-    this.proxy = proxy;
-    this.program = childProgram(parts.programPath, {
-      env: {
-        REDIS_URL: proxy.url,
-        STREAM: stream,
-        GROUP: group,
-        JOURNAL: journal.path,
-        WORK_MS: workMs === undefined ? undefined : String(workMs),
-        CLOCK_OFFSET_MS: String(clockOffsetMs ?? 0),
-        OPTIONS: JSON.stringify({
-          recovery: { minIdleMs: LEASE_MS, intervalMs: 200 },
-          ...options,
-        }),
+  static async start(parts: ConsumerParts, setup: ConsumerSetup): Promise<ChaosConsumer> {
+    const { spares, stream, group, journal, proxy } = parts;
+    const { workMs, clockOffsetMs, options } = setup;
+    const program = await spares.take(
+      {
+        redisUrl: proxy.url,
+        stream,
+        group,
+        journal: journal.path,
+        workMs,
+        options: { recovery: { minIdleMs: LEASE_MS, intervalMs: 200 }, ...options },
       },
-    });
+      clockOffsetMs === undefined ? undefined : { CLOCK_OFFSET_MS: String(clockOffsetMs) },
+    );
+    return new ChaosConsumer(program, proxy, journal);
   }
 
   get pid(): number {
@@ -92,7 +94,7 @@ export class ChaosConsumer {
 
   /** The runs that it began. */
   async runs(): Promise<Run[]> {
-    return (await this.parts.journal.runs()).filter(({ pid }) => pid === this.pid);
+    return (await this.journal.runs()).filter(({ pid }) => pid === this.pid);
   }
 
   /** Of these: the ones that did not end. */

@@ -9,6 +9,7 @@ import { type CommandProxy, commandProxy } from './command-proxy.js';
 import { type Bound, type Counts, countMessages } from './counts.js';
 import type { Journal } from './journal.js';
 import { Random } from './random.js';
+import type { Spares } from './spares.js';
 
 /** What a message asks of its handler. */
 export interface Work {
@@ -26,7 +27,7 @@ export interface ChaosRunParts {
   /** A connection that no fault is injected into. */
   readonly redis: Redis;
   readonly journal: Journal;
-  readonly programPath: string;
+  readonly spares: Spares;
 }
 
 /** One run of one scenario: a stream of its own, its consumers, and what was published. */
@@ -61,10 +62,10 @@ export class ChaosRun {
 
   /** Starts a consumer, with a way to Redis of its own unless it is given one. */
   async consumer(setup: ConsumerSetup & { proxy?: CommandProxy } = {}): Promise<ChaosConsumer> {
-    const { programPath, journal } = this.parts;
+    const { spares, journal } = this.parts;
     const { stream, group } = this;
     const proxy = setup.proxy ?? (await this.proxy());
-    const consumer = new ChaosConsumer({ ...setup, programPath, stream, group, journal, proxy });
+    const consumer = await ChaosConsumer.start({ spares, stream, group, journal, proxy }, setup);
     this.consumers.push(consumer);
     return consumer;
   }

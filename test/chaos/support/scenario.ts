@@ -11,6 +11,7 @@ import type { RedisForTests } from '../../support/redis-for-tests.js';
 import { ChaosRun } from './chaos-run.js';
 import { beyond, type Bound, inOneLine } from './counts.js';
 import { Journal } from './journal.js';
+import { Spares } from './spares.js';
 
 /** How a scenario is made: it injects its faults, drains, and says what the design allows. */
 export type ScenarioBody = (chaos: ChaosRun) => Promise<Bound>;
@@ -36,9 +37,12 @@ const { CHAOS_SEED, CHAOS_ROUNDS } = process.env;
 export function scenarios(redis: RedisForTests): Scenario {
   let compiled: CompiledPackage;
   let folder = '';
+  let spares: Spares;
   beforeAll(async () => {
     compiled = await compiledPackage('test/chaos/programs');
     folder = await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-chaos-'));
+    spares = new Spares(compiled.program('test/chaos/programs/consumer.program.ts'), folder);
+    spares.fill();
   });
   afterAll(async () => {
     await endChildPrograms();
@@ -60,7 +64,7 @@ export function scenarios(redis: RedisForTests): Scenario {
             journal,
             redisUrl: redis.url,
             redis: redis.client,
-            programPath: compiled.program('test/chaos/programs/consumer.program.ts'),
+            spares,
           });
           try {
             await expect(play({ name, promises, seed }, chaos, body)).resolves.toBeUndefined();
