@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import type { Redis } from 'ioredis';
 
 import { streamKeys } from '../../../lib/keys/stream-keys.js';
@@ -8,6 +10,7 @@ import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
 import { type CommandProxy, commandProxy } from './command-proxy.js';
 import { type Bound, type Counts, countMessages } from './counts.js';
 import type { Journal } from './journal.js';
+import { Publisher } from './publisher.js';
 import { Random } from './random.js';
 import type { Spares } from './spares.js';
 
@@ -39,12 +42,16 @@ export class ChaosRun {
   readonly journal: Journal;
   /** Messages that Redis has, by their IDs. */
   readonly published = new Set<string>();
+  /** What was asked of each. */
+  private readonly works = new Map<string, Work>();
   /** Looks into the Redis of the day; a failover puts another here. */
   redis: Redis;
   /** Where consumers without a proxy of their own go. */
   redisUrl: string;
   readonly consumers: ChaosConsumer[] = [];
   private readonly proxies: CommandProxy[] = [];
+  private readonly publishers: Publisher[] = [];
+  private lastId = 0;
 
   constructor(private readonly parts: ChaosRunParts) {
     this.random = new Random(parts.seed);
@@ -78,27 +85,56 @@ export class ChaosRun {
     return Promise.all(starting);
   }
 
+  /** An ID for a message. */
+  newMessage(work: Work): string {
+    const id = `m${++this.lastId}`;
+    this.works.set(id, work);
+    return id;
+  }
+
+  /** The messages that fail as often as that, and so end as dead letters. */
+  failing(maxAttempts: number): Set<string> {
+    const fail = [...this.works].filter(([, { fails = 0 }]) => fails >= maxAttempts);
+    return new Set(fail.map(([id]) => id));
+  }
+
+  /** A publisher with the real client; it is closed with the run. */
+  publisher(url = this.redisUrl): Publisher {
+    const publisher = new Publisher(this, url);
+    this.publishers.push(publisher);
+    return publisher;
+  }
+
   /** Has Redis write messages, without a client in between. @returns their IDs */
   async add(count: number, work: (n: number) => Work = () => ({})): Promise<string[]> {
     const pipeline = this.redis.pipeline();
     const ids = Array.from({ length: count }, (_, n) => {
-      const id = `m${this.published.size + n}`;
-      pipeline.xadd(
-        this.stream,
-        '*',
-        'name',
-        this.stream,
-        'body',
-        JSON.stringify(work(n)),
-        'id',
-        id,
-      );
+      const asked = work(n);
+      const id = this.newMessage(asked);
+      pipeline.xadd(this.stream, '*', 'name', this.stream, 'body', JSON.stringify(asked), 'id', id);
       return id;
     });
     const replies = (await pipeline.exec()) ?? [];
     for (const [error] of replies) if (error !== null) throw error;
     for (const id of ids) this.published.add(id);
     return ids;
+  }
+
+  /** Adds messages all the time that something else takes. */
+  async addDuring<Result>(
+    doing: Promise<Result>,
+    works: () => readonly Work[],
+    everyMs = 50,
+  ): Promise<Result> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    doing.then(end, end);
+    while (!over.signal.aborted) {
+      const asked = works();
+      await this.add(asked.length, (n) => asked[n] ?? {});
+      await delay(everyMs);
+    }
+    return doing;
   }
 
   /** The messages that the ledger has. */
@@ -139,6 +175,7 @@ export class ChaosRun {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.publishers.map((publisher) => publisher.close()));
     await Promise.all(this.consumers.map((consumer) => consumer.kill()));
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
   }

@@ -29,6 +29,9 @@ export interface CommandProxy {
   catchOnce(at: CaughtAt, matches: Match): Promise<Caught>;
   /** Resets all connections. */
   resetAll(): void;
+  /** Carries nothing in either direction, and keeps the connections, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   /** Resets all connections; whoever connects from now on gets to another Redis. */
   switchTo(targetUrl: string): void;
   close(): Promise<void>;
@@ -57,10 +60,12 @@ export async function commandProxy(firstTargetUrl: string): Promise<CommandProxy
   let target = new URL(firstTargetUrl);
   const connections = new Set<Connection>();
   const traps = new Set<Trap>();
+  let frozen = false;
   const server = createServer((client) => {
     const redis = connect(Number(target.port), target.hostname);
     const connection = new Connection(client, redis, traps, () => connections.delete(connection));
     connections.add(connection);
+    if (frozen) connection.pause();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -72,6 +77,14 @@ export async function commandProxy(firstTargetUrl: string): Promise<CommandProxy
     url: `redis://127.0.0.1:${port}`,
     catchOnce: (at, matches) => new Promise((sprung) => traps.add({ at, matches, sprung })),
     resetAll,
+    freeze: () => {
+      frozen = true;
+      for (const connection of connections) connection.pause();
+    },
+    thaw: () => {
+      frozen = false;
+      for (const connection of connections) connection.resume();
+    },
     switchTo: (targetUrl) => {
       target = new URL(targetUrl);
       resetAll();
@@ -119,6 +132,14 @@ class Connection {
     if (!this.client.destroyed) this.client.resetAndDestroy();
     this.redis.destroy();
   };
+
+  pause(): void {
+    for (const socket of [this.client, this.redis]) socket.pause();
+  }
+
+  resume(): void {
+    for (const socket of [this.client, this.redis]) socket.resume();
+  }
 
   private onRequest(frame: Buffer): void {
     if (this.held.request !== undefined) return void this.held.request.push(frame);

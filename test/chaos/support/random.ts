@@ -25,4 +25,12 @@ export class Random {
     if (value === undefined) throw new RangeError('nothing to pick from');
     return value;
   }
+
+  /** The same values in another order. */
+  shuffled<Value>(values: readonly Value[]): Value[] {
+    return values
+      .map((value) => ({ value, at: this.next() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ value }) => value);
+  }
 }
