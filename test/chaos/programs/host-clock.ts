@@ -3,5 +3,8 @@ export const clockOffsetMs = Number(process.env['CLOCK_OFFSET_MS'] ?? 0);
 
 if (clockOffsetMs !== 0) {
   const right = Date.now;
-  Date.now = () => right() + clockOffsetMs;
+  let offset = clockOffsetMs;
+  Date.now = () => right() + offset;
+  // Somebody sets it while the program runs.
+  process.on('SIGUSR2', () => (offset = 0));
 }

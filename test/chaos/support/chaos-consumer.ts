@@ -67,7 +67,9 @@ export class ChaosConsumer {
 
   /** Fulfilled once it reads. */
   async ready(): Promise<this> {
-    await waitFor(() => this.output.includes('ready,'), { timeoutMs: 30_000 });
+    const reads = waitFor(() => this.output.includes('ready,'), { timeoutMs: 30_000 });
+    await Promise.race([reads, this.ended]);
+    if (!this.output.includes('ready,')) throw new Error(`a consumer did not start`);
     return this;
   }
 
@@ -90,6 +92,11 @@ export class ChaosConsumer {
 
   thaw(): void {
     this.program.kill('SIGCONT');
+  }
+
+  /** Sets its host's clock right. */
+  setClockRight(): void {
+    this.program.kill('SIGUSR2');
   }
 
   /** The runs that it began. */

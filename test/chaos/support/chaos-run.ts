@@ -8,7 +8,7 @@ import { isCaughtUp } from '../../support/group-state.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
 import { type CommandProxy, commandProxy } from './command-proxy.js';
-import { type Bound, type Counts, countMessages } from './counts.js';
+import { type Bound, type Counts, countMessages, deadLetters } from './counts.js';
 import type { Journal } from './journal.js';
 import { Publisher } from './publisher.js';
 import { Random } from './random.js';
@@ -22,6 +22,8 @@ export interface Work {
   readonly fails?: number;
   /** Whether it takes its process with it. */
   readonly poison?: boolean;
+  /** When it was published, by the clock of the journal. */
+  readonly publishedAt?: number;
 }
 
 export interface ChaosRunParts {
@@ -140,6 +142,11 @@ export class ChaosRun {
   /** The messages that the ledger has. */
   async ledger(): Promise<Set<string>> {
     return new Set(await this.redis.zrange(this.keys.ledger, '0', '-1'));
+  }
+
+  /** The messages that are dead letters. */
+  async deadLetters(): Promise<string[]> {
+    return deadLetters(this.redis, this.keys);
   }
 
   /** The messages whose handlers succeeded. */

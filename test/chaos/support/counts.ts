@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import { streamKeys } from '../../../lib/keys/stream-keys.js';
+import { type StreamKeys, streamKeys } from '../../../lib/keys/stream-keys.js';
 import { pendingEntries } from '../../support/group-state.js';
 import type { Run } from './journal.js';
 
@@ -46,7 +46,7 @@ export async function countMessages(
   const handled = new Set(
     runs.filter(({ outcome }) => outcome === 'handled').map(({ messageId }) => messageId),
   );
-  const dead = (await redis.xrange(keys.deadLetters, '-', '+')).map(([, fields]) => idIn(fields));
+  const dead = await deadLetters(redis, keys);
   const pending: string[] = [];
   for (const { id } of await pendingEntries(redis, stream, group).catch(() => [])) {
     pending.push(idIn((await redis.xrange(stream, id, id))[0]?.[1] ?? []));
@@ -66,6 +66,11 @@ export async function countMessages(
       ...(await leftovers(redis, keys, pending.length)),
     ],
   };
+}
+
+/** The IDs of the messages that are dead letters. */
+export async function deadLetters(redis: Redis, keys: StreamKeys): Promise<string[]> {
+  return (await redis.xrange(keys.deadLetters, '-', '+')).map(([, fields]) => idIn(fields));
 }
 
 /** Messages of which more runs than one did not fail. */
@@ -99,11 +104,7 @@ function deadAndHandled(dead: readonly string[], handled: ReadonlySet<string>): 
 }
 
 /** Rows about messages that are through. */
-async function leftovers(
-  redis: Redis,
-  keys: ReturnType<typeof streamKeys>,
-  pending: number,
-): Promise<string[]> {
+async function leftovers(redis: Redis, keys: StreamKeys, pending: number): Promise<string[]> {
   if (pending > 0) return [];
   const leases = await redis.hgetall(keys.leases);
   const attempts = await redis.hgetall(keys.attempts);

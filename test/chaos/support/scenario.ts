@@ -11,6 +11,7 @@ import type { RedisForTests } from '../../support/redis-for-tests.js';
 import { ChaosRun } from './chaos-run.js';
 import { beyond, type Bound, inOneLine } from './counts.js';
 import { Journal } from './journal.js';
+import { oneFile } from './one-file.js';
 import { Spares } from './spares.js';
 
 /** How a scenario is made: it injects its faults, drains, and says what the design allows. */
@@ -41,7 +42,8 @@ export function scenarios(redis: RedisForTests): Scenario {
   beforeAll(async () => {
     compiled = await compiledPackage('test/chaos/programs');
     folder = await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-chaos-'));
-    spares = new Spares(compiled.program('test/chaos/programs/consumer.program.ts'), folder);
+    const program = compiled.program('test/chaos/programs/consumer.program.ts');
+    spares = new Spares(await oneFile(program), folder);
     spares.fill();
   });
   afterAll(async () => {
