@@ -87,7 +87,7 @@ withProcess('a failover to a replica', () => {
       const proxy = await chaos.proxy();
       await (await chaos.consumer({ proxy, options })).ready();
       const publisher = chaos.publisher(proxy.url);
-      publisher.begin(2, () => ({ workMs: random.whole(0, 10) }));
+      publisher.begin(2, () => ({ workMs: random.whole(30, 80) }));
       await waitFor(() => chaos.published.size >= random.whole(30, 60));
       link.freeze();
       // What reached the replica before is counted there, after the failover.

@@ -129,7 +129,9 @@ class Connection {
 
   readonly reset = (): void => {
     this.onEnd();
-    if (!this.client.destroyed) this.client.resetAndDestroy();
+    // One that is at its end already cannot be reset, and Node would keep its handle.
+    if (this.client.readyState === 'open') this.client.resetAndDestroy();
+    else this.client.destroy();
     this.redis.destroy();
   };
 
