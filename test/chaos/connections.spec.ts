@@ -21,7 +21,7 @@ import { trimStreamScript } from '../../lib/redis/scripts/trim-stream.script.js'
 import { ownRedis } from '../support/own-redis.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
-import type { ChaosRun, Work } from './support/chaos-run.js';
+import type { ChaosRun } from './support/chaos-run.js';
 import {
   type Caught,
   type CaughtAt,
@@ -31,6 +31,7 @@ import {
 } from './support/command-proxy.js';
 import { inTime } from './support/in-time.js';
 import { scenarios } from './support/scenario.js';
+import type { Work } from './support/work.js';
 
 const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 

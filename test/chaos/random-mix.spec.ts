@@ -44,12 +44,14 @@ withProcess('all at once', () => {
     kill: async (group) => {
       const victim = leave(group);
       await victim.kill();
+      group.chaos.note(`of consumer ${victim.pid}`);
       await noteCutOff(group, victim);
       await join(group);
     },
     stop: async (group) => {
       const victim = group.chaos.random.pick(group.members);
       victim.freeze();
+      group.chaos.note(`of consumer ${victim.pid}`);
       await noteCutOff(group, victim);
       await delay(group.chaos.random.whole(100, 2_000));
       victim.thaw();
@@ -57,6 +59,7 @@ withProcess('all at once', () => {
     cut: async (group) => {
       const victim = group.chaos.random.pick(group.members);
       victim.proxy.freeze();
+      group.chaos.note(`of consumer ${victim.pid}`);
       await delay(group.chaos.random.whole(100, 2_000));
       await noteCutOff(group, victim);
       victim.proxy.thaw();
@@ -102,8 +105,9 @@ withProcess('all at once', () => {
       }));
       // Each kind once, so that a short run has seen all of them too.
       for (const name of random.shuffled(Object.keys(FAULTS))) {
-        process.stderr.write(`    ${name}\n`);
+        chaos.note(name);
         await FAULTS[name]!(group);
+        chaos.note(`${name} is over`);
         await delay(random.whole(0, 200));
       }
       await publisher.stop();

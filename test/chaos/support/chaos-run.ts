@@ -9,22 +9,11 @@ import { waitFor } from '../../support/wait-for.js';
 import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
 import { type CommandProxy, commandProxy } from './command-proxy.js';
 import { type Bound, type Counts, countMessages, deadLetters } from './counts.js';
-import type { Journal } from './journal.js';
+import { type Journal, sharedNowMs } from './journal.js';
 import { Publisher } from './publisher.js';
 import { Random } from './random.js';
 import type { Spares } from './spares.js';
-
-/** What a message asks of its handler. */
-export interface Work {
-  /** How long it takes. */
-  readonly workMs?: number;
-  /** How many attempts fail. */
-  readonly fails?: number;
-  /** Whether it takes its process with it. */
-  readonly poison?: boolean;
-  /** When it was published, by the clock of the journal. */
-  readonly publishedAt?: number;
-}
+import type { Work } from './work.js';
 
 export interface ChaosRunParts {
   readonly seed: number;
@@ -51,6 +40,8 @@ export class ChaosRun {
   /** Where consumers without a proxy of their own go. */
   redisUrl: string;
   readonly consumers: ChaosConsumer[] = [];
+  /** What was done to them, and when, for whoever reads a failure. */
+  readonly notes: { readonly at: number; readonly what: string }[] = [];
   private readonly proxies: CommandProxy[] = [];
   private readonly publishers: Publisher[] = [];
   private lastId = 0;
@@ -60,6 +51,11 @@ export class ChaosRun {
     this.journal = parts.journal;
     this.redis = parts.redis;
     this.redisUrl = parts.redisUrl;
+  }
+
+  /** Remembers a fault. */
+  note(what: string): void {
+    this.notes.push({ at: sharedNowMs(), what });
   }
 
   /** A way to Redis that is closed with the run. */

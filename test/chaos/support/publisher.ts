@@ -5,7 +5,14 @@ import { firstValueFrom } from 'rxjs';
 
 import { ClientRedisStreams, PublishError, RedisStreamsRecordBuilder } from '../../../lib/index.js';
 import { recordedLog } from '../../support/recorded-log.js';
-import type { ChaosRun, Work } from './chaos-run.js';
+import type { Work } from './work.js';
+
+/** Where a publisher publishes, and what it tells of. */
+export interface PublishesTo {
+  readonly stream: string;
+  readonly published: Set<string>;
+  newMessage(work: Work): string;
+}
 
 /** Publishes with the real client, as a careful user does: what failed is published again, with the same message ID. */
 export class Publisher {
@@ -18,7 +25,7 @@ export class Publisher {
   private steady: Promise<void> | undefined;
 
   constructor(
-    private readonly chaos: ChaosRun,
+    private readonly chaos: PublishesTo,
     url: string,
   ) {
     // What is said of each lost connection is of no use here.

@@ -110,10 +110,28 @@ async function play(
       line,
       ...wrong.slice(0, 20).map((what) => `  ${what}`),
       ...(wrong.length > 20 ? [`  and ${wrong.length - 20} more`] : []),
+      ...(await timeline(chaos, wrong)),
       `Promised: ${promises}`,
       `Again: CHAOS_SEED=${seed} npm run test:chaos -- -t '${name}'`,
       ...logs,
     ].join('\n'),
     { cause },
   );
+}
+
+/** The runs of the messages that a failure names, between the faults, in their order. */
+async function timeline(chaos: ChaosRun, wrong: readonly string[]): Promise<string[]> {
+  const named = new Set(wrong.slice(0, 5).map((what) => what.split(' ', 1)[0]));
+  const events = [...chaos.notes];
+  for (const run of await chaos.journal.runs()) {
+    if (!named.has(run.messageId)) continue;
+    const { messageId, entryId, attempt, pid, startedAt, endedAt, outcome } = run;
+    const of = `${messageId} (entry ${entryId}, attempt ${attempt}) in consumer ${pid}`;
+    events.push({ at: startedAt, what: `begins: ${of}` });
+    if (endedAt !== undefined) events.push({ at: endedAt, what: `${outcome}: ${of}` });
+  }
+  const begun = Math.min(...events.map(({ at }) => at));
+  return events
+    .sort((a, b) => a.at - b.at)
+    .map(({ at, what }) => `  ${(at - begun).toFixed(0).padStart(6)} ms  ${what}`);
 }
