@@ -89,6 +89,7 @@ if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
   redis.call('ZREM', KEYS[4], unpack(acked))
+  if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
 local position = redis.call('GET', KEYS[5])
 if not position or after(ARGV[6], position) then redis.call('SET', KEYS[5], ARGV[6]) end
