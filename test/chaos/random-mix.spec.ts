@@ -33,8 +33,12 @@ withProcess('all at once', () => {
     members.push(...(await chaos.readyConsumers(1, { options: { ...options, concurrency } })));
   };
 
-  const noteCutOff = async ({ chaos, cutOff }: Group, member: ChaosConsumer): Promise<void> => {
-    for (const id of await chaos.cutOff(member)) cutOff.add(id);
+  const noteCutOff = async (
+    { chaos, cutOff }: Group,
+    member: ChaosConsumer,
+    ledger?: ReadonlySet<string>,
+  ): Promise<void> => {
+    for (const id of await chaos.cutOff(member, ledger)) cutOff.add(id);
   };
 
   const leave = ({ chaos, members }: Group): ChaosConsumer =>
@@ -58,10 +62,11 @@ withProcess('all at once', () => {
     },
     cut: async (group) => {
       const victim = group.chaos.random.pick(group.members);
+      const before = await group.chaos.ledger();
       victim.proxy.freeze();
       group.chaos.note(`of consumer ${victim.pid}`);
       await delay(group.chaos.random.whole(100, 2_000));
-      await noteCutOff(group, victim);
+      await noteCutOff(group, victim, before);
       victim.proxy.thaw();
     },
     reset: async ({ chaos, members }) => chaos.random.pick(members).proxy.resetAll(),
@@ -71,13 +76,15 @@ withProcess('all at once', () => {
     },
     'kill Redis': async (group) => {
       const { chaos, members } = group;
+      const before = await chaos.ledger();
       const begun = performance.now();
       await redis.server.process?.kill('SIGKILL');
       await redis.server.process?.restart();
-      await waitFor(async () => (await chaos.redis.ping()) === 'PONG', { timeoutMs: 15_000 });
       // On a busy machine it was away for longer than a lease.
-      if (performance.now() - begun < LEASE_MS / 2) return;
-      for (const member of members) await noteCutOff(group, member);
+      if (performance.now() - begun > LEASE_MS / 2) {
+        for (const member of members) await noteCutOff(group, member, before);
+      }
+      await waitFor(async () => (await chaos.redis.ping()) === 'PONG', { timeoutMs: 15_000 });
     },
     'fill Redis': async ({ chaos }) => {
       await chaos.redis.config('SET', 'maxmemory', '100kb');

@@ -125,7 +125,7 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
       const begun = (await cut!.runs()).filter(({ messageId }) => !before.has(messageId));
       // Until its leases may have ended it can know nothing of the cut, and goes on.
       expect(Math.max(...begun.map(({ startedAt }) => startedAt))).toBeLessThan(cutAt + LEASE_MS);
-      const runTwice = new Set(begun.map(({ messageId }) => messageId));
+      const runTwice = await chaos.cutOff(cut!, before);
       cut!.proxy.thaw();
       await whenDone(cut!);
       await chaos.drain({ fresh: 0 });

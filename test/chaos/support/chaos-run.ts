@@ -156,11 +156,13 @@ export class ChaosRun {
   /**
    * What a consumer that is dead or stopped had begun and not committed: its effect may be there, and the design lets it
    * be run again.
+   *
+   * @param ledger what was committed when it was cut off; what is now, unless somebody else may have committed it since
    */
-  async cutOff(consumer: ChaosConsumer): Promise<Set<string>> {
-    const ledger = await this.ledger();
+  async cutOff(consumer: ChaosConsumer, ledger?: ReadonlySet<string>): Promise<Set<string>> {
+    const committed = ledger ?? (await this.ledger());
     const begun = (await consumer.runs()).filter(({ outcome }) => outcome !== 'failed');
-    return new Set(begun.map(({ messageId }) => messageId).filter((id) => !ledger.has(id)));
+    return new Set(begun.map(({ messageId }) => messageId).filter((id) => !committed.has(id)));
   }
 
   /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */
