@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** Where a connection is reset: before Redis sees what was sent, or after it did, with its answer thrown away. */
-export type ResetAt = 'before-request' | 'before-reply';
+type ResetAt = 'before-request' | 'before-reply';
 
 /** A way to Redis that can be broken. */
 export interface TcpProxy {

@@ -5,7 +5,7 @@ import type { Script } from '../../../lib/redis/script.js';
 import { RespFrames, wordsOf } from './resp-frames.js';
 
 /** A command on its way to Redis: its words, the name first and in lower case. */
-export type Command = readonly [name: string, ...args: string[]];
+type Command = readonly [name: string, ...args: string[]];
 
 /** Whether a command is meant. */
 export type Match = (command: Command) => boolean;

@@ -15,9 +15,9 @@ import { oneFile } from './one-file.js';
 import { Spares } from './spares.js';
 
 /** How a scenario is made: it injects its faults, drains, and says what the design allows. */
-export type ScenarioBody = (chaos: ChaosRun) => Promise<Bound>;
+type ScenarioBody = (chaos: ChaosRun) => Promise<Bound>;
 
-export interface ScenarioOptions {
+interface ScenarioOptions {
   /** The promises of section 2 of the design that it is about, and what they allow: for whoever reads a failure. */
   readonly promises: string;
   /** How often it is run in the full form, each time with another seed. @default 3 */
@@ -30,7 +30,7 @@ export interface ScenarioOptions {
 export type Scenario = (name: string, options: ScenarioOptions, body: ScenarioBody) => void;
 
 /** Whether this is the form that CI runs. */
-export const isShort = process.env['CHAOS_FORM'] === 'short';
+const isShort = process.env['CHAOS_FORM'] === 'short';
 
 const { CHAOS_SEED, CHAOS_ROUNDS } = process.env;
 
