@@ -26,6 +26,8 @@ export class OwnPending {
     const after = this.after.get(flow);
     const { room } = flow;
     if (after === undefined || room === 0) return;
+    // What is settled meanwhile may be in the answer still, and is not in flight any more when that comes.
+    const inFlight = flow.entriesInFlight();
     const { entries, lastId } = await ownPendingScript.run(
       client,
       [flow.keys.stream, flow.keys.retries],
@@ -36,6 +38,6 @@ export class OwnPending {
       if (lastId === undefined) this.after.delete(flow);
       else this.after.set(flow, lastId);
     }
-    flow.accept(entries);
+    flow.accept(entries.filter(({ id }) => !inFlight.has(id)));
   }
 }

@@ -125,6 +125,11 @@ export class StreamFlow {
     if (messages.length > 0) this.intake.add(messages);
   }
 
+  /** The entries that were read and are not settled, now. */
+  entriesInFlight(): ReadonlySet<string> {
+    return new Set(this.inFlight);
+  }
+
   /** The messages whose leases are to be kept. */
   held(): StreamMessage[] {
     // At-most-once without ledger has neither a lease nor a pending entry.
