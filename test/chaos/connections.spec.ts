@@ -29,6 +29,7 @@ import {
   named,
   runsScript,
 } from './support/command-proxy.js';
+import type { Bound } from './support/counts.js';
 import { inTime } from './support/in-time.js';
 import { scenarios } from './support/scenario.js';
 import type { Work } from './support/work.js';
@@ -56,6 +57,39 @@ withProcess('a connection that is reset', () => {
     retry: { maxAttempts: MAX_ATTEMPTS, backoff: { type: 'fixed', delayMs: 50, jitter: 0 } },
   } as const;
 
+  const SCRIPTS: Record<string, Match> = {
+    XREADGROUP: named('xreadgroup'),
+    reserve: runsScript(reserveScript),
+    commit: runsScript(commitScript),
+    'schedule-retry': runsScript(scheduleRetryScript),
+    'due-entries': runsScript(dueEntriesScript),
+    'dead-letter': runsScript(deadLetterScript),
+    renew: runsScript(renewScript),
+    'own-pending': runsScript(ownPendingScript),
+    recover: runsScript(recoverScript),
+  };
+  const { reserve: _, ...WITHOUT_RESERVE } = SCRIPTS;
+
+  async function resetAtEach(
+    chaos: ChaosRun,
+    at: CaughtAt,
+    commands: Record<string, Match>,
+    subscription: { dedup?: false } = {},
+  ): Promise<Bound> {
+    const [consumer] = await chaos.readyConsumers(1, { options: { ...options, ...subscription } });
+    const resets = async (): Promise<void> => {
+      for (const [name, matches] of chaos.random.shuffled(Object.entries(commands))) {
+        const caught = inTime(consumer!.proxy.catchOnce(at, matches), name);
+        // What these do is to find what a lost connection has left.
+        if (['own-pending', 'recover'].includes(name)) consumer!.proxy.resetAll();
+        (await caught).reset();
+      }
+    };
+    await chaos.addDuring(resets(), () => works(chaos));
+    await chaos.drain({ fresh: 0 });
+    return { dead: chaos.failing(MAX_ATTEMPTS) };
+  }
+
   for (const [at, when] of [
     ['request', 'before'],
     ['reply', 'after'],
@@ -63,31 +97,14 @@ withProcess('a connection that is reset', () => {
     scenario(
       `${when} Redis has each read and each script of a running consumer`,
       { promises },
-      async (chaos) => {
-        const [consumer] = await chaos.readyConsumers(1, { options });
-        const commands: [string, Match][] = [
-          ['XREADGROUP', named('xreadgroup')],
-          ['reserve', runsScript(reserveScript)],
-          ['commit', runsScript(commitScript)],
-          ['schedule-retry', runsScript(scheduleRetryScript)],
-          ['due-entries', runsScript(dueEntriesScript)],
-          ['dead-letter', runsScript(deadLetterScript)],
-          ['renew', runsScript(renewScript)],
-          ['own-pending', runsScript(ownPendingScript)],
-          ['recover', runsScript(recoverScript)],
-        ];
-        const resets = async (): Promise<void> => {
-          for (const [name, matches] of chaos.random.shuffled(commands)) {
-            const caught = inTime(consumer!.proxy.catchOnce(at, matches), name);
-            // What these do is to find what a lost connection has left.
-            if (['own-pending', 'recover'].includes(name)) consumer!.proxy.resetAll();
-            (await caught).reset();
-          }
-        };
-        await chaos.addDuring(resets(), () => works(chaos));
-        await chaos.drain({ fresh: 0 });
-        return { dead: chaos.failing(MAX_ATTEMPTS) };
-      },
+      (chaos) => resetAtEach(chaos, at, SCRIPTS),
+    );
+
+    scenario(
+      `${when} Redis has each of them, without a ledger`,
+      { promises: `${promises}. Without a ledger pending ownership alone fences` },
+      (chaos) =>
+        resetAtEach(chaos, at, { ...WITHOUT_RESERVE, XACK: named('xack') }, { dedup: false }),
     );
   }
 

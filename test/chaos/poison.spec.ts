@@ -10,6 +10,7 @@ const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
 const MAX_ATTEMPTS = 3;
 
+// Both fail as long as a crash charges an attempt to all that was leased, again and again.
 withProcess('a message that takes its process with it, each time', () => {
   const scenario = scenarios(redisForTests({ args: [] }));
   const promises =
