@@ -7,6 +7,8 @@ import type { Config } from 'jest';
 const config: Config = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  // Long, and made to be seen at work: `npm run test:chaos` runs it.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/chaos/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/pack/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

@@ -9,12 +9,13 @@ function read(path) {
   }
 }
 
-const [jestFile, packFile] = process.argv.slice(2);
-const jest = read(jestFile);
+const [packFile, ...jestFiles] = process.argv.slice(2);
 const pack = read(packFile);
-
-const passed = (jest.numPassedTests ?? 0) + (pack.passed ?? 0);
-// A file that cannot be loaded has no tests to count, and is a failure all the same.
-const failed =
-  (jest.numFailedTests ?? 0) + (jest.numRuntimeErrorTestSuites ?? 0) + (pack.failed ?? 0);
+let passed = pack.passed ?? 0;
+let failed = pack.failed ?? 0;
+for (const jest of jestFiles.map((file) => read(file))) {
+  passed += jest.numPassedTests ?? 0;
+  // A file that cannot be loaded has no tests to count, and is a failure all the same.
+  failed += (jest.numFailedTests ?? 0) + (jest.numRuntimeErrorTestSuites ?? 0);
+}
 console.log(`tests: ${passed} passed, ${failed} failed`);

@@ -181,17 +181,17 @@ export class Consumer {
     const { group } = this.options;
     await Promise.all(
       this.flows.map(async (flow) => {
-        const { stream, keys, options, highestId } = flow;
+        const { stream, keys, options, inHand } = flow;
         const begins = GROUP_BEGINS[options.startFrom] ?? options.startFrom;
         const { kind, after } = await ensureGroupScript.run(
           this.connections.commands,
           [keys.stream, keys.position, keys.madeBlindly],
-          [group, begins, highestId, BLIND_MS],
+          [group, begins, inHand.highestId, BLIND_MS],
         );
         if (kind === 'made') this.logger.log(text.groupMade(stream, group, after));
         if (kind === 'set-back') this.logger.warn(text.groupSetBack(stream, group, after));
         // Of a group that it found there, a member knows from then on where it stood.
-        if (highestId === '') flow.noteGiven(after);
+        if (inHand.highestId === '') inHand.noteGiven(after);
       }),
     );
   }

@@ -28,6 +28,8 @@ export class OwnPending {
     const { room } = flow;
     if (after === undefined || room === 0) return;
     const hereMs = Math.ceil(performance.now() - this.since);
+    // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
+    const inHand = flow.inHand.snapshot();
     const { entries, lastId } = await ownPendingScript.run(
       client,
       [flow.keys.stream, flow.keys.retries, flow.keys.attempts],
@@ -38,6 +40,6 @@ export class OwnPending {
       if (lastId === undefined) this.after.delete(flow);
       else this.after.set(flow, lastId);
     }
-    flow.accept(entries);
+    flow.accept(entries.filter(({ id }) => !inHand.has(id)));
   }
 }

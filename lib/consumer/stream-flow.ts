@@ -1,12 +1,11 @@
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { compareEntryIds } from '../redis/entry-id.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
 import * as text from './consumer.messages.js';
+import { EntriesInHand } from './entries-in-hand.js';
 import { EntryDecoder } from './entry-decoder.js';
 import { FaultLog } from './fault-log.js';
 import { HandlerSlots } from './handler-slots.js';
@@ -25,8 +24,7 @@ import type { Verdict } from './verdict.js';
  * read ahead as its options and its pace allow.
  */
 export class StreamFlow {
-  /** Entries that were read and are not settled: nobody may bring them a second time. */
-  private readonly inFlight = new Set<string>();
+  readonly inHand = new EntriesInHand();
   private stopped = false;
   private readonly slots: HandlerSlots;
   private readonly settler: Settler;
@@ -35,8 +33,6 @@ export class StreamFlow {
   private readonly decoder: EntryDecoder;
   private readonly faults: FaultLog;
   private onIdle: (() => void) | undefined;
-  /** The highest entry ID that the group was given, as far as this consumer knows; empty where it knows of none. */
-  highestId = '';
 
   constructor(private readonly parts: StreamFlowParts) {
     this.faults = new FaultLog(parts.logger);
@@ -48,7 +44,7 @@ export class StreamFlow {
     this.decoder = new EntryDecoder({
       ...parts,
       onUndecodable: (entry, reason, error) => {
-        this.inFlight.add(entry.id);
+        this.inHand.add(entry.id);
         this.outcomes.undecodable(entry, reason, error);
       },
     });
@@ -72,7 +68,7 @@ export class StreamFlow {
       onFault: this.sayFault,
       onDone: () => this.faults.over(),
       onSettled: (entryIds) => {
-        for (const entryId of entryIds) this.inFlight.delete(entryId);
+        for (const entryId of entryIds) this.inHand.remove(entryId);
         this.offerRoom();
       },
       onLost: (message) => this.outcomes.lost(message),
@@ -110,21 +106,14 @@ export class StreamFlow {
   accept(entries: readonly RawEntry[]): void {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
-      if (this.inFlight.has(entry.id)) continue;
-      if (!isRedrive(entry.id)) this.noteGiven(entry.id);
+      if (this.inHand.has(entry.id)) continue;
+      this.inHand.noteGiven(entry.id);
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
-      this.inFlight.add(entry.id);
+      this.inHand.add(entry.id);
       messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);
-  }
-
-  /** The group was given `entryId`, and so whatever comes before. */
-  noteGiven(entryId: string): void {
-    if (this.highestId === '' || compareEntryIds(entryId, this.highestId) > 0) {
-      this.highestId = entryId;
-    }
   }
 
   /** The messages whose leases are to be kept. */
@@ -180,7 +169,7 @@ export class StreamFlow {
 
   private get load(): FlowLoad {
     const { taken, mayWait } = this.slots;
-    return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inFlight.size };
+    return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
   }
 
   private get readAhead(): number {
@@ -242,7 +231,7 @@ export class StreamFlow {
   }
 
   private forget({ entryId }: StreamMessage): void {
-    this.inFlight.delete(entryId);
+    this.inHand.remove(entryId);
   }
 
   private offerRoom(): void {

@@ -49,6 +49,8 @@ export function connectionFor(
     // The same results as RESP 3, and faster to read.
     protocol: 2,
     retryStrategy: reconnectDelayMs,
+    // A Redis that loads its data is asked again this soon; by default after a second, in which leases end.
+    maxLoadingRetryTime: 100,
     // What waits was dealt with before we close, so a socket that is dead need not hold the process any longer.
     disconnectTimeout: 250,
     ...BY_ROLE[role],

@@ -9,7 +9,8 @@ export type ScriptArgument = string | number | Buffer;
  * know it any more. Each script can be sent twice: that is what lets the client library resend it.
  */
 export class Script<Reply> {
-  private readonly sha: string;
+  /** By what Redis knows it. */
+  readonly sha: string;
   private readonly sentWhole = new WeakSet<Redis>();
 
   constructor(

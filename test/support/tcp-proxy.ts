@@ -44,7 +44,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
     let dropsReplies = false;
     const end = (): void => {
       pairs.delete(client);
-      if (!client.destroyed) client.resetAndDestroy();
+      reset(client);
       redis.destroy();
     };
     for (const socket of [client, redis]) socket.on('error', end).on('close', end).setNoDelay();
@@ -74,7 +74,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
 
   const all = (): Socket[] => [...pairs].flat();
   const resetAll = (): void => {
-    for (const client of pairs.keys()) client.resetAndDestroy();
+    for (const client of pairs.keys()) reset(client);
   };
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -98,4 +98,10 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
       await once(server, 'close');
     },
   };
+}
+
+/** One that is at its end already cannot be reset, and Node would keep its handle. */
+function reset(socket: Socket): void {
+  if (socket.readyState === 'open') socket.resetAndDestroy();
+  else socket.destroy();
 }

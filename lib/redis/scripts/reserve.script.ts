@@ -93,6 +93,7 @@ if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
   redis.call('ZREM', KEYS[4], unpack(acked))
+  if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
 for _, member in ipairs(ended) do
   redis.call('XDEL', KEYS[7], letterOf(member))

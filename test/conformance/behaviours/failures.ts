@@ -7,9 +7,6 @@ import { expectExactly, expectSettled, Recorder } from '../recorder.js';
 
 const GROUP = 'billing';
 
-/** To be `it` as soon as the options take `retry.blocking`. */
-const itInOrder = it.skip;
-
 /** What becomes of messages that a handler failed to handle. */
 export function failures(broker: BrokerUnderTest): void {
   if (broker.promises.retries) {
@@ -60,7 +57,7 @@ function arriveLater(broker: BrokerUnderTest): void {
 }
 
 function stayInOrder(broker: BrokerUnderTest): void {
-  itInOrder('with retries in order, nothing is delivered past an unfinished message', async () => {
+  it('with retries in order, nothing is delivered past an unfinished message', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(({ payload, attempt }) => {
       if (numberOf(payload) % 3 === 0 && attempt <= 2) throw new Error('not yet');

@@ -1,0 +1,47 @@
+import { describe } from '@jest/globals';
+
+import { ownRedis } from '../support/own-redis.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { waitFor } from '../support/wait-for.js';
+import { scenarios } from './support/scenario.js';
+
+const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
+
+const HOUR_MS = 3_600_000;
+const MAX_ATTEMPTS = 2;
+
+withProcess('a host whose clock is an hour off', () => {
+  const scenario = scenarios(redisForTests({ args: [] }));
+
+  scenario(
+    'changes nothing for its group, also where another member dies',
+    { promises: '1, 2. Times and windows are of the clock of Redis, never of the host' },
+    async (chaos) => {
+      const { random } = chaos;
+      const options = {
+        concurrency: 4,
+        retry: { maxAttempts: MAX_ATTEMPTS, backoff: { type: 'fixed', delayMs: 50 } },
+      } as const;
+      const [[right], [early], [late]] = await Promise.all([
+        chaos.readyConsumers(1, { options }),
+        chaos.readyConsumers(1, { options, clockOffsetMs: HOUR_MS }),
+        chaos.readyConsumers(1, { options, clockOffsetMs: -HOUR_MS }),
+      ]);
+      await chaos.add(random.whole(80, 120), () => ({
+        workMs: random.pick([0, 5, 5, 20, 20, 700]),
+        fails: random.pick([0, 0, 0, 1, MAX_ATTEMPTS]),
+      }));
+      await waitFor(async () => (await chaos.handled()).size >= 20, { timeoutMs: 15_000 });
+      // A clock that is set while handlers run, in both directions.
+      early!.setClockRight();
+      const victim = random.pick([right!, late!]);
+      await victim.kill();
+      const runTwice = await chaos.cutOff(victim);
+      await chaos.drain({ fresh: 0 });
+      // The run that was cut off counts: what fails later has one attempt less.
+      const dead = new Set(chaos.failing(MAX_ATTEMPTS));
+      for (const id of await chaos.deadLetters()) if (runTwice.has(id)) dead.add(id);
+      return { runTwice, dead };
+    },
+  );
+});

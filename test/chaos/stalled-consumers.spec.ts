@@ -1,0 +1,140 @@
+import { describe, expect } from '@jest/globals';
+
+import { ownRedis } from '../support/own-redis.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { waitFor } from '../support/wait-for.js';
+import { type ChaosConsumer, LEASE_MS } from './support/chaos-consumer.js';
+import type { ChaosRun } from './support/chaos-run.js';
+import { named } from './support/command-proxy.js';
+import { sharedNowMs } from './support/journal.js';
+import { scenarios } from './support/scenario.js';
+
+const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
+
+withProcess('a consumer that is stopped for longer than its lease', () => {
+  const scenario = scenarios(redisForTests({ args: [] }));
+
+  /** Fulfilled once a stopped consumer, gone on, has ended what it had begun. */
+  const whenDone = (consumer: ChaosConsumer): Promise<unknown> =>
+    waitFor(async () => (await consumer.unfinished()).length === 0, {
+      timeoutMs: 15_000,
+      description: 'what it had begun has ended',
+    });
+
+  scenario(
+    'runs twice what it was running, and nothing that it had only read ahead',
+    { promises: '2: it is stopped for longer than the lease. 4: a stale consumer starts nothing' },
+    async (chaos) => {
+      const { random } = chaos;
+      const concurrency = random.whole(1, 6);
+      const [stopped] = await chaos.readyConsumers(1, { options: { concurrency } });
+      await chaos.add(random.whole(60, 120), () => ({ workMs: random.whole(20, 80) }));
+      await waitFor(async () => (await stopped!.runs()).length >= random.whole(8, 30), {
+        timeoutMs: 15_000,
+      });
+      stopped!.freeze();
+      const runTwice = await chaos.cutOff(stopped!);
+      // What is read ahead is more than what runs, or there is nothing to see here.
+      const begun = (await stopped!.runs()).length;
+      await chaos.drain();
+      stopped!.thaw();
+      await whenDone(stopped!);
+      expect((await stopped!.runs()).length).toBe(begun);
+      return { runTwice };
+    },
+  );
+
+  scenario(
+    'has its late success counted, and its late failure ignored',
+    { promises: '4: a late success commits, a late failure is ignored' },
+    async (chaos) => {
+      const [stopped] = await chaos.readyConsumers(1, {
+        workMs: 300,
+        options: {
+          concurrency: 2,
+          retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 0 } },
+        },
+      });
+      const ids = await chaos.add(2, (n) => ({ fails: n }));
+      await waitFor(async () => (await stopped!.unfinished()).length === 2);
+      stopped!.freeze();
+      await chaos.drain();
+      stopped!.thaw();
+      await whenDone(stopped!);
+      await chaos.drain({ fresh: 0 });
+      // Its failure comes when another consumer has handled the message: no dead letter, no third run.
+      return { runTwice: new Set(ids) };
+    },
+  );
+
+  scenario(
+    'shares a message ID with another consumer: the message runs there once the lease has ended',
+    { promises: '2: it is stopped for longer than the lease' },
+    async (chaos) => {
+      const stalled = await chaos.consumer({ workMs: 400 });
+      // It gets the first entry, and asks for no other.
+      let asked = 0;
+      const asks = stalled.proxy.catchOnce(
+        'request',
+        (command) => named('xreadgroup')(command) && ++asked > 1,
+      );
+      await stalled.ready();
+      const [id] = await chaos.add(1);
+      await waitFor(async () => (await stalled.unfinished()).length === 1);
+      await asks;
+      stalled.freeze();
+      const [other] = await chaos.readyConsumers(1);
+      await addAgain(chaos, id!);
+      await chaos.drain({ fresh: 0 });
+      expect((await other!.runs()).length).toBe(1);
+      stalled.thaw();
+      await whenDone(stalled);
+      return { runTwice: new Set([id!]) };
+    },
+  );
+
+  scenario(
+    'shares a message ID with another consumer, and has not begun it: it runs there only',
+    { promises: '2: nothing that succeeded is run again. 4: a stale consumer starts nothing' },
+    async (chaos) => {
+      const [stalled] = await chaos.readyConsumers(1, { workMs: 400, options: { batchSize: 10 } });
+      const ids = await chaos.add(3);
+      await waitFor(async () => (await stalled!.unfinished()).length === 1);
+      stalled!.freeze();
+      await chaos.readyConsumers(1);
+      for (const id of ids) await addAgain(chaos, id);
+      await chaos.drain({ fresh: 0 });
+      stalled!.thaw();
+      await whenDone(stalled!);
+      return { runTwice: new Set(ids.slice(0, 1)) };
+    },
+  );
+
+  scenario(
+    'is cut off by the network instead: the same holds',
+    { promises: '2: it is cut off from Redis for longer than the lease' },
+    async (chaos) => {
+      const { random } = chaos;
+      const [cut] = await chaos.readyConsumers(1, { options: { concurrency: random.whole(1, 4) } });
+      await chaos.add(random.whole(40, 80), () => ({ workMs: random.whole(50, 150) }));
+      await waitFor(async () => (await cut!.runs()).length >= 6);
+      const before = await chaos.ledger();
+      const cutAt = sharedNowMs();
+      cut!.proxy.freeze();
+      await chaos.drain({ fresh: 2 });
+      const begun = (await cut!.runs()).filter(({ messageId }) => !before.has(messageId));
+      // Until its leases may have ended it can know nothing of the cut, and goes on.
+      expect(Math.max(...begun.map(({ startedAt }) => startedAt))).toBeLessThan(cutAt + LEASE_MS);
+      const runTwice = await chaos.cutOff(cut!, before);
+      cut!.proxy.thaw();
+      await whenDone(cut!);
+      await chaos.drain({ fresh: 0 });
+      return { runTwice };
+    },
+  );
+});
+
+/** A second entry with a message ID that was published before. */
+async function addAgain({ redis, stream }: ChaosRun, id: string): Promise<void> {
+  await redis.xadd(stream, '*', 'name', stream, 'body', '{}', 'id', id);
+}

@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Redis } from 'ioredis';
+
+import { streamKeys } from '../../../lib/keys/stream-keys.js';
+import { freshName } from '../../support/fresh-name.js';
+import { isCaughtUp } from '../../support/group-state.js';
+import { waitFor } from '../../support/wait-for.js';
+import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
+import { type CommandProxy, commandProxy } from './command-proxy.js';
+import { type Bound, type Counts, countMessages, deadLetters } from './counts.js';
+import { type Journal, sharedNowMs } from './journal.js';
+import { Publisher } from './publisher.js';
+import { Random } from './random.js';
+import type { Spares } from './spares.js';
+import type { Work } from './work.js';
+
+export interface ChaosRunParts {
+  readonly seed: number;
+  readonly redisUrl: string;
+  /** A connection that no fault is injected into. */
+  readonly redis: Redis;
+  readonly journal: Journal;
+  readonly spares: Spares;
+}
+
+/** One run of one scenario: a stream of its own, its consumers, and what was published. */
+export class ChaosRun {
+  readonly stream = freshName('orders');
+  readonly group = 'billing';
+  readonly keys = streamKeys('', this.stream, this.group);
+  readonly random: Random;
+  readonly journal: Journal;
+  /** Messages that Redis has, by their IDs. */
+  readonly published = new Set<string>();
+  /** What was asked of each. */
+  private readonly works = new Map<string, Work>();
+  /** Looks into the Redis of the day; a failover puts another here. */
+  redis: Redis;
+  /** Where consumers without a proxy of their own go. */
+  redisUrl: string;
+  readonly consumers: ChaosConsumer[] = [];
+  /** What was done to them, and when, for whoever reads a failure. */
+  readonly notes: { readonly at: number; readonly what: string }[] = [];
+  private readonly proxies: CommandProxy[] = [];
+  private readonly publishers: Publisher[] = [];
+  private lastId = 0;
+
+  constructor(private readonly parts: ChaosRunParts) {
+    this.random = new Random(parts.seed);
+    this.journal = parts.journal;
+    this.redis = parts.redis;
+    this.redisUrl = parts.redisUrl;
+  }
+
+  /** Remembers a fault. */
+  note(what: string): void {
+    this.notes.push({ at: sharedNowMs(), what });
+  }
+
+  /** A way to Redis that is closed with the run. */
+  async proxy(): Promise<CommandProxy> {
+    const proxy = await commandProxy(this.redisUrl);
+    this.proxies.push(proxy);
+    return proxy;
+  }
+
+  /** Starts a consumer, with a way to Redis of its own unless it is given one. */
+  async consumer(setup: ConsumerSetup & { proxy?: CommandProxy } = {}): Promise<ChaosConsumer> {
+    const { spares, journal } = this.parts;
+    const { stream, group } = this;
+    const proxy = setup.proxy ?? (await this.proxy());
+    const consumer = await ChaosConsumer.start({ spares, stream, group, journal, proxy }, setup);
+    this.consumers.push(consumer);
+    return consumer;
+  }
+
+  /** Starts consumers, and waits until they read. */
+  async readyConsumers(count: number, setup?: ConsumerSetup): Promise<ChaosConsumer[]> {
+    const starting = Array.from({ length: count }, async () =>
+      (await this.consumer(setup)).ready(),
+    );
+    return Promise.all(starting);
+  }
+
+  /** An ID for a message. */
+  newMessage(work: Work): string {
+    const id = `m${++this.lastId}`;
+    this.works.set(id, work);
+    return id;
+  }
+
+  /** The messages that fail as often as that, and so end as dead letters. */
+  failing(maxAttempts: number): Set<string> {
+    const fail = [...this.works].filter(([, { fails = 0 }]) => fails >= maxAttempts);
+    return new Set(fail.map(([id]) => id));
+  }
+
+  /** A publisher with the real client; it is closed with the run. */
+  publisher(url = this.redisUrl): Publisher {
+    const publisher = new Publisher(this, url);
+    this.publishers.push(publisher);
+    return publisher;
+  }
+
+  /** Has Redis write messages, without a client in between. @returns their IDs */
+  async add(count: number, work: (n: number) => Work = () => ({})): Promise<string[]> {
+    const pipeline = this.redis.pipeline();
+    const ids = Array.from({ length: count }, (_, n) => {
+      const asked = work(n);
+      const id = this.newMessage(asked);
+      pipeline.xadd(this.stream, '*', 'name', this.stream, 'body', JSON.stringify(asked), 'id', id);
+      return id;
+    });
+    const replies = (await pipeline.exec()) ?? [];
+    for (const [error] of replies) if (error !== null) throw error;
+    for (const id of ids) this.published.add(id);
+    return ids;
+  }
+
+  /** Adds messages all the time that something else takes. */
+  async addDuring<Result>(
+    doing: Promise<Result>,
+    works: () => readonly Work[],
+    everyMs = 50,
+  ): Promise<Result> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    doing.then(end, end);
+    while (!over.signal.aborted) {
+      const asked = works();
+      await this.add(asked.length, (n) => asked[n] ?? {});
+      await delay(everyMs);
+    }
+    return doing;
+  }
+
+  /** The messages that the ledger has. */
+  async ledger(): Promise<Set<string>> {
+    return new Set(await this.redis.zrange(this.keys.ledger, '0', '-1'));
+  }
+
+  /** The messages that are dead letters. */
+  async deadLetters(): Promise<string[]> {
+    return deadLetters(this.redis, this.keys);
+  }
+
+  /** The messages whose handlers succeeded. */
+  async handled(): Promise<Set<string>> {
+    const runs = await this.journal.runs();
+    return new Set(
+      runs.filter(({ outcome }) => outcome === 'handled').map(({ messageId }) => messageId),
+    );
+  }
+
+  /**
+   * What a consumer that is dead or stopped had begun and not committed: its effect may be there, and the design lets it
+   * be run again.
+   *
+   * @param ledger what was committed when it was cut off; what is now, unless somebody else may have committed it since
+   */
+  async cutOff(consumer: ChaosConsumer, ledger?: ReadonlySet<string>): Promise<Set<string>> {
+    const committed = ledger ?? (await this.ledger());
+    const begun = (await consumer.runs()).filter(({ outcome }) => outcome !== 'failed');
+    return new Set(begun.map(({ messageId }) => messageId).filter((id) => !committed.has(id)));
+  }
+
+  /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */
+  async drain({ fresh = 1, timeoutMs = 30_000 } = {}): Promise<void> {
+    await this.readyConsumers(fresh, { options: { concurrency: 10 } });
+    await waitFor(() => isCaughtUp(this.redis, this.stream, this.group), {
+      timeoutMs,
+      description: 'everything is read, and nothing pending',
+    });
+  }
+
+  async counts(bound: Bound): Promise<Counts> {
+    const runs = await this.journal.runs();
+    return countMessages(this, this.published, runs, bound);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.publishers.map((publisher) => publisher.close()));
+    await Promise.all(this.consumers.map((consumer) => consumer.kill()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+  }
+}

@@ -1,0 +1,154 @@
+import type { Redis } from 'ioredis';
+
+import { type StreamKeys, streamKeys } from '../../../lib/keys/stream-keys.js';
+import { pendingEntries } from '../../support/group-state.js';
+import type { Run } from './journal.js';
+
+/** What became of a scenario's messages, by their IDs. */
+export interface Counts {
+  readonly published: ReadonlySet<string>;
+  readonly handled: ReadonlySet<string>;
+  readonly dead: readonly string[];
+  readonly pending: readonly string[];
+  /** Published, and neither handled nor dead nor pending. */
+  readonly lost: ReadonlySet<string>;
+  /** Run again although the run before did not fail. */
+  readonly runTwice: ReadonlySet<string>;
+  /** Whatever should not be there, in words. */
+  readonly unexpected: readonly string[];
+}
+
+/** What the design allows in a scenario, by message IDs; none where nothing is said. */
+export interface Bound {
+  readonly lost?: ReadonlySet<string>;
+  readonly runTwice?: ReadonlySet<string>;
+  /** Those that end as dead letters, all of them and no others. */
+  readonly dead?: ReadonlySet<string>;
+  /** Published, perhaps: Redis never said. */
+  readonly perhapsPublished?: ReadonlySet<string>;
+}
+
+/** Where a scenario's messages go. */
+export interface Where {
+  readonly redis: Redis;
+  readonly stream: string;
+  readonly group: string;
+}
+
+export async function countMessages(
+  where: Where,
+  published: ReadonlySet<string>,
+  runs: readonly Run[],
+  bound: Bound,
+): Promise<Counts> {
+  const { redis, stream, group } = where;
+  const keys = streamKeys('', stream, group);
+  const handled = new Set(
+    runs.filter(({ outcome }) => outcome === 'handled').map(({ messageId }) => messageId),
+  );
+  const dead = await deadLetters(redis, keys);
+  const pending: string[] = [];
+  for (const { id } of await pendingEntries(redis, stream, group).catch(() => [])) {
+    pending.push(idIn((await redis.xrange(stream, id, id))[0]?.[1] ?? []));
+  }
+  const somewhere = new Set([...handled, ...dead, ...pending]);
+  const lost = new Set([...published].filter((id) => !somewhere.has(id)));
+  return {
+    published,
+    handled,
+    dead,
+    pending,
+    lost,
+    runTwice: ranTwice(runs),
+    unexpected: [
+      ...strangers(runs, published, bound.perhapsPublished),
+      ...deadAndHandled(dead, handled),
+      ...(await leftovers(redis, keys, pending.length)),
+    ],
+  };
+}
+
+/** The IDs of the messages that are dead letters. */
+export async function deadLetters(redis: Redis, keys: StreamKeys): Promise<string[]> {
+  return (await redis.xrange(keys.deadLetters, '-', '+')).map(([, fields]) => idIn(fields));
+}
+
+/** Messages of which more runs than one did not fail. */
+function ranTwice(runs: readonly Run[]): Set<string> {
+  const once = new Set<string>();
+  const twice = new Set<string>();
+  for (const { messageId, outcome } of runs) {
+    if (outcome === 'failed') continue;
+    (once.has(messageId) ? twice : once).add(messageId);
+  }
+  return twice;
+}
+
+function strangers(
+  runs: readonly Run[],
+  published: ReadonlySet<string>,
+  perhaps: ReadonlySet<string> = new Set(),
+): string[] {
+  const ids = new Set(runs.map(({ messageId }) => messageId));
+  return [...ids]
+    .filter((id) => !published.has(id) && !perhaps.has(id))
+    .map((id) => `${id} was run, and nobody published it`);
+}
+
+function deadAndHandled(dead: readonly string[], handled: ReadonlySet<string>): string[] {
+  const twice = dead.filter((id, index) => dead.indexOf(id) !== index);
+  return [
+    ...twice.map((id) => `${id} is a dead letter more than once`),
+    ...dead.filter((id) => handled.has(id)).map((id) => `${id} was handled and is a dead letter`),
+  ];
+}
+
+/** Rows about messages that are through. */
+async function leftovers(redis: Redis, keys: StreamKeys, pending: number): Promise<string[]> {
+  if (pending > 0) return [];
+  const leases = await redis.hgetall(keys.leases);
+  const attempts = await redis.hgetall(keys.attempts);
+  const retries = await redis.zrange(keys.retries, '0', '-1');
+  return [
+    ...Object.entries(leases).map(([id, row]) => `${id} has a lease that nobody needs: ${row}`),
+    ...Object.keys(attempts).map((entry) => `entry ${entry} has attempts that nobody needs`),
+    ...retries.map((entry) => `entry ${entry} waits in retries, and is not pending`),
+  ];
+}
+
+function idIn(fields: readonly string[]): string {
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    if (fields[at] === 'id') return fields[at + 1] ?? '';
+  }
+  return 'a message without ID';
+}
+
+/** What a scenario's counts have too much of, in words; nothing where they are within its bound. */
+export function beyond(counts: Counts, bound: Bound): string[] {
+  const { lost = new Set(), runTwice = new Set(), dead = new Set() } = bound;
+  const more = (what: string, ids: Iterable<string>, allowed: ReadonlySet<string>): string[] =>
+    [...ids].filter((id) => !allowed.has(id)).map((id) => `${id} ${what}`);
+  return [
+    ...more('was lost', counts.lost, lost),
+    ...more('was run twice', counts.runTwice, runTwice),
+    ...more('is a dead letter', counts.dead, dead),
+    ...more('is no dead letter', dead, new Set(counts.dead)),
+    ...counts.unexpected,
+  ];
+}
+
+/** The counts in one line. */
+export function inOneLine(counts: Counts, bound: Bound): string {
+  const { published, handled, dead, pending, lost, runTwice, unexpected } = counts;
+  const within = (count: number, allowed: number | undefined): string =>
+    allowed === undefined ? String(count) : `${count} (of ${allowed} that may be)`;
+  return [
+    `published ${published.size}`,
+    `handled ${handled.size}`,
+    `dead ${dead.length}`,
+    `pending ${pending.length}`,
+    `lost ${within(lost.size, bound.lost?.size)}`,
+    `run twice ${within(runTwice.size, bound.runTwice?.size)}`,
+    `unexpected ${unexpected.length}`,
+  ].join(', ');
+}

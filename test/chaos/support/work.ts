@@ -1,0 +1,11 @@
+/** What a message asks of its handler. */
+export interface Work {
+  /** How long it takes. */
+  readonly workMs?: number;
+  /** How many attempts fail. */
+  readonly fails?: number;
+  /** Whether it takes its process with it. */
+  readonly poison?: boolean;
+  /** When it was published, by the clock of the journal. */
+  readonly publishedAt?: number;
+}
