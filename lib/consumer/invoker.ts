@@ -9,7 +9,7 @@ import type { Invoke } from './stream-message.js';
 import { type Verdict, worse } from './verdict.js';
 
 /** Where the handlers run: what their context tells them. */
-export interface HandledWhere {
+interface HandledWhere {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
