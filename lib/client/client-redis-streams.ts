@@ -4,7 +4,6 @@ import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
 import { JsonCodec } from '../codec/json.codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
 import { streamKey } from '../keys/stream-keys.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
@@ -23,6 +22,7 @@ import { eager } from './eager.js';
 import { OncePublisher } from './once-publisher.js';
 import { PlainPublisher } from './plain-publisher.js';
 import type { PublishReceipt } from './publish-receipt.js';
+import { publishTarget } from './publish-target.js';
 import type { Publisher } from './publishing.js';
 import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
 
@@ -80,7 +80,7 @@ export class ClientRedisStreams
   /**
    * Publishes a message: once, now, whether or not anybody subscribes to the result.
    *
-   * @param pattern the stream's name
+   * @param pattern the stream's name, or `{ stream, name }`, where the name is what kind of message it is
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
    * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError` where nothing was sent, `PublishError`
    *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
@@ -155,11 +155,8 @@ export class ClientRedisStreams
   protected override dispatchEvent<Result = PublishReceipt>(
     packet: ReadPacket & { metadata?: Readonly<Record<string, unknown>> },
   ): Promise<Result> {
-    const stream: unknown = packet.pattern;
-    if (typeof stream !== 'string') {
-      throw new MessageEncodingError(String(stream), text.NOT_A_STREAM);
-    }
-    const envelope = toEnvelope(stream, packet.data, packet.metadata);
+    const { stream, name } = publishTarget(packet.pattern);
+    const envelope = toEnvelope(stream, packet.data, packet.metadata, name);
     return this.write(stream, envelope) as Promise<Result>;
   }
 

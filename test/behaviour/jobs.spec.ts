@@ -565,7 +565,15 @@ describe('getStats()', () => {
       lastLedgerMaintenanceAt: undefined,
       maintenanceScheduled: true,
       inFlight: 0,
-      counts: { handled: 0, failed: 0, retried: 0, duplicate: 0, deadLettered: 0, lost: 0 },
+      counts: {
+        handled: 0,
+        failed: 0,
+        retried: 0,
+        duplicate: 0,
+        deadLettered: 0,
+        unhandled: 0,
+        lost: 0,
+      },
     });
     await addEntries(redis.client, orders, [{ n: 1 }, { n: 2 }], 'order-1');
     await app.emit(orders, { fail: true });
