@@ -14,7 +14,7 @@ export type OutgoingEnvelope = MessageEnvelope & {
 /**
  * What is to be written for a payload, plain or in a record.
  *
- * @throws MessageEncodingError where the record's ID, name or headers are not text
+ * @throws MessageEncodingError where the record's ID, name, key or headers are not text
  */
 export function toEnvelope(
   stream: string,
@@ -22,15 +22,16 @@ export function toEnvelope(
   metadata: Readonly<Record<string, unknown>> | undefined,
 ): OutgoingEnvelope {
   const record = data instanceof RedisStreamsRecord ? data : new RedisStreamsRecord(data);
-  const { messageId = randomUUID(), name = stream, headers } = record.options;
+  const { messageId = randomUUID(), name = stream, headers, key } = record.options;
   mustBeText(stream, 'message ID', messageId);
   mustBeText(stream, 'name', name);
+  if (key !== undefined) mustBeText(stream, 'key', key);
   for (const [header, value] of Object.entries(headers ?? {})) {
     if (typeof value !== 'string')
       throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
   }
   const idIsNew = record.options.messageId === undefined;
-  return { name, payload: record.payload, messageId, idIsNew, headers, metadata };
+  return { name, payload: record.payload, messageId, idIsNew, headers, metadata, key };
 }
 
 function mustBeText(stream: string, what: string, value: unknown): void {
