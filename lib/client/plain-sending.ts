@@ -4,7 +4,7 @@ import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import type { PublishOutcome, Publishing } from './publishing.js';
 
-/** Messages of one stream that are sent once, in one pipeline or as one command, until all of them are answered. */
+/** Messages of one stream that are sent once, one after the other, until all of them are answered. */
 export class PlainSending {
   private readonly settled: boolean[] = [];
   private settledCount = 0;
@@ -26,28 +26,18 @@ export class PlainSending {
   /** @param warn told where `ttlMs` was refused, since what was written is published all the same */
   send(client: Redis, warn: (said: string) => void): void {
     this.isSent = true;
-    const [only] = this.messages;
-    if (only === undefined) return;
-    const { stream, key, limits } = only;
-    if (this.messages.length === 1 && limits?.ttlMs === undefined) {
-      client.xadd(key, ...argumentsOf(only)).then(
-        (entryId) => this.answer(0, null, entryId),
-        (error: unknown) => this.answer(0, error, null),
-      );
-      return;
-    }
-    const pipeline = client.pipeline();
     this.messages.forEach((message, index) => {
-      pipeline.xadd(key, ...argumentsOf(message), (error, entryId) => {
-        this.answer(index, error, entryId);
-      });
+      client.xadd(message.key, ...argumentsOf(message)).then(
+        (entryId) => this.answer(index, message, entryId),
+        (error: unknown) => this.refuse(index, errorText(error), error),
+      );
     });
-    if (limits?.ttlMs !== undefined) {
-      pipeline.pexpire(key, limits.ttlMs, (error) => {
-        if (isRedisReply(error)) warn(text.limitFailed(stream, errorText(error)));
-      });
-    }
-    pipeline.exec().catch((error: unknown) => this.fail(errorText(error), error));
+    const [first] = this.messages;
+    const ttlMs = first?.limits?.ttlMs;
+    if (first === undefined || ttlMs === undefined) return;
+    client.pexpire(first.key, ttlMs).catch((error: unknown) => {
+      if (isRedisReply(error)) warn(text.limitFailed(first.stream, errorText(error)));
+    });
   }
 
   /** Ends it for those that have no answer. */
@@ -55,12 +45,8 @@ export class PlainSending {
     this.messages.forEach((_, index) => this.refuse(index, reason, cause));
   }
 
-  private answer(index: number, error: unknown, entryId: string | null | undefined): void {
-    const message = this.messages[index];
-    if (message === undefined) return;
-    if (error != null) return this.refuse(index, errorText(error), error);
-    if (entryId == null) return this.refuse(index, text.NOT_WRITTEN);
-    const { stream, messageId } = message;
+  private answer(index: number, { stream, messageId }: Publishing, entryId: string | null): void {
+    if (entryId === null) return this.refuse(index, text.NOT_WRITTEN);
     this.settle(index, { stream, entryId, messageId, duplicate: false });
   }
 
