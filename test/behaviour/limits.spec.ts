@@ -251,6 +251,41 @@ describe('limits at publishing', () => {
   });
 });
 
+describe('a stream that expires while a message of it waits for a retry', () => {
+  it('takes the message with it, and its group goes on', async () => {
+    const [stream, group] = [freshName('progress'), freshName('billing')];
+    const got: number[] = [];
+    const { client, monitor } = await streamsApp(
+      {
+        connection: redis.url,
+        group,
+        blockMs: 200,
+        streams: { [stream]: { ttlMs: 300, force: true } },
+        retry: { backoff: { type: 'fixed', delayMs: 1_000 } },
+      },
+      {
+        controllers: [
+          handlerOf(stream, ({ n }: { n: number }) => {
+            got.push(n);
+            if (n === 0) throw new Error('not yet');
+          }),
+        ],
+      },
+    );
+    await firstValueFrom(client.emit(stream, { n: 0 }));
+    await waitFor(() => monitor.getStats().counts.retried === 1);
+    await waitFor(async () => (await redis.client.xlen(stream)) === 0);
+    const retries = `stream:{${stream}}:group:${group}:retries`;
+    await waitFor(async () => (await redis.client.exists(retries)) === 0);
+    await firstValueFrom(client.emit(stream, { n: 1 }));
+    await waitFor(() => got.includes(1));
+    expect(got).toEqual([0, 1]);
+    expect(await redis.client.keys(`stream:{${stream}}:group:${group}:*`)).not.toContain(
+      `stream:{${stream}}:group:${group}:attempts`,
+    );
+  });
+});
+
 describe('the ordering key', () => {
   it('of a record is there for the handler; without one there is none', async () => {
     const stream = freshName('orders');
