@@ -33,6 +33,7 @@ export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
+export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';
 export { RetryException } from './errors/retry.exception.js';
 export { RedisStreamsError } from './errors/redis-streams.error.js';
@@ -63,6 +64,7 @@ export type {
   ShutdownOptions,
 } from './options/server-options.js';
 export type {
+  PublishLimits,
   RetentionLimits,
   RetentionOptions,
   RetentionReaders,

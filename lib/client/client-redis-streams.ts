@@ -1,11 +1,12 @@
+import { inspect } from 'node:util';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
 import { JsonCodec } from '../codec/json.codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
-import { streamKey } from '../keys/stream-keys.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
@@ -17,14 +18,16 @@ import {
   whenReady,
 } from '../redis/connection.js';
 import { type RedisStreamsStatus, watchConnection } from '../redis/connection-watch.js';
+import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
+import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { OncePublisher } from './once-publisher.js';
 import { PlainPublisher } from './plain-publisher.js';
+import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
-import { publishTarget } from './publish-target.js';
-import type { Publisher } from './publishing.js';
-import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
+import type { Publisher, Publishing } from './publishing.js';
+import type { RedisStreamsRecord } from './redis-streams.record.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {
@@ -62,7 +65,7 @@ export class ClientRedisStreams
 {
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
-  private readonly codec = new JsonCodec();
+  private readonly encoder: MessageEncoder;
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: Opened | undefined;
 
@@ -70,6 +73,7 @@ export class ClientRedisStreams
   constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
     super();
     this.options = resolveClientOptions(options);
+    this.encoder = new MessageEncoder(this.options, new JsonCodec());
   }
 
   /** What its connection is in, now and with each change. */
@@ -92,7 +96,27 @@ export class ClientRedisStreams
     // What Nest refuses is refused by Nest: null and undefined, as pattern or payload.
     if (pattern == null || data == null) return super.emit(pattern, data);
     return eager(this.dispatch<Result>(pattern, data), (error) => {
-      this.logger.error(text.emitFailed(error instanceof Error ? error.message : String(error)));
+      this.logger.error(text.emitFailed('emit()', errorText(error)));
+    });
+  }
+
+  /**
+   * Publishes many messages of one stream: once, now, in their order, whether or not anybody subscribes to the result. Up to
+   * about two thousand go in one round trip; of more, each round waits for the one before it, and what else is published
+   * to the stream meanwhile may come between. Where one of them cannot be encoded, none is sent.
+   *
+   * @param pattern the stream's name
+   * @param items payloads, or records of `RedisStreamsRecordBuilder`
+   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` with the `index` of the
+   *   first that cannot be encoded, `PublishBatchError` where not all are confirmed, which says what became of each. An
+   *   error that nobody observes is logged.
+   */
+  emitBatch<Input = unknown>(
+    pattern: unknown,
+    items: readonly (Input | RedisStreamsRecord<Input>)[],
+  ): Observable<PublishReceipt[]> {
+    return eager(this.dispatchBatch(pattern, items), (error) => {
+      this.logger.error(text.emitFailed('emitBatch()', errorText(error)));
     });
   }
 
@@ -153,22 +177,35 @@ export class ClientRedisStreams
   }
 
   protected override dispatchEvent<Result = PublishReceipt>(
-    packet: ReadPacket & { metadata?: Readonly<Record<string, unknown>> },
+    packet: OutgoingPacket,
   ): Promise<Result> {
-    const { stream, name } = publishTarget(packet.pattern);
-    const envelope = toEnvelope(stream, packet.data, packet.metadata, name);
-    return this.write(stream, envelope) as Promise<Result>;
+    const message = this.encoder.encode(packet);
+    return this.open().publisher.publish(message) as Promise<Result>;
+  }
+
+  private async dispatchBatch(
+    pattern: unknown,
+    items: readonly unknown[],
+  ): Promise<PublishReceipt[]> {
+    if (!Array.isArray(items)) throw new MessageEncodingError(inspect(pattern), text.NOT_A_LIST);
+    const messages = items.map((item: unknown, index) => this.encodeItem(pattern, item, index));
+    const [first] = messages;
+    if (first === undefined) return [];
+    return publishInRounds(this.open().publisher, first.stream, messages);
+  }
+
+  private encodeItem(pattern: unknown, item: unknown, index: number): Publishing {
+    try {
+      // As with emit(), where Nest refuses it.
+      if (item == null) throw new Error(text.nothingToSend(item));
+      return this.encoder.encode(this.packetOf(pattern, item));
+    } catch (error) {
+      throw encodingErrorOf(inspect(pattern), index, error);
+    }
   }
 
   protected override publish(): () => void {
     throw new NotSupportedError('send()', text.INSTEAD_OF_SEND);
-  }
-
-  private write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
-    const { messageId, idIsNew } = envelope;
-    const key = streamKey(this.options.keyPrefix, stream);
-    const fields = this.codec.encode(stream, envelope);
-    return this.open().publisher.publish({ stream, key, messageId, idIsNew, fields });
   }
 
   // Nest 11 has no dispatch hook, and makes the packet inline.
@@ -193,7 +230,7 @@ export class ClientRedisStreams
     const { publishTimeoutMs, publishDedup } = this.options;
     const publisher =
       publishDedup === false
-        ? new PlainPublisher(client, publishTimeoutMs)
+        ? new PlainPublisher(client, publishTimeoutMs, (said) => this.logger.warn(said))
         : new OncePublisher(client, publishTimeoutMs, publishDedup.windowMs);
     this.opened = { connection, publisher, endWatch, closing: new AbortController() };
     return this.opened;

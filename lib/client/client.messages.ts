@@ -8,8 +8,22 @@ export const twoNames = (inPattern: string, inRecord: string): string =>
 export const notInTime = (timeoutMs: number, sent: boolean): string =>
   sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
 
-export const emitFailed = (reason: string): string =>
-  `emit() failed, and nobody observed it: ${reason}`;
+export const emitFailed = (call: 'emit()' | 'emitBatch()', reason: string): string =>
+  `${call} failed, and nobody observed it: ${reason}`;
+
+export const NOT_A_LIST = 'a batch is a list of payloads or records';
+
+export const nothingToSend = (value: null | undefined): string =>
+  `it is ${value}; a record can carry null`;
+
+export const tooLarge = (bytes: number, most: number): string =>
+  `it takes ${bytes} bytes, and maxPayloadBytes is ${most}`;
+
+export const notSentAfter = (reason: string): string =>
+  `not sent, because one before it failed: ${reason}`;
+
+export const limitFailed = (stream: string, reason: string): string =>
+  `ttlMs of stream "${stream}" could not be set: ${reason}`;
 
 export const CLOSED = 'the client was closed';
 

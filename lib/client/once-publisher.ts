@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { PublishError } from '../errors/publish.error.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { errorText, isRedisReply } from '../redis/redis-errors.js';
 import { isNoScript } from '../redis/script.js';
@@ -7,7 +8,7 @@ import { publishScript } from '../redis/scripts/publish.script.js';
 import * as text from './client.messages.js';
 import { PublishBatch } from './publish-batch.js';
 import type { PublishReceipt } from './publish-receipt.js';
-import type { Publisher, Publishing } from './publishing.js';
+import { outcomesOf, type Publisher, type PublishOutcome, type Publishing } from './publishing.js';
 
 /** How long to wait where a command failed and the connection did not. */
 const PAUSE_MS = 50;
@@ -40,17 +41,38 @@ export class OncePublisher implements Publisher {
     client.on('ready', this.onReady);
   }
 
+  get isClosing(): boolean {
+    return this.onAnswered !== undefined;
+  }
+
   publish(message: Publishing): Promise<PublishReceipt> {
+    return new Promise((resolve, reject) => {
+      this.batchWithRoom(message).add(message, (outcome) => {
+        if (outcome instanceof PublishError) reject(outcome);
+        else resolve(outcome);
+      });
+    });
+  }
+
+  publishAll(messages: readonly Publishing[]): Promise<PublishOutcome[]> {
+    return outcomesOf(messages.length, (settle) => {
+      messages.forEach((message, index) => {
+        this.batchWithRoom(message).add(message, (outcome) => settle(index, outcome));
+      });
+    });
+  }
+
+  private batchWithRoom(message: Publishing): PublishBatch {
     let batch = this.filling.get(message.key);
     if (batch === undefined || batch.isFull) {
       if (batch !== undefined) this.waiting.push(batch);
       else if (this.filling.size === 0) process.nextTick(this.flush);
-      batch = this.batchFor(message.key);
+      batch = this.batchFor(message);
       // Last in the order of the batches.
       this.filling.delete(message.key);
       this.filling.set(message.key, batch);
     }
-    return batch.add(message);
+    return batch;
   }
 
   async close(): Promise<void> {
@@ -70,13 +92,13 @@ export class OncePublisher implements Publisher {
     }
   }
 
-  private batchFor(key: string): PublishBatch {
+  private batchFor({ key, limits }: Publishing): PublishBatch {
     const timer = setTimeout(() => {
       const sent = batch.unclear || this.inFlight.has(batch);
       batch.fail(sent, text.notInTime(this.timeoutMs, sent));
       this.noteAnswered();
     }, this.timeoutMs);
-    const batch: PublishBatch = new PublishBatch(++this.lastNumber, key, timer);
+    const batch: PublishBatch = new PublishBatch(++this.lastNumber, key, limits, timer);
     return batch;
   }
 

@@ -1,94 +1,85 @@
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/publish.error.js';
 import { JointWrite } from '../redis/joint-write.js';
-import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
+import { PlainSending } from './plain-sending.js';
 import type { PublishReceipt } from './publish-receipt.js';
-import type { Publisher, Publishing } from './publishing.js';
-
-/** One call of `publish`, until it is answered. */
-interface Attempt {
-  readonly message: Publishing;
-  readonly resolve: (receipt: PublishReceipt) => void;
-  readonly reject: (error: PublishError) => void;
-  readonly timer: NodeJS.Timeout;
-}
+import { outcomesOf, type Publisher, type PublishOutcome, type Publishing } from './publishing.js';
 
 /**
  * Sends each message once, whatever others published: at once where there is a connection, else as soon as there is one.
  * What was not sent in time is never sent later.
  */
 export class PlainPublisher implements Publisher {
-  private readonly waiting = new Set<Attempt>();
-  private readonly sent = new Set<Attempt>();
+  private readonly waiting = new Set<PlainSending>();
+  private readonly sent = new Set<PlainSending>();
   private readonly jointWrite: JointWrite;
+  private onAnswered: (() => void) | undefined;
 
   constructor(
     private readonly client: Redis,
     private readonly timeoutMs: number,
+    private readonly warn: (said: string) => void,
   ) {
     this.jointWrite = new JointWrite(client);
     client.on('ready', this.sendWaiting);
   }
 
+  get isClosing(): boolean {
+    return this.onAnswered !== undefined;
+  }
+
   publish(message: Publishing): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.fail(attempt, text.notInTime(this.timeoutMs, this.sent.has(attempt)));
-      }, this.timeoutMs);
-      const attempt: Attempt = { message, resolve, reject, timer };
-      if (this.client.status === 'ready') this.send(attempt);
-      else this.waiting.add(attempt);
+      const settle = (_: number, outcome: PublishOutcome): void => {
+        if (outcome instanceof PublishError) reject(outcome);
+        else resolve(outcome);
+      };
+      this.take(new PlainSending([message], settle, this.forget));
+    });
+  }
+
+  publishAll(messages: readonly Publishing[]): Promise<PublishOutcome[]> {
+    return outcomesOf(messages.length, (settle) => {
+      this.take(new PlainSending(messages, settle, this.forget));
     });
   }
 
   async close(): Promise<void> {
     this.client.off('ready', this.sendWaiting);
-    for (const attempt of this.waiting) this.fail(attempt, text.CLOSED);
-    await new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve) => {
       this.onAnswered = resolve;
-      this.noteAnswered();
     });
+    for (const sending of this.waiting) sending.fail(text.CLOSED);
+    this.noteAnswered();
+    await answered;
   }
 
-  private onAnswered: (() => void) | undefined;
+  private take(sending: PlainSending): void {
+    sending.begin(this.timeoutMs);
+    if (this.client.status === 'ready') this.send(sending);
+    else this.waiting.add(sending);
+  }
 
   private readonly sendWaiting = (): void => {
-    for (const attempt of this.waiting) {
-      this.waiting.delete(attempt);
-      this.send(attempt);
+    for (const sending of this.waiting) {
+      this.waiting.delete(sending);
+      this.send(sending);
     }
   };
 
-  private send(attempt: Attempt): void {
-    const { stream, key, messageId, fields } = attempt.message;
-    this.sent.add(attempt);
+  private send(sending: PlainSending): void {
+    this.sent.add(sending);
+    // All of it leaves in one write, which is half as fast again as a pipeline, and each command has its own answer.
     this.jointWrite.begin();
-    this.client.xadd(key, '*', ...fields).then(
-      (entryId) => {
-        if (entryId === null) return this.fail(attempt, text.NOT_WRITTEN);
-        this.forget(attempt);
-        attempt.resolve({ stream, entryId, messageId, duplicate: false });
-      },
-      (error: unknown) => this.fail(attempt, errorText(error), error),
-    );
+    sending.send(this.client, this.warn);
   }
 
-  private fail(attempt: Attempt, reason: string, cause?: unknown): void {
-    const { stream, messageId } = attempt.message;
-    // Of what was sent, only an answer of Redis says for certain that it was not written.
-    const ambiguous = this.sent.has(attempt) && !isRedisReply(cause);
-    const options = cause === undefined ? undefined : { cause: cleanCause(cause) };
-    this.forget(attempt);
-    attempt.reject(new PublishError(stream, messageId, ambiguous, reason, options));
-  }
-
-  private forget(attempt: Attempt): void {
-    clearTimeout(attempt.timer);
-    this.waiting.delete(attempt);
-    this.sent.delete(attempt);
+  private readonly forget = (sending: PlainSending): void => {
+    this.waiting.delete(sending);
+    this.sent.delete(sending);
     this.noteAnswered();
-  }
+  };
 
   private noteAnswered(): void {
     if (this.sent.size === 0) this.onAnswered?.();

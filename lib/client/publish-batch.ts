@@ -3,8 +3,8 @@ import { publishedKeys } from '../keys/stream-keys.js';
 import type { ScriptArgument } from '../redis/script.js';
 import { cleanCause } from '../redis/redis-errors.js';
 import type { PublishedBatch } from '../redis/scripts/publish.script.js';
-import type { PublishReceipt } from './publish-receipt.js';
-import type { Publishing } from './publishing.js';
+import type { StreamLimits } from '../options/resolved-options.js';
+import type { PublishOutcome, Publishing } from './publishing.js';
 
 /** A script serves nobody else while it runs: so many messages, and about so many characters. */
 const MOST_MESSAGES = 128;
@@ -12,8 +12,8 @@ const MOST_LENGTH = 256 * 1024;
 
 interface Call {
   readonly message: Publishing;
-  readonly resolve: (receipt: PublishReceipt) => void;
-  readonly reject: (error: PublishError) => void;
+  /** Told once what became of it. */
+  readonly settle: (outcome: PublishOutcome) => void;
 }
 
 /** What one client published to one stream in one turn of the event loop. It is sent, and sent again, as a whole. */
@@ -33,6 +33,7 @@ export class PublishBatch {
     readonly number: number,
     /** The stream's key. */
     readonly key: string,
+    private readonly limits: StreamLimits | undefined,
     private readonly timer: NodeJS.Timeout,
   ) {}
 
@@ -40,12 +41,10 @@ export class PublishBatch {
     return this.calls.length >= MOST_MESSAGES || this.length >= MOST_LENGTH;
   }
 
-  add(message: Publishing): Promise<PublishReceipt> {
+  add(message: Publishing, settle: Call['settle']): void {
     if (!message.idIsNew) this.hasGivenIds = true;
     for (const field of message.fields) this.length += field.length;
-    return new Promise((resolve, reject) => {
-      this.calls.push({ message, resolve, reject });
-    });
+    this.calls.push({ message, settle });
   }
 
   keys(token: string): string[] {
@@ -57,7 +56,9 @@ export class PublishBatch {
   args(windowMs: number, lowest: number, rememberMs: number): ScriptArgument[] {
     const { calls } = this;
     const number = this.hasGivenIds ? this.number : 0;
-    const args: ScriptArgument[] = [windowMs, number, lowest, rememberMs, calls.length];
+    const { maxLength = '', ttlMs = '' } = this.limits ?? {};
+    const sender: ScriptArgument[] = [windowMs, number, lowest, rememberMs];
+    const args = [...sender, maxLength, ttlMs, calls.length];
     for (const { message } of calls) args.push(message.messageId);
     for (const { message } of calls) args.push(message.fields.length, ...message.fields);
     return args;
@@ -71,7 +72,7 @@ export class PublishBatch {
       const { stream, messageId, idIsNew } = call.message;
       // Nobody but this call could have written an ID that was made for it.
       const duplicate = its.duplicate && !idIsNew;
-      call.resolve({ stream, entryId: its.entryId, messageId, duplicate });
+      call.settle({ stream, entryId: its.entryId, messageId, duplicate });
     });
   }
 
@@ -88,6 +89,6 @@ export class PublishBatch {
   private refuse(call: Call, ambiguous: boolean, reason: string, cause?: unknown): void {
     const { stream, messageId } = call.message;
     const options = cause === undefined ? undefined : { cause: cleanCause(cause) };
-    call.reject(new PublishError(stream, messageId, ambiguous, reason, options));
+    call.settle(new PublishError(stream, messageId, ambiguous, reason, options));
   }
 }

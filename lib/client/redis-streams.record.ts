@@ -11,6 +11,7 @@ export interface RedisStreamsRecordOptions {
   readonly messageId?: string;
   readonly name?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly key?: string;
 }
 
 /**
@@ -40,6 +41,11 @@ export class RedisStreamsRecordBuilder<Payload> {
   /** Text by name, for `getHeaders()` at the other end. */
   setHeaders(headers: Record<string, string>): this {
     return this.set({ headers: { ...headers } });
+  }
+
+  /** The ordering key: what belongs together, an order's number for example. For `getKey()` at the other end. */
+  setKey(key: string): this {
+    return this.set({ key });
   }
 
   build(): RedisStreamsRecord<Payload> {

@@ -14,7 +14,7 @@ export type OutgoingEnvelope = MessageEnvelope & {
 /**
  * What is to be written for a payload, plain or in a record.
  *
- * @throws MessageEncodingError where the record's ID, name or headers are not text, or the pattern says another name
+ * @throws MessageEncodingError where the record's ID, name, key or headers are not text, or the pattern says another name
  */
 export function toEnvelope(
   stream: string,
@@ -23,9 +23,10 @@ export function toEnvelope(
   nameInPattern?: string,
 ): OutgoingEnvelope {
   const record = data instanceof RedisStreamsRecord ? data : new RedisStreamsRecord(data);
-  const { messageId = randomUUID(), name = nameInPattern ?? stream, headers } = record.options;
+  const { messageId = randomUUID(), name = nameInPattern ?? stream, headers, key } = record.options;
   mustBeText(stream, 'message ID', messageId);
   mustBeText(stream, 'name', name);
+  if (key !== undefined) mustBeText(stream, 'key', key);
   // Which of them was meant, nobody knows; and the wrong one has other handlers, or none.
   if (nameInPattern !== undefined && name !== nameInPattern)
     throw new MessageEncodingError(stream, text.twoNames(nameInPattern, name));
@@ -34,7 +35,7 @@ export function toEnvelope(
       throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
   }
   const idIsNew = record.options.messageId === undefined;
-  return { name, payload: record.payload, messageId, idIsNew, headers, metadata };
+  return { name, payload: record.payload, messageId, idIsNew, headers, metadata, key };
 }
 
 function mustBeText(stream: string, what: string, value: unknown): void {

@@ -64,6 +64,11 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].envelope.headers ?? {};
   }
 
+  /** The ordering key that the producer set; `undefined` where it set none. */
+  getKey(): string | undefined {
+    return this.args[0].envelope.key;
+  }
+
   /** What Nest's dispatch hook attached at the producer; `undefined` where it attached nothing. */
   getMetadata(): Readonly<Record<string, unknown>> | undefined {
     return this.args[0].envelope.metadata;

@@ -5,8 +5,10 @@ export const invalidStreamName = (stream: string): string =>
   `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty, and braces only as a hash tag that ` +
   'Redis Cluster reads, such as "{eu}:orders"';
 
-export const messageNotEncodable = (stream: string, reason: string): string =>
-  `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`;
+export const messageNotEncodable = (stream: string, reason: string, index?: number): string =>
+  index === undefined
+    ? `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`
+    : `Item ${index} of a batch for stream "${stream}" cannot be encoded, nothing of it was sent: ${reason}`;
 
 export const messageNotDecodable = (reason: string): string =>
   `The entry cannot be decoded: ${reason}`;
@@ -21,6 +23,17 @@ export const publishFailed = (
   (ambiguous
     ? 'It may have arrived: publish it again with the same message ID.'
     : 'It did not arrive: publish it again.');
+
+export const publishBatchFailed = (
+  stream: string,
+  all: number,
+  published: number,
+  ambiguous: number,
+  reason: string,
+): string =>
+  `A batch of ${all} messages for stream "${stream}" was not confirmed: ${reason}. ` +
+  `${published} are published, ${ambiguous} may be, ${all - published - ambiguous} are not: ` +
+  'publish the others again with the same message IDs.';
 
 export const connectionClosed = (waitingFor: string): string =>
   `Closed while waiting for ${waitingFor}`;

@@ -1,4 +1,5 @@
 import type { ConnectionOption } from './connection-option.js';
+import type { StreamOptions } from './stream-options.js';
 
 /** The de-duplication window of a publisher. */
 export interface PublishDedupOptions {
@@ -22,7 +23,8 @@ export interface RedisStreamsClientOptions {
    */
   keyPrefix?: string;
   /**
-   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 or more.
+   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 or more; `emitBatch()` may wait so
+   * long for each of its round trips.
    *
    * @default 10_000
    */
@@ -35,4 +37,18 @@ export interface RedisStreamsClientOptions {
    * @default { windowMs: 120_000 }
    */
   publishDedup?: PublishDedupOptions | false;
+  /**
+   * The largest message, in bytes, 1 or more: names and values of its entry's fields together, as the codec writes them. A
+   * larger one is a `MessageEncodingError`, and nothing is sent. Large entries stop Redis and consumers for everybody else:
+   * keep what is large elsewhere and send where it is.
+   *
+   * @default 1_048_576 (1 MiB)
+   */
+  maxPayloadBytes?: number;
+  /**
+   * What is set for single streams, by name. A client goes by `maxLength` and `ttlMs`.
+   *
+   * @default {}
+   */
+  streams?: Record<string, StreamOptions>;
 }

@@ -34,6 +34,7 @@ export const DEFAULTS = {
   drainTimeoutMs: 10_000,
   publishTimeoutMs: 10_000,
   publishWindowMs: 120_000,
+  maxPayloadBytes: 1_048_576,
   dedupWindowMs: DEDUP_WINDOW_MS,
   backoff: BACKOFF,
   subscription: SUBSCRIPTION,

@@ -129,17 +129,35 @@ const retention = object(
     error: 'either force: true, which ignores all groups, or ignoreGroups',
   });
 
+const limitsAreForced = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
+  force === true || (maxLength === undefined && ttlMs === undefined);
+const forceIsForLimits = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
+  force !== true || maxLength !== undefined || ttlMs !== undefined;
+const streamOptions = object(
+  {
+    retention: retention.optional(),
+    maxLength: count(1, Number.MAX_SAFE_INTEGER),
+    ttlMs: windowMs,
+    force: z.boolean({ error: 'true or false' }).optional(),
+  },
+  'an object with retention, maxLength, ttlMs, force',
+)
+  .refine(limitsAreForced, {
+    path: ['force'],
+    error: 'true, since maxLength and ttlMs drop what was not read; retention does not',
+  })
+  .refine(forceIsForLimits, {
+    path: ['force'],
+    error: 'only with maxLength or ttlMs; a retention has a force of its own',
+  });
+
 const streams = z
-  .record(
-    z.string().refine(isStreamName),
-    object({ retention: retention.optional() }, 'an object with retention'),
-    {
-      error: ({ code }) =>
-        code === 'invalid_key'
-          ? 'a stream name, with braces only as a hash tag'
-          : 'an object: stream name → options',
-    },
-  )
+  .record(z.string().refine(isStreamName), streamOptions, {
+    error: ({ code }) =>
+      code === 'invalid_key'
+        ? 'a stream name, with braces only as a hash tag'
+        : 'an object: stream name → options',
+  })
   .optional();
 
 export const groupError = 'text that is not empty: one name for each service';
@@ -172,6 +190,8 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   publishDedup: windowOrOff,
+  maxPayloadBytes: count(1, Number.MAX_SAFE_INTEGER),
+  streams,
 };
 
 // A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.

@@ -9,6 +9,7 @@ import type {
   ResolvedRetry,
   ResolvedServerOptions,
   ResolvedSubscription,
+  StreamLimits,
 } from './resolved-options.js';
 import type { RetryOptions } from './retry-options.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
@@ -114,6 +115,10 @@ function fillMaintenance({
 }
 
 function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
+  const limits = new Map<string, StreamLimits>();
+  for (const [stream, { maxLength, ttlMs }] of Object.entries(options.streams ?? {})) {
+    if (maxLength !== undefined || ttlMs !== undefined) limits.set(stream, { maxLength, ttlMs });
+  }
   return {
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
@@ -122,5 +127,7 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
       options.publishDedup === false
         ? false
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
+    maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
+    limits,
   };
 }

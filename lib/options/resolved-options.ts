@@ -46,10 +46,19 @@ export interface ResolvedServerOptions {
   readonly drainTimeoutMs: number;
 }
 
+/** What publishing drops of a stream, read or not. */
+export interface StreamLimits {
+  readonly maxLength: number | undefined;
+  readonly ttlMs: number | undefined;
+}
+
 /** A client's options with nothing left open. */
 export interface ResolvedClientOptions {
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;
   readonly publishDedup: { readonly windowMs: number } | false;
+  readonly maxPayloadBytes: number;
+  /** Of the streams that have any, by name. */
+  readonly limits: ReadonlyMap<string, StreamLimits>;
 }

@@ -87,7 +87,7 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
   blockMs?: number;
   recovery?: RecoveryOptions;
   /**
-   * What is set for single streams, by name.
+   * What is set for single streams, by name. A server goes by `retention`.
    *
    * @default {}
    */

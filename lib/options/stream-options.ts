@@ -32,8 +32,37 @@ export type RetentionReaders =
 /** What stays in a stream. A trim stops at the oldest entry that some group has not finished, unless forced. */
 export type RetentionOptions = RetentionLimits & RetentionReaders;
 
-/** What is set for a stream, whoever reads it. */
-export interface StreamOptions {
+/**
+ * What a client drops of a stream when it publishes to it, whether or not it was read: `force: true` says that this is
+ * meant. `retention` trims without loss.
+ */
+export type PublishLimits =
+  | {
+      /**
+       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries.
+       *
+       * @default none: publishing drops nothing
+       */
+      maxLength?: number;
+      /**
+       * How long after the last entry was written the whole stream expires, in ms, 1 or more: its entries, read or not,
+       * and its groups with what is pending in them. A group that still has a consumer comes back with the next message.
+       * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`.
+       *
+       * @default none: a stream lasts
+       */
+      ttlMs?: number;
+      /**
+       * Has to be `true` for either.
+       *
+       * @default false
+       */
+      force: true;
+    }
+  | { maxLength?: never; ttlMs?: never; force?: false };
+
+/** What is set for a stream: `retention` for the servers that read it, the limits for the clients that publish to it. */
+export type StreamOptions = PublishLimits & {
   /** @default none: the stream grows until somebody trims it */
   retention?: RetentionOptions;
-}
+};

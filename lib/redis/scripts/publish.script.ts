@@ -20,8 +20,9 @@ export interface PublishedBatch {
  * KEYS   1 stream, 2 published (ZSET), 3 entry IDs that do not fit into a score (HASH), 4 what this caller sent (string)
  * ARGV   1 window ms, 2 the batch's number: the caller counts its batches for this stream; 0 where the caller made all of
  *        its message IDs, and so knows that it is the only one to send them, 3 the lowest number that is not answered yet,
- *        4 how long to remember what the caller sent, in ms, 5 how many messages, then their IDs, then for each message the
- *        number of its field names and values, and these
+ *        4 how long to remember what the caller sent, in ms, 5 how many entries the stream keeps, about, or '', 6 how long
+ *        the stream lasts from here on, in ms, or '', 7 how many messages, then their IDs, then for each message the number
+ *        of its field names and values, and these
  * result a text with an entry ID for each message, in order and with a space between them; `d` stands before one that was
  *        there already. Where Redis refused an entry, `!` and its words end the text
  * atomic because two callers who both find an ID missing would both write it.
@@ -30,13 +31,14 @@ export interface PublishedBatch {
  *
  * A score is the ms of the entry ID times 2048 plus its sequence number, so that the entry ID is in it; a sequence number
  * of 2047 says that it is in the hash. This is exact until the year 2109. Entries come first: they are what must last.
+ * The stream's limits are held once for a batch, and where something was written: a duplicate makes no stream last longer.
  */
 export const publishScript = new Script(
   `
 local pcall, unpack, sub = redis.pcall, unpack, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local window, batch, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[5])
+local window, batch, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048
 local nowText = string.format('%.0f-', now)
 
@@ -46,11 +48,11 @@ if batch > 0 then
   again = mark and tonumber(string.match(mark, '^%d+')) >= batch
 end
 
-local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, 6, 5 + count))
+local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, 8, 7 + count))
 local written, scored, answers, refusal, large = {}, {}, {}, nil, false
-local at = 6 + count
+local at = 8 + count
 for n = 1, count do
-  local id, fields = ARGV[5 + n], tonumber(ARGV[at])
+  local id, fields = ARGV[7 + n], tonumber(ARGV[at])
   local first, score = written[id], tonumber(scores[n] or 0)
   if not first and score >= since then
     local low = score % 2048
@@ -93,7 +95,11 @@ for n = 1, count do
 end
 if refusal and #answers == 0 then return refusal end
 
-if #scored > 0 then redis.call('ZADD', KEYS[2], unpack(scored)) end
+if #scored > 0 then
+  redis.call('ZADD', KEYS[2], unpack(scored))
+  if ARGV[5] ~= '' then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[5]) end
+  if ARGV[6] ~= '' then redis.call('PEXPIRE', KEYS[1], ARGV[6]) end
+end
 -- Renewed seldom: each time is a command more for replicas and for the append-only file.
 if redis.call('PTTL', KEYS[2]) < window then redis.call('PEXPIRE', KEYS[2], ARGV[1] * 2) end
 if large then redis.call('PEXPIRE', KEYS[3], ARGV[1] * 2 + 1000) end

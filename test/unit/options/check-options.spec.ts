@@ -76,6 +76,10 @@ describe('what is allowed', () => {
     ['streams.orders.retention', { maxLength: 1, ignoreGroups: [], force: false }],
     ['streams.orders.retention', { maxLength: 1, force: true }],
     ['streams.{eu}:orders', {}],
+    ['streams.orders', { maxLength: 1, force: true }],
+    ['streams.orders', { ttlMs: 1, force: true }],
+    ['streams.orders', { maxLength: 1, ttlMs: 1, force: true, retention: { maxAgeMs: 1 } }],
+    ['streams.orders', { force: false }],
     ['maintenance', {}],
     ['maintenance.ledgerIntervalMs', 1_000],
     ['maintenance.retentionIntervalMs', 2_147_483_647],
@@ -147,6 +151,9 @@ describe('a value that is wrong', () => {
     ['streams', [], 'stream name'],
     ['streams.orders', 7, 'retention'],
     ['streams.orders.retention', 7, 'maxAgeMs'],
+    ['streams.orders.maxLength', 0, '1 or more'],
+    ['streams.orders.ttlMs', 0.5, 'whole number of ms'],
+    ['streams.orders.force', 'yes', 'true or false'],
     ['streams.orders.retention.maxAgeMs', 0, '1 or more'],
     ['streams.orders.retention.maxAgeMs', -60_000, '1 or more'],
     ['streams.orders.retention.maxLength', 0.5, 'whole number'],
@@ -198,6 +205,19 @@ describe('a value that is wrong', () => {
     },
   );
 
+  it.each([0, -1, 1.5, '1 MiB', null, Number.POSITIVE_INFINITY])(
+    'is refused where it is: maxPayloadBytes %p',
+    (maxPayloadBytes) => {
+      for (const options of [{}, { group: 'billing' }]) {
+        const check = 'group' in options ? moduleOf : client;
+        expect(refused(() => check({ ...options, maxPayloadBytes }))).toMatchObject({
+          path: 'maxPayloadBytes',
+          allowed: 'a whole number, 1 or more',
+        });
+      }
+    },
+  );
+
   it.each(['', 'a}b', '{}'])('is the name of a stream: %j', (stream) => {
     const error = refused(() => server({ group: 'billing', streams: { [stream]: {} } }));
     expect(error.path).toBe(stream === '' ? 'streams.' : `streams.${stream}`);
@@ -244,6 +264,25 @@ describe('options that contradict one another', () => {
     const error = refused(() => server(withOption('streams.orders.retention', retention)));
     expect(error.path).toBe('streams.orders.retention');
     expect(error.allowed).toContain(allowed);
+  });
+});
+
+describe('limits at publishing', () => {
+  it.each([
+    { maxLength: 1 },
+    { ttlMs: 1 },
+    { maxLength: 1, force: false },
+    { ttlMs: 1, retention: { maxLength: 1, force: true } },
+    { force: true },
+    { force: true, retention: { maxLength: 1 } },
+  ])('%j: they and force: true go together', (limits) => {
+    for (const check of [server, client, moduleOf]) {
+      const options = withOption('streams.orders', limits);
+      if (check === client) delete options['group'];
+      const error = refused(() => check(options));
+      expect(error.path).toBe('streams.orders.force');
+      expect(error.allowed).toContain('maxLength');
+    }
   });
 });
 

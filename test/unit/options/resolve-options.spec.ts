@@ -87,6 +87,8 @@ describe('resolveClientOptions', () => {
       keyPrefix: '',
       publishTimeoutMs: 10_000,
       publishDedup: { windowMs: 120_000 },
+      maxPayloadBytes: 1_048_576,
+      limits: new Map(),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
   });
@@ -97,6 +99,24 @@ describe('resolveClientOptions', () => {
     expect(windowOf({ windowMs: 1 })).toEqual({ windowMs: 1 });
     expect(windowOf({})).toEqual({ windowMs: 120_000 });
     expect(windowOf(false)).toBe(false);
+  });
+
+  it('takes the limits of the streams that have any', () => {
+    const { limits, maxPayloadBytes } = resolveClientOptions({
+      maxPayloadBytes: 100,
+      streams: {
+        orders: { maxLength: 1_000, force: true },
+        progress: { ttlMs: 60_000, force: true, retention: { maxLength: 10 } },
+        parcels: { retention: { maxAgeMs: 1 } },
+      },
+    });
+    expect(maxPayloadBytes).toBe(100);
+    expect(limits).toEqual(
+      new Map([
+        ['orders', { maxLength: 1_000, ttlMs: undefined }],
+        ['progress', { maxLength: undefined, ttlMs: 60_000 }],
+      ]),
+    );
   });
 
   it('needs no group', () => {
@@ -112,15 +132,20 @@ describe('resolveModuleOptions', () => {
       keyPrefix: 'dev:',
       publishTimeoutMs: 500,
       publishDedup: false,
+      maxPayloadBytes: 100,
+      streams: { orders: { maxLength: 5, force: true, retention: { maxLength: 9 } } },
       concurrency: 2,
     });
     expect(server).toMatchObject({ connection: 'redis://redis:6379', keyPrefix: 'dev:' });
     expect(server.subscription.concurrency).toBe(2);
+    expect(server.retention).toEqual(new Map([['orders', { maxLength: 9 }]]));
     expect(client).toEqual({
       connection: 'redis://redis:6379',
       keyPrefix: 'dev:',
       publishTimeoutMs: 500,
       publishDedup: false,
+      maxPayloadBytes: 100,
+      limits: new Map([['orders', { maxLength: 5, ttlMs: undefined }]]),
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);
