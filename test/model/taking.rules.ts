@@ -61,11 +61,10 @@ export const takingRules = {
 
   /** Entries and redrives beside each other, as the reserver sends them. */
   reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
-    const ledger = { ...model.state.ledger };
     const taken = new Map<string, string>();
     return messages.map((message) => {
       if (!model.hasLedger && !isRedrive(message.entryId)) return begun(model, message);
-      return reserveOne(model, who, message, ledger, taken);
+      return reserveOne(model, who, message, taken);
     });
   },
 };
@@ -83,7 +82,6 @@ function reserveOne(
   model: Model,
   who: Who,
   message: Ids,
-  ledger: Model['state']['ledger'],
   taken: Map<string, string>,
 ): Reservation {
   const { state } = model;
@@ -97,15 +95,18 @@ function reserveOne(
     if (mine) model.endLease(message);
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
-  if (!mine && model.hasLedger && ledger[messageId] === 'in window') {
+  if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
+    if (entryId in state.pending) model.duplicates.add(entryId);
     model.settle(message);
-    model.duplicates.add(message.originalEntryId);
     return { kind: 'duplicate', ...NOT_NEW };
   }
   if (lease !== undefined && !mine && (lease.live || taken.has(leaseId))) {
     state.retries[entryId] = 'later';
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
+  // Its consumer stood still after the read, and another took it meanwhile.
+  const isAnothers = !mine && !isRedrive(entryId) && !model.owns(who, message);
+  if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
   if (!mine && lease?.entryId === entryId) model.cameBack(entryId, lease.run);
   const alone = model.runsAlone(entryId);
   const run = mine && lease !== undefined ? lease.run : model.attemptsOf(entryId).used + 1;

@@ -48,11 +48,20 @@ export const timeSteps = {
   },
 } satisfies Record<string, Step>;
 
+const POSTPONE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 2, #ARGV do
+  local due = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if due and tonumber(due) > now then redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
+end
+`;
+
 /** What is to be due again within a second would be so in the middle of a run. */
 export async function postpone(group: Group, messages: readonly Ids[]): Promise<void> {
   if (messages.length === 0) return;
-  const rows = messages.flatMap(({ entryId }) => [Date.now() + LONG_MS, entryId]);
-  await group.client.zadd(group.keys.retries, 'XX', ...rows);
+  const entryIds = messages.map(({ entryId }) => entryId);
+  await group.client.eval(POSTPONE, 1, group.keys.retries, LONG_MS, ...entryIds);
 }
 
 async function makeDue(group: Group, ids: readonly string[]): Promise<void> {
