@@ -25,6 +25,8 @@ export class Model {
   readonly handled = new Set<string>();
   /** Entries whose message the ledger had already. */
   readonly duplicates = new Set<string>();
+  /** Entries that at-most-once acknowledged, and gave to a consumer. */
+  readonly begun = new Set<string>();
   readonly starts = new Map<string, number>();
 
   constructor(readonly options: ResolvedSubscription) {}

@@ -10,6 +10,10 @@ export const outcomeRules = {
   /** It needs no fence: who succeeded late succeeded all the same. */
   commit(model: Model, _who: Who, messages: readonly Ids[]): void {
     const { state, hasLedger } = model;
+    if (isPlain(model, messages)) {
+      for (const { entryId } of messages) delete state.pending[entryId];
+      return;
+    }
     for (const message of messages) {
       if (hasLedger) state.ledger[message.messageId] = 'in window';
       if (hasLedger || isRedrive(message.entryId)) model.endLease(message);
@@ -65,11 +69,13 @@ export const outcomeRules = {
     const { state } = model;
     for (const message of messages) {
       const { entryId } = message;
-      const nobodys = !(leaseIdOf(message, model.options) in state.leases);
-      const left = isRedrive(entryId) ? false : nobodys && model.owns(who, message);
-      if (!model.isOf(who, message) && !left) continue;
+      const lease = state.leases[leaseIdOf(message, model.options)];
+      const held = model.holds(who, message);
+      // Its lease may be gone, or that of another entry of the same message.
+      const left = lease?.entryId !== entryId && !isRedrive(entryId) && model.owns(who, message);
+      if (!held && !left) continue;
       state.retries[entryId] = 'due';
-      if (isLeased(message, model.options)) model.endLease(message);
+      if (held) model.endLease(message);
       const row = state.attempts[entryId];
       if (row !== undefined) row.mark = model.endedRun(entryId);
     }
@@ -82,6 +88,7 @@ export const outcomeRules = {
       state.pending[message.entryId] = { owner: who.name, idle: false };
       state.retries[message.entryId] = 'due';
       delete state.ledger[message.messageId];
+      model.begun.delete(message.entryId);
       model.endLease(message);
       return true;
     });
@@ -115,3 +122,7 @@ export const outcomeRules = {
     }, 0);
   },
 };
+
+/** Without a ledger, and at the first attempt, an acknowledgement is all. */
+const isPlain = ({ hasLedger }: Model, messages: readonly Ids[]): boolean =>
+  !hasLedger && messages.every(({ entryId, attempt }) => attempt === 1 && !isRedrive(entryId));

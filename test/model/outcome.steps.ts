@@ -76,7 +76,13 @@ export const outcomeSteps = {
       rule: (model) => outcomeRules.putBack(model, member, entries),
     });
     for (const message of redrives) {
-      await settle(group, member, draw, [message], deadLetterCall(group, member, { ...message, attempt: 0 }));
+      await settle(
+        group,
+        member,
+        draw,
+        [message],
+        deadLetterCall(group, member, { ...message, attempt: 0 }),
+      );
     }
   },
 
@@ -89,9 +95,12 @@ export const outcomeSteps = {
   /** A consumer sends what it has no right to. */
   meddle: async (group, member, draw) => {
     const others = group.members.filter((other) => other !== member);
-    const foreign = others.flatMap(({ hand }) => [...hand.values()]).filter(({ reserved }) => reserved);
+    const foreign = others
+      .flatMap(({ hand }) => [...hand.values()])
+      .filter(({ reserved }) => reserved);
     const found = foreign[draw.pick % Math.max(1, foreign.length)];
-    if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId)) return;
+    if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId))
+      return;
     const { message } = found;
     const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
       putOffCall(member, [message], 'due'),
@@ -100,7 +109,11 @@ export const outcomeSteps = {
       startCall(member, message),
     ];
     if (draw.many) await renew(group, member, [message], draw.twice);
-    else await group.send({ ...calls[draw.pick % calls.length]!, by: member, answersAnew: true }, draw.twice);
+    else
+      await group.send(
+        { ...calls[draw.pick % calls.length]!, by: member, answersAnew: true },
+        draw.twice,
+      );
   },
 
   /** The answer to a call was lost, and the client library sends it again. */
@@ -153,7 +166,12 @@ async function ended(group: Group, member: Member, draw: Draw): Promise<StreamMe
 }
 
 /** @returns whether it runs */
-async function start(group: Group, member: Member, inHand: InHand, twice: boolean): Promise<boolean> {
+async function start(
+  group: Group,
+  member: Member,
+  inHand: InHand,
+  twice: boolean,
+): Promise<boolean> {
   const { message, started } = inHand;
   if (started) return true;
   if (message.alone && !(await group.send({ ...startCall(member, message), by: member }, twice))) {
@@ -188,7 +206,8 @@ function commitCall(group: Group, member: Member, messages: readonly StreamMessa
     what: `commit ${idsOf(messages)}`,
     send: async (): Promise<void> => {
       if (group.model.atMostOnce) await scripts.release(messages);
-      else if (messages.some(({ entryId }) => isRedrive(entryId))) await scripts.commitRedrives(messages);
+      else if (messages.some(({ entryId }) => isRedrive(entryId)))
+        await scripts.commitRedrives(messages);
       else await scripts.commit(messages);
     },
     rule: (model: Model) => rule(model, member, messages),

@@ -118,5 +118,8 @@ function asAttempts(row: string): { used: number; mark: string } {
 
 function asLetter(fields: readonly string[]): { entryId: string; attempts: number } {
   const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
-  return { entryId: value('dead-letter-entry-id'), attempts: Number(value('dead-letter-attempts')) };
+  return {
+    entryId: value('dead-letter-entry-id'),
+    attempts: Number(value('dead-letter-attempts')),
+  };
 }

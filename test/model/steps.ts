@@ -47,7 +47,9 @@ const NAMES = Object.keys(STEPS) as StepName[];
 
 export const anySteps = fc.array(
   fc.record({
-    step: fc.oneof(...NAMES.map((name) => ({ weight: WEIGHTS[name], arbitrary: fc.constant(name) }))),
+    step: fc.oneof(
+      ...NAMES.map((name) => ({ weight: WEIGHTS[name], arbitrary: fc.constant(name) })),
+    ),
     by: fc.nat(2),
     pick: fc.nat(5),
     many: fc.boolean(),

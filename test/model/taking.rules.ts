@@ -8,7 +8,7 @@ export const takingRules = {
   read({ state }: Model, { name }: Who, count: number): string[] {
     const ids = state.unread.splice(0, count);
     for (const id of ids) state.pending[id] = { owner: name, idle: false };
-    return ids;
+    return ids.sort();
   },
 
   due({ state }: Model, { name }: Who): string[] {
@@ -25,7 +25,7 @@ export const takingRules = {
       } else if (id in state.pending) {
         state.pending[id] = { owner: name, idle: false };
         taken.push(id);
-      }
+      } else delete state.attempts[id];
       delete state.retries[id];
     }
     return taken.sort();
@@ -63,42 +63,40 @@ export const takingRules = {
   reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
     const taken = new Map<string, string>();
     return messages.map((message) => {
-      if (!model.hasLedger && !isRedrive(message.entryId)) return begun(model, message);
+      if (!model.hasLedger && !isRedrive(message.entryId)) return begin(model, message);
       return reserveOne(model, who, message, taken);
     });
   },
 };
 
 /** Without leases: which attempt it is. */
-function begun(model: Model, { entryId }: Ids): Reservation {
-  if (model.atMostOnce) delete model.state.pending[entryId];
+function begin(model: Model, { entryId }: Ids): Reservation {
+  if (model.atMostOnce) {
+    model.begun.add(entryId);
+    delete model.state.pending[entryId];
+  }
   const { used } = model.attemptsOf(entryId);
   return { kind: 'new', attempt: used + 1, alone: model.runsAlone(entryId) };
 }
 
 const NOT_NEW = { attempt: 1, alone: false } as const;
 
-function reserveOne(
-  model: Model,
-  who: Who,
-  message: Ids,
-  taken: Map<string, string>,
-): Reservation {
+function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, string>): Reservation {
   const { state } = model;
   const { entryId, messageId } = message;
   const leaseId = leaseIdOf(message, model.options);
   const lease = state.leases[leaseId];
   const mine = model.holds(who, message);
+  if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
+    if (entryId in state.pending) model.duplicates.add(entryId);
+    model.settle(message);
+    return { kind: 'duplicate', ...NOT_NEW };
+  }
   const isGone = isRedrive(entryId) && !(streamIdOf(entryId) in state.letters);
   if (isGone && !(mine && model.atMostOnce)) {
     model.settle(message);
     if (mine) model.endLease(message);
     return { kind: 'leased-elsewhere', ...NOT_NEW };
-  }
-  if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
-    if (entryId in state.pending) model.duplicates.add(entryId);
-    model.settle(message);
-    return { kind: 'duplicate', ...NOT_NEW };
   }
   if (lease !== undefined && !mine && (lease.live || taken.has(leaseId))) {
     state.retries[entryId] = 'later';
@@ -113,6 +111,7 @@ function reserveOne(
   taken.set(leaseId, entryId);
   state.leases[leaseId] = { token: who.token, entryId, run, live: true };
   if (model.atMostOnce) {
+    model.begun.add(message.originalEntryId);
     if (model.hasLedger) state.ledger[messageId] = 'in window';
     model.settle(message);
   }

@@ -19,10 +19,7 @@ local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 
-local function ours(entry, id)
-  local row = redis.call('HGET', KEYS[2], id)
-  local mine = token .. ' ' .. entry .. ' '
-  if row or letterOf(entry) then return row and string.sub(row, 1, #mine) == mine end
+local function isPendingHere(entry)
   local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
   return not pending.err and pending[1] and pending[1][2] == consumer
 end
@@ -30,9 +27,12 @@ end
 local handed, counted = 0, redis.call('EXISTS', KEYS[4]) == 1
 for i = 4, #ARGV, 2 do
   local entry, id = ARGV[i], ARGV[i + 1]
-  if ours(entry, id) then
+  local holder, of = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%S+) (%S+) ')
+  local leased = holder == token and of == entry
+  -- The lease may be gone, or that of another entry of the same message.
+  if leased or of ~= entry and not letterOf(entry) and isPendingHere(entry) then
     handed = handed + redis.call('ZADD', KEYS[3], now, entry)
-    redis.call('HDEL', KEYS[2], id)
+    if leased then redis.call('HDEL', KEYS[2], id) end
     local row = counted and redis.call('HGET', KEYS[4], entry)
     if row then
       local used, mark = attemptsOf(row)

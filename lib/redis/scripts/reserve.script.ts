@@ -39,14 +39,16 @@ local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
--- One look finds most often the whole batch; what it does not find is looked for by itself.
-local group, consumer, owned, looked = ARGV[1], ARGV[10], {}, false
+-- Nothing is taken from a consumer before a lease's time is over: what was published since needs no look. Else one look
+-- finds most often the whole batch, and what it does not find is looked for by itself.
+local group, consumer, since, owned, looked = ARGV[1], ARGV[10], now - ARGV[3], {}, false
 local function look(from, to, count)
   local rows = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
   for n = 1, #rows do owned[rows[n][1]] = true end
   return not rows.err
 end
 local function isOwned(entry)
+  if tonumber(string.match(entry, '^%d+')) > since then return true end
   if not looked then looked = look(entry, entries[#ids], #ids) or true end
   -- Where the group is gone, nothing says that it is another's.
   return owned[entry] or not look(entry, entry, 1) or owned[entry]
@@ -66,14 +68,14 @@ for n = 1, #ids do
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
+  if not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
+    answers[n] = 'd'
+    through[#through + 1] = entry
   -- At-most-once has removed the dead letter of what is the caller's already.
-  if letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
+  elseif letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
     answers[n] = 'e'
     ended[#ended + 1] = entry
     if mine then redis.call('HDEL', KEYS[3], id) end
-  elseif not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
-    answers[n] = 'd'
-    through[#through + 1] = entry
   elseif holder and not mine and till > now then
     answers[n] = 'e'
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
