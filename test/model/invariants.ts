@@ -6,7 +6,7 @@ import type { Lease, State } from './state.js';
 export function* broken(model: Model, before: State, after: State, token: string) {
   yield* states(model, after);
   yield* waiting(model, before, after);
-  yield* leases(model, before, after, token);
+  yield* holders(model, before, after, token);
   yield* attempts(model, before, after);
 }
 
@@ -47,7 +47,7 @@ function* waiting(model: Model, before: State, { pending, letters, retries, leas
 const isLeft = (model: Model, id: string): boolean => !model.hasLedger && model.handled.has(id);
 
 /** A lease has one holder, and only its holder changes it while it lasts; or whoever handled the message. */
-function* leases(model: Model, before: State, after: State, token: string) {
+function* holders(model: Model, before: State, after: State, token: string) {
   for (const [id, was] of Object.entries(before.leases)) {
     const is = after.leases[id];
     const isTheirs = !was.live || was.token === token || same(was, is);

@@ -22,8 +22,8 @@ export const outcomeSteps = {
 
   commit: async (group, member, draw) => {
     const messages = await ended(group, member, draw);
-    for (const { originalEntryId } of messages) group.model.handled.add(originalEntryId);
     for (const some of apart(messages)) {
+      for (const { originalEntryId } of some) group.model.handled.add(originalEntryId);
       await settle(group, member, draw, some, commitCall(group, member, some));
     }
   },
@@ -96,7 +96,7 @@ export const outcomeSteps = {
   meddle: async (group, member, draw) => {
     const others = group.members.filter((other) => other !== member);
     const foreign = others
-      .flatMap(({ hand }) => [...hand.values()])
+      .flatMap(({ hand }) => Array.from(hand.values()))
       .filter(({ reserved }) => reserved);
     const found = foreign[draw.pick % Math.max(1, foreign.length)];
     if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId))

@@ -9,7 +9,7 @@
  * MODEL_RUNS is how many lists of steps are tried, in all variants together; 500 unless set.
  */
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { assert, asyncProperty } from 'fast-check';
 
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
@@ -34,8 +34,8 @@ describe('the scripts do what the model says', () => {
     '%s, whatever several consumers do',
     async (_name, { share, ...options }) => {
       let steps = 0;
-      await fc.assert(
-        fc.asyncProperty(anySteps, async (list) => {
+      await assert(
+        asyncProperty(anySteps, async (list) => {
           const group = await Group.make(redis.client, { ...DEFAULTS.subscription, ...options });
           try {
             for (const step of list) await take(group, step);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, boolean, constant, nat, oneof, record } from 'fast-check';
 
 import type { Group } from './group.js';
 import type { Member } from './member.js';
@@ -45,15 +45,13 @@ const WEIGHTS: Record<StepName, number> = {
 
 const NAMES = Object.keys(STEPS) as StepName[];
 
-export const anySteps = fc.array(
-  fc.record({
-    step: fc.oneof(
-      ...NAMES.map((name) => ({ weight: WEIGHTS[name], arbitrary: fc.constant(name) })),
-    ),
-    by: fc.nat(2),
-    pick: fc.nat(5),
-    many: fc.boolean(),
-    twice: fc.boolean(),
+export const anySteps = array(
+  record({
+    step: oneof(...NAMES.map((name) => ({ weight: WEIGHTS[name], arbitrary: constant(name) }))),
+    by: nat(2),
+    pick: nat(5),
+    many: boolean(),
+    twice: boolean(),
   }),
   { minLength: 1, maxLength: 60, size: 'max' },
 );
