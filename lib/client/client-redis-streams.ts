@@ -2,7 +2,6 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
-import { JsonCodec } from '../codec/json.codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
@@ -62,7 +61,6 @@ export class ClientRedisStreams
 {
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
-  private readonly codec = new JsonCodec();
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: Opened | undefined;
 
@@ -170,7 +168,7 @@ export class ClientRedisStreams
   private write(stream: string, envelope: OutgoingEnvelope): Promise<PublishReceipt> {
     const { messageId, idIsNew } = envelope;
     const key = streamKey(this.options.keyPrefix, stream);
-    const fields = this.codec.encode(stream, envelope);
+    const fields = this.options.codecs.of(stream).encode(stream, envelope);
     return this.open().publisher.publish({ stream, key, messageId, idIsNew, fields });
   }
 

@@ -1,4 +1,6 @@
+import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
+import type { PublishedStreamOptions } from './stream-options.js';
 
 /** The de-duplication window of a publisher. */
 export interface PublishDedupOptions {
@@ -35,4 +37,17 @@ export interface RedisStreamsClientOptions {
    * @default { windowMs: 120_000 }
    */
   publishDedup?: PublishDedupOptions | false;
+  /**
+   * How messages are written as entries: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
+   * with their two methods. It has to be the one that the readers have.
+   *
+   * @default new JsonCodec()
+   */
+  codec?: Codec;
+  /**
+   * What is set for single streams, by name.
+   *
+   * @default {}
+   */
+  streams?: Record<string, PublishedStreamOptions>;
 }

@@ -53,6 +53,19 @@ export const keyPrefix = z
   .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
   .optional();
 
+const hasMethod = (value: object, name: string): boolean =>
+  typeof Reflect.get(value, name) === 'function';
+export const codec = z
+  .custom(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      hasMethod(value, 'encode') &&
+      hasMethod(value, 'decode'),
+    { error: 'an object with the methods encode and decode, such as new WatermillCodec()' },
+  )
+  .optional();
+
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const jitterError = 'a number from 0 to 1';
@@ -125,18 +138,19 @@ const retention = object(
     error: 'either force: true, which ignores all groups, or ignoreGroups',
   });
 
-const streams = z
-  .record(
-    z.string().refine(isStreamName),
-    object({ retention: retention.optional() }, 'an object with retention'),
-    {
+const byStream = (options: z.ZodType) =>
+  z
+    .record(z.string().refine(isStreamName), options, {
       error: ({ code }) =>
         code === 'invalid_key'
           ? 'a stream name, with braces only as a hash tag'
           : 'an object: stream name → options',
-    },
-  )
-  .optional();
+    })
+    .optional();
+const streams = byStream(
+  object({ retention: retention.optional(), codec }, 'an object with retention, codec'),
+);
+export const publishedStreams = byStream(object({ codec }, 'an object with codec'));
 
 export const groupError = 'text that is not empty: one name for each service';
 const serverShape = {
@@ -146,6 +160,7 @@ const serverShape = {
   keyPrefix,
   blockMs: timerMs(100),
   ...subscriptionShape,
+  codec,
   recovery: object(
     { minIdleMs: timerMs(1000), intervalMs: timerMs(100) },
     'an object with minIdleMs, intervalMs',
@@ -168,6 +183,7 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   publishDedup: windowOrOff,
+  codec,
 };
 
 // A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.
@@ -188,7 +204,7 @@ export const schemas = {
     consumersOutliveReads,
     outlive,
   ),
-  client: object(clientShape, 'an object of client options'),
+  client: object({ ...clientShape, streams: publishedStreams }, 'an object of client options'),
   module: object(
     { ...serverShape, ...clientShape },
     'an object of module options, with a group',

@@ -1,3 +1,6 @@
+import type { Codec } from '../codec/codec.js';
+import { JsonCodec } from '../codec/json.codec.js';
+import { StreamCodecs } from '../codec/stream-codecs.js';
 import { consumerName } from '../keys/consumer-name.js';
 import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
@@ -12,7 +15,7 @@ import type {
 } from './resolved-options.js';
 import type { RetryOptions } from './retry-options.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
-import type { RetentionOptions } from './stream-options.js';
+import type { PublishedStreamOptions, RetentionOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
 /** What came out of here: the module resolves once, for its server and its client. */
@@ -77,6 +80,18 @@ const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): Resolve
   blocking: blocking ?? DEFAULTS.subscription.retry.blocking,
 });
 
+/** Which codec is for which stream. */
+export function resolveCodecs(options: {
+  codec?: Codec;
+  streams?: Record<string, PublishedStreamOptions>;
+}): StreamCodecs {
+  const own = new Map<string, Codec>();
+  for (const [stream, { codec }] of Object.entries(options.streams ?? {})) {
+    if (codec !== undefined) own.set(stream, codec);
+  }
+  return new StreamCodecs(options.codec ?? new JsonCodec(), own);
+}
+
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   const retention = new Map<string, RetentionOptions>();
   for (const [stream, its] of Object.entries(options.streams ?? {})) {
@@ -92,6 +107,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,
     recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),
+    codecs: resolveCodecs(options),
     retention,
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
@@ -120,5 +136,6 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
       options.publishDedup === false
         ? false
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
+    codecs: resolveCodecs(options),
   };
 }

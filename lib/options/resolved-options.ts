@@ -1,3 +1,4 @@
+import type { StreamCodecs } from '../codec/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';
@@ -34,6 +35,7 @@ export interface ResolvedServerOptions {
   readonly leaseMs: number;
   readonly recoveryIntervalMs: number;
   readonly subscription: ResolvedSubscription;
+  readonly codecs: StreamCodecs;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
@@ -50,4 +52,5 @@ export interface ResolvedClientOptions {
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;
   readonly publishDedup: { readonly windowMs: number } | false;
+  readonly codecs: StreamCodecs;
 }

@@ -1,3 +1,4 @@
+import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
@@ -85,6 +86,13 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    * @default 5_000
    */
   blockMs?: number;
+  /**
+   * How entries are read as messages: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
+   * with their two methods. Set it where other programs write the streams; for one stream, in `streams`.
+   *
+   * @default new JsonCodec()
+   */
+  codec?: Codec;
   recovery?: RecoveryOptions;
   /**
    * What is set for single streams, by name.

@@ -1,3 +1,5 @@
+import type { Codec } from '../codec/codec.js';
+
 /** How much of a stream is kept: by age, by length, or both. */
 export type RetentionLimits =
   | {
@@ -32,8 +34,18 @@ export type RetentionReaders =
 /** What stays in a stream. A trim stops at the oldest entry that some group has not finished, unless forced. */
 export type RetentionOptions = RetentionLimits & RetentionReaders;
 
+/** What is set for a stream, for whoever publishes to it or reads it. */
+export interface PublishedStreamOptions {
+  /**
+   * How this stream's messages are written as entries and read from them. Set it where the stream is another program's too.
+   *
+   * @default the option `codec` beside `streams`
+   */
+  codec?: Codec;
+}
+
 /** What is set for a stream, whoever reads it. */
-export interface StreamOptions {
+export interface StreamOptions extends PublishedStreamOptions {
   /** @default none: the stream grows until somebody trims it */
   retention?: RetentionOptions;
 }

@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { JsonCodec } from '../codec/json.codec.js';
 import { Consumer } from '../consumer/consumer.js';
 import { type ConsumerCounts, noCounts } from '../consumer/consumer-counts.js';
 import { invoker } from '../consumer/invoker.js';
@@ -167,7 +166,7 @@ export class ServerRedisStreams
       options,
       invoke: invoker(handlers, { stream, group, consumer: name }),
     }));
-    const consumer = new Consumer(this.options, streams, new JsonCodec(), this.logger);
+    const consumer = new Consumer(this.options, streams, this.logger);
     this.consumer = consumer;
     for (const listener of this.listeners) this.attach(consumer, listener);
     try {

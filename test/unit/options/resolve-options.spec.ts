@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { JsonCodec } from '../../../lib/codec/json.codec.js';
+import { StreamCodecs } from '../../../lib/codec/stream-codecs.js';
 import {
   resolveClientOptions,
   resolveModuleOptions,
@@ -32,6 +34,7 @@ describe('resolveServerOptions', () => {
         },
         deadLetter: { maxLength: undefined },
       },
+      codecs: new StreamCodecs(new JsonCodec()),
       retention: new Map(),
       maintenance: {
         ledgerIntervalMs: 300_000,
@@ -85,6 +88,7 @@ describe('resolveClientOptions', () => {
       keyPrefix: '',
       publishTimeoutMs: 10_000,
       publishDedup: { windowMs: 120_000 },
+      codecs: new StreamCodecs(new JsonCodec()),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
   });
@@ -119,9 +123,28 @@ describe('resolveModuleOptions', () => {
       keyPrefix: 'dev:',
       publishTimeoutMs: 500,
       publishDedup: false,
+      codecs: new StreamCodecs(new JsonCodec()),
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);
+  });
+});
+
+describe('resolveCodecs', () => {
+  const [base, own] = [new JsonCodec(), new JsonCodec()];
+
+  it("takes a stream's own codec before the common one", () => {
+    const options = { codec: base, streams: { orders: { codec: own }, parcels: {} } };
+    for (const { codecs } of [
+      resolveServerOptions({ group: 'billing', ...options }),
+      resolveClientOptions(options),
+      resolveModuleOptions({ group: 'billing', ...options }).client,
+    ]) {
+      expect(codecs.of('orders')).toBe(own);
+      expect(codecs.of('parcels')).toBe(base);
+      expect(codecs.of('invoices')).toBe(base);
+      expect(codecs.of('constructor')).toBe(base);
+    }
   });
 });
 
