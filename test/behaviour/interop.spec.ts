@@ -146,11 +146,8 @@ describe('natricine', () => {
     const stream = freshName('orders');
     const uuid = '_natricine_message_uuid';
     await redis.client.xadd(stream, '*', uuid, UUID, 'payload', '{"id": 1}');
-    await redis.client.xadd(
-      stream,
-      '*',
-      ...[uuid, OTHER_UUID, 'payload', '{"id": 2}', 'metadata', METADATA],
-    );
+    const second = [uuid, OTHER_UUID, 'payload', '{"id": 2}', 'metadata', METADATA];
+    await redis.client.xadd(stream, '*', ...second);
     const { handled } = await reading(stream, codec);
     await caughtUp(stream);
     expect(handled).toMatchObject([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { encode } from '@msgpack/msgpack';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import {
   type EntryFields,
@@ -178,11 +178,7 @@ describe('WatermillCodec.decode', () => {
         const fields = ['payload', payload, 'metadata', metadata].map((field) =>
           Buffer.from(field),
         );
-        try {
-          codec.decode(fields);
-        } catch (error) {
-          expect(error).toBeInstanceOf(MessageDecodingError);
-        }
+        expect(failureOf(() => codec.decode(fields))).not.toBe('another error');
       }),
     );
   });
@@ -201,3 +197,12 @@ describe('WatermillCodec options', () => {
     expect(make).toThrow(`"${path}"`);
   });
 });
+
+function failureOf(decode: () => unknown): 'none' | 'refused' | 'another error' {
+  try {
+    decode();
+    return 'none';
+  } catch (error) {
+    return error instanceof MessageDecodingError ? 'refused' : 'another error';
+  }
+}
