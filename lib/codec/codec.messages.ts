@@ -35,3 +35,11 @@ export const headerReserved = (header: string): string =>
   `header "${header}" is a name that this codec uses itself`;
 
 export const ID_NOT_UUID = 'its message ID is not a UUID, and natricine reads no other';
+
+export const serializerFailed = (reason: string): string => `the serializer failed: ${reason}`;
+
+export const ASYNC_SERIALIZER = 'the serializer gave a promise; here it has to answer at once';
+
+export const ASYNC_DESERIALIZER = 'the deserializer gave a promise; here it has to answer at once';
+
+export const NO_PACKET = 'the deserializer gave no packet with data';

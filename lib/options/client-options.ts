@@ -1,3 +1,4 @@
+import type { ProducerSerializer } from '@nestjs/microservices';
 import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { PublishedStreamOptions } from './stream-options.js';
@@ -44,6 +45,13 @@ export interface RedisStreamsClientOptions {
    * @default new JsonCodec()
    */
   codec?: Codec;
+  /**
+   * Nest's option: what it makes of a packet `{ pattern, data, metadata? }` is the payload that the codec then writes. It has to
+   * answer at once, without a promise. The readers need a `deserializer` that undoes it.
+   *
+   * @default none: the payload is the data
+   */
+  serializer?: ProducerSerializer;
   /**
    * What is set for single streams, by name.
    *

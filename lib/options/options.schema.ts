@@ -55,16 +55,20 @@ export const keyPrefix = z
 
 const hasMethod = (value: object, name: string): boolean =>
   typeof Reflect.get(value, name) === 'function';
-export const codec = z
-  .custom(
-    (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      hasMethod(value, 'encode') &&
-      hasMethod(value, 'decode'),
-    { error: 'an object with the methods encode and decode, such as new WatermillCodec()' },
-  )
-  .optional();
+const withMethods = (names: readonly string[], error: string) =>
+  z
+    .custom(
+      (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        names.every((name) => hasMethod(value, name)),
+      { error },
+    )
+    .optional();
+export const codec = withMethods(
+  ['encode', 'decode'],
+  'an object with the methods encode and decode, such as new WatermillCodec()',
+);
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
@@ -161,6 +165,7 @@ const serverShape = {
   blockMs: timerMs(100),
   ...subscriptionShape,
   codec,
+  deserializer: withMethods(['deserialize'], 'an object with the method deserialize'),
   recovery: object(
     { minIdleMs: timerMs(1000), intervalMs: timerMs(100) },
     'an object with minIdleMs, intervalMs',
@@ -184,6 +189,7 @@ const clientShape = {
   publishTimeoutMs: timerMs(1),
   publishDedup: windowOrOff,
   codec,
+  serializer: withMethods(['serialize'], 'an object with the method serialize'),
 };
 
 // A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.

@@ -1,3 +1,4 @@
+import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microservices';
 import type { Codec } from '../codec/codec.js';
 import { JsonCodec } from '../codec/json.codec.js';
 import { StreamCodecs } from '../codec/stream-codecs.js';
@@ -84,12 +85,15 @@ const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): Resolve
 export function resolveCodecs(options: {
   codec?: Codec;
   streams?: Record<string, PublishedStreamOptions>;
+  serializer?: ProducerSerializer;
+  deserializer?: ConsumerDeserializer;
 }): StreamCodecs {
+  const { serializer, deserializer } = options;
   const own = new Map<string, Codec>();
   for (const [stream, { codec }] of Object.entries(options.streams ?? {})) {
     if (codec !== undefined) own.set(stream, codec);
   }
-  return new StreamCodecs(options.codec ?? new JsonCodec(), own);
+  return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
 }
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {

@@ -1,3 +1,4 @@
+import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
@@ -93,6 +94,13 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    * @default new JsonCodec()
    */
   codec?: Codec;
+  /**
+   * Nest's option: given the payload that the codec has read and `{ channel }`, the stream's name, it makes a packet, whose
+   * `data` the handlers get. It has to answer at once, without a promise; what it throws makes the message a dead letter.
+   *
+   * @default none: the data is the payload
+   */
+  deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
    * What is set for single streams, by name.
