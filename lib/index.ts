@@ -8,9 +8,12 @@ export {
   RedisStreamsRecordBuilder,
   type RedisStreamsRecordOptions,
 } from './client/redis-streams.record.js';
+export { FieldCodec, type FieldCodecOptions } from './codec/field.codec.js';
 export { JsonCodec } from './codec/json.codec.js';
+export type { PayloadForm } from './codec/payload-form.js';
+export { WatermillCodec, type WatermillCodecOptions } from './codec/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './codec/codec.js';
-export type { MessageEnvelope } from './codec/envelope.js';
+export type { DecodedEnvelope, MessageEnvelope } from './codec/envelope.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
@@ -65,6 +68,7 @@ export type {
 } from './options/server-options.js';
 export type {
   PublishLimits,
+  PublishedStreamOptions,
   RetentionLimits,
   RetentionOptions,
   RetentionReaders,

@@ -2,7 +2,6 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
-import { JsonCodec } from '../codec/json.codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
@@ -73,7 +72,7 @@ export class ClientRedisStreams
   constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
     super();
     this.options = resolveClientOptions(options);
-    this.encoder = new MessageEncoder(this.options, new JsonCodec());
+    this.encoder = new MessageEncoder(this.options);
   }
 
   /** What its connection is in, now and with each change. */

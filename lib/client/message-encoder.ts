@@ -1,5 +1,5 @@
 import type { ReadPacket } from '@nestjs/microservices';
-import type { Codec, EntryFields } from '../codec/codec.js';
+import type { EntryFields } from '../codec/codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
@@ -19,19 +19,16 @@ const MOST_BYTES_A_CHARACTER = 3;
 
 /** Makes of what the user sends what goes to Redis. */
 export class MessageEncoder {
-  constructor(
-    private readonly options: ResolvedClientOptions,
-    private readonly codec: Codec,
-  ) {}
+  constructor(private readonly options: ResolvedClientOptions) {}
 
   /** @throws MessageEncodingError where it cannot be written, or is too large */
   encode({ pattern, data, metadata }: OutgoingPacket): Publishing {
     const { stream, name } = publishTarget(pattern);
     const envelope = toEnvelope(stream, data, metadata, name);
     const { messageId, idIsNew } = envelope;
-    const { keyPrefix, limits, maxPayloadBytes } = this.options;
+    const { keyPrefix, limits, maxPayloadBytes, codecs } = this.options;
     const key = streamKey(keyPrefix, stream);
-    const fields = this.codec.encode(stream, envelope);
+    const fields = codecs.of(stream).encode(stream, envelope);
     mustFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, limits: limits.get(stream) };
   }

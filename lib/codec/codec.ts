@@ -1,4 +1,4 @@
-import type { MessageEnvelope } from './envelope.js';
+import type { DecodedEnvelope, MessageEnvelope } from './envelope.js';
 
 /** An entry's fields as Redis has them, in their order: name, value, name, value … */
 export type EntryFields = (string | Buffer)[];
@@ -6,10 +6,39 @@ export type EntryFields = (string | Buffer)[];
 /** The fields of an entry that was read, as bytes: name, value, name, value … */
 export type RawFields = readonly Buffer[];
 
-/** How a message is written as an entry's fields, and read from them. */
+/**
+ * How a message is written as an entry's fields, and read from them. `JsonCodec` is the default, `WatermillCodec` and
+ * `FieldCodec` are for streams that other programs use too; one of your own has these two methods. It is used for many
+ * messages, and waits for nothing: what it cannot do at once it cannot do.
+ *
+ * @example
+ * ```ts
+ * class CsvCodec implements Codec {
+ *   encode(stream: string, { payload }: MessageEnvelope): EntryFields {
+ *     if (!Array.isArray(payload)) throw new MessageEncodingError(stream, 'the payload is not a list');
+ *     return ['csv', payload.join(',')];
+ *   }
+ *   decode(fields: RawFields): DecodedEnvelope {
+ *     const [name, csv] = fields;
+ *     if (name?.toString() !== 'csv' || csv === undefined) throw new MessageDecodingError('field "csv" is missing');
+ *     return { payload: csv.toString().split(',') };
+ *   }
+ * }
+ *
+ * RedisStreamsModule.forRoot({ group: 'billing', streams: { rates: { codec: new CsvCodec() } } });
+ * ```
+ */
 export interface Codec {
-  /** @throws MessageEncodingError where the message cannot be written */
+  /**
+   * @param stream the stream's name, for errors
+   * @throws MessageEncodingError where the message cannot be written: nothing is sent, and the caller gets the error
+   */
   encode(stream: string, envelope: MessageEnvelope): EntryFields;
-  /** @throws MessageDecodingError where the fields are not what `encode` writes */
-  decode(fields: RawFields): MessageEnvelope;
+  /**
+   * Fields can be anything, since any program can write them: look at them, never trust them.
+   *
+   * @throws MessageDecodingError where the fields are not what `encode` writes: the entry becomes a dead letter with this
+   *   reason, which should not quote what is in the fields
+   */
+  decode(fields: RawFields): DecodedEnvelope;
 }

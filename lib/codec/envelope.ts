@@ -11,3 +11,8 @@ export interface MessageEnvelope {
   /** Ordering key. */
   readonly key?: string | undefined;
 }
+
+/** A message as an entry tells it. One that does not tell its name has that of its stream. */
+export interface DecodedEnvelope extends Omit<MessageEnvelope, 'name'> {
+  readonly name?: string | undefined;
+}

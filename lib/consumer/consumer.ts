@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
-import type { Codec } from '../codec/codec.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
@@ -56,7 +55,6 @@ export class Consumer {
   constructor(
     private readonly options: ResolvedServerOptions,
     streams: readonly ConsumedStream[],
-    codec: Codec,
     private readonly logger: LoggerService,
   ) {
     const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
@@ -78,7 +76,7 @@ export class Consumer {
           token,
           leaseMs,
           client: connections.commands,
-          codec,
+          codec: options.codecs.of(stream),
           invoke,
           counts: this.counts,
           loneRuns,

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Codec, RawFields } from '../codec/codec.js';
+import type { DecodedEnvelope, MessageEnvelope } from '../codec/envelope.js';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { deadLetterParts } from '../dead-letters/dead-letter-parts.js';
 import { isRedrive, streamIdOf } from '../keys/redrive-member.js';
@@ -40,7 +41,7 @@ export class EntryDecoder {
     }
     const { originalId, fields } = asPublished(id, read);
     try {
-      const envelope = codec.decode(fields);
+      const envelope = named(codec.decode(fields), stream);
       return {
         entryId: id,
         originalEntryId: originalId,
@@ -69,6 +70,13 @@ export class EntryDecoder {
     });
   }
 }
+
+/** Without a copy where it has its name: this is done for every message. */
+const named = (decoded: DecodedEnvelope, stream: string): MessageEnvelope =>
+  hasName(decoded) ? decoded : { ...decoded, name: stream };
+
+const hasName = (decoded: DecodedEnvelope): decoded is MessageEnvelope =>
+  decoded.name !== undefined;
 
 /** What was read as it was published: a redrive brings a dead letter. */
 function asPublished(id: string, read: RawFields): { originalId: string; fields: RawFields } {

@@ -1,5 +1,5 @@
 import type { Codec, RawFields } from '../codec/codec.js';
-import type { MessageEnvelope } from '../codec/envelope.js';
+import type { DecodedEnvelope } from '../codec/envelope.js';
 import { publishedAtMs } from '../redis/entry-id.js';
 import type { RawEntry } from '../redis/replies.js';
 import { AT_MOST_ONCE } from './dead-letter-fields.js';
@@ -46,15 +46,16 @@ export function toDeadLetter(
   const { fields, cause } = deadLetterParts(all);
   const envelope = decoded(codec, fields);
   const entryId = cause.get('entry-id') ?? id;
+  const stream = cause.get('stream') ?? where.stream;
   const errorName = cause.get('error-name');
   return {
     id,
     entryId,
-    stream: cause.get('stream') ?? where.stream,
+    stream,
     group: cause.get('group') ?? where.group,
     consumer: cause.get('consumer') ?? '',
     messageId: envelope?.messageId ?? entryId,
-    name: envelope?.name,
+    name: envelope && (envelope.name ?? stream),
     reason: cause.get('reason') ?? '',
     error:
       errorName === undefined
@@ -79,7 +80,7 @@ export function idInLedger({ id, fields: all = [] }: RawEntry, codec: Codec): st
   return decoded(codec, fields)?.messageId ?? cause.get('entry-id') ?? id;
 }
 
-function decoded(codec: Codec, fields: RawFields): MessageEnvelope | undefined {
+function decoded(codec: Codec, fields: RawFields): DecodedEnvelope | undefined {
   try {
     return codec.decode(fields);
   } catch {

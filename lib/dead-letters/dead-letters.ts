@@ -1,11 +1,12 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { JsonCodec } from '../codec/json.codec.js';
+import type { StreamCodecs } from '../codec/stream-codecs.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { type StreamKeys, streamKeys } from '../keys/stream-keys.js';
 import { checkOptions } from '../options/check-options.js';
 import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
 import type { DeadLettersOptions } from '../options/dead-letters-options.js';
 import { DEFAULTS } from '../options/defaults.js';
+import { resolveCodecs } from '../options/resolve-options.js';
 import type { RawEntry } from '../redis/replies.js';
 import { purgeDeadLettersScript } from '../redis/scripts/purge-dead-letters.script.js';
 import { redriveScript } from '../redis/scripts/redrive.script.js';
@@ -37,12 +38,17 @@ const LIST_LIMIT = 100;
  */
 @Injectable()
 export class DeadLetters implements OnApplicationShutdown {
-  private readonly codec = new JsonCodec();
+  private readonly codecs: StreamCodecs;
   private readonly connection: DeadLettersConnection;
 
   /** @throws InvalidOptionsError */
-  constructor(private readonly options: DeadLettersOptions = {}) {
+  constructor(
+    private readonly options: DeadLettersOptions = {},
+    /** @internal The module has them already. */
+    codecs?: StreamCodecs,
+  ) {
     checkOptions(schemas.options, options);
+    this.codecs = codecs ?? resolveCodecs(options);
     this.connection = new DeadLettersConnection(options.connection ?? DEFAULTS.connection);
   }
 
@@ -84,6 +90,7 @@ export class DeadLetters implements OnApplicationShutdown {
     checkOptions(schemas.redrive, its, 'redrive');
     const { limit = Infinity, onProgress } = its;
     const keys = this.keysOf(its, 'redrive');
+    const codec = this.codecs.of(its.stream);
     const client = await this.connection.ready();
     const total = its.ids?.length ?? (await client.xlen(keys.deadLetters));
     let [redriven, scanned] = [0, 0];
@@ -94,7 +101,7 @@ export class DeadLetters implements OnApplicationShutdown {
         redriven += await redriveScript.run(
           client,
           [keys.deadLetters, keys.retries, keys.attempts, keys.ledger],
-          some.flatMap((entry) => [entry.id, idInLedger(entry, this.codec) ?? '']),
+          some.flatMap((entry) => [entry.id, idInLedger(entry, codec) ?? '']),
         );
       }
       scanned += page.scanned;
@@ -160,7 +167,7 @@ export class DeadLetters implements OnApplicationShutdown {
 
   private asDeadLetter(entry: RawEntry, its: DeadLettersOf): DeadLetter {
     const { stream, group = this.options.group ?? '' } = its;
-    return toDeadLetter(entry, this.codec, { stream, group });
+    return toDeadLetter(entry, this.codecs.of(stream), { stream, group });
   }
 
   private keysOf({ stream, group = this.options.group }: DeadLettersOf, call: string): StreamKeys {

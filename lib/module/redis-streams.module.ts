@@ -72,8 +72,8 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     {
       provide: DeadLetters,
       inject: [RESOLVED_OPTIONS],
-      useFactory: ({ server: { connection, group, keyPrefix } }: Resolved) =>
-        new DeadLetters({ connection, group, keyPrefix }),
+      useFactory: ({ server: { connection, group, keyPrefix, codecs } }: Resolved) =>
+        new DeadLetters({ connection, group, keyPrefix }, codecs),
     },
     {
       provide: JOB_PARTS,

@@ -1,5 +1,7 @@
+import type { ProducerSerializer } from '@nestjs/microservices';
+import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
-import type { StreamOptions } from './stream-options.js';
+import type { PublishedStreamOptions } from './stream-options.js';
 
 /** The de-duplication window of a publisher. */
 export interface PublishDedupOptions {
@@ -46,9 +48,23 @@ export interface RedisStreamsClientOptions {
    */
   maxPayloadBytes?: number;
   /**
-   * What is set for single streams, by name. A client goes by `maxLength` and `ttlMs`.
+   * How messages are written as entries: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
+   * with their two methods. It has to be the one that the readers have.
+   *
+   * @default new JsonCodec()
+   */
+  codec?: Codec;
+  /**
+   * Nest's option: what it makes of a packet `{ pattern, data, metadata? }` is the payload that the codec then writes. It has to
+   * answer at once, without a promise. The readers need a `deserializer` that undoes it.
+   *
+   * @default none: the payload is the data
+   */
+  serializer?: ProducerSerializer;
+  /**
+   * What is set for single streams, by name: their codec, and the limits of publishing.
    *
    * @default {}
    */
-  streams?: Record<string, StreamOptions>;
+  streams?: Record<string, PublishedStreamOptions>;
 }

@@ -1,4 +1,6 @@
+import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
+import type { PublishedStreamOptions } from './stream-options.js';
 
 /** Options of `DeadLetters`. */
 export interface DeadLettersOptions {
@@ -16,4 +18,16 @@ export interface DeadLettersOptions {
    * @default ''
    */
   keyPrefix?: string;
+  /**
+   * How the entries were written: what the server of the group has. Payload, headers and message ID are read with it.
+   *
+   * @default new JsonCodec()
+   */
+  codec?: Codec;
+  /**
+   * What is set for single streams, by name.
+   *
+   * @default {}
+   */
+  streams?: Record<string, PublishedStreamOptions>;
 }

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { connection, count, groupError, keyPrefix, nameText, object } from './options.schema.js';
+import {
+  codec,
+  connection,
+  count,
+  groupError,
+  keyPrefix,
+  nameText,
+  object,
+  publishedStreams,
+} from './options.schema.js';
 
 const idError = "a dead letter's ID, such as '1729768245123-0'";
 const id = z.string({ error: idError }).regex(/^\d{1,20}-\d{1,20}$/, { error: idError });
@@ -24,8 +33,14 @@ const notBoth = (options: Record<string, unknown>): boolean =>
 /** For `DeadLetters`: its own options, and what each of its calls takes. */
 export const deadLettersSchemas = {
   options: object(
-    { connection, group: nameText(groupError).optional(), keyPrefix },
-    'an object with connection, group, keyPrefix',
+    {
+      connection,
+      group: nameText(groupError).optional(),
+      keyPrefix,
+      codec,
+      streams: publishedStreams,
+    },
+    'an object with connection, group, keyPrefix, codec, streams',
   ),
   list: object(
     { ...which, limit: count(1, 1_000), before: id.optional() },

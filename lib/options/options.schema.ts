@@ -53,6 +53,23 @@ export const keyPrefix = z
   .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
   .optional();
 
+const hasMethod = (value: object, name: string): boolean =>
+  typeof Reflect.get(value, name) === 'function';
+const withMethods = (names: readonly string[], error: string) =>
+  z
+    .custom(
+      (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        names.every((name) => hasMethod(value, name)),
+      { error },
+    )
+    .optional();
+export const codec = withMethods(
+  ['encode', 'decode'],
+  'an object with the methods encode and decode, such as new WatermillCodec()',
+);
+
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const jitterError = 'a number from 0 to 1';
@@ -133,32 +150,35 @@ const limitsAreForced = ({ maxLength, ttlMs, force }: Record<string, unknown>): 
   force === true || (maxLength === undefined && ttlMs === undefined);
 const forceIsForLimits = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
   force !== true || maxLength !== undefined || ttlMs !== undefined;
-const streamOptions = object(
-  {
-    retention: retention.optional(),
-    maxLength: count(1, Number.MAX_SAFE_INTEGER),
-    ttlMs: windowMs,
-    force: z.boolean({ error: 'true or false' }).optional(),
-  },
-  'an object with retention, maxLength, ttlMs, force',
-)
-  .refine(limitsAreForced, {
-    path: ['force'],
-    error: 'true, since maxLength and ttlMs drop what was not read; retention does not',
-  })
-  .refine(forceIsForLimits, {
-    path: ['force'],
-    error: 'only with maxLength or ttlMs; a retention has a force of its own',
-  });
-
-const streams = z
-  .record(z.string().refine(isStreamName), streamOptions, {
-    error: ({ code }) =>
-      code === 'invalid_key'
-        ? 'a stream name, with braces only as a hash tag'
-        : 'an object: stream name → options',
-  })
-  .optional();
+const byStream = (shape: z.ZodRawShape) =>
+  z
+    .record(
+      z.string().refine(isStreamName),
+      object(shape, `an object with ${Object.keys(shape).join(', ')}`)
+        .refine(limitsAreForced, {
+          path: ['force'],
+          error: 'true, since maxLength and ttlMs drop what was not read; retention does not',
+        })
+        .refine(forceIsForLimits, {
+          path: ['force'],
+          error: 'only with maxLength or ttlMs; a retention has a force of its own',
+        }),
+      {
+        error: ({ code }) =>
+          code === 'invalid_key'
+            ? 'a stream name, with braces only as a hash tag'
+            : 'an object: stream name → options',
+      },
+    )
+    .optional();
+const publishedStream = {
+  maxLength: count(1, Number.MAX_SAFE_INTEGER),
+  ttlMs: windowMs,
+  force: z.boolean({ error: 'true or false' }).optional(),
+  codec,
+};
+const streams = byStream({ retention: retention.optional(), ...publishedStream });
+export const publishedStreams = byStream(publishedStream);
 
 export const groupError = 'text that is not empty: one name for each service';
 const serverShape = {
@@ -168,6 +188,8 @@ const serverShape = {
   keyPrefix,
   blockMs: timerMs(100),
   ...subscriptionShape,
+  codec,
+  deserializer: withMethods(['deserialize'], 'an object with the method deserialize'),
   recovery: object(
     { minIdleMs: timerMs(1000), intervalMs: timerMs(100) },
     'an object with minIdleMs, intervalMs',
@@ -191,7 +213,8 @@ const clientShape = {
   publishTimeoutMs: timerMs(1),
   publishDedup: windowOrOff,
   maxPayloadBytes: count(1, Number.MAX_SAFE_INTEGER),
-  streams,
+  codec,
+  serializer: withMethods(['serialize'], 'an object with the method serialize'),
 };
 
 // A consumer whose read is blocked is idle for as long, and comes back when Redis ends the read.
@@ -219,7 +242,7 @@ export const schemas = {
     consumersOutliveReads,
     outlive,
   ),
-  client: object(clientShape, 'an object of client options'),
+  client: object({ ...clientShape, streams: publishedStreams }, 'an object of client options'),
   module: object(
     { ...serverShape, ...clientShape },
     'an object of module options, with a group',

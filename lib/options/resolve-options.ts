@@ -1,3 +1,7 @@
+import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microservices';
+import type { Codec } from '../codec/codec.js';
+import { JsonCodec } from '../codec/json.codec.js';
+import { StreamCodecs } from '../codec/stream-codecs.js';
 import { consumerName } from '../keys/consumer-name.js';
 import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
@@ -13,7 +17,7 @@ import type {
 } from './resolved-options.js';
 import type { RetryOptions } from './retry-options.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
-import type { RetentionOptions } from './stream-options.js';
+import type { PublishedStreamOptions, RetentionOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
 /** What came out of here: the module resolves once, for its server and its client. */
@@ -80,6 +84,21 @@ const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): Resolve
   blocking: blocking ?? DEFAULTS.subscription.retry.blocking,
 });
 
+/** Which codec is for which stream. */
+export function resolveCodecs(options: {
+  codec?: Codec;
+  streams?: Record<string, PublishedStreamOptions>;
+  serializer?: ProducerSerializer;
+  deserializer?: ConsumerDeserializer;
+}): StreamCodecs {
+  const { serializer, deserializer } = options;
+  const own = new Map<string, Codec>();
+  for (const [stream, { codec }] of Object.entries(options.streams ?? {})) {
+    if (codec !== undefined) own.set(stream, codec);
+  }
+  return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
+}
+
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   const retention = new Map<string, RetentionOptions>();
   for (const [stream, its] of Object.entries(options.streams ?? {})) {
@@ -95,6 +114,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,
     recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),
+    codecs: resolveCodecs(options),
     retention,
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
@@ -129,5 +149,6 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
     limits,
+    codecs: resolveCodecs(options),
   };
 }

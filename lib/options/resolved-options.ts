@@ -1,3 +1,4 @@
+import type { StreamCodecs } from '../codec/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';
@@ -36,6 +37,7 @@ export interface ResolvedServerOptions {
   readonly leaseMs: number;
   readonly recoveryIntervalMs: number;
   readonly subscription: ResolvedSubscription;
+  readonly codecs: StreamCodecs;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
@@ -61,4 +63,5 @@ export interface ResolvedClientOptions {
   readonly maxPayloadBytes: number;
   /** Of the streams that have any, by name. */
   readonly limits: ReadonlyMap<string, StreamLimits>;
+  readonly codecs: StreamCodecs;
 }

@@ -1,3 +1,5 @@
+import type { ConsumerDeserializer } from '@nestjs/microservices';
+import type { Codec } from '../codec/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
@@ -85,6 +87,20 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    * @default 5_000
    */
   blockMs?: number;
+  /**
+   * How entries are read as messages: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
+   * with their two methods. Set it where other programs write the streams; for one stream, in `streams`.
+   *
+   * @default new JsonCodec()
+   */
+  codec?: Codec;
+  /**
+   * Nest's option: given the payload that the codec has read and `{ channel }`, the stream's name, it makes a packet, whose
+   * `data` the handlers get. It has to answer at once, without a promise; what it throws makes the message a dead letter.
+   *
+   * @default none: the data is the payload
+   */
+  deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
    * What is set for single streams, by name. A server goes by `retention`.

@@ -1,3 +1,5 @@
+import type { Codec } from '../codec/codec.js';
+
 /** How much of a stream is kept: by age, by length, or both. */
 export type RetentionLimits =
   | {
@@ -61,8 +63,18 @@ export type PublishLimits =
     }
   | { maxLength?: never; ttlMs?: never; force?: false };
 
-/** What is set for a stream: `retention` for the servers that read it, the limits for the clients that publish to it. */
-export type StreamOptions = PublishLimits & {
+/** What is set for a stream, for whoever publishes to it or reads it. */
+export type PublishedStreamOptions = PublishLimits & {
+  /**
+   * How this stream's messages are written as entries and read from them. Set it where the stream is another program's too.
+   *
+   * @default the option `codec` beside `streams`
+   */
+  codec?: Codec;
+};
+
+/** What is set for a stream, whoever reads it. */
+export type StreamOptions = PublishedStreamOptions & {
   /** @default none: the stream grows until somebody trims it */
   retention?: RetentionOptions;
 };

@@ -6,7 +6,6 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { JsonCodec } from '../codec/json.codec.js';
 import { Consumer } from '../consumer/consumer.js';
 import { type ConsumerCounts, noCounts } from '../consumer/consumer-counts.js';
 import { invoker } from '../consumer/invoker.js';
@@ -182,7 +181,7 @@ export class ServerRedisStreams
         hooks: this.hooks,
       }),
     }));
-    const consumer = new Consumer(this.options, streams, new JsonCodec(), this.logger);
+    const consumer = new Consumer(this.options, streams, this.logger);
     this.consumer = consumer;
     for (const listener of this.listeners) this.attach(consumer, listener);
     try {

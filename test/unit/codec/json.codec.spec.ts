@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 
 import {
   JsonCodec,
@@ -74,6 +75,48 @@ describe('JsonCodec.encode', () => {
     expect(error.message).not.toMatch(/4111|card|inner|\n/);
   });
 
+  class Money {
+    constructor(readonly cents: number) {}
+  }
+
+  it.each<[string, unknown]>([
+    ['NaN', { card: Number.NaN }],
+    ['Infinity', [Number.POSITIVE_INFINITY]],
+    ['an invalid Date', { at: new Date(Number.NaN) }],
+    ['a Map', { all: new Map([['card', 4111]]) }],
+    ['a Set', new Set([4111])],
+    ['a RegExp', { card: /4111/ }],
+    ['an Error', new Error('4111')],
+    ['a Promise', { card: Promise.resolve(4111) }],
+    ['an ArrayBuffer', new ArrayBuffer(4)],
+    ['a DataView', { card: new DataView(new ArrayBuffer(4)) }],
+    ['a list of floats', new Float64Array([4111])],
+    ['bytes below the top, which are no Buffer', { card: new Uint8Array([4, 1]) }],
+    ['undefined in a list', { card: [4111, undefined] }],
+    // oxlint-disable-next-line no-sparse-arrays
+    ['a hole in a list', [4111, , 4111]],
+    ['a function in a list', [() => 4111]],
+    ['a symbol below the top', { card: Symbol('4111') }],
+    ['a NaN in a class instance', [new Money(Number.NaN)]],
+  ])('refuses %s, which JSON would change without a word', (_, payload) => {
+    const error = thrownBy(() => codec.encode('orders', { name: 'a', payload }));
+    expect(error).toBeInstanceOf(MessageEncodingError);
+    expect(error.message).toContain('has no JSON form');
+    expect(error.message).not.toMatch(/4111|card/);
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['a Date as its ISO text', { at: new Date(0) }, { at: '1970-01-01T00:00:00.000Z' }],
+    ['a property that is undefined as none', { a: 1, b: undefined }, { a: 1 }],
+    ['a method as none', { a: 1, b: () => 1 }, { a: 1 }],
+    ['a class instance as its properties', new Money(7), { cents: 7 }],
+    ['what has toJSON as it says', { url: new URL('http://a/b') }, { url: 'http://a/b' }],
+    ['a Buffer below the top as Node does', [Buffer.from([7])], [{ type: 'Buffer', data: [7] }]],
+    ['-0 as 0', [-0], [0]],
+  ])('writes %s', (_, payload, arrives) => {
+    expect(payloadThrough(payload)).toEqual(arrives);
+  });
+
   it('refuses metadata that has no JSON form', () => {
     const encode = () => codec.encode('orders', { name: 'a', payload: 1, metadata: { n: 1n } });
     expect(encode).toThrow(MessageEncodingError);
@@ -94,6 +137,26 @@ describe('JsonCodec, both ways', () => {
     { __proto__: null, a: 1 },
   ])('brings back %j', (payload) => {
     expect(payloadThrough(payload)).toEqual(payload);
+  });
+
+  it('brings back any JSON, with any headers', () => {
+    const headers = fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), {
+      minKeys: 1,
+    });
+    fc.assert(
+      fc.property(fc.jsonValue(), headers, (payload, its) => {
+        const back = roundTrip({ name: 'a', payload, headers: its });
+        expect(back.payload).toEqual(JSON.parse(JSON.stringify(payload)));
+        expect(Object.entries(back.headers ?? {})).toEqual(Object.entries({ ...its }));
+      }),
+    );
+  });
+
+  it('brings back a header __proto__', () => {
+    const headers = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
+    expect(Object.entries(roundTrip({ name: 'a', payload: 1, headers }).headers ?? {})).toEqual([
+      ['__proto__', 'x'],
+    ]);
   });
 
   it('brings bytes back as a Buffer', () => {
@@ -151,6 +214,17 @@ describe('JsonCodec.decode', () => {
     ['a header that is no text', ['name', 'a', 'body', '1', 'headers', '{"n":1}'], '"headers"'],
     ['metadata that is text', ['name', 'a', 'body', '1', 'metadata', '"secret"'], '"metadata"'],
     ['metadata that is null', ['name', 'a', 'body', '1', 'metadata', 'null'], '"metadata"'],
+    ['a body that is not UTF-8', ['name', 'a', 'body', Buffer.from([0x22, 0xff, 0x22])], 'UTF-8'],
+    [
+      'base64 that is none',
+      ['name', 'a', 'body', '"secret!"', 'body-encoding', 'base64'],
+      'base64',
+    ],
+    [
+      'an encoding that is not known',
+      ['name', 'a', 'body', '"secret"', 'body-encoding', 'gzip'],
+      'encoding',
+    ],
     ['base64 of no text', ['name', 'a', 'body', '{}', 'body-encoding', 'base64'], 'base64'],
   ])('refuses an entry with %s, and never quotes it', (_, fields, reason) => {
     const error = thrownBy(() => codec.decode(raw(fields)));

@@ -3,10 +3,13 @@ import { Redis } from 'ioredis';
 
 import {
   ClientRedisStreams,
+  DeadLetters,
   InvalidOptionsError,
+  JsonCodec,
   RedisStreamsError,
   ServerRedisStreams,
   subscription,
+  type DeadLettersOptions,
   type RedisStreamsClientOptions,
   type RedisStreamsModuleOptions,
   type RedisStreamsServerOptions,
@@ -18,6 +21,7 @@ import { resolveModuleOptions } from '../../../lib/options/resolve-options.js';
 const server = (options: unknown) => new ServerRedisStreams(options as RedisStreamsServerOptions);
 const client = (options: unknown) => new ClientRedisStreams(options as RedisStreamsClientOptions);
 const moduleOf = (options: unknown) => resolveModuleOptions(options as RedisStreamsModuleOptions);
+const deadLetters = (options: unknown) => new DeadLetters(options as DeadLettersOptions);
 const pattern = (options: unknown) => subscription(options as SubscriptionOptions);
 
 /** Sets one option, by its path, in options that are fine otherwise. */
@@ -217,6 +221,28 @@ describe('a value that is wrong', () => {
       }
     },
   );
+  it.each([
+    ['codec', {}],
+    ['codec', JsonCodec],
+    ['codec', 'json'],
+    ['codec', null],
+    ['streams.orders.codec', { encode: () => [] }],
+  ])('is refused where it is no codec: %s %p', (path, codec) => {
+    const options = path === 'codec' ? { codec } : { streams: { orders: { codec } } };
+    for (const check of [server, client, moduleOf, deadLetters]) {
+      const error = refused(() =>
+        check({ ...((check === server || check === moduleOf) && { group: 'a' }), ...options }),
+      );
+      expect(error.path).toBe(path);
+      expect(error.allowed).toContain('encode and decode');
+    }
+  });
+
+  it('is refused in the client alone where it is the server that needs it: retention', () => {
+    const streams = { orders: { codec: new JsonCodec(), retention: { maxLength: 1 } } };
+    expect(() => moduleOf({ group: 'a', streams })).not.toThrow();
+    expect(refused(() => client({ streams })).path).toBe('streams.orders.retention');
+  });
 
   it.each(['', 'a}b', '{}'])('is the name of a stream: %j', (stream) => {
     const error = refused(() => server({ group: 'billing', streams: { [stream]: {} } }));
@@ -276,7 +302,8 @@ describe('limits at publishing', () => {
     { force: true },
     { force: true, retention: { maxLength: 1 } },
   ])('%j: they and force: true go together', (limits) => {
-    for (const check of [server, client, moduleOf]) {
+    // Retention is nothing for a client alone.
+    for (const check of 'retention' in limits ? [server, moduleOf] : [server, client, moduleOf]) {
       const options = withOption('streams.orders', limits);
       if (check === client) delete options['group'];
       const error = refused(() => check(options));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { JsonCodec } from '../../../lib/codec/json.codec.js';
+import { StreamCodecs } from '../../../lib/codec/stream-codecs.js';
 import {
   resolveClientOptions,
   resolveModuleOptions,
@@ -34,6 +36,7 @@ describe('resolveServerOptions', () => {
         handlers: 'in-order',
         unhandled: 'ack',
       },
+      codecs: new StreamCodecs(new JsonCodec()),
       retention: new Map(),
       maintenance: {
         ledgerIntervalMs: 300_000,
@@ -89,6 +92,7 @@ describe('resolveClientOptions', () => {
       publishDedup: { windowMs: 120_000 },
       maxPayloadBytes: 1_048_576,
       limits: new Map(),
+      codecs: new StreamCodecs(new JsonCodec()),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
   });
@@ -106,8 +110,8 @@ describe('resolveClientOptions', () => {
       maxPayloadBytes: 100,
       streams: {
         orders: { maxLength: 1_000, force: true },
-        progress: { ttlMs: 60_000, force: true, retention: { maxLength: 10 } },
-        parcels: { retention: { maxAgeMs: 1 } },
+        progress: { ttlMs: 60_000, force: true },
+        parcels: { codec: new JsonCodec() },
       },
     });
     expect(maxPayloadBytes).toBe(100);
@@ -146,9 +150,28 @@ describe('resolveModuleOptions', () => {
       publishDedup: false,
       maxPayloadBytes: 100,
       limits: new Map([['orders', { maxLength: 5, ttlMs: undefined }]]),
+      codecs: new StreamCodecs(new JsonCodec()),
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);
+  });
+});
+
+describe('resolveCodecs', () => {
+  const [base, own] = [new JsonCodec(), new JsonCodec()];
+
+  it("takes a stream's own codec before the common one", () => {
+    const options = { codec: base, streams: { orders: { codec: own }, parcels: {} } };
+    for (const { codecs } of [
+      resolveServerOptions({ group: 'billing', ...options }),
+      resolveClientOptions(options),
+      resolveModuleOptions({ group: 'billing', ...options }).client,
+    ]) {
+      expect(codecs.of('orders')).toBe(own);
+      expect(codecs.of('parcels')).toBe(base);
+      expect(codecs.of('invoices')).toBe(base);
+      expect(codecs.of('constructor')).toBe(base);
+    }
   });
 });
 

@@ -1,0 +1,76 @@
+import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import type { Codec, EntryFields, RawFields } from './codec.js';
+import * as text from './codec.messages.js';
+import type { DecodedEnvelope, MessageEnvelope } from './envelope.js';
+import {
+  checkCodecOptions,
+  checkFieldName,
+  decodePayload,
+  encodePayload,
+  type PayloadForm,
+} from './payload-form.js';
+
+/** Options of {@link FieldCodec}. */
+export interface FieldCodecOptions {
+  /** The field that carries the payload; not empty. */
+  field: string;
+  /**
+   * What the payload is in the field. With `'text'` only strings can be sent, with `'bytes'` only `Buffer` and `Uint8Array`.
+   *
+   * @default 'json'
+   */
+  payload?: PayloadForm;
+}
+
+/**
+ * Entries of one plain field, for streams of programs that know no more than that: STEP is one.
+ *
+ * There is room for the payload alone. What the caller put on a message and would be lost is refused: headers, an ordering
+ * key, a name that is not the stream's. What every message has is not carried: readers take the entry ID for message ID, and
+ * what Nest's dispatch hook attaches does not arrive. The message ID still counts where it is published: once within the
+ * window of `publishDedup`.
+ *
+ * @example
+ * ```ts
+ * RedisStreamsModule.forRoot({
+ *   group: 'billing',
+ *   streams: { sensors: { codec: new FieldCodec({ field: 'data', payload: 'text' }) } },
+ * });
+ * ```
+ */
+export class FieldCodec implements Codec {
+  private readonly field: string;
+  private readonly form: PayloadForm;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: FieldCodecOptions) {
+    checkCodecOptions('FieldCodec', options, ['field', 'payload']);
+    checkFieldName('FieldCodec.field', options.field);
+    this.field = options.field;
+    this.form = options.payload ?? 'json';
+  }
+
+  encode(stream: string, { name, payload, headers, key }: MessageEnvelope): EntryFields {
+    if (name !== stream) this.refuse(stream, 'name');
+    if (headers !== undefined && Object.keys(headers).length > 0) this.refuse(stream, 'headers');
+    if (key !== undefined) this.refuse(stream, 'ordering key');
+    if (payload instanceof Uint8Array && this.form !== 'bytes') {
+      throw new MessageEncodingError(stream, text.BYTES_IN_A_FIELD);
+    }
+    return [this.field, encodePayload(stream, this.form, payload)];
+  }
+
+  decode(fields: RawFields): DecodedEnvelope {
+    let value: Buffer | undefined;
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      if (fields[at]?.toString() === this.field) value = fields[at + 1];
+    }
+    if (value === undefined) throw new MessageDecodingError(text.fieldMissing(this.field));
+    return { payload: decodePayload(this.field, this.form, value) };
+  }
+
+  private refuse(stream: string, what: string): never {
+    throw new MessageEncodingError(stream, text.notInOneField(what, this.field));
+  }
+}
