@@ -103,6 +103,8 @@ export const outcomeSteps = {
     if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId))
       return;
     const { message } = found;
+    // What is pending for it by now is its own.
+    if (group.model.isOf(member, message)) return;
     const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
       putOffCall(member, [message], 'due'),
       deadLetterCall(group, member, message),
