@@ -5,22 +5,12 @@ import type { Redis } from 'ioredis';
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { streamKeys, type StreamKeys } from '../../lib/keys/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
+import type { Call } from './call.js';
 import { broken } from './invariants.js';
 import { Member } from './member.js';
 import { Model } from './model.js';
 import { NEW_LETTER } from './outcome.rules.js';
 import { copyOf, readState, type State } from './state.js';
-
-/** One call of a script: as it is sent, and what the model expects of it. */
-export interface Call<Answer> {
-  readonly what: string;
-  /** Whose token it carries; nobody's where it is not a consumer's. */
-  readonly by?: Member;
-  readonly send: () => Promise<Answer>;
-  readonly rule: (model: Model) => Answer;
-  /** Where the answer says what this very call did, that of a second one may differ. */
-  readonly answersAnew?: boolean;
-}
 
 const GROUP = 'group';
 

@@ -1,11 +1,11 @@
 import { JsonCodec } from '../../lib/codec/json.codec.js';
-import { OutcomeScripts } from '../../lib/consumer/outcome-scripts.js';
+import { OutcomeScripts, type OutcomeScriptsParts } from '../../lib/consumer/outcome-scripts.js';
 import { Reserver } from '../../lib/consumer/reserver.js';
 import type { StreamMessage } from '../../lib/consumer/stream-message.js';
 import { deadLetterParts } from '../../lib/dead-letters/dead-letter-parts.js';
 import { isRedrive } from '../../lib/keys/redrive-member.js';
 import type { RawEntry } from '../../lib/redis/replies.js';
-import type { Call, Group } from './group.js';
+import type { Call } from './call.js';
 import type { Who } from './model.js';
 import { LONG_MS } from './state.js';
 
@@ -22,6 +22,9 @@ interface Sent {
   readonly entryIds: readonly string[];
 }
 
+/** The group that it is a member of. */
+type Where = Pick<OutcomeScriptsParts, 'client' | 'keys' | 'options'> & { readonly name: string };
+
 const codec = new JsonCodec();
 
 /** A consumer of the group: what it has in hand, and its calls as the library makes them. */
@@ -32,7 +35,7 @@ export class Member implements Who {
 
   constructor(
     readonly name: string,
-    private readonly group: Group,
+    private readonly group: Where,
   ) {}
 
   /** Another one for each process of its name. */

@@ -4,12 +4,13 @@ import { leaseIdOf } from '../../lib/consumer/lease-id.js';
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
 import { redriveScript } from '../../lib/redis/scripts/redrive.script.js';
 import type { StreamMessage } from '../../lib/consumer/stream-message.js';
-import type { Call, Group } from './group.js';
+import type { Call } from './call.js';
+import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
 import { outcomeRules } from './outcome.rules.js';
 import { LONG_MS } from './state.js';
-import type { Draw, Step } from './steps.js';
+import type { Draw, Step } from './step.js';
 
 const idsOf = (messages: readonly StreamMessage[]): string =>
   messages.map(({ entryId, attempt }) => `${entryId} (attempt ${attempt})`).join(' ');
@@ -102,6 +103,8 @@ export const outcomeSteps = {
     if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId))
       return;
     const { message } = found;
+    // What is pending for it by now is its own.
+    if (group.model.isOf(member, message)) return;
     const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
       putOffCall(member, [message], 'due'),
       deadLetterCall(group, member, message),

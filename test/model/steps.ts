@@ -1,20 +1,10 @@
 import { array, boolean, constant, nat, oneof, record } from 'fast-check';
 
 import type { Group } from './group.js';
-import type { Member } from './member.js';
 import { outcomeSteps } from './outcome.steps.js';
+import type { Draw, Step } from './step.js';
 import { takingSteps } from './taking.steps.js';
 import { timeSteps } from './time.steps.js';
-
-/** What is drawn for each step: who does it, with which of the messages that it may be done with. */
-export interface Draw {
-  readonly by: number;
-  readonly pick: number;
-  readonly many: boolean;
-  readonly twice: boolean;
-}
-
-export type Step = (group: Group, member: Member, draw: Draw) => Promise<void>;
 
 const STEPS = { ...takingSteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
 type StepName = keyof typeof STEPS;
@@ -33,7 +23,7 @@ const WEIGHTS: Record<StepName, number> = {
   countAttempt: 2,
   deadLetter: 3,
   giveBack: 2,
-  renew: 2,
+  renew: 4,
   meddle: 3,
   sendAgain: 3,
   redrive: 3,
@@ -53,7 +43,7 @@ export const anySteps = array(
     many: boolean(),
     twice: boolean(),
   }),
-  { minLength: 1, maxLength: 60, size: 'max' },
+  { minLength: 1, maxLength: 100, size: 'max' },
 );
 
 export async function take(

@@ -99,7 +99,7 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
   if (lease !== undefined && !mine && (lease.live || taken.has(leaseId))) {
-    state.retries[entryId] = 'later';
+    if (isRedrive(entryId) || model.owns(who, message)) state.retries[entryId] = 'later';
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
   // Its consumer stood still after the read, and another took it meanwhile.

@@ -7,7 +7,7 @@ import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
 import { LONG_MS, MIN_IDLE_MS } from './state.js';
-import type { Draw, Step } from './steps.js';
+import type { Draw, Step } from './step.js';
 import { takingRules } from './taking.rules.js';
 import { postpone } from './time.steps.js';
 
@@ -104,7 +104,7 @@ async function bring(
     return entries.map(({ id }) => id).sort();
   };
   await group.send({ what, by: member, send: sendIt, rule, answersAnew: true }, twice);
-  if (pick > 0) await reserve(group, member, ({ reserved }) => !reserved, twice);
+  if (pick > 1) await reserve(group, member, ({ reserved }) => !reserved, twice);
 }
 
 async function reserve(

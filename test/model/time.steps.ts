@@ -1,7 +1,7 @@
 import type { Ids } from './model.js';
 import type { Group } from './group.js';
 import { LONG_MS } from './state.js';
-import type { Step } from './steps.js';
+import type { Step } from './step.js';
 
 /** What Redis's clock would do in an hour is written into Redis: so nothing has to be waited for. */
 export const timeSteps = {

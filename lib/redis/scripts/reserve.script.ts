@@ -78,8 +78,10 @@ for n = 1, #ids do
     if mine then redis.call('HDEL', KEYS[3], id) end
   elseif holder and not mine and till > now then
     answers[n] = 'e'
-    later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
-    later[#later + 1] = entry
+    if letter or isOwned(entry) then
+      later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
+      later[#later + 1] = entry
+    end
   elseif not mine and not letter and not isOwned(entry) then
     answers[n] = 'e'
   else

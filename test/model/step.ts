@@ -1,0 +1,12 @@
+import type { Group } from './group.js';
+import type { Member } from './member.js';
+
+/** What is drawn for each step: who does it, with which of the messages that it may be done with. */
+export interface Draw {
+  readonly by: number;
+  readonly pick: number;
+  readonly many: boolean;
+  readonly twice: boolean;
+}
+
+export type Step = (group: Group, member: Member, draw: Draw) => Promise<void>;
