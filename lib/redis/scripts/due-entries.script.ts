@@ -42,8 +42,7 @@ for n = 1, #KEYS / 4 do
           local entry = redis.call('XRANGE', stream, id, id)[1]
           redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
           entries[#entries + 1] = { id, entry and entry[2] or false }
-        elseif #redis.pcall('XRANGE', stream, id, id) == 0 then
-          -- Its group went with the stream: nobody comes back to it.
+        elseif pending.err == nil then
           redis.call('HDEL', KEYS[n * 4 - 1], id)
         end
         redis.call('ZREM', retries, id)
