@@ -70,8 +70,10 @@ export type {
   RetentionReaders,
   StreamOptions,
 } from './options/stream-options.js';
+export type { StreamPattern } from './options/stream-pattern.js';
 export type {
   DedupOptions,
+  HandlersMode,
   StartFrom,
   SubscriptionOptions,
 } from './options/subscription-options.js';

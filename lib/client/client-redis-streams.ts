@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
@@ -83,7 +84,7 @@ export class ClientRedisStreams
   /**
    * Publishes a message: once, now, whether or not anybody subscribes to the result.
    *
-   * @param pattern the stream's name
+   * @param pattern the stream's name, or `{ stream, name }`, where the name is what kind of message it is
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
    * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError` where nothing was sent, `PublishError`
    *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
@@ -186,7 +187,7 @@ export class ClientRedisStreams
     pattern: unknown,
     items: readonly unknown[],
   ): Promise<PublishReceipt[]> {
-    if (!Array.isArray(items)) throw new MessageEncodingError(String(pattern), text.NOT_A_LIST);
+    if (!Array.isArray(items)) throw new MessageEncodingError(inspect(pattern), text.NOT_A_LIST);
     const messages = items.map((item: unknown, index) => this.encodeItem(pattern, item, index));
     const [first] = messages;
     if (first === undefined) return [];
@@ -199,7 +200,7 @@ export class ClientRedisStreams
       if (item == null) throw new Error(text.nothingToSend(item));
       return this.encoder.encode(this.packetOf(pattern, item));
     } catch (error) {
-      throw encodingErrorOf(String(pattern), index, error);
+      throw encodingErrorOf(inspect(pattern), index, error);
     }
   }
 

@@ -1,6 +1,9 @@
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 
-export const NOT_A_STREAM = 'the pattern is not the name of a stream';
+export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
+
+export const twoNames = (inPattern: string, inRecord: string): string =>
+  `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
 
 export const notInTime = (timeoutMs: number, sent: boolean): string =>
   sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;

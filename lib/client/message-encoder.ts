@@ -5,6 +5,7 @@ import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import * as text from './client.messages.js';
+import { publishTarget } from './publish-target.js';
 import type { Publishing } from './publishing.js';
 import { toEnvelope } from './to-envelope.js';
 
@@ -25,11 +26,8 @@ export class MessageEncoder {
 
   /** @throws MessageEncodingError where it cannot be written, or is too large */
   encode({ pattern, data, metadata }: OutgoingPacket): Publishing {
-    const stream: unknown = pattern;
-    if (typeof stream !== 'string') {
-      throw new MessageEncodingError(String(stream), text.NOT_A_STREAM);
-    }
-    const envelope = toEnvelope(stream, data, metadata);
+    const { stream, name } = publishTarget(pattern);
+    const envelope = toEnvelope(stream, data, metadata, name);
     const { messageId, idIsNew } = envelope;
     const { keyPrefix, limits, maxPayloadBytes } = this.options;
     const key = streamKey(keyPrefix, stream);

@@ -10,6 +10,8 @@ export interface ConsumerCounts {
   duplicate: number;
   /** Made a dead letter. */
   deadLettered: number;
+  /** Wanted by no handler: acknowledged, or made a dead letter. */
+  unhandled: number;
   /** Deleted from the stream before they were handled. */
   lost: number;
 }
@@ -20,5 +22,6 @@ export const noCounts = (): ConsumerCounts => ({
   retried: 0,
   duplicate: 0,
   deadLettered: 0,
+  unhandled: 0,
   lost: 0,
 });

@@ -37,6 +37,9 @@ export const CRASHED = 'its attempts did not come to an end: the process died or
 
 export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
 
+export const noHandler = (name: string): string =>
+  `no handler for the name ${JSON.stringify(name)}`;
+
 export const NOT_REDRIVEN = 'redriven, and closed before its handler began';
 
 export const entryNotDecodable = (

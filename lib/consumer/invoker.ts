@@ -1,31 +1,67 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { HandlersMode } from '../options/subscription-options.js';
+import { handlersByName, type NamedHandler } from './handlers-by-name.js';
 import { takeOriginal, watchOriginalErrors } from './original-errors.js';
+import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
 import type { Invoke } from './stream-message.js';
 import { type Verdict, worse } from './verdict.js';
 
 /** Where the handlers run: what their context tells them. */
-export interface HandledWhere {
+interface HandledWhere {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
 }
 
+export interface InvokerParts {
+  readonly handlers: readonly NamedHandler[];
+  readonly where: HandledWhere;
+  readonly mode: HandlersMode;
+  /** Asked for each message, since hooks can be set at any time; nothing where none are set. */
+  readonly hooks: () => ProcessingHooks | undefined;
+}
+
+type Run = () => Promise<Verdict>;
+
 /**
- * Runs the handlers of one stream. All of them get each message, one after the other in the order of registration,
- * whatever becomes of the others; the message's verdict is the worst of theirs.
+ * Runs the handlers of one stream: all that want a message get it, whatever becomes of the others, and the message's
+ * verdict is the worst of theirs. Of several that are as bad it is that of the one registered first.
  */
-export function invoker(handlers: readonly MessageHandler[], where: HandledWhere): Invoke {
+export function invoker({ handlers, where, mode, hooks }: InvokerParts): Invoke {
   watchOriginalErrors();
-  return async (message, signal) => {
-    let verdict: Verdict = { kind: 'handled' };
-    for (const handler of handlers) {
-      const context = new RedisStreamsContext([message, where, signal]);
-      verdict = worse(verdict, await run(handler, message.envelope.payload, context));
-    }
-    return verdict;
+  const wanting = handlersByName(handlers);
+  const inMode = mode === 'in-order' ? inOrder : allAtOnce;
+  return (message, signal) => {
+    const { name, payload } = message.envelope;
+    // Each has a context of its own, to settle by hand.
+    const wanted = wanting(name).map((handler) => ({
+      handler,
+      context: new RedisStreamsContext([message, where, signal]),
+    }));
+    const [first] = wanted;
+    if (first === undefined) return Promise.resolve({ kind: 'unhandled' });
+    const runs = wanted.map(
+      ({ handler, context }) =>
+        () =>
+          run(handler, payload, context),
+    );
+    const set = hooks();
+    // They are told of the message with what its first handler gets: most often there is no other.
+    return set === undefined ? inMode(runs) : betweenHooks(set, first.context, () => inMode(runs));
   };
+}
+
+async function inOrder(runs: readonly Run[]): Promise<Verdict> {
+  let verdict: Verdict = { kind: 'handled' };
+  for (const each of runs) verdict = worse(verdict, await each());
+  return verdict;
+}
+
+async function allAtOnce(runs: readonly Run[]): Promise<Verdict> {
+  const verdicts = await Promise.all(runs.map((each) => each()));
+  return verdicts.reduce(worse);
 }
 
 async function run(

@@ -35,6 +35,7 @@ export class Outcomes {
       settler().commit(message);
       return;
     }
+    if (verdict.kind === 'unhandled') return this.unhandled(message);
     counts.failed++;
     const { error, step } = this.decide(message, verdict);
     const reason = error === undefined ? undefined : messageOf(error);
@@ -94,9 +95,17 @@ export class Outcomes {
     });
   }
 
+  /** No handler wanted it: it had no attempt beside those of before. */
+  private unhandled(message: StreamMessage): void {
+    this.parts.counts.unhandled++;
+    if (this.parts.options.unhandled === 'ack') return this.parts.settler().commit(message);
+    const why = text.noHandler(message.envelope.name);
+    this.deadLetter({ ...message, attempt: message.attempt - 1 }, why, undefined);
+  }
+
   private decide(
     { attempt }: StreamMessage,
-    verdict: Exclude<Verdict, { kind: 'handled' }>,
+    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' }>,
   ): { error: unknown; step: NextStep } {
     if (verdict.kind === 'dead-letter') return { error: verdict.error, step: verdict };
     const error =

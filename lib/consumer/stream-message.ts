@@ -23,5 +23,5 @@ export interface StreamMessage {
   leasedAt?: LeaseMoment;
 }
 
-/** Runs all handlers of a message, one after the other; never rejects. */
+/** Runs all handlers that want a message; never rejects. */
 export type Invoke = (message: StreamMessage, signal: RunSignal) => Promise<Verdict>;

@@ -1,11 +1,13 @@
 /** What a run of a message's handlers came to. */
 export type Verdict =
   | { readonly kind: 'handled' }
+  /** No handler wanted it. */
+  | { readonly kind: 'unhandled' }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'retry'; readonly delayMs: number }
   | { readonly kind: 'dead-letter'; readonly reason: string; readonly error: unknown };
 
-const SEVERITY = { handled: 0, retry: 1, failed: 2, 'dead-letter': 3 } as const;
+const SEVERITY = { unhandled: 0, handled: 0, retry: 1, failed: 2, 'dead-letter': 3 } as const;
 
 /** Of several handlers' verdicts the message has the worst. */
 export const worse = (a: Verdict, b: Verdict): Verdict =>

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { jobKey, streamKeys } from '../keys/stream-keys.js';
+import { jobKey, type StreamKeys, streamKeys } from '../keys/stream-keys.js';
+import { purgeAttemptsScript } from '../redis/scripts/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/purge-ledger.script.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
@@ -8,7 +9,8 @@ import { withJobLock } from './job-lock.js';
 const STEP = 1_000;
 
 /**
- * Removes ledger entries that have left their window, for every subscription of this app. It runs every
+ * Removes ledger entries that have left their window, and attempts that were counted of what is not there any more, for
+ * every subscription of this app. `removed` counts the ledger entries. It runs every
  * `maintenance.ledgerIntervalMs`, on one instance at a time, and can be run by hand.
  *
  * @example
@@ -33,18 +35,32 @@ export class LedgerMaintenanceJob {
     let removed = 0;
     for (const { stream, options: its } of subscriptions()) {
       const { dedup } = its;
-      if (dedup === false) continue;
       const key = jobKey(keyPrefix, stream, 'ledger', group);
-      removed +=
-        (await withJobLock(client, key, () => this.purge(client, stream, dedup.windowMs))) ?? 0;
+      const keys = streamKeys(keyPrefix, stream, group);
+      const purged = await withJobLock(client, key, async () => {
+        await this.purgeAttempts(client, keys);
+        return dedup === false ? 0 : this.purgeLedger(client, keys, dedup.windowMs);
+      });
+      removed += purged ?? 0;
     }
     this.last = new Date();
     return { removed };
   }
 
-  private async purge(client: Redis, stream: string, windowMs: number): Promise<number> {
-    const { keyPrefix, group } = this.parts.options;
-    const keys = streamKeys(keyPrefix, stream, group);
+  private async purgeAttempts(client: Redis, keys: StreamKeys): Promise<void> {
+    const { stream, attempts, deadLetters } = keys;
+    const { group } = this.parts.options;
+    let cursor = '0';
+    do {
+      cursor = await purgeAttemptsScript.run(
+        client,
+        [stream, attempts, deadLetters],
+        [group, STEP, cursor],
+      );
+    } while (cursor !== '0');
+  }
+
+  private async purgeLedger(client: Redis, keys: StreamKeys, windowMs: number): Promise<number> {
     let total = 0;
     let step = { removed: 0, cursor: '0' };
     do {

@@ -26,6 +26,8 @@ export interface StreamsStats {
     readonly duplicate: number;
     /** Made a dead letter. */
     readonly deadLettered: number;
+    /** Wanted by no handler: acknowledged, or made a dead letter. */
+    readonly unhandled: number;
     /** Deleted from the stream before they were handled. */
     readonly lost: number;
   };

@@ -19,6 +19,8 @@ const SUBSCRIPTION: ResolvedSubscription = {
   handlerTimeoutMs: undefined,
   retry: { maxAttempts: 5, backoff: BACKOFF, blocking: false },
   deadLetter: { maxLength: undefined },
+  handlers: 'in-order',
+  unhandled: 'ack',
 };
 
 /** What holds where an option is not set. The options' own docs say why one would set it. */

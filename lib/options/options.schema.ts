@@ -105,6 +105,10 @@ const subscriptionShape = {
     { maxLength: count(1, Number.MAX_SAFE_INTEGER) },
     'an object with maxLength',
   ).optional(),
+  handlers: z
+    .enum(['in-order', 'all-at-once'], { error: "'in-order' or 'all-at-once'" })
+    .optional(),
+  unhandled: z.enum(['ack', 'dead-letter'], { error: "'ack' or 'dead-letter'" }).optional(),
 };
 
 const retention = object(
@@ -204,6 +208,13 @@ const outlive = {
 /** One schema for each place where options come in. An unknown key is refused everywhere. */
 export const schemas = {
   subscription: object(subscriptionShape, 'an object of subscription options'),
+  pattern: object(
+    {
+      stream: nameText("a stream's name"),
+      name: nameText("text that is not empty: the messages' name").optional(),
+    },
+    'an object with stream, name',
+  ),
   server: object(serverShape, 'an object of server options, with a group').refine(
     consumersOutliveReads,
     outlive,

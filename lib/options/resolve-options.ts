@@ -64,6 +64,8 @@ export function resolveSubscription(
     handlerTimeoutMs: own.handlerTimeoutMs ?? base.handlerTimeoutMs,
     retry: own.retry === undefined ? base.retry : resolveRetry(own.retry),
     deadLetter: { maxLength: own.deadLetter?.maxLength ?? base.deadLetter.maxLength },
+    handlers: own.handlers ?? base.handlers,
+    unhandled: own.unhandled ?? base.unhandled,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ConnectionOption } from './connection-option.js';
 import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';
-import type { StartFrom } from './subscription-options.js';
+import type { HandlersMode, StartFrom } from './subscription-options.js';
 
 /** When a failed message is tried again. */
 export interface ResolvedRetry {
@@ -20,6 +20,8 @@ export interface ResolvedSubscription {
   readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
   readonly deadLetter: { readonly maxLength: number | undefined };
+  readonly handlers: HandlersMode;
+  readonly unhandled: 'ack' | 'dead-letter';
 }
 
 /** A server's options with nothing left open. */

@@ -14,6 +14,9 @@ export interface DedupOptions {
 /** Where a group begins to read: with what comes, with all there is, or after an entry ID. */
 export type StartFrom = 'latest' | 'beginning' | `${number}-${number}`;
 
+/** Whether several handlers of one message wait for each other. */
+export type HandlersMode = 'in-order' | 'all-at-once';
+
 /** What each pattern can set for itself, with `subscription({...})`. */
 export interface SubscriptionOptions {
   /**
@@ -61,4 +64,20 @@ export interface SubscriptionOptions {
   retry?: RetryOptions;
   /** How this group's dead letters are kept. */
   deadLetter?: DeadLetterOptions;
+  /**
+   * How several handlers of one message run. `'in-order'`: one after the other, in the order of registration.
+   * `'all-at-once'`: none waits for another, so that the message takes as long as its slowest handler. Either way all of
+   * them run, the message has one outcome, the worst, and its retry runs them all again.
+   *
+   * @default 'in-order'
+   */
+  handlers?: HandlersMode;
+  /**
+   * What becomes of a message that no handler wants, since all that the stream has here are for other names. `'ack'`: it is
+   * acknowledged, and counted. `'dead-letter'`: it is kept as a dead letter, for where every name should have its handler,
+   * or where members of a group have different handlers, as in a deploy that goes step by step.
+   *
+   * @default 'ack'
+   */
+  unhandled?: 'ack' | 'dead-letter';
 }

@@ -1,20 +1,22 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
+import type { NamedHandler } from '../consumer/handlers-by-name.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { resolveSubscription } from '../options/resolve-options.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { StreamPattern } from '../options/stream-pattern.js';
 import type { SubscriptionOptions } from '../options/subscription-options.js';
 import { subscriptionOf } from './subscription.js';
 
-/** A stream that handlers ask for, with all of them. */
+/** A stream that handlers ask for, with all of them, whatever names they want. */
 export interface Subscription {
   readonly stream: string;
-  readonly handlers: readonly MessageHandler[];
+  readonly handlers: readonly NamedHandler[];
   readonly options: ResolvedSubscription;
 }
 
 interface Registered {
-  readonly handlers: MessageHandler[];
+  readonly handlers: NamedHandler[];
   readonly options: Map<string, unknown>;
 }
 
@@ -28,7 +30,7 @@ export class HandlerRegistry {
   constructor(private readonly base: ResolvedSubscription) {}
 
   /** @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream` */
-  add(stream: string, handler: MessageHandler, extras: unknown): void {
+  add({ stream, name: wanted }: StreamPattern, handler: MessageHandler, extras: unknown): void {
     const registered: Registered = this.byStream.get(stream) ?? {
       handlers: [],
       options: new Map(),
@@ -45,7 +47,7 @@ export class HandlerRegistry {
       }
       registered.options.set(name, value);
     }
-    registered.handlers.push(handler);
+    registered.handlers.push({ handler, name: wanted });
     this.byStream.set(stream, registered);
   }
 

@@ -1,5 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import {
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type MsPattern,
+  Server,
+} from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { JsonCodec } from '../codec/json.codec.js';
 import { Consumer } from '../consumer/consumer.js';
@@ -10,7 +15,10 @@ import { isRedisInstance } from '../options/is-redis-instance.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
+import { streamPattern } from '../options/stream-pattern.js';
+import { errorText } from '../redis/redis-errors.js';
 import { HandlerRegistry, type Subscription } from './handler-registry.js';
+import { nestHooks } from './nest-hooks.js';
 import type { RedisStreamsEvents } from './redis-streams.events.js';
 import { REDIS_STREAMS } from './redis-streams.symbol.js';
 import * as text from './server.messages.js';
@@ -46,6 +54,9 @@ export class ServerRedisStreams
   private readonly listeners: { event: string; callback: Function }[] = [];
   private readonly detach: (() => void)[] = [];
   private readonly onListening: (() => void)[] = [];
+  private readonly hooks = nestHooks(this, (error) => {
+    this.logger.error(text.processingHookFailed(errorText(error)));
+  });
   private consumer: Consumer | undefined;
   private lastCounts: ConsumerCounts = noCounts();
   private registryFault: unknown;
@@ -65,19 +76,18 @@ export class ServerRedisStreams
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    if (typeof pattern !== 'string' || !isEventHandler) {
-      const why = isEventHandler ? text.NOT_A_STREAM : text.NOT_AN_EVENT;
-      this.logger.warn(text.patternLeftAlone(this.getPatternText(pattern), why));
-      return;
-    }
-    callback.isEventHandler = true;
-    callback.extras = extras;
+    if (!isEventHandler) return this.leaveAlone(pattern, text.NOT_AN_EVENT);
     try {
-      this.registry.add(pattern, callback, extras);
+      const target = streamPattern(pattern);
+      if (target === undefined) return this.leaveAlone(pattern, text.NOT_A_STREAM);
+      this.registry.add(target, callback, extras);
     } catch (error) {
       this.registryFault ??= error;
     }
-    if (!this.messageHandlers.has(pattern)) this.messageHandlers.set(pattern, callback);
+    callback.isEventHandler = true;
+    callback.extras = extras;
+    const route = this.normalizePattern(pattern as MsPattern);
+    if (!this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
   }
 
   /**
@@ -165,7 +175,12 @@ export class ServerRedisStreams
     const streams = subscriptions.map(({ stream, handlers, options }) => ({
       stream,
       options,
-      invoke: invoker(handlers, { stream, group, consumer: name }),
+      invoke: invoker({
+        handlers,
+        where: { stream, group, consumer: name },
+        mode: options.handlers,
+        hooks: this.hooks,
+      }),
     }));
     const consumer = new Consumer(this.options, streams, new JsonCodec(), this.logger);
     this.consumer = consumer;
@@ -203,7 +218,8 @@ export class ServerRedisStreams
     blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
   }
 
-  private getPatternText(pattern: unknown): string {
-    return typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+  private leaveAlone(pattern: unknown, why: string): void {
+    const its = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+    this.logger.warn(text.patternLeftAlone(its, why));
   }
 }

@@ -1,7 +1,10 @@
 export const patternLeftAlone = (pattern: string, why: string): string =>
   `Handler of ${pattern} is left alone: ${why}`;
 
-export const NOT_A_STREAM = 'a stream is named by a string';
+export const NOT_A_STREAM = 'a stream is named by a string, or by { stream, name }';
+
+export const processingHookFailed = (reason: string): string =>
+  `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
 
 export const NOT_AN_EVENT =
   '@MessagePattern needs replies, which this transport does not give yet; use @EventPattern';

@@ -119,6 +119,30 @@ describe('ledger maintenance', () => {
     expect(await redis.client.zcard(ledgerKey(none))).toBe(5);
   });
 
+  it.each([{}, { dedup: false as const }])(
+    'removes the attempts that were counted of what is not there any more, and keeps those of what waits (%j)',
+    async (its) => {
+      const stream = freshName('orders');
+      const attempts = `stream:{${stream}}:group:${GROUP}:attempts`;
+      const app = await streamsApp(
+        { connection: redis.url, group: GROUP, retry: { backoff: { delayMs: 60_000 } }, ...its },
+        {
+          controllers: [
+            handlerOf(stream, () => {
+              throw new Error('not yet');
+            }),
+          ],
+        },
+      );
+      const [id = ''] = await addEntries(redis.client, stream, [{ n: 1 }]);
+      await waitFor(() => redis.client.hget(attempts, id));
+      const gone = Object.fromEntries(numbers(1_500).map(({ n }) => [`1-${n + 1}`, '1']));
+      await redis.client.hset(attempts, { ...gone, 'dead-letter:1-1': '2' });
+      await app.app.get(LedgerMaintenanceJob).run();
+      expect(await redis.client.hgetall(attempts)).toEqual({ [id]: '1' });
+    },
+  );
+
   it('removes many in steps of a thousand at the most, so that Redis serves others between', async () => {
     const stream = freshName('orders');
     const { app } = await streamsApp(
@@ -541,7 +565,15 @@ describe('getStats()', () => {
       lastLedgerMaintenanceAt: undefined,
       maintenanceScheduled: true,
       inFlight: 0,
-      counts: { handled: 0, failed: 0, retried: 0, duplicate: 0, deadLettered: 0, lost: 0 },
+      counts: {
+        handled: 0,
+        failed: 0,
+        retried: 0,
+        duplicate: 0,
+        deadLettered: 0,
+        unhandled: 0,
+        lost: 0,
+      },
     });
     await addEntries(redis.client, orders, [{ n: 1 }, { n: 2 }], 'order-1');
     await app.emit(orders, { fail: true });

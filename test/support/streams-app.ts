@@ -21,6 +21,7 @@ import {
   StreamsMonitor,
   subscription,
   type PublishReceipt,
+  type StreamPattern,
   type SubscriptionOptions,
 } from '../../lib/index.js';
 import { recordedLog } from './recorded-log.js';
@@ -31,7 +32,7 @@ export interface StreamsApp {
   readonly server: ServerRedisStreams;
   readonly client: ClientRedisStreams;
   readonly monitor: StreamsMonitor;
-  emit(stream: string, data: unknown): Promise<PublishReceipt>;
+  emit(pattern: string | StreamPattern, data: unknown): Promise<PublishReceipt>;
   close(): Promise<void>;
 }
 
@@ -70,7 +71,7 @@ export async function streamsApp(
     server: app.get(ServerRedisStreams),
     client,
     monitor: app.get(StreamsMonitor),
-    emit: (stream, data) => firstValueFrom(client.emit(stream, data)),
+    emit: (pattern, data) => firstValueFrom(client.emit(pattern, data)),
     close: async () => {
       opened.delete(streams);
       await app.close();
@@ -90,13 +91,13 @@ export function moduleOf(imports: DynamicModule[], metadata: ModuleMetadata): Ty
 
 /** A controller with one handler. */
 export function handlerOf<Data = unknown>(
-  stream: string,
+  pattern: string | StreamPattern,
   handle: (data: Data, context: RedisStreamsContext) => unknown,
   options?: SubscriptionOptions,
 ): Type {
   @Controller()
   class TestController {
-    @EventPattern<string>(stream, subscription(options))
+    @EventPattern<string | StreamPattern>(pattern, subscription(options))
     on(@Payload() data: Data, @Ctx() context: RedisStreamsContext): unknown {
       return handle(data, context);
     }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -49,11 +50,13 @@ export const named =
   ([first]) =>
     first === name;
 
-/** A script, however it was sent. */
+/** A script, by its digest or whole. */
 export const runsScript =
   ({ sha }: Pick<Script<unknown>, 'sha'>): Match =>
-  ([name, digest]) =>
-    name === 'evalsha' && digest === sha;
+  ([name, script = '']) =>
+    (name === 'evalsha' && script === sha) || (name === 'eval' && digestOf(script) === sha);
+
+const digestOf = (lua: string): string => createHash('sha1').update(lua).digest('hex');
 
 /** Starts a proxy on a free port. It carries RESP 2, without subscriptions. */
 export async function commandProxy(firstTargetUrl: string): Promise<CommandProxy> {

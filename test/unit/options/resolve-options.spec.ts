@@ -31,6 +31,8 @@ describe('resolveServerOptions', () => {
           backoff: { type: 'exponential', delayMs: 1_000, maxDelayMs: 60_000, jitter: 0.2 },
         },
         deadLetter: { maxLength: undefined },
+        handlers: 'in-order',
+        unhandled: 'ack',
       },
       retention: new Map(),
       maintenance: {

@@ -1,0 +1,21 @@
+import { inspect } from 'node:util';
+import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
+import * as text from './client.messages.js';
+
+/**
+ * Where a pattern has a message go: a stream's name, or `{ stream, name }`.
+ *
+ * @throws MessageEncodingError where it is neither
+ */
+export function publishTarget(pattern: unknown): StreamPattern {
+  try {
+    const target = streamPattern(pattern);
+    if (target !== undefined) return target;
+  } catch (cause) {
+    if (!(cause instanceof InvalidOptionsError)) throw cause;
+    throw new MessageEncodingError(inspect(pattern), cause.message, { cause });
+  }
+  throw new MessageEncodingError(inspect(pattern), text.NOT_A_STREAM);
+}
