@@ -105,7 +105,7 @@ export class ClientRedisStreams
    * about two thousand go in one round trip; of more, each round waits for the one before it, and what else is published
    * to the stream meanwhile may come between. Where one of them cannot be encoded, none is sent.
    *
-   * @param pattern the stream's name
+   * @param pattern the stream's name, or `{ stream, name }`
    * @param items payloads, or records of `RedisStreamsRecordBuilder`
    * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` with the `index` of the
    *   first that cannot be encoded, `PublishBatchError` where not all are confirmed, which says what became of each. An

@@ -133,6 +133,16 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.xlen(stream)).toBe(3);
     });
 
+    it('takes { stream, name }, as emit() does', async () => {
+      const stream = freshName('orders');
+      const pattern = { stream, name: 'order.created' };
+      const receipts = await firstValueFrom(clientFor(options).emitBatch(pattern, numbered(2)));
+      expect(receipts.map((receipt) => receipt.stream)).toEqual([stream, stream]);
+      for (const [, fields] of await redis.client.xrange(stream, '-', '+')) {
+        expect(fields[fields.indexOf('name') + 1]).toBe('order.created');
+      }
+    });
+
     it('of nothing gives an empty list', async () => {
       expect(await publish(clientFor(options), freshName('orders'), [])).toEqual([]);
     });
