@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
@@ -23,6 +22,7 @@ import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { OncePublisher } from './once-publisher.js';
+import { patternText } from './publish-target.js';
 import { PlainPublisher } from './plain-publisher.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
@@ -187,7 +187,8 @@ export class ClientRedisStreams
     pattern: unknown,
     items: readonly unknown[],
   ): Promise<PublishReceipt[]> {
-    if (!Array.isArray(items)) throw new MessageEncodingError(inspect(pattern), text.NOT_A_LIST);
+    if (!Array.isArray(items))
+      throw new MessageEncodingError(patternText(pattern), text.NOT_A_LIST);
     const messages = items.map((item: unknown, index) => this.encodeItem(pattern, item, index));
     const [first] = messages;
     if (first === undefined) return [];
@@ -200,7 +201,7 @@ export class ClientRedisStreams
       if (item == null) throw new Error(text.nothingToSend(item));
       return this.encoder.encode(this.packetOf(pattern, item));
     } catch (error) {
-      throw encodingErrorOf(inspect(pattern), index, error);
+      throw encodingErrorOf(patternText(pattern), index, error);
     }
   }
 

@@ -15,7 +15,11 @@ export function publishTarget(pattern: unknown): StreamPattern {
     if (target !== undefined) return target;
   } catch (cause) {
     if (!(cause instanceof InvalidOptionsError)) throw cause;
-    throw new MessageEncodingError(inspect(pattern), cause.message, { cause });
+    throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
   }
-  throw new MessageEncodingError(inspect(pattern), text.NOT_A_STREAM);
+  throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);
 }
+
+/** How a pattern is named in errors. */
+export const patternText = (pattern: unknown): string =>
+  typeof pattern === 'string' ? pattern : inspect(pattern);
