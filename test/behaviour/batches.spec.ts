@@ -205,6 +205,22 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.exists(stream)).toBe(0);
     });
 
+    it('to no stream, or that is no list, is an error of the batch and of no item', async () => {
+      const client = clientFor(options);
+      const bad: [unknown, unknown][] = [
+        [7, [{ n: 0 }]],
+        [undefined, [{ n: 0 }]],
+        [freshName('orders'), { n: 0 }],
+        [freshName('orders'), 'text'],
+      ];
+      for (const [pattern, items] of bad) {
+        const batch = client.emitBatch(pattern, items as unknown[]);
+        const error = await firstValueFrom(batch).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(MessageEncodingError);
+        expect(error).toMatchObject({ index: undefined });
+      }
+    });
+
     it('that Redis refuses says why, and that nothing arrived', async () => {
       const text = freshName('text');
       await redis.client.set(text, 'not a stream');
