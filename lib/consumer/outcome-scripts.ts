@@ -102,11 +102,11 @@ export class OutcomeScripts {
   }
 
   handOver(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, token } = this.parts;
+    const { client, keys, group, consumer, token } = this.parts;
     return handOverScript.run(
       client,
-      [keys.leases, keys.retries, keys.attempts],
-      [token, ...this.idsOf(messages)],
+      [keys.stream, keys.leases, keys.retries, keys.attempts],
+      [group, consumer, token, ...this.idsOf(messages)],
     );
   }
 

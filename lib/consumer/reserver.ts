@@ -13,6 +13,7 @@ export interface ReserverParts {
   readonly client: Redis;
   readonly keys: StreamKeys;
   readonly group: string;
+  readonly consumer: string;
   readonly token: string;
   readonly leaseMs: number;
   readonly options: ResolvedSubscription;
@@ -58,7 +59,7 @@ export class Reserver {
     someAreRedrives: boolean,
     windowMs: number,
   ): Promise<Reservation[]> {
-    const { client, keys, group, token, leaseMs, options } = this.parts;
+    const { client, keys, group, consumer, token, leaseMs, options } = this.parts;
     const entryIds = messages.map(({ entryId }) => entryId);
     const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
     const highest = highestOf(given);
@@ -83,6 +84,7 @@ export class Reserver {
         JSON.stringify(entryIds),
         JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
         someAreRedrives ? 1 : 0,
+        consumer,
       ],
     );
   }

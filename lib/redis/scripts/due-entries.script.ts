@@ -42,7 +42,8 @@ for n = 1, #KEYS / 4 do
           local entry = redis.call('XRANGE', stream, id, id)[1]
           redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
           entries[#entries + 1] = { id, entry and entry[2] or false }
-        elseif pending.err == nil then
+        else
+          -- It was settled, or its group went: nobody comes back to it.
           redis.call('HDEL', KEYS[n * 4 - 1], id)
         end
         redis.call('ZREM', retries, id)

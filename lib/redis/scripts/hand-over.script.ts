@@ -1,33 +1,42 @@
 import { parseCount } from '../replies.js';
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /**
  * Gives entries that were read and did not start to the group: whichever member asks next for what is due takes them.
  *
- * KEYS   1 leases (HASH), 2 retries (ZSET), 3 attempts (HASH)
- * ARGV   1 holder's token, then for each message: entry ID, message ID
+ * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
+ * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID
  * result how many entries were handed over by this call
  * atomic because an entry that is due while its lease lasts would be put off, and one without a lease that is not due
  *        would be nobody's.
- * twice  an entry that another member has taken meanwhile has its lease, and is left to it.
+ * twice  an entry that another member has taken meanwhile is pending for it, or has its lease, and is left to it.
  */
 export const handOverScript = new Script(
-  `${ATTEMPT_MARKS}
+  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local handed, counted = 0, redis.call('EXISTS', KEYS[3]) == 1
-for i = 2, #ARGV, 2 do
+local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
+
+local function isPendingHere(entry)
+  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
+  return not pending.err and pending[1] and pending[1][2] == consumer
+end
+
+local handed, counted = 0, redis.call('EXISTS', KEYS[4]) == 1
+for i = 4, #ARGV, 2 do
   local entry, id = ARGV[i], ARGV[i + 1]
-  local row = redis.call('HGET', KEYS[1], id)
-  local mine = ARGV[1] .. ' ' .. entry .. ' '
-  if not row or string.sub(row, 1, #mine) == mine then
-    handed = handed + redis.call('ZADD', KEYS[2], now, entry)
-    redis.call('HDEL', KEYS[1], id)
-    local row = counted and redis.call('HGET', KEYS[3], entry)
+  local holder, of = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%S+) (%S+) ')
+  local leased = holder == token and of == entry
+  -- The lease may be gone, or that of another entry of the same message.
+  if leased or of ~= entry and not letterOf(entry) and isPendingHere(entry) then
+    handed = handed + redis.call('ZADD', KEYS[3], now, entry)
+    if leased then redis.call('HDEL', KEYS[2], id) end
+    local row = counted and redis.call('HGET', KEYS[4], entry)
     if row then
       local used, mark = attemptsOf(row)
-      redis.call('HSET', KEYS[3], entry, used .. endedRun(mark))
+      redis.call('HSET', KEYS[4], entry, used .. endedRun(mark))
     end
   end
 end

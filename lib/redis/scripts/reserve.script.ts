@@ -12,14 +12,15 @@ import { parseReservations } from './reservation.js';
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
- *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged
+ *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged, 10 consumer
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
  *           number follows. A lease that has ended was that of a run which did not come to its end
  *        a  the same, and it is to run alone; its number always follows
  *        d  found in the ledger within the window, and acknowledged
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
- *           then the message has most often been handled. Or it is a redrive whose dead letter is gone
+ *           then the message has most often been handled. Or it is a redrive whose dead letter is gone, or an entry that
+ *           is not pending for the caller any more: the caller stood still, and another took it, and may have settled it
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
  */
@@ -27,7 +28,7 @@ export const reserveScript = new Script(
   `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local group, token, atMostOnce = ARGV[1], ARGV[2], ARGV[5] == '1'
+local token, atMostOnce = ARGV[2], ARGV[5] == '1'
 local ends, oldest = now + ARGV[3], now - ARGV[4]
 
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
@@ -35,10 +36,26 @@ local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', e
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
+local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
+-- Nothing is taken from a consumer before a lease's time is over: what was published since needs no look. Else one look
+-- finds most often the whole batch, and what it does not find is looked for by itself.
+local group, consumer, since, owned, looked = ARGV[1], ARGV[10], now - ARGV[3], {}, false
+local function look(from, to, count)
+  local rows = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
+  for n = 1, #rows do owned[rows[n][1]] = true end
+  return not rows.err
+end
+local function isOwned(entry)
+  if tonumber(string.match(entry, '^%d+')) > since then return true end
+  if not looked then looked = look(entry, entries[#ids], #ids) or true end
+  -- Where the group is gone, nothing says that it is another's.
+  return owned[entry] or not look(entry, entry, 1) or owned[entry]
+end
+
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
-local redrives, ended = ARGV[9] == '1', {}
+local ended = {}
 for n = 1, #ids do
   local entry, id = entries[n], ids[n]
   local holder, of, till, run
@@ -51,18 +68,20 @@ for n = 1, #ids do
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
+  if not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
+    answers[n] = 'd'
+    through[#through + 1] = entry
   -- At-most-once has removed the dead letter of what is the caller's already.
-  if letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
+  elseif letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
     answers[n] = 'e'
     ended[#ended + 1] = entry
     if mine then redis.call('HDEL', KEYS[3], id) end
-  elseif not mine and processed[n] and tonumber(processed[n]) > oldest then
-    answers[n] = 'd'
-    through[#through + 1] = entry
   elseif holder and not mine and till > now then
     answers[n] = 'e'
     later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
     later[#later + 1] = entry
+  elseif not mine and not letter and not isOwned(entry) then
+    answers[n] = 'e'
   else
     local before, alone = 0, false
     if used[n] or (of == entry and not mine) then

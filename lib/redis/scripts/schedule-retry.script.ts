@@ -37,7 +37,8 @@ for i = 5, #ARGV, 4 do
   local entry, id, used, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local before, mark = attemptsOf(redis.call('HGET', KEYS[4], entry))
   if mine(entry, id) then
-    redis.call('HSET', KEYS[4], entry, used .. endedRun(mark))
+    -- Where there are no leases, a run of before may fail late.
+    redis.call('HSET', KEYS[4], entry, math.max(used, before) .. endedRun(mark))
     if keepsMs == '' then
       redis.call('ZADD', KEYS[3], string.format('%.0f', now + delay), entry)
       if token ~= '' then redis.call('HDEL', KEYS[2], id) end

@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Redis } from 'ioredis';
+
+import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
+import { streamKeys, type StreamKeys } from '../../lib/keys/stream-keys.js';
+import { freshName } from '../support/fresh-name.js';
+import { broken } from './invariants.js';
+import { Member } from './member.js';
+import { Model } from './model.js';
+import { NEW_LETTER } from './outcome.rules.js';
+import { copyOf, readState, type State } from './state.js';
+
+/** One call of a script: as it is sent, and what the model expects of it. */
+export interface Call<Answer> {
+  readonly what: string;
+  /** Whose token it carries; nobody's where it is not a consumer's. */
+  readonly by?: Member;
+  readonly send: () => Promise<Answer>;
+  readonly rule: (model: Model) => Answer;
+  /** Where the answer says what this very call did, that of a second one may differ. */
+  readonly answersAnew?: boolean;
+}
+
+const GROUP = 'group';
+
+/** A group on a stream of its own, its members, and the model of it. After each call the two are compared. */
+export class Group {
+  readonly keys: StreamKeys = streamKeys('', freshName('model'), GROUP);
+  readonly model: Model;
+  readonly members: readonly Member[];
+  /** What was done so far, for the report of a failure. */
+  readonly log: string[] = [];
+
+  private constructor(
+    readonly client: Redis,
+    readonly options: ResolvedSubscription,
+  ) {
+    this.model = new Model(options);
+    this.members = ['a', 'b', 'c'].map((name) => new Member(name, this));
+  }
+
+  get name(): string {
+    return GROUP;
+  }
+
+  static async make(client: Redis, options: ResolvedSubscription): Promise<Group> {
+    const group = new Group(client, options);
+    await client.xgroup('CREATE', group.keys.stream, GROUP, '0', 'MKSTREAM');
+    return group;
+  }
+
+  async remove(): Promise<void> {
+    await this.client.del(...Object.values(this.keys));
+  }
+
+  /** Sends a call, and the same once more where it is to be sent twice; each time all is compared. */
+  async send<Answer>(call: Call<Answer>, twice = false): Promise<Answer> {
+    this.log.push(`${call.by?.token ?? 'operator'}: ${call.what}${twice ? ', sent twice' : ''}`);
+    const first = await this.sendOnce(call);
+    if (!twice) return first;
+    const state = copyOf(this.model.state);
+    const second = await this.sendOnce(call);
+    if (call.answersAnew !== true) this.expectSame('the second answer', second, first);
+    this.expectSame('the state after the second time', this.model.state, state);
+    return first;
+  }
+
+  /** Time passes, or something is published: Redis is changed by the test itself. */
+  async change(what: string, act: () => Promise<unknown>): Promise<void> {
+    this.log.push(what);
+    await act();
+    await this.compare();
+  }
+
+  private async sendOnce<Answer>({ by, send, rule }: Call<Answer>): Promise<Answer> {
+    const before = copyOf(this.model.state);
+    const answer = await send();
+    const expected = rule(this.model);
+    const after = await this.compare();
+    this.expectSame('the answer', answer, expected);
+    for (const what of broken(this.model, before, after, by?.token ?? '')) throw this.failure(what);
+    return answer;
+  }
+
+  private async compare(): Promise<State> {
+    const found = await readState(this.client, this.keys, this.name);
+    this.nameNewLetter(found);
+    this.expectSame('Redis', found, this.model.state);
+    return found;
+  }
+
+  /** Redis gives a dead letter its ID. */
+  private nameNewLetter(found: State): void {
+    const { letters } = this.model.state;
+    const letter = letters[NEW_LETTER];
+    const id = Object.keys(found.letters).find((other) => !(other in letters));
+    if (letter === undefined || id === undefined) return;
+    delete letters[NEW_LETTER];
+    letters[id] = letter;
+  }
+
+  private expectSame(what: string, found: unknown, expected: unknown): void {
+    if (isDeepStrictEqual(found, expected)) return;
+    throw this.failure(
+      `${what} is\n${JSON.stringify(found, null, 1)}\nand not\n${JSON.stringify(expected, null, 1)}`,
+    );
+  }
+
+  private failure(what: string): Error {
+    return new Error(`${what}\nafter\n  ${this.log.join('\n  ')}`);
+  }
+}

@@ -1,0 +1,79 @@
+import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
+import type { Model } from './model.js';
+import type { Lease, State } from './state.js';
+
+/** What holds after each step, whatever the model expects. Nothing where it does. */
+export function* broken(model: Model, before: State, after: State, token: string) {
+  yield* states(model, after);
+  yield* waiting(model, before, after);
+  yield* holders(model, before, after, token);
+  yield* attempts(model, before, after);
+}
+
+/** Every entry is in one state. */
+function* states(model: Model, { unread, pending, ledger, letters }: State) {
+  const dead = Object.values(letters).map(({ entryId }) => entryId);
+  for (const [entryId, messageId] of model.published) {
+    const open = [unread.includes(entryId), entryId in pending, dead.includes(entryId)];
+    const count = open.filter(Boolean).length;
+    const isSettled = model.handled.has(entryId) || model.duplicates.has(entryId);
+    const done = messageId in ledger || isSettled || model.begun.has(entryId);
+    if (count > 1) yield `${entryId} is in ${count} states`;
+    if (count === 0 && !done) yield `${entryId} is lost`;
+    if (isSettled && count > 0) yield `${entryId} was settled, and is there again`;
+  }
+  if (new Set(dead).size < dead.length) yield 'a dead letter is there twice';
+}
+
+function* waiting(model: Model, before: State, { pending, letters, retries, leases }: State) {
+  for (const id of Object.keys(retries)) {
+    const isThere = isRedrive(id) ? streamIdOf(id) in letters : id in pending;
+    if (!isThere && !isLeft(model, id)) yield `${id} waits for a retry and is settled`;
+  }
+  for (const [id, { entryId, token }] of Object.entries(leases)) {
+    const was = before.leases[id];
+    const isNew = was?.token !== token || was.entryId !== entryId;
+    // Between a takeover and its reserve the former holder may still put it off: then it runs early.
+    const owner = before.pending[entryId]?.owner;
+    const isTaken = owner !== undefined && token.startsWith(owner);
+    if (isNew && !isTaken && !isRedrive(entryId) && entryId in before.retries)
+      yield `${entryId} waits, and runs`;
+    const isThere = isRedrive(entryId) ? streamIdOf(entryId) in letters : entryId in pending;
+    if (!isThere && !model.atMostOnce) yield `${entryId} is leased and settled`;
+  }
+}
+
+/** Without a ledger a late success only acknowledges: whoever asks for what is due removes the rest. */
+const isLeft = (model: Model, id: string): boolean => !model.hasLedger && model.handled.has(id);
+
+/** A lease has one holder, and only its holder changes it while it lasts; or whoever handled the message. */
+function* holders(model: Model, before: State, after: State, token: string) {
+  for (const [id, was] of Object.entries(before.leases)) {
+    const is = after.leases[id];
+    const isTheirs = !was.live || was.token === token || same(was, is);
+    if (!isTheirs && !(is === undefined && isHandled(model, after, id))) {
+      yield `the lease of ${id} was changed by ${token}, and is ${was.token}'s`;
+    }
+  }
+}
+
+const same = (a: Lease, b: Lease | undefined): boolean =>
+  b?.token === a.token && b.entryId === a.entryId && b.run === a.run && b.live;
+
+const isHandled = (model: Model, { ledger, letters }: State, leaseId: string): boolean =>
+  model.hasLedger ? leaseId in ledger : !(streamIdOf(leaseId) in letters);
+
+/** They never fall, and are no more than there were starts: but for one, where it is not known. */
+function* attempts(model: Model, before: State, after: State) {
+  for (const [id, { used }] of Object.entries(after.attempts)) {
+    const starts = model.starts.get(id) ?? 0;
+    if (used > starts + 1) yield `${id} has used ${used} attempts, and was started ${starts} times`;
+  }
+  for (const [id, { used }] of Object.entries(before.attempts)) {
+    const isThere = isRedrive(id) ? streamIdOf(id) in after.letters : id in after.pending;
+    const now = after.attempts[id]?.used ?? -1;
+    if (isThere && now < used) yield `${id} had used ${used} attempts, now ${now}`;
+    if (!isThere && now >= 0 && !isLeft(model, id))
+      yield `${id} is settled, and its attempts are still there`;
+  }
+}

@@ -1,0 +1,87 @@
+import { JsonCodec } from '../../lib/codec/json.codec.js';
+import { OutcomeScripts } from '../../lib/consumer/outcome-scripts.js';
+import { Reserver } from '../../lib/consumer/reserver.js';
+import type { StreamMessage } from '../../lib/consumer/stream-message.js';
+import { deadLetterParts } from '../../lib/dead-letters/dead-letter-parts.js';
+import { isRedrive } from '../../lib/keys/redrive-member.js';
+import type { RawEntry } from '../../lib/redis/replies.js';
+import type { Call, Group } from './group.js';
+import type { Who } from './model.js';
+import { LONG_MS } from './state.js';
+
+/** A message that a consumer believes to be its own; another may have it meanwhile. */
+export interface InHand {
+  readonly message: StreamMessage;
+  reserved: boolean;
+  started: boolean;
+}
+
+/** A call that settled messages, to be sent again late. */
+interface Sent {
+  readonly call: Call<unknown>;
+  readonly entryIds: readonly string[];
+}
+
+const codec = new JsonCodec();
+
+/** A consumer of the group: what it has in hand, and its calls as the library makes them. */
+export class Member implements Who {
+  readonly hand = new Map<string, InHand>();
+  sent: Sent[] = [];
+  private starts = 1;
+
+  constructor(
+    readonly name: string,
+    private readonly group: Group,
+  ) {}
+
+  /** Another one for each process of its name. */
+  get token(): string {
+    return `${this.name}${this.starts}`;
+  }
+
+  get scripts(): OutcomeScripts {
+    return new OutcomeScripts(this.parts);
+  }
+
+  get reserver(): Reserver {
+    return new Reserver(this.parts);
+  }
+
+  /** Its process dies, and another one of its name starts. */
+  restart(): void {
+    this.hand.clear();
+    this.sent = [];
+    this.starts++;
+  }
+
+  accept(entries: readonly RawEntry[]): void {
+    for (const { id, fields } of entries) {
+      if (this.hand.has(id)) continue;
+      // It is sent again before anything of its consumer is done with it anew.
+      this.sent = this.sent.filter(({ entryIds }) => !entryIds.includes(id));
+      this.hand.set(id, { message: asMessage(id, fields ?? []), reserved: false, started: false });
+    }
+  }
+
+  private get parts() {
+    const { client, keys, name: group, options } = this.group;
+    const { name: consumer, token } = this;
+    return { client, keys, group, consumer, token, leaseMs: LONG_MS, options };
+  }
+}
+
+function asMessage(id: string, read: readonly Buffer[]): StreamMessage {
+  const redriven = isRedrive(id) ? deadLetterParts(read) : undefined;
+  const fields = redriven?.fields ?? read;
+  const envelope = codec.decode(fields);
+  return {
+    entryId: id,
+    originalEntryId: redriven?.cause.get('entry-id') ?? id,
+    messageId: envelope.messageId ?? id,
+    envelope,
+    fields,
+    attempt: 1,
+    alone: false,
+  };
+}

@@ -1,0 +1,90 @@
+import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
+import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
+import type { StreamMessage } from '../../lib/consumer/stream-message.js';
+import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
+import { emptyState, type State } from './state.js';
+
+/** Who does it. */
+export interface Who {
+  readonly name: string;
+  readonly token: string;
+}
+
+/** How a message's ID and a group's options stand in the model. */
+export type Ids = Pick<StreamMessage, 'entryId' | 'originalEntryId' | 'messageId' | 'attempt'>;
+
+/**
+ * What is in Redis, as plain objects, and what nobody keeps there: what was published, what was handled, and how often a
+ * message was started. The rules of the scripts are in `*.rules.ts`.
+ */
+export class Model {
+  state: State = emptyState();
+  /** Entry ID → message ID. */
+  readonly published = new Map<string, string>();
+  /** Entries whose handler succeeded, whoever ran it. */
+  readonly handled = new Set<string>();
+  /** Entries whose message the ledger had already. */
+  readonly duplicates = new Set<string>();
+  /** Entries that at-most-once acknowledged, and gave to a consumer. */
+  readonly begun = new Set<string>();
+  readonly starts = new Map<string, number>();
+
+  constructor(readonly options: ResolvedSubscription) {}
+
+  get atMostOnce(): boolean {
+    return this.options.delivery === 'at-most-once';
+  }
+
+  get hasLedger(): boolean {
+    return this.options.dedup !== false;
+  }
+
+  /** Whether `who` has the right to settle it. */
+  isOf(who: Who, message: Ids): boolean {
+    if (isLeased(message, this.options)) return this.holds(who, message);
+    return this.atMostOnce || this.owns(who, message);
+  }
+
+  holds({ token }: Who, message: Ids): boolean {
+    const lease = this.state.leases[leaseIdOf(message, this.options)];
+    return lease?.token === token && lease.entryId === message.entryId;
+  }
+
+  owns({ name }: Who, { entryId }: Ids): boolean {
+    return this.state.pending[entryId]?.owner === name;
+  }
+
+  endLease(message: Ids): void {
+    delete this.state.leases[leaseIdOf(message, this.options)];
+  }
+
+  /** Nothing of it is left but what was recorded. */
+  settle({ entryId }: Pick<Ids, 'entryId'>): void {
+    const { pending, letters, retries, attempts } = this.state;
+    if (isRedrive(entryId)) delete letters[streamIdOf(entryId)];
+    else delete pending[entryId];
+    delete retries[entryId];
+    delete attempts[entryId];
+  }
+
+  /** A run, or what was read for one, did not come to its end. Only the first time, and alone, it is charged. */
+  cameBack(entryId: string, run: number): void {
+    const { used, mark } = this.attemptsOf(entryId);
+    const charged = mark === '' || mark === 's' ? Math.max(used, run) : used;
+    this.state.attempts[entryId] = { used: charged, mark: mark === '' ? 'c' : 'a' };
+  }
+
+  attemptsOf(entryId: string): { used: number; mark: string } {
+    return this.state.attempts[entryId] ?? { used: 0, mark: '' };
+  }
+
+  runsAlone(entryId: string): boolean {
+    return /[as]/.test(this.attemptsOf(entryId).mark);
+  }
+
+  /** A run came to its end: what started alone is to do so again. */
+  endedRun(entryId: string): string {
+    const { mark } = this.attemptsOf(entryId);
+    return mark === 's' ? 'a' : mark;
+  }
+}

@@ -1,0 +1,64 @@
+import { array, boolean, constant, nat, oneof, record } from 'fast-check';
+
+import type { Group } from './group.js';
+import type { Member } from './member.js';
+import { outcomeSteps } from './outcome.steps.js';
+import { takingSteps } from './taking.steps.js';
+import { timeSteps } from './time.steps.js';
+
+/** What is drawn for each step: who does it, with which of the messages that it may be done with. */
+export interface Draw {
+  readonly by: number;
+  readonly pick: number;
+  readonly many: boolean;
+  readonly twice: boolean;
+}
+
+export type Step = (group: Group, member: Member, draw: Draw) => Promise<void>;
+
+const STEPS = { ...takingSteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
+type StepName = keyof typeof STEPS;
+
+/** How often each is drawn: what leads to messages in several hands more often. */
+const WEIGHTS: Record<StepName, number> = {
+  publish: 4,
+  read: 5,
+  takeDue: 4,
+  recover: 4,
+  ownPending: 2,
+  reserve: 3,
+  start: 2,
+  commit: 3,
+  retry: 4,
+  countAttempt: 2,
+  deadLetter: 3,
+  giveBack: 2,
+  renew: 2,
+  meddle: 3,
+  sendAgain: 3,
+  redrive: 3,
+  stall: 5,
+  wait: 4,
+  die: 2,
+  leaveWindow: 1,
+};
+
+const NAMES = Object.keys(STEPS) as StepName[];
+
+export const anySteps = array(
+  record({
+    step: oneof(...NAMES.map((name) => ({ weight: WEIGHTS[name], arbitrary: constant(name) }))),
+    by: nat(2),
+    pick: nat(5),
+    many: boolean(),
+    twice: boolean(),
+  }),
+  { minLength: 1, maxLength: 60, size: 'max' },
+);
+
+export async function take(
+  group: Group,
+  { step, ...draw }: Draw & { readonly step: StepName },
+): Promise<void> {
+  await STEPS[step](group, group.members[draw.by]!, draw);
+}

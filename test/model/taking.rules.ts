@@ -1,0 +1,119 @@
+import { leaseIdOf } from '../../lib/consumer/lease-id.js';
+import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
+import type { Reservation } from '../../lib/redis/scripts/reservation.js';
+import type { Ids, Model, Who } from './model.js';
+
+/** What the scripts that bring entries, and reserve them, are to do: to the model, and as an answer. */
+export const takingRules = {
+  read({ state }: Model, { name }: Who, count: number): string[] {
+    const ids = state.unread.splice(0, count);
+    for (const id of ids) state.pending[id] = { owner: name, idle: false };
+    return ids.sort();
+  },
+
+  due({ state }: Model, { name }: Who): string[] {
+    const taken: string[] = [];
+    for (const [id, when] of Object.entries(state.retries)) {
+      if (when === 'later') continue;
+      if (isRedrive(id)) {
+        if (streamIdOf(id) in state.letters) {
+          state.retries[id] = 'later';
+          taken.push(id);
+          continue;
+        }
+        delete state.attempts[id];
+      } else if (id in state.pending) {
+        state.pending[id] = { owner: name, idle: false };
+        taken.push(id);
+      } else delete state.attempts[id];
+      delete state.retries[id];
+    }
+    return taken.sort();
+  },
+
+  recover(model: Model, { name }: Who): string[] {
+    const { pending, retries, leases } = model.state;
+    const leased = new Set(
+      Object.values(leases).flatMap(({ live, entryId }) => (live ? [entryId] : [])),
+    );
+    const taken = Object.keys(pending).filter(
+      (id) => pending[id]?.idle === true && !(id in retries) && !leased.has(id),
+    );
+    for (const id of taken) {
+      pending[id] = { owner: name, idle: false };
+      if (!model.hasLedger) model.cameBack(id, model.attemptsOf(id).used + 1);
+    }
+    return taken.sort();
+  },
+
+  ownPending(model: Model, { name }: Who): string[] {
+    const { pending, retries } = model.state;
+    const found = Object.keys(pending).filter(
+      (id) => pending[id]?.owner === name && !(id in retries),
+    );
+    for (const id of found) {
+      if (model.hasLedger || pending[id]?.idle !== true) continue;
+      pending[id] = { owner: name, idle: false };
+      model.cameBack(id, model.attemptsOf(id).used + 1);
+    }
+    return found.sort();
+  },
+
+  /** Entries and redrives beside each other, as the reserver sends them. */
+  reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
+    const taken = new Map<string, string>();
+    return messages.map((message) => {
+      if (!model.hasLedger && !isRedrive(message.entryId)) return begin(model, message);
+      return reserveOne(model, who, message, taken);
+    });
+  },
+};
+
+/** Without leases: which attempt it is. */
+function begin(model: Model, { entryId }: Ids): Reservation {
+  if (model.atMostOnce) {
+    model.begun.add(entryId);
+    delete model.state.pending[entryId];
+  }
+  const { used } = model.attemptsOf(entryId);
+  return { kind: 'new', attempt: used + 1, alone: model.runsAlone(entryId) };
+}
+
+const NOT_NEW = { attempt: 1, alone: false } as const;
+
+function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, string>): Reservation {
+  const { state } = model;
+  const { entryId, messageId } = message;
+  const leaseId = leaseIdOf(message, model.options);
+  const lease = state.leases[leaseId];
+  const mine = model.holds(who, message);
+  if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
+    if (entryId in state.pending) model.duplicates.add(entryId);
+    model.settle(message);
+    return { kind: 'duplicate', ...NOT_NEW };
+  }
+  const isGone = isRedrive(entryId) && !(streamIdOf(entryId) in state.letters);
+  if (isGone && !(mine && model.atMostOnce)) {
+    model.settle(message);
+    if (mine) model.endLease(message);
+    return { kind: 'leased-elsewhere', ...NOT_NEW };
+  }
+  if (lease !== undefined && !mine && (lease.live || taken.has(leaseId))) {
+    state.retries[entryId] = 'later';
+    return { kind: 'leased-elsewhere', ...NOT_NEW };
+  }
+  // Its consumer stood still after the read, and another took it meanwhile.
+  const isAnothers = !mine && !isRedrive(entryId) && !model.owns(who, message);
+  if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
+  if (!mine && lease?.entryId === entryId) model.cameBack(entryId, lease.run);
+  const alone = model.runsAlone(entryId);
+  const run = mine && lease !== undefined ? lease.run : model.attemptsOf(entryId).used + 1;
+  taken.set(leaseId, entryId);
+  state.leases[leaseId] = { token: who.token, entryId, run, live: true };
+  if (model.atMostOnce) {
+    model.begun.add(message.originalEntryId);
+    if (model.hasLedger) state.ledger[messageId] = 'in window';
+    model.settle(message);
+  }
+  return { kind: 'new', attempt: run, alone };
+}

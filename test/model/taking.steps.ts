@@ -1,0 +1,151 @@
+import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
+import { ownPendingScript } from '../../lib/redis/scripts/own-pending.script.js';
+import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
+import type { RawEntry } from '../../lib/redis/replies.js';
+import { readGroup } from '../../lib/redis/stream-commands.js';
+import type { Group } from './group.js';
+import type { InHand, Member } from './member.js';
+import type { Model } from './model.js';
+import { LONG_MS, MIN_IDLE_MS } from './state.js';
+import type { Draw, Step } from './steps.js';
+import { takingRules } from './taking.rules.js';
+import { postpone } from './time.steps.js';
+
+const PAGE = 100;
+
+/** Few, so that one is published under several entries. */
+const messageIdOf = (pick: number): string => `message-${pick % 4}`;
+
+/** What brings entries into a consumer's hands. */
+export const takingSteps = {
+  publish: (group, _member, { pick, many }) => {
+    const messageIds = many ? [pick, pick, pick + 1].map(messageIdOf) : [messageIdOf(pick)];
+    return group.change(`publish ${messageIds.join(' ')}`, async () => {
+      for (const messageId of messageIds) {
+        const fields = ['name', 'test', 'body', '1', 'id', messageId];
+        // Long ago, by the clock of the test: so everything of it may have been taken over.
+        const entryId = `${group.model.published.size + 1}-0`;
+        await group.client.xadd(group.keys.stream, entryId, ...fields);
+        group.model.published.set(entryId, messageId);
+        group.model.state.unread.push(entryId);
+      }
+    });
+  },
+
+  read: async (group, member, draw) => {
+    const count = draw.many ? PAGE : 1;
+    const { client, keys, name } = group;
+    const read = { group: name, consumer: member.name, streams: [keys.stream], count };
+    await bring(group, member, { ...draw, twice: false }, 'read', {
+      send: async () => (await readGroup(client, read))[0]?.entries ?? [],
+      rule: (model) => takingRules.read(model, member, count),
+    });
+  },
+
+  takeDue: (group, member, draw) => {
+    const { stream, retries, attempts, deadLetters } = group.keys;
+    return bring(group, member, draw, 'take due', {
+      send: async () => {
+        const keys = [stream, retries, attempts, deadLetters];
+        const args = [group.name, member.name, LONG_MS, PAGE];
+        return (await dueEntriesScript.run(group.client, keys, args))[0] ?? [];
+      },
+      rule: (model) => takingRules.due(model, member),
+    });
+  },
+
+  recover: (group, member, draw) => {
+    const { stream, leases, retries, attempts } = group.keys;
+    return bring(group, member, draw, 'recover', {
+      send: async () => {
+        const keys = [stream, leases, retries, attempts];
+        const leased = group.model.hasLedger ? 1 : 0;
+        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, leased];
+        return (await recoverScript.run(group.client, keys, args)).entries;
+      },
+      rule: (model) => takingRules.recover(model, member),
+    });
+  },
+
+  ownPending: (group, member, draw) => {
+    const { stream, retries, attempts } = group.keys;
+    return bring(group, member, draw, 'own pending', {
+      send: async () => {
+        const hereMs = group.model.hasLedger ? '' : MIN_IDLE_MS;
+        const args = [group.name, member.name, '-', PAGE, hereMs];
+        return (await ownPendingScript.run(group.client, [stream, retries, attempts], args))
+          .entries;
+      },
+      rule: (model) => takingRules.ownPending(model, member),
+    });
+  },
+
+  /** What was brought and not reserved; where its lease may have ended, what waits for its slot too. */
+  reserve: (group, member, { many, twice }) =>
+    reserve(group, member, ({ reserved, started }) => !reserved || (many && !started), twice),
+} satisfies Record<string, Step>;
+
+interface Source {
+  readonly send: () => Promise<readonly RawEntry[]>;
+  readonly rule: (model: Model) => string[];
+}
+
+/** Brings entries, and most often has them reserved at once. */
+async function bring(
+  group: Group,
+  member: Member,
+  { pick, twice }: Draw,
+  what: string,
+  { send, rule }: Source,
+): Promise<void> {
+  const sendIt = async (): Promise<string[]> => {
+    const entries = await send();
+    member.accept(entries);
+    return entries.map(({ id }) => id).sort();
+  };
+  await group.send({ what, by: member, send: sendIt, rule, answersAnew: true }, twice);
+  if (pick > 0) await reserve(group, member, ({ reserved }) => !reserved, twice);
+}
+
+async function reserve(
+  group: Group,
+  member: Member,
+  which: (inHand: InHand) => boolean,
+  twice: boolean,
+): Promise<void> {
+  const some = [...member.hand.values()].filter(which);
+  if (some.length === 0) return;
+  const messages = some.map(({ message }) => message);
+  const what = `reserve ${messages.map(({ entryId }) => entryId).join(' ')}`;
+  const isOpen = group.model.hasLedger && !group.model.atMostOnce;
+  const processed = new Set(
+    isOpen
+      ? messages.filter(({ messageId }) => group.model.state.ledger[messageId] === 'in window')
+      : [],
+  );
+  const answers = await group.send(
+    {
+      what,
+      by: member,
+      send: async () => {
+        const given = await member.reserver.reserve(messages);
+        await postpone(
+          group,
+          messages.filter((_, n) => given[n]?.kind === 'leased-elsewhere'),
+        );
+        return given;
+      },
+      rule: (model) => takingRules.reserve(model, member, messages),
+    },
+    twice,
+  );
+  some.forEach((inHand, n) => {
+    const { message } = inHand;
+    const answer = answers[n]!;
+    if (answer.kind !== 'new') return void member.hand.delete(message.entryId);
+    if (processed.has(message)) throw new Error(`${message.messageId} is processed, and runs`);
+    inHand.reserved = true;
+    message.attempt = answer.attempt;
+    message.alone = answer.alone;
+  });
+}

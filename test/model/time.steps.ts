@@ -1,0 +1,83 @@
+import type { Ids } from './model.js';
+import type { Group } from './group.js';
+import { LONG_MS } from './state.js';
+import type { Step } from './steps.js';
+
+/** What Redis's clock would do in an hour is written into Redis: so nothing has to be waited for. */
+export const timeSteps = {
+  /** A consumer stands still, or is cut off: its leases end, and what is pending for it was long idle. */
+  stall: (group, member, { many, pick }) => {
+    const { state } = group.model;
+    const chosen = <Id>(ids: Id[]): Id[] =>
+      many || ids.length === 0 ? ids : [ids[pick % ids.length]!];
+    const leases = Object.entries(state.leases).filter(([, { token }]) => token === member.token);
+    return group.change(`the time of ${member.name} is over`, async () => {
+      for (const [id, lease] of chosen(leases)) {
+        const { token, entryId, run } = lease;
+        await group.client.hset(group.keys.leases, id, `${token} ${entryId} ${run} 1`);
+        state.leases[id] = { ...lease, live: false };
+        // It was due again when its lease ended.
+        if (state.retries[entryId] === 'later') await makeDue(group, [entryId]);
+      }
+      await makeIdle(group, member.name, chosen);
+    });
+  },
+
+  /** What waits for its time is due: one of it, or all. */
+  wait: async (group, _member, { many, pick }) => {
+    const waiting = Object.keys(group.model.state.retries);
+    if (waiting.length === 0) return;
+    const due = many ? waiting : [waiting[pick % waiting.length]!];
+    await group.change(`${due.join(' ')} is due`, () => makeDue(group, due));
+  },
+
+  die: (group, member) =>
+    group.change(`${member.token} dies`, async () => {
+      member.restart();
+      await makeIdle(group, member.name, (ids) => ids);
+    }),
+
+  leaveWindow: async (group) => {
+    const { ledger } = group.model.state;
+    const ids = Object.keys(ledger);
+    if (ids.length === 0) return;
+    await group.change('the window passes', async () => {
+      await group.client.zadd(group.keys.ledger, ...ids.flatMap((id) => [1, id]));
+      for (const id of ids) ledger[id] = 'past';
+    });
+  },
+} satisfies Record<string, Step>;
+
+const POSTPONE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 2, #ARGV do
+  local due = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if due and tonumber(due) > now then redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
+end
+`;
+
+/** What is to be due again within a second would be so in the middle of a run. */
+export async function postpone(group: Group, messages: readonly Ids[]): Promise<void> {
+  if (messages.length === 0) return;
+  const entryIds = messages.map(({ entryId }) => entryId);
+  await group.client.eval(POSTPONE, 1, group.keys.retries, LONG_MS, ...entryIds);
+}
+
+async function makeDue(group: Group, ids: readonly string[]): Promise<void> {
+  await group.client.zadd(group.keys.retries, 'XX', ...ids.flatMap((id) => [1, id]));
+  for (const id of ids) group.model.state.retries[id] = 'due';
+}
+
+async function makeIdle(
+  group: Group,
+  consumer: string,
+  chosen: (ids: string[]) => string[],
+): Promise<void> {
+  const { pending } = group.model.state;
+  const ids = chosen(Object.keys(pending).filter((id) => pending[id]?.owner === consumer));
+  if (ids.length === 0) return;
+  const { client, keys, name } = group;
+  await client.xclaim(keys.stream, name, consumer, 0, ...ids, 'IDLE', LONG_MS, 'JUSTID');
+  for (const id of ids) pending[id] = { owner: consumer, idle: true };
+}
