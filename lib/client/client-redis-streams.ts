@@ -21,10 +21,10 @@ import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { OncePublisher } from './once-publisher.js';
-import { patternText } from './publish-target.js';
 import { PlainPublisher } from './plain-publisher.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
+import { publishTarget } from './publish-target.js';
 import type { Publisher, Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
 
@@ -104,7 +104,7 @@ export class ClientRedisStreams
    * about two thousand go in one round trip; of more, each round waits for the one before it, and what else is published
    * to the stream meanwhile may come between. Where one of them cannot be encoded, none is sent.
    *
-   * @param pattern the stream's name
+   * @param pattern the stream's name, or `{ stream, name }`
    * @param items payloads, or records of `RedisStreamsRecordBuilder`
    * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` with the `index` of the
    *   first that cannot be encoded, `PublishBatchError` where not all are confirmed, which says what became of each. An
@@ -186,22 +186,24 @@ export class ClientRedisStreams
     pattern: unknown,
     items: readonly unknown[],
   ): Promise<PublishReceipt[]> {
-    if (!Array.isArray(items))
-      throw new MessageEncodingError(patternText(pattern), text.NOT_A_LIST);
-    const messages = items.map((item: unknown, index) => this.encodeItem(pattern, item, index));
-    const [first] = messages;
-    if (first === undefined) return [];
-    return publishInRounds(this.open().publisher, first.stream, messages);
+    // What is wrong with the pattern is no item's fault.
+    const { stream } = publishTarget(pattern);
+    if (!Array.isArray(items)) throw new MessageEncodingError(stream, text.NOT_A_LIST);
+    const messages = items.map((item: unknown, index) => {
+      try {
+        return this.encodeItem(pattern, item);
+      } catch (error) {
+        throw encodingErrorOf(stream, index, error);
+      }
+    });
+    if (messages.length === 0) return [];
+    return publishInRounds(this.open().publisher, stream, messages);
   }
 
-  private encodeItem(pattern: unknown, item: unknown, index: number): Publishing {
-    try {
-      // As with emit(), where Nest refuses it.
-      if (item == null) throw new Error(text.nothingToSend(item));
-      return this.encoder.encode(this.packetOf(pattern, item));
-    } catch (error) {
-      throw encodingErrorOf(patternText(pattern), index, error);
-    }
+  private encodeItem(pattern: unknown, item: unknown): Publishing {
+    // As with emit(), where Nest refuses it.
+    if (item == null) throw new Error(text.nothingToSend(item));
+    return this.encoder.encode(this.packetOf(pattern, item));
   }
 
   protected override publish(): () => void {

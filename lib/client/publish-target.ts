@@ -21,5 +21,5 @@ export function publishTarget(pattern: unknown): StreamPattern {
 }
 
 /** How a pattern is named in errors. */
-export const patternText = (pattern: unknown): string =>
+const patternText = (pattern: unknown): string =>
   typeof pattern === 'string' ? pattern : inspect(pattern);

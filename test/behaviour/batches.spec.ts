@@ -133,6 +133,16 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.xlen(stream)).toBe(3);
     });
 
+    it('takes { stream, name }, as emit() does', async () => {
+      const stream = freshName('orders');
+      const pattern = { stream, name: 'order.created' };
+      const receipts = await firstValueFrom(clientFor(options).emitBatch(pattern, numbered(2)));
+      expect(receipts.map((receipt) => receipt.stream)).toEqual([stream, stream]);
+      for (const [, fields] of await redis.client.xrange(stream, '-', '+')) {
+        expect(fields[fields.indexOf('name') + 1]).toBe('order.created');
+      }
+    });
+
     it('of nothing gives an empty list', async () => {
       expect(await publish(clientFor(options), freshName('orders'), [])).toEqual([]);
     });
@@ -195,6 +205,22 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.exists(stream)).toBe(0);
     });
 
+    it('to no stream, or that is no list, is an error of the batch and of no item', async () => {
+      const client = clientFor(options);
+      const bad: [unknown, unknown][] = [
+        [7, [{ n: 0 }]],
+        [undefined, [{ n: 0 }]],
+        [freshName('orders'), { n: 0 }],
+        [freshName('orders'), 'text'],
+      ];
+      for (const [pattern, items] of bad) {
+        const batch = client.emitBatch(pattern, items as unknown[]);
+        const error = await firstValueFrom(batch).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(MessageEncodingError);
+        expect(error).toMatchObject({ index: undefined });
+      }
+    });
+
     it('that Redis refuses says why, and that nothing arrived', async () => {
       const text = freshName('text');
       await redis.client.set(text, 'not a stream');
@@ -248,7 +274,8 @@ for (const publishDedup of [undefined, false] as const) {
       expect(sent).toBeLessThanOrEqual(2_048);
       expect(new Set(states.slice(sent))).toEqual(new Set(['not-published']));
       proxy.thaw();
-      await publish(client, stream, [{ n: 5_000 }]);
+      await client.close();
+      await publish(clientFor(options), stream, [{ n: 5_000 }]);
       expect((await numbersIn(stream)).every((n) => Number(n) < sent || n === 5_000)).toBe(true);
     });
 
@@ -325,7 +352,8 @@ describe('a batch with publishDedup', () => {
   it('that failed is published again whole, and nothing is there twice', async () => {
     const { client, proxy } = await clientBehindProxy({ publishTimeoutMs: 300 });
     const stream = freshName('orders');
-    await publish(client, stream, withIds(100));
+    const patient = clientFor();
+    await publish(patient, stream, withIds(100));
     proxy.freeze();
     const items = numbered(3_000);
     const error = await failure(publish(client, stream, items));
@@ -333,8 +361,9 @@ describe('a batch with publishDedup', () => {
     const again = items.map((item, n) =>
       new RedisStreamsRecordBuilder(item).setMessageId(error.items[n]?.messageId ?? '').build(),
     );
-    const receipts = await publish(client, stream, again);
+    const receipts = await publish(patient, stream, again);
     expect(receipts).toHaveLength(3_000);
+    await client.close();
     expect(await redis.client.xlen(stream)).toBe(3_100);
   });
 
