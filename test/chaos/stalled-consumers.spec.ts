@@ -39,7 +39,10 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
       await chaos.drain();
       stopped!.thaw();
       await whenDone(stopped!);
-      expect((await stopped!.runs()).length).toBe(begun);
+      // One may have been between the look at its lease and its handler's first line, which wrote nothing yet.
+      const late = (await stopped!.runs()).slice(begun);
+      expect(late.length).toBeLessThanOrEqual(1);
+      for (const { messageId } of late) runTwice.add(messageId);
       return { runTwice };
     },
   );
