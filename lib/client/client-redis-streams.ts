@@ -2,20 +2,13 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import {
-  type Connection,
-  connectionFor,
-  dropConnection,
-  openConnection,
-  whenReady,
-} from '../redis/connection.js';
-import { type RedisStreamsStatus, watchConnection } from '../redis/connection-watch.js';
+import type { RedisStreamsStatus } from '../redis/connection-watch.js';
+import { OpenedConnection } from '../redis/opened-connection.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
@@ -42,10 +35,8 @@ type Listener = (...args: unknown[]) => void;
 
 /** An opened connection, and what sends on it. */
 interface Opened {
-  readonly connection: Connection;
+  readonly connection: OpenedConnection;
   readonly publisher: Publisher;
-  readonly endWatch: () => void;
-  readonly closing: AbortController;
 }
 
 /**
@@ -126,9 +117,7 @@ export class ClientRedisStreams
 
   /** Waits for the connection; `emit()` does not need it. */
   async connect(): Promise<Redis> {
-    const { connection, closing } = this.open();
-    await whenReady(connection, closing.signal);
-    return connection.client;
+    return this.open().connection.ready();
   }
 
   /** Waits for answers to what was sent, and closes the connection where it is ours. It can be used again. */
@@ -136,13 +125,12 @@ export class ClientRedisStreams
     const { opened } = this;
     if (opened === undefined) return;
     this.opened = undefined;
-    opened.closing.abort(new ConnectionClosedError('a connection'));
-    await opened.publisher.close();
-    opened.endWatch();
     const { client, owned } = opened.connection;
+    opened.connection.leave();
+    await opened.publisher.close();
     // One of ours still has its end to tell.
     if (!owned) for (const { event, callback } of this.listeners) client.off(event, callback);
-    dropConnection(opened.connection);
+    opened.connection.drop();
     this._status$.next('disconnected');
   }
 
@@ -218,23 +206,22 @@ export class ClientRedisStreams
 
   private open(): Opened {
     if (this.opened !== undefined) return this.opened;
-    const connection = connectionFor(
-      this.options.connection,
-      'publish',
-      'nestjs-redis-streams:client',
-    );
-    const { client } = connection;
-    for (const { event, callback } of this.listeners) client.on(event, callback);
-    const endWatch = watchConnection(connection, 'client', this.logger, (status) => {
-      this._status$.next(status);
+    const connection = new OpenedConnection(this.options.connection, {
+      role: 'publish',
+      name: 'nestjs-redis-streams:client',
+      called: 'client',
+      logger: this.logger,
+      report: (status) => this._status$.next(status),
+      prepare: (client) => {
+        for (const { event, callback } of this.listeners) client.on(event, callback);
+      },
     });
-    openConnection(connection);
     const { publishTimeoutMs, publishDedup } = this.options;
     const publisher =
       publishDedup === false
-        ? new PlainPublisher(client, publishTimeoutMs, (said) => this.logger.warn(said))
-        : new OncePublisher(client, publishTimeoutMs, publishDedup.windowMs);
-    this.opened = { connection, publisher, endWatch, closing: new AbortController() };
+        ? new PlainPublisher(connection.client, publishTimeoutMs, (said) => this.logger.warn(said))
+        : new OncePublisher(connection.client, publishTimeoutMs, publishDedup.windowMs);
+    this.opened = { connection, publisher };
     return this.opened;
   }
 }

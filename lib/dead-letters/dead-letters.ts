@@ -1,4 +1,5 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 import type { StreamCodecs } from '../codec/stream-codecs.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { type StreamKeys, streamKeys } from '../keys/stream-keys.js';
@@ -7,6 +8,7 @@ import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js
 import type { DeadLettersOptions } from '../options/dead-letters-options.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { resolveCodecs } from '../options/resolve-options.js';
+import { OpenedConnection } from '../redis/opened-connection.js';
 import type { RawEntry } from '../redis/replies.js';
 import { purgeDeadLettersScript } from '../redis/scripts/purge-dead-letters.script.js';
 import { redriveScript } from '../redis/scripts/redrive.script.js';
@@ -21,7 +23,6 @@ import type {
   PurgeDeadLetters,
   RedriveDeadLetters,
 } from './dead-letters.arguments.js';
-import { DeadLettersConnection } from './dead-letters.connection.js';
 import * as text from './dead-letters.messages.js';
 
 const LIST_LIMIT = 100;
@@ -39,7 +40,8 @@ const LIST_LIMIT = 100;
 @Injectable()
 export class DeadLetters implements OnApplicationShutdown {
   private readonly codecs: StreamCodecs;
-  private readonly connection: DeadLettersConnection;
+  private readonly logger = new Logger(DeadLetters.name);
+  private connection: OpenedConnection | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(
@@ -49,7 +51,6 @@ export class DeadLetters implements OnApplicationShutdown {
   ) {
     checkOptions(schemas.options, options);
     this.codecs = codecs ?? resolveCodecs(options);
-    this.connection = new DeadLettersConnection(options.connection ?? DEFAULTS.connection);
   }
 
   /** A page of them, the newest first. */
@@ -58,7 +59,7 @@ export class DeadLetters implements OnApplicationShutdown {
     const { deadLetters } = this.keysOf(its, 'list');
     const { limit = LIST_LIMIT, before } = its;
     const from = before === undefined ? '+' : `(${before}`;
-    const client = await this.connection.ready();
+    const client = await this.ready();
     const entries = await readRangeBackwards(client, deadLetters, from, '-', limit);
     return entries.map((entry) => this.asDeadLetter(entry, its));
   }
@@ -67,7 +68,7 @@ export class DeadLetters implements OnApplicationShutdown {
   async count(its: DeadLettersOf): Promise<number> {
     checkOptions(schemas.count, its, 'count');
     const { deadLetters } = this.keysOf(its, 'count');
-    const client = await this.connection.ready();
+    const client = await this.ready();
     return client.xlen(deadLetters);
   }
 
@@ -75,14 +76,14 @@ export class DeadLetters implements OnApplicationShutdown {
   async get(its: GetDeadLetter): Promise<DeadLetter | undefined> {
     checkOptions(schemas.get, its, 'get');
     const { deadLetters } = this.keysOf(its, 'get');
-    const [entry] = await readEntries(await this.connection.ready(), deadLetters, [its.id]);
+    const [entry] = await readEntries(await this.ready(), deadLetters, [its.id]);
     return entry === undefined ? undefined : this.asDeadLetter(entry, its);
   }
 
   /**
    * Has dead letters run again in their group, and in no other, beginning with attempt 1. Each stays a dead letter until its
-   * run is settled: it is removed then, or becomes a new one. (At-most-once removes it when its run begins.) A consumer of the group takes them; where none runs they wait
-   * for one. One that waits or runs already is not redriven a second time.
+   * run is settled: it is removed then, or becomes a new one. (At-most-once removes it when its run begins.) A
+   * consumer of the group takes them; where none runs they wait for one. One that waits or runs already is not redriven a second time.
    *
    * @returns how many this call has redriven
    */
@@ -91,7 +92,7 @@ export class DeadLetters implements OnApplicationShutdown {
     const { limit = Infinity, onProgress } = its;
     const keys = this.keysOf(its, 'redrive');
     const codec = this.codecs.of(its.stream);
-    const client = await this.connection.ready();
+    const client = await this.ready();
     const total = its.ids?.length ?? (await client.xlen(keys.deadLetters));
     let [redriven, scanned] = [0, 0];
     for await (const page of this.pages(keys, its.ids)) {
@@ -120,7 +121,7 @@ export class DeadLetters implements OnApplicationShutdown {
   async purge(its: PurgeDeadLetters): Promise<{ purged: number }> {
     checkOptions(schemas.purge, its, 'purge');
     const keys = this.keysOf(its, 'purge');
-    const client = await this.connection.ready();
+    const client = await this.ready();
     let purged = 0;
     for await (const page of this.pages(keys, its.ids)) {
       const wanted = await this.wanted(page, its);
@@ -136,7 +137,8 @@ export class DeadLetters implements OnApplicationShutdown {
 
   /** Ends the connection where it is ours. It can be used again. */
   close(): void {
-    this.connection.close();
+    this.connection?.drop();
+    this.connection = undefined;
   }
 
   /** Nest calls it with the app's end. */
@@ -144,11 +146,22 @@ export class DeadLetters implements OnApplicationShutdown {
     this.close();
   }
 
+  // Nothing is resent on it: what counts what it did would not count it the second time.
+  private ready(): Promise<Redis> {
+    this.connection ??= new OpenedConnection(this.options.connection ?? DEFAULTS.connection, {
+      role: 'operator',
+      name: text.CONNECTION_NAME,
+      called: text.ROLE,
+      logger: this.logger,
+    });
+    return this.connection.ready();
+  }
+
   private async *pages(
     keys: StreamKeys,
     ids: readonly string[] | undefined,
   ): AsyncGenerator<DeadLetterPage> {
-    const client = await this.connection.ready();
+    const client = await this.ready();
     yield* ids === undefined ? pagesOfAll(client, keys) : pagesOf(client, keys, ids);
   }
 

@@ -1,14 +1,7 @@
 import { z } from 'zod';
-import {
-  codec,
-  connection,
-  count,
-  groupError,
-  keyPrefix,
-  nameText,
-  object,
-  publishedStreams,
-} from './options.schema.js';
+import { connection, keyPrefix } from './connection.schema.js';
+import { codec, count, groupError, nameText, object } from './schema-parts.js';
+import { publishedStreams } from './streams.schema.js';
 
 const idError = "a dead letter's ID, such as '1729768245123-0'";
 const id = z.string({ error: idError }).regex(/^\d{1,20}-\d{1,20}$/, { error: idError });

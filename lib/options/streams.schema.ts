@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { codec, count, isStreamName, nameText, object, windowMs } from './schema-parts.js';
+
+const retention = object(
+  {
+    maxAgeMs: windowMs,
+    maxLength: count(1, Number.MAX_SAFE_INTEGER),
+    ignoreGroups: z
+      .array(nameText("a group's name"), { error: 'a list of group names' })
+      .optional(),
+    force: z.boolean({ error: 'true or false' }).optional(),
+  },
+  'an object with maxAgeMs, maxLength, ignoreGroups, force',
+)
+  .refine((value) => value['maxAgeMs'] !== undefined || value['maxLength'] !== undefined, {
+    error: 'maxAgeMs, maxLength, or both',
+  })
+  .refine((value) => value['force'] !== true || value['ignoreGroups'] === undefined, {
+    error: 'either force: true, which ignores all groups, or ignoreGroups',
+  });
+
+const limitsAreForced = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
+  force === true || (maxLength === undefined && ttlMs === undefined);
+const forceIsForLimits = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
+  force !== true || maxLength !== undefined || ttlMs !== undefined;
+const byStream = (shape: z.ZodRawShape) =>
+  z
+    .record(
+      z.string().refine(isStreamName),
+      object(shape, `an object with ${Object.keys(shape).join(', ')}`)
+        .refine(limitsAreForced, {
+          path: ['force'],
+          error: 'true, since maxLength and ttlMs drop what was not read; retention does not',
+        })
+        .refine(forceIsForLimits, {
+          path: ['force'],
+          error: 'only with maxLength or ttlMs; a retention has a force of its own',
+        }),
+      {
+        error: ({ code }) =>
+          code === 'invalid_key'
+            ? 'a stream name, with braces only as a hash tag'
+            : 'an object: stream name → options',
+      },
+    )
+    .optional();
+const publishedStream = {
+  maxLength: count(1, Number.MAX_SAFE_INTEGER),
+  ttlMs: windowMs,
+  force: z.boolean({ error: 'true or false' }).optional(),
+  codec,
+};
+/** The `streams` of whoever consumes. */
+export const streams = byStream({ retention: retention.optional(), ...publishedStream });
+/** The `streams` of whoever publishes only. */
+export const publishedStreams = byStream(publishedStream);
