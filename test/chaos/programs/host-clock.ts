@@ -5,6 +5,6 @@ if (clockOffsetMs !== 0) {
   const right = Date.now;
   let offset = clockOffsetMs;
   Date.now = () => right() + offset;
-  // Somebody sets it while the program runs.
-  process.on('SIGUSR2', () => (offset = 0));
+  // Somebody sets it while the program runs. A signal at which Nest does not close the app.
+  process.on('SIGWINCH', () => (offset = 0));
 }

@@ -96,7 +96,7 @@ export class ChaosConsumer {
 
   /** Sets its host's clock right. */
   setClockRight(): void {
-    this.program.kill('SIGUSR2');
+    this.program.kill('SIGWINCH');
   }
 
   /** The runs that it began. */

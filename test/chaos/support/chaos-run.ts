@@ -4,11 +4,11 @@ import type { Redis } from 'ioredis';
 
 import { streamKeys } from '../../../lib/keys/stream-keys.js';
 import { freshName } from '../../support/fresh-name.js';
-import { isCaughtUp, pendingEntries } from '../../support/group-state.js';
+import { isCaughtUp } from '../../support/group-state.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ChaosConsumer, type ConsumerSetup } from './chaos-consumer.js';
 import { type CommandProxy, commandProxy } from './command-proxy.js';
-import { type Bound, type Counts, countMessages, deadLetters, idIn } from './counts.js';
+import { type Bound, type Counts, countMessages, deadLetters } from './counts.js';
 import { type Journal, sharedNowMs } from './journal.js';
 import { Publisher } from './publisher.js';
 import { Random } from './random.js';
@@ -163,17 +163,6 @@ export class ChaosRun {
     const committed = ledger ?? (await this.ledger());
     const begun = (await consumer.runs()).filter(({ outcome }) => outcome !== 'failed');
     return new Set(begun.map(({ messageId }) => messageId).filter((id) => !committed.has(id)));
-  }
-
-  /** The messages that a consumer held under a lease: what it died with counts one attempt for each of them, at most. */
-  async heldBy({ pid }: ChaosConsumer): Promise<Set<string>> {
-    const leases = Object.keys(await this.redis.hgetall(this.keys.leases));
-    const pending = await pendingEntries(this.redis, this.stream, this.group);
-    const its = pending.filter(({ consumer }) => consumer.includes(`.${pid}.`));
-    const ids = await Promise.all(
-      its.map(async ({ id }) => idIn((await this.redis.xrange(this.stream, id, id))[0]?.[1] ?? [])),
-    );
-    return new Set(ids.filter((id) => leases.includes(id)));
   }
 
   /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */

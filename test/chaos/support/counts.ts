@@ -116,8 +116,7 @@ async function leftovers(redis: Redis, keys: StreamKeys, pending: number): Promi
   ];
 }
 
-/** The message ID among an entry's fields. */
-export function idIn(fields: readonly string[]): string {
+function idIn(fields: readonly string[]): string {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     if (fields[at] === 'id') return fields[at + 1] ?? '';
   }
