@@ -41,15 +41,18 @@ local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6],
 
 -- Nothing is taken from a consumer before a lease's time is over: what was published since needs no look. Else one look
 -- finds most often the whole batch, and what it does not find is looked for by itself.
-local group, consumer, since, owned, looked = ARGV[1], ARGV[10], now - ARGV[3], {}, false
+local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
 local function look(from, to, count)
-  local rows = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
-  for n = 1, #rows do owned[rows[n][1]] = true end
-  return not rows.err
+  local found = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
+  for n = 1, #found do owned[found[n][1]] = true end
+  return not found.err
 end
 local function isOwned(entry)
   if tonumber(string.match(entry, '^%d+')) > since then return true end
-  if not looked then looked = look(entry, entries[#ids], #ids) or true end
+  if not owned then
+    owned = {}
+    look(entry, entries[#ids], #ids)
+  end
   -- Where the group is gone, nothing says that it is another's.
   return owned[entry] or not look(entry, entry, 1) or owned[entry]
 end
