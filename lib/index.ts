@@ -32,6 +32,7 @@ export { DeadLetterException } from './errors/dead-letter.exception.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
+export { JobFailedError } from './errors/job-failed.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';

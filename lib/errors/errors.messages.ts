@@ -54,3 +54,6 @@ export const settledAlready = (entryId: string): string =>
 
 export const handlerTimedOut = (stream: string, entryId: string, timeoutMs: number): string =>
   `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`;
+
+export const jobFailedFor = (streams: readonly string[], reason: string): string =>
+  `Failed for ${streams.map((stream) => `stream "${stream}"`).join(', ')}: ${reason}`;

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { jobKey, streamKey } from '../keys/stream-keys.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import { readConsumers } from '../redis/stream-info.js';
+import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
 
@@ -15,12 +16,11 @@ export class IdleConsumersJob {
   async run(): Promise<JobResult> {
     const { options, subscriptions, connection } = this.parts;
     const client = await connection();
-    let removed = 0;
-    for (const { stream } of subscriptions()) {
+    const streams = subscriptions().map(({ stream, options: its }) => [stream, its] as const);
+    return inEachStream(streams, (stream) => {
       const key = jobKey(options.keyPrefix, stream, 'consumers', options.group);
-      removed += (await withJobLock(client, key, () => this.remove(client, stream))) ?? 0;
-    }
-    return { removed };
+      return withJobLock(client, key, () => this.remove(client, stream));
+    });
   }
 
   private async remove(client: Redis, stream: string): Promise<number> {

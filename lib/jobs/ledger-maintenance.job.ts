@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { jobKey, type StreamKeys, streamKeys } from '../keys/stream-keys.js';
 import { purgeAttemptsScript } from '../redis/scripts/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/purge-ledger.script.js';
+import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
 
@@ -32,19 +33,17 @@ export class LedgerMaintenanceJob {
     const { options, subscriptions, connection } = this.parts;
     const { keyPrefix, group } = options;
     const client = await connection();
-    let removed = 0;
-    for (const { stream, options: its } of subscriptions()) {
-      const { dedup } = its;
+    const streams = subscriptions().map(({ stream, options: its }) => [stream, its] as const);
+    const result = await inEachStream(streams, (stream, { dedup }) => {
       const key = jobKey(keyPrefix, stream, 'ledger', group);
       const keys = streamKeys(keyPrefix, stream, group);
-      const purged = await withJobLock(client, key, async () => {
+      return withJobLock(client, key, async () => {
         await this.purgeAttempts(client, keys);
         return dedup === false ? 0 : this.purgeLedger(client, keys, dedup.windowMs);
       });
-      removed += purged ?? 0;
-    }
+    });
     this.last = new Date();
-    return { removed };
+    return result;
   }
 
   private async purgeAttempts(client: Redis, keys: StreamKeys): Promise<void> {

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { jobKey, streamKey } from '../keys/stream-keys.js';
 import type { RetentionOptions } from '../options/stream-options.js';
 import { trimStreamScript } from '../redis/scripts/trim-stream.script.js';
+import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
 import * as text from './jobs.messages.js';
@@ -24,12 +25,10 @@ export class RetentionJob {
   async run(): Promise<JobResult> {
     const { options, connection } = this.parts;
     const client = await connection();
-    let removed = 0;
-    for (const [stream, retention] of options.retention) {
+    return inEachStream(options.retention, (stream, retention) => {
       const key = jobKey(options.keyPrefix, stream, 'retention');
-      removed += (await withJobLock(client, key, () => this.trim(client, stream, retention))) ?? 0;
-    }
-    return { removed };
+      return withJobLock(client, key, () => this.trim(client, stream, retention));
+    });
   }
 
   private async trim(client: Redis, stream: string, retention: RetentionOptions): Promise<number> {

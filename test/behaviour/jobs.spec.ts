@@ -10,6 +10,7 @@ import { Cron, Interval, ScheduleModule, SchedulerRegistry } from '@nestjs/sched
 import { firstValueFrom } from 'rxjs';
 
 import {
+  JobFailedError,
   LedgerMaintenanceJob,
   RedisStreamsModule,
   type RedisStreamsModuleOptions,
@@ -333,6 +334,22 @@ describe('retention', () => {
     expect(await job.run()).toEqual({ removed: 0 });
     expect(await redis.client.xlen(kept)).toBe(100);
     expect(await redis.client.exists(missing)).toBe(0);
+  });
+
+  it('that fails for one stream trims the others, and says which one it was', async () => {
+    const [broken, stream] = [freshName('broken'), freshName('orders')];
+    await redis.client.set(broken, 'not a stream');
+    await addEntries(redis.client, stream, numbers(100));
+    const retention = { maxLength: 10 };
+    const app = await idleApp({ streams: { [broken]: { retention }, [stream]: { retention } } });
+    const failure = await app
+      .get(RetentionJob)
+      .run()
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(JobFailedError);
+    expect(failure).toMatchObject({ code: 'JOB_FAILED', streams: [broken], removed: 90 });
+    expect(String(failure)).toContain('WRONGTYPE');
+    expect(await redis.client.xlen(stream)).toBe(10);
   });
 
   it('finds its stream behind the key prefix', async () => {
