@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { firstValueFrom, toArray } from 'rxjs';
 
@@ -11,11 +11,12 @@ import {
   RedisStreamsRecord,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
+import { type ClientOptions, clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
-import { type ResetAt, tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import type { ResetAt } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
 // Of its own: a test takes its memory away.
@@ -23,34 +24,8 @@ const redis = redisForTests({ args: [] });
 Logger.overrideLogger(recordedLog);
 closeAppsAfterEach();
 
-type Options = ConstructorParameters<typeof ClientRedisStreams>[0];
-
 const RESETS: readonly ResetAt[] = ['before-request', 'before-reply'];
-const clients = new Set<ClientRedisStreams>();
-const proxies = new Set<TcpProxy>();
-
-afterEach(async () => {
-  await Promise.all([...clients].map((client) => client.close()));
-  await Promise.all([...proxies].map((proxy) => proxy.close()));
-  clients.clear();
-  proxies.clear();
-});
-
-function clientFor(options: Options = {}): ClientRedisStreams {
-  const client = new ClientRedisStreams({ connection: redis.url, ...options });
-  clients.add(client);
-  return client;
-}
-
-async function clientBehindProxy(
-  options: Options = {},
-): Promise<{ client: ClientRedisStreams; proxy: TcpProxy }> {
-  const proxy = await tcpProxy(redis.url);
-  proxies.add(proxy);
-  const client = clientFor({ connection: proxy.url, ...options });
-  await client.connect();
-  return { client, proxy };
-}
+const { clientFor, clientBehindProxy } = clientsForTests(redis);
 
 const numbered = (count: number): { n: number }[] =>
   Array.from({ length: count }, (_, n) => ({ n }));
@@ -103,7 +78,7 @@ async function commandsDuring(action: () => Promise<unknown>): Promise<Record<st
 }
 
 for (const publishDedup of [undefined, false] as const) {
-  const options: Options = publishDedup === undefined ? {} : { publishDedup };
+  const options: ClientOptions = publishDedup === undefined ? {} : { publishDedup };
   describe(`a batch, publishDedup ${publishDedup === false ? 'off' : 'on'}`, () => {
     it('gives one list of receipts, one for each item, in their order', async () => {
       const stream = freshName('orders');

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
@@ -9,46 +9,21 @@ import {
   type PublishReceipt,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
+import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import { type ResetAt, tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import type { ResetAt } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
 // Of its own: a test takes its memory away, another its scripts.
 const redis = redisForTests({ args: [] });
 Logger.overrideLogger(recordedLog);
 
-type Options = ConstructorParameters<typeof ClientRedisStreams>[0];
-
 const RESETS: readonly ResetAt[] = ['before-request', 'before-reply'];
 
-const clients = new Set<ClientRedisStreams>();
-const proxies = new Set<TcpProxy>();
-
-afterEach(async () => {
-  await Promise.all([...clients].map((client) => client.close()));
-  await Promise.all([...proxies].map((proxy) => proxy.close()));
-  clients.clear();
-  proxies.clear();
-});
-
-function clientFor(options: Options = {}): ClientRedisStreams {
-  const client = new ClientRedisStreams({ connection: redis.url, ...options });
-  clients.add(client);
-  return client;
-}
-
-/** A client that is connected, through a proxy. */
-async function clientBehindProxy(
-  options: Options = {},
-): Promise<{ client: ClientRedisStreams; proxy: TcpProxy }> {
-  const proxy = await tcpProxy(redis.url);
-  proxies.add(proxy);
-  const client = clientFor({ connection: proxy.url, ...options });
-  await client.connect();
-  return { client, proxy };
-}
+const clients = clientsForTests(redis);
+const { clientFor, clientBehindProxy } = clients;
 
 const emit = (
   client: ClientRedisStreams,
@@ -201,8 +176,7 @@ describe('a connection that is reset', () => {
     });
 
     it(`${at}, of the caller's own connection, which sends again by itself`, async () => {
-      const proxy = await tcpProxy(redis.url);
-      proxies.add(proxy);
+      const proxy = await clients.proxy();
       const mine = new Redis(proxy.url);
       mine.on('error', () => undefined);
       try {
