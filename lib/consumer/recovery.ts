@@ -23,6 +23,7 @@ export class Recovery {
   private underWay: Promise<void> | undefined;
   private stopped = false;
   private readonly after = new Map<StreamFlow, string>();
+  private readonly since = performance.now();
 
   constructor(private readonly parts: RecoveryParts) {}
 
@@ -75,10 +76,11 @@ export class Recovery {
     const { room } = flow;
     if (after === undefined || room === 0) return;
     const { stream, leases, retries, attempts } = flow.keys;
+    const hereMs = Math.ceil(performance.now() - this.since);
     const { next, entries } = await recoverScript.run(
       client,
       [stream, leases, retries, attempts],
-      [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? 0 : 1],
+      [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? hereMs : ''],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {

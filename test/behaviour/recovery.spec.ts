@@ -72,6 +72,34 @@ describe('recovery', () => {
     expect(new Set(got).size).toBe(300);
   });
 
+  it('counts no attempt of what runs here, where there are no leases and it could not be renewed for a while', async () => {
+    const stream = freshName('orders');
+    let end = (): void => undefined;
+    const { server } = await member(
+      stream,
+      () => new Promise<void>((resolve) => void (end = resolve)),
+      { dedup: false, startFrom: 'beginning' },
+    );
+    const since = performance.now();
+    const [id = ''] = await addEntries(redis.client, stream, numbers(1));
+    await waitFor(() => server.inFlight === 1);
+    // What is idle for longer than its consumer is there was left by an earlier one.
+    await waitFor(() => performance.now() - since > 1_500);
+    const idle = async (): Promise<number> => {
+      const [row] = (await redis.client.xpending(stream, GROUP, '-', '+', 1)) as unknown[][];
+      return Number(row?.[2]);
+    };
+    const { consumer } = server.options;
+    // Each is one chance for the recovery to meet it, between two renewals.
+    for (let seen = 0; seen < 5; seen++) {
+      await redis.client.xclaim(stream, GROUP, consumer, 0, id, 'IDLE', 1_100, 'JUSTID');
+      await waitFor(async () => (await idle()) < 1_000);
+    }
+    end();
+    await waitFor(() => caughtUp(stream));
+    expect(await redis.client.hgetall(keyOf(stream, 'attempts'))).toEqual({});
+  });
+
   it('leaves alone what waits for its retry, and what is leased', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];

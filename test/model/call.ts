@@ -9,4 +9,6 @@ export interface Call<Answer> {
   readonly rule: (model: Model) => Answer;
   /** Where the answer says what this very call did, that of a second one may differ. */
   readonly answersAnew?: boolean;
+  /** What of an answer has to be the same where it is sent twice; all of it unless set. */
+  readonly essence?: (answer: Answer) => unknown;
 }

@@ -31,7 +31,7 @@ export const takingRules = {
     return taken.sort();
   },
 
-  recover(model: Model, { name }: Who): string[] {
+  recover(model: Model, { name }: Who, isYoung: boolean): string[] {
     const { pending, retries, leases } = model.state;
     const leased = new Set(
       Object.values(leases).flatMap(({ live, entryId }) => (live ? [entryId] : [])),
@@ -40,8 +40,9 @@ export const takingRules = {
       (id) => pending[id]?.idle === true && !(id in retries) && !leased.has(id),
     );
     for (const id of taken) {
+      const mayRun = pending[id]?.owner === name && !isYoung;
       pending[id] = { owner: name, idle: false };
-      if (!model.hasLedger) model.cameBack(id, model.attemptsOf(id).used + 1);
+      if (!model.hasLedger && !mayRun) model.cameBack(id, model.attemptsOf(id).used + 1);
     }
     return taken.sort();
   },

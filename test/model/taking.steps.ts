@@ -56,14 +56,16 @@ export const takingSteps = {
 
   recover: (group, member, draw) => {
     const { stream, leases, retries, attempts } = group.keys;
+    // What is idle for longer than its consumer is there was left by an earlier one of its name.
+    const isYoung = draw.many;
     return bring(group, member, draw, 'recover', {
       send: async () => {
         const keys = [stream, leases, retries, attempts];
-        const leased = group.model.hasLedger ? 1 : 0;
-        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, leased];
+        const hereMs = group.model.hasLedger ? '' : isYoung ? MIN_IDLE_MS : 2 * LONG_MS;
+        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, hereMs];
         return (await recoverScript.run(group.client, keys, args)).entries;
       },
-      rule: (model) => takingRules.recover(model, member),
+      rule: (model) => takingRules.recover(model, member, isYoung),
     });
   },
 
@@ -136,6 +138,8 @@ async function reserve(
         return given;
       },
       rule: (model) => takingRules.reserve(model, member, messages),
+      // Why another's entry does not run may be said otherwise, where the first time wrote its message's ID into the ledger.
+      essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),
     },
     twice,
   );

@@ -6,8 +6,9 @@ import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
  * Takes over a page of entries whose consumer has not moved them for long: it died, or it is stuck.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 '1' where there are
- *        leases; where there are none, the takeover itself says that a run did not come to its end
+ * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 where there are no leases
+ *        to tell of runs: for how long this consumer is there, ms. Then the takeover itself says that a run did not come to
+ *        its end; but not that of an entry which is this consumer's own, and may be running
  * result [where the next page begins, or '' where this was the last, entries [id, fields], with nil for the fields of one
  *        that was deleted]
  * atomic because two members that both see an entry as idle would both run it.
@@ -17,7 +18,7 @@ export const recoverScript = new Script(
   `${ATTEMPT_MARKS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local group, consumer = ARGV[1], ARGV[2]
+local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6])
 local from = ARGV[4] == '-' and '-' or '(' .. ARGV[4]
 local page = redis.call('XPENDING', KEYS[1], group, 'IDLE', ARGV[3], from, '+', ARGV[5])
 local leased = {}
@@ -33,7 +34,7 @@ for n = 1, #page do
   if not leased[id] and not redis.call('ZSCORE', KEYS[3], id) then
     local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
     redis.call('XCLAIM', KEYS[1], group, consumer, ARGV[3], id, 'JUSTID')
-    if ARGV[6] ~= '1' then
+    if hereMs and (page[n][2] ~= consumer or page[n][3] > hereMs) then
       local used, mark = attemptsOf(redis.call('HGET', KEYS[4], id))
       used, mark = cameBack(used, mark, used + 1)
       redis.call('HSET', KEYS[4], id, used .. mark)

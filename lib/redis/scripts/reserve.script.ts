@@ -22,7 +22,8 @@ import { parseReservations } from './reservation.js';
  *           then the message has most often been handled. Or it is a redrive whose dead letter is gone, or an entry that
  *           is not pending for the caller any more: the caller stood still, and another took it, and may have settled it
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
- * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again.
+ * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again. Of what is not
+ *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
   `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}
