@@ -30,7 +30,7 @@ export class DueEntries {
     this.timer = setInterval(() => {
       if (this.client.status !== 'ready') return;
       this.jointWrite.begin();
-      void this.delayed.check();
+      this.delayed.check();
       this.asking ??= this.ask().finally(() => {
         this.asking = undefined;
       });

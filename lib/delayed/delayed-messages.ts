@@ -41,11 +41,14 @@ export class DelayedMessages {
   private readonly jointWrite: JointWrite;
   private readonly known = new Map<string, Known>();
   private checking: Promise<void> | undefined;
+  /** By the stream's key. One where much is due takes its time, and holds up no other. */
+  private readonly publishing = new Map<string, Promise<void>>();
+  /** What was said last, of a stream by its key, of the list under ''. */
+  private readonly faults = new Map<string, string>();
   private interval: NodeJS.Timeout | undefined;
   /** For what is due before the next regular check. */
   private sooner: NodeJS.Timeout | undefined;
   private stopped = false;
-  private lastFault: string | undefined;
 
   constructor(
     private readonly client: Redis,
@@ -58,19 +61,18 @@ export class DelayedMessages {
   start(isWanted: () => boolean = () => true): void {
     if (this.interval !== undefined || this.stopped) return;
     this.interval = setInterval(() => {
-      if (isWanted()) void this.check();
+      if (isWanted()) this.check();
     }, EVERY_MS);
     this.interval.unref();
   }
 
-  /** Publishes what is due. Never rejects, and does nothing where it is at it already or there is no connection. */
-  check(): Promise<void> {
-    if (this.stopped || this.client.status !== 'ready') return this.checking ?? Promise.resolve();
+  /** Begins to publish what is due. Does nothing where it is at it already or there is no connection. */
+  check(): void {
+    if (this.stopped || this.client.status !== 'ready') return;
     clearTimeout(this.sooner);
     this.checking ??= this.checkAll().finally(() => {
       this.checking = undefined;
     });
-    return this.checking;
   }
 
   /** Fulfilled once nothing more is published from here. */
@@ -79,26 +81,49 @@ export class DelayedMessages {
     clearInterval(this.interval);
     clearTimeout(this.sooner);
     await this.checking;
+    await Promise.all(this.publishing.values());
   }
 
   private async checkAll(): Promise<void> {
-    let fault: string | undefined;
     try {
       const listed = await this.client.hgetall(DELAYED_STREAMS_KEY);
+      this.say('', undefined);
+      if (this.stopped) return;
       const now = performance.now();
       const tokens = new Map(Object.entries(listed));
       // Also what is not listed any more: the list may have been deleted.
       const keys = new Set([...tokens.keys(), ...this.known.keys()]);
-      const due = [...keys].filter((key) => this.isDue(key, tokens.get(key), now));
-      if (due.length > 0) this.jointWrite.begin();
-      const faults = await Promise.all(due.map((key) => this.publish(key, tokens.get(key))));
-      fault = faults.find((its) => its !== undefined);
+      for (const key of keys) {
+        const token = tokens.get(key);
+        if (!this.publishing.has(key) && this.isDue(key, token, now)) this.begin(key, token);
+      }
     } catch (error) {
-      fault = faultOf(error, text.checkFailed);
+      this.say('', faultOf(error, text.checkFailed));
     }
-    if (fault !== undefined && fault !== this.lastFault) this.logger.warn(fault);
-    this.lastFault = fault;
     this.wakeInTime();
+  }
+
+  private begin(key: string, token: string | undefined): void {
+    this.jointWrite.begin();
+    const done = this.publish(key, token)
+      .catch((error: unknown) => {
+        this.note(key, token, REFUSED_MS);
+        return faultOf(error, (reason) => text.refused(key, reason));
+      })
+      .then((fault) => {
+        this.say(key, fault);
+        this.publishing.delete(key);
+        this.wakeInTime();
+      });
+    this.publishing.set(key, done);
+  }
+
+  private say(key: string, fault: string | undefined): void {
+    if (fault === undefined) this.faults.delete(key);
+    else if (fault !== this.faults.get(key)) {
+      this.faults.set(key, fault);
+      this.logger.warn(fault);
+    }
   }
 
   private isDue(key: string, token: string | undefined, now: number): boolean {
@@ -113,24 +138,20 @@ export class DelayedMessages {
     const { delayed, messages } = delayedKeys(key);
     const { published, entryIds } = publishedKeys(key, '');
     const keys = [key, delayed, messages, published, entryIds];
-    try {
-      let page: PublishedLater;
-      do {
-        page = await publishDelayedScript.run(this.client, keys, [MOST_MESSAGES, MOST_BYTES]);
-      } while (!this.stopped && page.refusal === undefined && Number(page.nextMs) <= 0);
-      const { nextMs, refusal } = page;
-      if (nextMs === undefined) {
-        await this.foundEmpty(key, token);
-        return undefined;
-      }
-      if (token === undefined)
-        await this.client.hsetnx(DELAYED_STREAMS_KEY, key, randomBytes(8).toString('hex'));
-      this.note(key, token, refusal === undefined ? Math.max(nextMs, 0) : REFUSED_MS);
-      return refusal === undefined ? undefined : text.refused(key, refusal);
-    } catch (error) {
-      this.note(key, token, REFUSED_MS);
-      return faultOf(error, (reason) => text.refused(key, reason));
+    let page: PublishedLater;
+    do {
+      page = await publishDelayedScript.run(this.client, keys, [MOST_MESSAGES, MOST_BYTES]);
+    } while (!this.stopped && page.refusal === undefined && Number(page.nextMs) <= 0);
+    const { nextMs, refusal } = page;
+    if (nextMs === undefined) {
+      await this.foundEmpty(key, token);
+      return undefined;
     }
+    if (token === undefined) {
+      await this.client.hsetnx(DELAYED_STREAMS_KEY, key, randomBytes(8).toString('hex'));
+    }
+    this.note(key, token, refusal === undefined ? Math.max(nextMs, 0) : REFUSED_MS);
+    return refusal === undefined ? undefined : text.refused(key, refusal);
   }
 
   private async foundEmpty(key: string, token: string | undefined): Promise<void> {
@@ -149,12 +170,16 @@ export class DelayedMessages {
     this.known.set(key, { token, lookAt, isEmpty });
   }
 
+  /** Checks sooner than at the next interval where something is due before. */
   private wakeInTime(): void {
     let first = Number.POSITIVE_INFINITY;
-    for (const { lookAt } of this.known.values()) first = Math.min(first, lookAt);
+    for (const [key, { lookAt }] of this.known) {
+      if (!this.publishing.has(key)) first = Math.min(first, lookAt);
+    }
     const inMs = first - performance.now();
     if (this.stopped || inMs >= EVERY_MS) return;
-    this.sooner = setTimeout(() => void this.check(), Math.max(1, Math.ceil(inMs)));
+    clearTimeout(this.sooner);
+    this.sooner = setTimeout(() => this.check(), Math.max(1, Math.ceil(inMs)));
     this.sooner.unref();
   }
 }

@@ -257,6 +257,19 @@ describe('a connection that is reset', () => {
   });
 });
 
+describe('closing', () => {
+  it('of a client does not wait for a Redis that does not answer its check', async () => {
+    const { client, proxy } = await clientBehindProxy();
+    const stream = freshName('orders');
+    await emit(client, stream, later({}, LONG_MS));
+    const { release } = await proxy.catchOnce('reply', named('hgetall'));
+    const startedAt = performance.now();
+    await client.close();
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    release();
+  });
+});
+
 describe('the list of streams', () => {
   it('keeps a stream to which a message is added while it is being taken from it', async () => {
     const proxy = await proxyForTest();

@@ -511,6 +511,27 @@ describe('whoever runs', () => {
   });
 });
 
+describe('a stream where much is due', () => {
+  it('does not hold up the others', async () => {
+    const [much, stream] = [freshName('much'), freshName('orders')];
+    const [first, second] = [clientFor({ publishTimeoutMs: 60_000 }), clientFor()];
+    const due = new Date((await nowMs()) + 4_000);
+    const items = Array.from({ length: 40_000 }, (_, n) => at({ n }, due));
+    await firstValueFrom(first.emitBatch(much, items));
+    await second.connect();
+    const calledFor = due.getTime() + 300;
+    await emit(first, stream, at({ n: 1 }, new Date(calledFor)));
+    await first.close();
+    await startServer();
+    await waitFor(async () => (await redis.client.xlen(stream)) === 1, { timeoutMs: 20_000 });
+    const [[entryId]] = (await entriesOf(stream)) as [[string, string[]]];
+    const before = await redis.client.xlen(much);
+    expect(msOf(entryId) - calledFor).toBeLessThan(2_000);
+    await waitFor(async () => (await redis.client.xlen(much)) === 40_000, { timeoutMs: 30_000 });
+    expect(before).toBeLessThan(40_000);
+  }, 60_000);
+});
+
 describe('keys that somebody deletes', () => {
   it('FLUSHALL: what comes after it is published', async () => {
     const stream = freshName('orders');

@@ -37,6 +37,8 @@ if batch > 0 then
   again = mark and tonumber(string.match(mark, '^%d+')) >= batch
 end
 
+local function noteOf(n) return ' ' .. ARGV[2] .. '/' .. n .. ' ' end
+
 -- What was made for one call cannot wait already.
 local waiting = batch > 0 and redis.call('EXISTS', KEYS[5]) == 1
 local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, 8, 7 + count))
@@ -47,12 +49,11 @@ for n = 1, count do
   local first, score = written[id], tonumber(scores[n] or 0)
   if not first and score >= since then first = entryOf(score, id, KEYS[3]) end
   if not first and waiting and waitingRow(KEYS[5], KEYS[6], id) then first = '' end
-  local note = ' ' .. ARGV[2] .. '/' .. n .. ' '
   -- What it waited behind may have been cancelled since.
-  if not first and again and string.find(mark, note, 1, true) then first = '' end
+  if not first and again and string.find(mark, noteOf(n), 1, true) then first = '' end
   if first then
-    local duplicate = first == '' or not again or string.find(mark, note, 1, true)
-    if batch > 0 and not again then noted[#noted + 1] = note end
+    local duplicate = first == '' or not again or string.find(mark, noteOf(n), 1, true)
+    if batch > 0 and not again then noted[#noted + 1] = noteOf(n) end
     answers[n] = duplicate and 'd' .. first or first
   else
     local entry = pcall('XADD', KEYS[1], '*', unpack(ARGV, at + 1, at + fields))
