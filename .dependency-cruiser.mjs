@@ -5,7 +5,7 @@ const FLOORS = [
   ['server', 'client'],
   ['consumer'],
   ['jobs'],
-  ['ledger', 'retry', 'dead-letters'],
+  ['ledger', 'retry', 'dead-letters', 'delayed'],
   ['redis'],
   ['options'],
   ['codec', 'keys'],

@@ -27,6 +27,7 @@ export type {
   RedriveProgress,
   SomeDeadLetters,
 } from './dead-letters/dead-letters.arguments.js';
+export { CancelError } from './errors/cancel.error.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';

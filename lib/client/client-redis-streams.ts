@@ -13,12 +13,12 @@ import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
-import { OncePublisher } from './once-publisher.js';
-import { PlainPublisher } from './plain-publisher.js';
+import { cancelDelayed } from './cancel-delayed.js';
+import { ClientPublisher } from './client-publisher.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
-import type { Publisher, Publishing } from './publishing.js';
+import type { Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
 
 /** The events of a client's connection, as ioredis names them. */
@@ -36,7 +36,7 @@ type Listener = (...args: unknown[]) => void;
 /** An opened connection, and what sends on it. */
 interface Opened {
   readonly connection: OpenedConnection;
-  readonly publisher: Publisher;
+  readonly publisher: ClientPublisher;
 }
 
 /**
@@ -60,7 +60,11 @@ export class ClientRedisStreams
   private opened: Opened | undefined;
 
   /** @throws InvalidOptionsError */
-  constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
+  constructor(
+    options: RedisStreamsClientOptions | ResolvedClientOptions = {},
+    /** In the module: whether a server beside it looks for what is due. */
+    private readonly serverChecks?: () => boolean,
+  ) {
     super();
     this.options = resolveClientOptions(options);
     this.encoder = new MessageEncoder(this.options);
@@ -108,6 +112,17 @@ export class ClientRedisStreams
     return eager(this.dispatchBatch(pattern, items), (error) => {
       this.logger.error(text.emitFailed('emitBatch()', errorText(error)));
     });
+  }
+
+  /**
+   * Takes back a message that was to be published later.
+   *
+   * @param stream the stream's name
+   * @returns `true` where it will not be published, so that its ID is free again; `false` where none of this ID waits
+   * @throws CancelError where Redis refused or did not answer within `publishTimeoutMs`
+   */
+  async cancel(stream: string, messageId: string): Promise<boolean> {
+    return cancelDelayed(this.open().connection, this.options, stream, messageId);
   }
 
   /** Not supported yet: a stream's messages are events. */
@@ -216,11 +231,8 @@ export class ClientRedisStreams
         for (const { event, callback } of this.listeners) client.on(event, callback);
       },
     });
-    const { publishTimeoutMs, publishDedup } = this.options;
-    const publisher =
-      publishDedup === false
-        ? new PlainPublisher(connection.client, publishTimeoutMs, (said) => this.logger.warn(said))
-        : new OncePublisher(connection.client, publishTimeoutMs, publishDedup.windowMs);
+    const { client } = connection;
+    const publisher = new ClientPublisher(client, this.options, this.logger, this.serverChecks);
     this.opened = { connection, publisher };
     return this.opened;
   }

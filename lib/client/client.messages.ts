@@ -8,6 +8,16 @@ export const twoNames = (inPattern: string, inRecord: string): string =>
 export const notInTime = (timeoutMs: number, sent: boolean): string =>
   sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
 
+export const TWO_TIMES = 'its record sets both delayMs and deliverAt';
+
+export const notADelay = (value: unknown): string =>
+  `its delayMs is ${String(value)}; allowed is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`;
+
+export const NOT_A_DATE = 'its deliverAt is not a Date, or an invalid one';
+
+export const notListed = (reason: string): string =>
+  `kept, and perhaps not found when it is due: ${reason}`;
+
 export const emitFailed = (call: 'emit()' | 'emitBatch()', reason: string): string =>
   `${call} failed, and nobody observed it: ${reason}`;
 

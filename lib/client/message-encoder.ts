@@ -5,6 +5,7 @@ import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import * as text from './client.messages.js';
+import { dueTime } from './due-time.js';
 import { publishTarget } from './publish-target.js';
 import type { Publishing } from './publishing.js';
 import { toEnvelope } from './to-envelope.js';
@@ -30,7 +31,8 @@ export class MessageEncoder {
     const key = streamKey(keyPrefix, stream);
     const fields = codecs.of(stream).encode(stream, envelope);
     mustFit(stream, fields, maxPayloadBytes);
-    return { stream, key, messageId, idIsNew, fields, limits: limits.get(stream) };
+    const due = dueTime(stream, data);
+    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream) };
   }
 }
 

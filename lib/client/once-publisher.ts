@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/publish.error.js';
+import { delayedKeys } from '../keys/stream-keys.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { errorText, isRedisReply } from '../redis/redis-errors.js';
 import { isNoScript } from '../redis/script.js';
-import { publishScript } from '../redis/scripts/publish.script.js';
 import * as text from './client.messages.js';
+import { DelayBatch } from './delay-batch.js';
 import { PublishBatch } from './publish-batch.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { outcomesOf, type Publisher, type PublishOutcome, type Publishing } from './publishing.js';
@@ -21,20 +22,21 @@ export class OncePublisher implements Publisher {
   /** Tells this publisher's sendings from those of others. */
   private readonly token = randomBytes(8).toString('hex');
   private readonly jointWrite: JointWrite;
-  /** What is filled in this turn, by the stream's key. */
+  /** What is filled in this turn, by the stream's key, and whether it is for later. */
   private readonly filling = new Map<string, PublishBatch>();
   private waiting: PublishBatch[] = [];
   private readonly inFlight = new Set<PublishBatch>();
   /** What has to be sent again. */
   private readonly again: PublishBatch[] = [];
   private lastNumber = 0;
-  /** Whether Redis may not know the script by its digest. */
-  private sendsWhole = true;
+  /** Of which kinds of batches Redis knows the script by its digest. */
+  private readonly known = new Set<typeof PublishBatch>();
   private onAnswered: (() => void) | undefined;
 
   constructor(
     private readonly client: Redis,
     private readonly timeoutMs: number,
+    /** 0 where what was published is not remembered: then it is for messages only that are to be published later. */
     private readonly windowMs: number,
   ) {
     this.jointWrite = new JointWrite(client);
@@ -63,14 +65,15 @@ export class OncePublisher implements Publisher {
   }
 
   private batchWithRoom(message: Publishing): PublishBatch {
-    let batch = this.filling.get(message.key);
+    const place = message.due === undefined ? message.key : delayedKeys(message.key).delayed;
+    let batch = this.filling.get(place);
     if (batch === undefined || batch.isFull) {
       if (batch !== undefined) this.waiting.push(batch);
       else if (this.filling.size === 0) process.nextTick(this.flush);
       batch = this.batchFor(message);
       // Last in the order of the batches.
-      this.filling.delete(message.key);
-      this.filling.set(message.key, batch);
+      this.filling.delete(place);
+      this.filling.set(place, batch);
     }
     return batch;
   }
@@ -92,13 +95,14 @@ export class OncePublisher implements Publisher {
     }
   }
 
-  private batchFor({ key, limits }: Publishing): PublishBatch {
+  private batchFor({ key, limits, due }: Publishing): PublishBatch {
     const timer = setTimeout(() => {
       const sent = batch.unclear || this.inFlight.has(batch);
       batch.fail(sent, text.notInTime(this.timeoutMs, sent));
       this.noteAnswered();
     }, this.timeoutMs);
-    const batch: PublishBatch = new PublishBatch(++this.lastNumber, key, limits, timer);
+    const Kind = due === undefined ? PublishBatch : DelayBatch;
+    const batch: PublishBatch = new Kind(++this.lastNumber, key, limits, timer);
     return batch;
   }
 
@@ -109,7 +113,7 @@ export class OncePublisher implements Publisher {
   };
 
   private readonly onReady = (): void => {
-    this.sendsWhole = true;
+    this.known.clear();
     this.sendWaiting();
   };
 
@@ -130,16 +134,19 @@ export class OncePublisher implements Publisher {
     const now = performance.now();
     batch.firstSentAt ??= now;
     // What is no longer remembered would be written once more.
-    if (batch.unclear && now - batch.firstSentAt >= this.windowMs) {
+    if (batch.unclear && now - batch.firstSentAt >= batch.findableMs(this.windowMs)) {
       return batch.fail(true, text.LEFT_THE_WINDOW);
     }
     this.inFlight.add(batch);
     const [oldest = batch] = this.inFlight;
-    const form = this.sendsWhole ? 'whole' : 'digest';
-    this.sendsWhole = false;
+    const kind = batch.constructor as typeof PublishBatch;
+    const form = this.known.has(kind) ? 'digest' : 'whole';
+    this.known.add(kind);
     this.jointWrite.begin();
-    const args = batch.args(this.windowMs, oldest.number, 2 * this.timeoutMs + 60_000);
-    publishScript.runAs(form, this.client, batch.keys(this.token), args).then(
+    const { client, token, windowMs } = this;
+    const rememberMs = 2 * this.timeoutMs + 60_000;
+    const lowest = oldest.number;
+    batch.send({ client, form, token, windowMs, lowest, rememberMs }).then(
       (answers) => {
         this.inFlight.delete(batch);
         if (!batch.ended) batch.answer(answers);
@@ -155,7 +162,7 @@ export class OncePublisher implements Publisher {
 
   private onFailed(batch: PublishBatch, error: unknown): void {
     if (isNoScript(error)) {
-      this.sendsWhole = true;
+      this.known.clear();
       this.again.push(batch);
     } else if (isRedisReply(error)) {
       // A refusal is an answer; of a sending before it that had none, nothing is known.

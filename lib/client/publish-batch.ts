@@ -1,8 +1,10 @@
+import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/publish.error.js';
-import { publishedKeys } from '../keys/stream-keys.js';
+import { delayedKeys, publishedKeys } from '../keys/stream-keys.js';
 import type { ScriptArgument } from '../redis/script.js';
 import { cleanCause } from '../redis/redis-errors.js';
-import type { PublishedBatch } from '../redis/scripts/publish.script.js';
+import { publishScript } from '../redis/scripts/publish.script.js';
+import type { PublishedBatch } from '../redis/scripts/published-batch.js';
 import type { StreamLimits } from '../options/resolved-options.js';
 import type { PublishOutcome, Publishing } from './publishing.js';
 
@@ -16,9 +18,23 @@ interface Call {
   readonly settle: (outcome: PublishOutcome) => void;
 }
 
+/** How a batch is sent. */
+export interface Sending {
+  readonly client: Redis;
+  /** Whether Redis may not know the script by its digest. */
+  readonly form: 'whole' | 'digest';
+  /** Tells this publisher's sendings from those of others. */
+  readonly token: string;
+  readonly windowMs: number;
+  /** The lowest number of a batch that is not answered yet. */
+  readonly lowest: number;
+  /** How long to remember that it was sent. */
+  readonly rememberMs: number;
+}
+
 /** What one client published to one stream in one turn of the event loop. It is sent, and sent again, as a whole. */
 export class PublishBatch {
-  private readonly calls: Call[] = [];
+  protected readonly calls: Call[] = [];
   private length = 0;
   private hasGivenIds = false;
   /** Whether all of its calls have their answer. */
@@ -33,7 +49,7 @@ export class PublishBatch {
     readonly number: number,
     /** The stream's key. */
     readonly key: string,
-    private readonly limits: StreamLimits | undefined,
+    protected readonly limits: StreamLimits | undefined,
     private readonly timer: NodeJS.Timeout,
   ) {}
 
@@ -47,21 +63,23 @@ export class PublishBatch {
     this.calls.push({ message, settle });
   }
 
-  keys(token: string): string[] {
-    const { published, entryIds, byCaller } = publishedKeys(this.key, token);
-    return [this.key, published, entryIds, byCaller];
+  /** For how long after it was first sent a second sending finds what the first one wrote. */
+  findableMs(windowMs: number): number {
+    return windowMs;
   }
 
-  /** @param lowest the lowest number of a batch that is not answered yet */
-  args(windowMs: number, lowest: number, rememberMs: number): ScriptArgument[] {
-    const { calls } = this;
+  send({ client, form, token, windowMs, lowest, rememberMs }: Sending): Promise<PublishedBatch> {
+    const { calls, key } = this;
+    const { published, entryIds, byCaller } = publishedKeys(key, token);
+    const { delayed, messages } = delayedKeys(key);
+    const keys = [key, published, entryIds, byCaller, delayed, messages];
     const number = this.hasGivenIds ? this.number : 0;
     const { maxLength = '', ttlMs = '' } = this.limits ?? {};
     const sender: ScriptArgument[] = [windowMs, number, lowest, rememberMs];
     const args = [...sender, maxLength, ttlMs, calls.length];
     for (const { message } of calls) args.push(message.messageId);
     for (const { message } of calls) args.push(message.fields.length, ...message.fields);
-    return args;
+    return publishScript.runAs(form, client, keys, args);
   }
 
   answer({ published, refusal = '' }: PublishedBatch): void {

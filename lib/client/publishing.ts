@@ -12,6 +12,8 @@ export interface Publishing {
   /** Whether the ID was made for this call. */
   readonly idIsNew: boolean;
   readonly fields: EntryFields;
+  /** When it is to be published, as the script wants it: `+` and ms from then on, or ms since 1970. At once where not set. */
+  readonly due?: string | undefined;
   /** What is dropped of the stream with it. */
   readonly limits: StreamLimits | undefined;
 }

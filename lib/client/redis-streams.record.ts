@@ -12,6 +12,8 @@ export interface RedisStreamsRecordOptions {
   readonly name?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly key?: string;
+  readonly delayMs?: number;
+  readonly deliverAt?: Date;
 }
 
 /**
@@ -46,6 +48,19 @@ export class RedisStreamsRecordBuilder<Payload> {
   /** The ordering key: what belongs together, an order's number for example. For `getKey()` at the other end. */
   setKey(key: string): this {
     return this.set({ key });
+  }
+
+  /**
+   * Has it published so many ms from the call on, 0 or more, by Redis's clock. It waits in Redis meanwhile; `cancel()` of the
+   * client takes it back.
+   */
+  setDelayMs(delayMs: number): this {
+    return this.set({ delayMs });
+  }
+
+  /** Has it published at a time, by Redis's clock; at once where that is past. Not beside `setDelayMs()`. */
+  setDeliverAt(deliverAt: Date): this {
+    return this.set({ deliverAt });
   }
 
   build(): RedisStreamsRecord<Payload> {

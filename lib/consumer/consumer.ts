@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { DelayedMessages } from '../delayed/delayed-messages.js';
 import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
@@ -96,7 +97,16 @@ export class Consumer {
       onFault,
       onWorking: () => this.faults.over(),
     });
-    this.due = new DueEntries(connections.commands, group, consumer, leaseMs, this.flows, onFault);
+    const delayed = new DelayedMessages(connections.commands, logger);
+    this.due = new DueEntries(
+      connections.commands,
+      group,
+      consumer,
+      leaseMs,
+      this.flows,
+      delayed,
+      onFault,
+    );
     const member = { client: connections.commands, group, consumer, flows: this.flows, onFault };
     this.heartbeat = new Heartbeat({ ...member, token, leaseMs });
     this.recovery = new Recovery({
@@ -124,9 +134,9 @@ export class Consumer {
     await this.ensureGroups();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
+    this.due.start();
     if (this.flows.length === 0) return;
     this.reader.start();
-    this.due.start();
     this.heartbeat.start();
     this.recovery.start();
   }

@@ -1,15 +1,18 @@
 import type { Redis } from 'ioredis';
+import type { DelayedMessages } from '../delayed/delayed-messages.js';
 import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
+import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
 import type { StreamFlow } from './stream-flow.js';
 
 const EVERY_MS = 200;
 
-/** Asks, for all streams at once, for entries whose time has come. */
+/** Asks, for all streams at once, for entries whose time has come, and for messages that are to be published by now. */
 export class DueEntries {
   private timer: NodeJS.Timeout | undefined;
   private asking: Promise<void> | undefined;
+  private readonly jointWrite: JointWrite;
 
   constructor(
     private readonly client: Redis,
@@ -17,11 +20,17 @@ export class DueEntries {
     private readonly consumer: string,
     private readonly leaseMs: number,
     private readonly flows: readonly StreamFlow[],
+    private readonly delayed: DelayedMessages,
     private readonly onFault: (error: unknown) => void,
-  ) {}
+  ) {
+    this.jointWrite = new JointWrite(client);
+  }
 
   start(): void {
     this.timer = setInterval(() => {
+      if (this.client.status !== 'ready') return;
+      this.jointWrite.begin();
+      this.delayed.check();
       this.asking ??= this.ask().finally(() => {
         this.asking = undefined;
       });
@@ -31,12 +40,12 @@ export class DueEntries {
   /** Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await this.asking;
+    await Promise.all([this.asking, this.delayed.stop()]);
   }
 
   private async ask(): Promise<void> {
     const asked = this.flows.filter(({ room }) => room > 0);
-    if (asked.length === 0 || this.client.status !== 'ready') return;
+    if (asked.length === 0) return;
     try {
       const taken = await dueEntriesScript.run(
         this.client,

@@ -35,6 +35,15 @@ export const publishBatchFailed = (
   `${published} are published, ${ambiguous} may be, ${all - published - ambiguous} are not: ` +
   'publish the others again with the same message IDs.';
 
+export const cancelFailed = (
+  stream: string,
+  messageId: string,
+  ambiguous: boolean,
+  reason: string,
+): string =>
+  `Whether message ${messageId} for stream "${stream}" is cancelled was not confirmed: ${reason}. ` +
+  (ambiguous ? 'It may be: cancel it again.' : 'It is not.');
+
 export const connectionClosed = (waitingFor: string): string =>
   `Closed while waiting for ${waitingFor}`;
 

@@ -6,7 +6,8 @@ export type PublishBatchItem =
   | {
       readonly state: 'published';
       readonly messageId: string;
-      readonly entryId: string;
+      /** `null` where the message waits to be published later. */
+      readonly entryId: string | null;
       readonly duplicate: boolean;
     }
   | {

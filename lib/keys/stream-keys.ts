@@ -55,6 +55,31 @@ export function publishedKeys(key: string, token: string): PublishedKeys {
   return { published, entryIds: `${published}:ids`, byCaller: `${published}:by:${token}` };
 }
 
+/** HASH: key of a stream where messages wait to be published → what its last publisher wrote, another text each time. */
+export const DELAYED_STREAMS_KEY = 'stream:delayed-streams';
+
+/** The keys beside a stream that hold what is to be published later. */
+export interface DelayedKeys {
+  /** ZSET: 16 digits that count the calls, and the message ID → due at (Redis time, ms). */
+  readonly delayed: string;
+  /** HASH: message ID → the same digits, and the entry to be; '' → how far was counted. */
+  readonly messages: string;
+}
+
+/** The keys for what is to be published later to the stream whose own key is `key`. */
+export function delayedKeys(key: string): DelayedKeys {
+  const delayed = `stream:${hashTagged(key)}:delayed`;
+  return { delayed, messages: `${delayed}:messages` };
+}
+
+/** String: which calls of the publisher with this `token` were executed; expires. */
+export const delayedByKey = (key: string, token: string): string =>
+  `${delayedKeys(key).delayed}:by:${token}`;
+
+/** String: that the call with this `token` has cancelled a message; expires. */
+export const cancelledByKey = (key: string, token: string): string =>
+  `${delayedKeys(key).delayed}:cancelled:${token}`;
+
 /** The key of `stream` alone, for those who only publish. */
 export function streamKey(keyPrefix: string, stream: string): string {
   const key = keyPrefix + stream;

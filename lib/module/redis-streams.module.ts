@@ -66,8 +66,9 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     },
     {
       provide: ClientRedisStreams,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: ({ client }: Resolved) => new ClientRedisStreams(client),
+      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
+      useFactory: ({ client }: Resolved, server: ServerRedisStreams) =>
+        new ClientRedisStreams(client, () => server.isListening),
     },
     {
       provide: DeadLetters,

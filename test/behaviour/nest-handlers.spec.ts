@@ -656,7 +656,7 @@ describe('the context', () => {
     expect(context.getConsumer()).toBe('billing-0');
     expect(context.getHeaders()).toEqual({ tenant: 'eu', größe: '4' });
     expect(context.getMetadata()).toEqual({ traceparent: '00-1' });
-    expect(context.getPublishedAt()).toEqual(new Date(Number(entryId.split('-')[0])));
+    expect(context.getPublishedAt()).toEqual(new Date(Number(entryId?.split('-')[0])));
     expect(context.getSignal()).toBeInstanceOf(AbortSignal);
     expect(context.getSignal().aborted).toBe(false);
     expect(await redis.client.xlen(keyPrefix + stream)).toBe(1);

@@ -1,7 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { InvalidStreamNameError } from '../../../lib/index.js';
-import { jobKey, streamKey, streamKeys } from '../../../lib/keys/stream-keys.js';
+import {
+  cancelledByKey,
+  delayedByKey,
+  delayedKeys,
+  jobKey,
+  publishedKeys,
+  streamKey,
+  streamKeys,
+} from '../../../lib/keys/stream-keys.js';
+
+describe('the keys of messages for later', () => {
+  it('are beside their stream, in its hash slot', () => {
+    const { delayed, messages } = delayedKeys('dev:orders');
+    const { published, entryIds } = publishedKeys('dev:orders', 'token');
+    expect(delayed).toBe('stream:{dev:orders}:delayed');
+    expect(messages).toBe('stream:{dev:orders}:delayed:messages');
+    const others = [delayedByKey('dev:orders', 'token'), cancelledByKey('dev:orders', 'token')];
+    const all = ['{dev:orders}', delayed, messages, published, entryIds, ...others];
+    expect(new Set(all).size).toBe(7);
+    expect(new Set(all.map(hashed)).size).toBe(1);
+  });
+});
 
 describe('streamKeys', () => {
   it('spells every key of a group as the documentation does', () => {

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import {
+  DELAYED_STREAMS_KEY,
+  delayedByKey,
+  delayedKeys,
+  publishedKeys,
+} from '../keys/stream-keys.js';
+import { errorText } from '../redis/redis-errors.js';
+import type { ScriptArgument } from '../redis/script.js';
+import { delayScript } from '../redis/scripts/delay.script.js';
+import type { PublishedBatch } from '../redis/scripts/published-batch.js';
+import * as text from './client.messages.js';
+import { PublishBatch, type Sending } from './publish-batch.js';
+
+/** What one client wants published to one stream later, called in one turn of the event loop. */
+export class DelayBatch extends PublishBatch {
+  // That it was sent is remembered for longer than it can be sent again.
+  override findableMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The stream is listed twice, in one write with the script. Before: a message is found when it is due also where the rest never
+   * arrives. After: nobody can have taken the stream from the list since, and only then the message is accepted.
+   */
+  override async send(sending: Sending): Promise<PublishedBatch> {
+    const before = this.list(sending);
+    const kept = this.keep(sending);
+    const after = this.list(sending);
+    // What is wrong with the first is wrong with those behind it too, or does not matter.
+    before.catch(() => undefined);
+    after.catch(() => undefined);
+    const answers = await kept;
+    try {
+      await after;
+    } catch (cause) {
+      // Not as an answer of Redis: a refusal would say that nothing was kept.
+      throw new Error(text.notListed(errorText(cause)), { cause });
+    }
+    return answers;
+  }
+
+  private list({ client }: Sending): Promise<unknown> {
+    return client.hset(DELAYED_STREAMS_KEY, this.key, randomBytes(8).toString('hex'));
+  }
+
+  private keep(sending: Sending): Promise<PublishedBatch> {
+    const { client, form, token, windowMs, lowest, rememberMs } = sending;
+    const { calls, key, number } = this;
+    const { delayed, messages } = delayedKeys(key);
+    const { published, entryIds } = publishedKeys(key, token);
+    const keys = [delayed, messages, published, entryIds, delayedByKey(key, token)];
+    const { maxLength = '', ttlMs = '' } = this.limits ?? {};
+    const sender: ScriptArgument[] = [windowMs, number, lowest, rememberMs];
+    const args = [...sender, maxLength, ttlMs, calls.length];
+    for (const { message } of calls) {
+      const { messageId, due = '+0', fields } = message;
+      args.push(messageId, due, fields.length, ...fields);
+    }
+    return delayScript.runAs(form, client, keys, args);
+  }
+}
