@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
-import type { StreamFlow } from './stream-flow.js';
+import type { FlowSet } from './flow-set.js';
 
 const EVERY_MS = 200;
 
@@ -16,7 +16,7 @@ export class DueEntries {
     private readonly group: string,
     private readonly consumer: string,
     private readonly leaseMs: number,
-    private readonly flows: readonly StreamFlow[],
+    private readonly flows: FlowSet,
     private readonly onFault: (error: unknown) => void,
   ) {}
 
@@ -35,7 +35,7 @@ export class DueEntries {
   }
 
   private async ask(): Promise<void> {
-    const asked = this.flows.filter(({ room }) => room > 0);
+    const asked = this.flows.present.filter(({ room }) => room > 0);
     if (asked.length === 0 || this.client.status !== 'ready') return;
     try {
       const taken = await dueEntriesScript.run(
