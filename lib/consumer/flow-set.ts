@@ -10,11 +10,12 @@ export interface FollowedStream extends Pick<ConsumedStream, 'isNamed' | 'wildca
 export class FlowSet {
   private readonly byKey = new Map<string, FollowedStream>();
   private readonly absent = new Set<FollowedStream>();
-  private read: readonly StreamFlow[] = [];
+  private read: ReadonlySet<StreamFlow> = new Set();
+  private readInOrder: readonly StreamFlow[] = [];
 
   /** Those that are read. */
   get present(): readonly StreamFlow[] {
-    return this.read;
+    return this.readInOrder;
   }
 
   /** Those whose messages may be in hand. */
@@ -35,8 +36,8 @@ export class FlowSet {
     return this.byKey.get(streamKey);
   }
 
-  isPresent(followed: FollowedStream): boolean {
-    return this.find(followed.flow.keys.stream) === followed && !this.absent.has(followed);
+  isPresent(flow: StreamFlow): boolean {
+    return this.read.has(flow);
   }
 
   /** It is read from now on. */
@@ -60,8 +61,9 @@ export class FlowSet {
   }
 
   private changed(): void {
-    this.read = this.followed
+    this.readInOrder = this.followed
       .filter((followed) => !this.absent.has(followed))
       .map(({ flow }) => flow);
+    this.read = new Set(this.readInOrder);
   }
 }

@@ -26,7 +26,7 @@ export class Groups {
   /** Makes what is missing. A stream that nobody named and that is gone is read no more. */
   async ensureAll(): Promise<void> {
     const { flows } = this.parts;
-    const present = flows.followed.filter((followed) => flows.isPresent(followed));
+    const present = flows.followed.filter(({ flow }) => flows.isPresent(flow));
     await Promise.all(present.map((followed) => this.ensure(followed)));
   }
 
@@ -47,7 +47,7 @@ export class Groups {
     );
     if (kind === 'gone') {
       inHand.highestId = '';
-      if (!flows.isPresent(followed)) return false;
+      if (!flows.isPresent(followed.flow)) return false;
       flows.leaveOut(followed);
       logger.warn(text.streamGone(stream));
       return false;

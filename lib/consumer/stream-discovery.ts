@@ -111,7 +111,7 @@ export class StreamDiscovery {
   private async take(key: string): Promise<void> {
     const { flows, groups } = this.parts;
     const known = flows.find(key);
-    if (known !== undefined && flows.isPresent(known)) return;
+    if (known !== undefined && flows.isPresent(known.flow)) return;
     let its = known;
     try {
       its ??= this.parts.follow(this.parts.consumed(this.nameOf(key)));

@@ -43,10 +43,8 @@ export class StreamReader {
 
   /** A stream's flow has room again. */
   roomIn(streamKey: string): void {
-    const followed = this.parts.flows.find(streamKey);
-    if (followed === undefined || !this.parts.flows.isPresent(followed)) return;
-    if (this.stopping.signal.aborted) return;
-    const { flow } = followed;
+    const flow = this.parts.flows.find(streamKey)?.flow;
+    if (flow === undefined || !this.wantsRead(flow) || this.stopping.signal.aborted) return;
     if (this.blockedFor === undefined) this.wakeUp?.();
     else if (!this.blockedFor.has(flow)) this.catchUp(flow);
   }
@@ -110,7 +108,9 @@ export class StreamReader {
 
   private async round(): Promise<void> {
     const { ownPending, flows, connections } = this.parts;
-    const wanting = flows.present.filter((flow) => flow.wantsRead && !this.catchingUp.has(flow));
+    const wanting = flows.present.filter(
+      (flow) => this.wantsRead(flow) && !this.catchingUp.has(flow),
+    );
     const behind = wanting.filter((flow) => ownPending.isOpen(flow));
     if (behind.length > 0) {
       await Promise.all(behind.map((flow) => ownPending.bringPage(connections.commands, flow)));
@@ -158,14 +158,14 @@ export class StreamReader {
   private async readUntilEmpty(flow: StreamFlow): Promise<void> {
     // What is pending for it comes first, and is brought where the blocking read is begun.
     let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
-    while (brought > 0 && flow.wantsRead && !this.stopping.signal.aborted) {
+    while (brought > 0 && this.wantsRead(flow) && !this.stopping.signal.aborted) {
       brought = await this.read(this.parts.connections.commands, [flow]);
     }
   }
 
   private async includeInBlocking(flow: StreamFlow): Promise<void> {
     const leavesOut = (): boolean =>
-      flow.wantsRead && this.blockedFor !== undefined && !this.blockedFor.has(flow);
+      this.wantsRead(flow) && this.blockedFor !== undefined && !this.blockedFor.has(flow);
     while (leavesOut() && !this.stopping.signal.aborted) {
       const underWay = this.blockedFor;
       await this.unblock();
@@ -173,6 +173,11 @@ export class StreamReader {
       if (this.blockedFor === underWay) await delay(5);
     }
     this.wakeUp?.();
+  }
+
+  // One that vanished has room too, and no read would ever cover it.
+  private wantsRead(flow: StreamFlow): boolean {
+    return flow.wantsRead && this.parts.flows.isPresent(flow);
   }
 
   private async read(
