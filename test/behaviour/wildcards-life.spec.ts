@@ -162,6 +162,27 @@ describe('a stream that was found and is gone', () => {
     expect(app.server.subscriptions().map(({ stream }) => stream)).not.toContain('orders.eu');
   });
 
+  it('asks nothing of Redis, too, where it vanished while it was found or caught up with', async () => {
+    const prefix = freshPrefix();
+    const got: string[] = [];
+    const app = await start(prefix, [saying('orders.*', got)], {
+      batchSize: 1,
+      recovery: { intervalMs: 100 },
+    });
+    await add(`${prefix}orders.us`, 'x');
+    for (let n = 0; n < 10; n++) {
+      await add(`${prefix}orders.${n}`, 1, 2, 3, 4, 5);
+      await waitFor(() => got.includes(`orders.${n} 1`));
+      await redis.client.del(`${prefix}orders.${n}`);
+    }
+    await waitFor(() => app.monitor.getStats().subscriptions === 1, { timeoutMs: 10_000 });
+    const [reads, unblocks] = [await calls('xreadgroup'), await calls('client\\|unblock')];
+    await afterALook(app, prefix, 'orders.*');
+    expect((await calls('xreadgroup')) - reads).toBeLessThan(20);
+    expect((await calls('client\\|unblock')) - unblocks).toBeLessThan(20);
+    expect(logged('error', 'unhandled')).toEqual([]);
+  });
+
   it('is read from its beginning when it is there again, also with lower entry IDs', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
