@@ -70,6 +70,9 @@ export const groupSetBack = (stream: string, group: string, to: string): string 
 export const streamGone = (stream: string): string =>
   `Stream "${stream}" is gone: it is read again once it is there again`;
 
+export const lookFailed = (reason: string): string =>
+  `Looking for streams that wildcards mean failed: ${reason}. Trying again until it works`;
+
 export const streamLeftAlone = (stream: string, reason: string): string =>
   `Stream "${stream}" is left alone, though a wildcard means it: ${reason}`;
 

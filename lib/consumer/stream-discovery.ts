@@ -7,6 +7,7 @@ import { errorText, isRedisReply } from '../redis/redis-errors.js';
 import { scanStreams } from '../redis/stream-scan.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import * as text from './consumer.messages.js';
+import { FaultLog } from './fault-log.js';
 import type { FlowSet, FollowedStream } from './flow-set.js';
 import type { Groups } from './groups.js';
 import type { KnownWildcards } from './known-wildcards.js';
@@ -22,7 +23,6 @@ export interface StreamDiscoveryParts extends ConsumedWildcards {
   /** Told of a stream that is read from now on. */
   readonly onFound: (followed: FollowedStream) => void;
   readonly logger: LoggerService;
-  readonly onFault: (error: unknown) => void;
 }
 
 /** Looks for streams that the wildcards mean, at start and from time to time, and lets go of those that vanished. */
@@ -32,17 +32,19 @@ export class StreamDiscovery {
   /** Why streams are left alone, by key. */
   private leftAlone = new Map<string, string>();
   private failures = 0;
+  private readonly faults: FaultLog;
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   private onFirstLook: (() => void) | undefined;
 
   constructor(private readonly parts: StreamDiscoveryParts) {
+    this.faults = new FaultLog(parts.logger);
     this.match = matchFor(parts.keyPrefix, parts.wildcards);
     this.means = parts.wildcards.map((wildcard) => wildcardMatcher(wildcard));
   }
 
-  /** Fulfilled after the first look, or once it is stopped. */
+  /** Fulfilled after the first look, also where Redis refused it, or once it is stopped. */
   start(): Promise<void> {
     this.schedule(0);
     return new Promise((resolve) => {
@@ -66,17 +68,18 @@ export class StreamDiscovery {
   }
 
   private async run(): Promise<void> {
-    const { intervalMs, onFault } = this.parts;
+    const { intervalMs } = this.parts;
     const since = performance.now();
     try {
       await this.look();
       this.failures = 0;
-      this.onFirstLook?.();
+      this.faults.over();
     } catch (error) {
       if (this.stopping.signal.aborted) return;
       this.failures++;
-      onFault(error);
+      this.faults.say(text.lookFailed(errorText(error)));
     }
+    this.onFirstLook?.();
     const tookMs = performance.now() - since;
     // A stream that a look just missed is found at the end of the next one: both are part of the interval.
     const restMs = Math.max(intervalMs / 2, intervalMs - 2 * tookMs);

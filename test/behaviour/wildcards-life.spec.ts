@@ -368,6 +368,31 @@ describe('members and their ends', () => {
     expect(new Set([...got, ...other]).size).toBe(300);
   });
 
+  it('who may not look through the keys is told so, and reads what handlers name; who may not read one, the others', async () => {
+    const prefix = freshPrefix();
+    const got: string[] = [];
+    const user = freshName('user');
+    const rights = ['on', '>secret', '+@all', '-scan', `~*${prefix}*`, '~stream:group:*', '&*'];
+    await redis.client.call('ACL', 'SETUSER', user, ...rights);
+    const url = new URL(redis.url);
+    Object.assign(url, { username: user, password: 'secret' });
+    await start(prefix, [saying('orders.*', got), saying('orders.eu', [])], {
+      connection: String(url),
+    });
+    await add(`${prefix}orders.eu`, 1);
+    await add(`${prefix}orders.us`, 1);
+    await waitFor(() => got.length === 1);
+    expect(logged('warn', 'Looking for streams that wildcards mean failed: NOPERM')).toHaveLength(
+      1,
+    );
+    await redis.client.call('ACL', 'SETUSER', user, '+scan', 'resetkeys', `~*${prefix}orders.us*`);
+    await redis.client.call('ACL', 'SETUSER', user, `~*${prefix}orders.eu*`, '~stream:group:*');
+    await add(`${prefix}orders.not-yours`, 1);
+    await waitFor(() => got.length === 2);
+    expect(got).toEqual(['orders.eu 1', 'orders.us 1']);
+    await waitFor(() => logged('error', 'Stream "orders.not-yours" is left alone').length === 1);
+  });
+
   it('without wildcards nobody walks through the keys', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
