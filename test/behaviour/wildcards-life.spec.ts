@@ -328,11 +328,11 @@ describe('members and their ends', () => {
     );
     const bodies = Array.from({ length: 200 }, (_, n) => n);
     await add(`${prefix}orders.eu`, ...bodies);
-    await waitFor(() => got.flat().length >= 200);
+    await waitFor(() => got.flat().length >= 200, { timeoutMs: 20_000 });
     expect(new Set(got.flat()).size).toBe(200);
     expect(got.flat()).toHaveLength(200);
     await Promise.all(apps.map((app) => app.close()));
-  });
+  }, 30_000);
 
   it('goes on after its connections were cut', async () => {
     const prefix = freshPrefix();
@@ -364,9 +364,9 @@ describe('members and their ends', () => {
     expect(performance.now() - since).toBeLessThan(1_000);
     const other: string[] = [];
     await start(prefix, [saying('orders.*', other)], { startFrom: 'beginning' });
-    await waitFor(() => got.length + other.length >= 300, { timeoutMs: 15_000 });
+    await waitFor(() => got.length + other.length >= 300, { timeoutMs: 20_000 });
     expect(new Set([...got, ...other]).size).toBe(300);
-  });
+  }, 30_000);
 
   it('who may not look through the keys is told so, and reads what handlers name; who may not read one, the others', async () => {
     const prefix = freshPrefix();
