@@ -67,5 +67,14 @@ export const groupMade = (stream: string, group: string, from: string): string =
 export const groupSetBack = (stream: string, group: string, to: string): string =>
   `Group "${group}" of stream "${stream}" had been made again too far on, set back to ${to}`;
 
+export const streamGone = (stream: string): string =>
+  `Stream "${stream}" is gone: it is read again once it is there again`;
+
+export const lookFailed = (reason: string): string =>
+  `Looking for streams that wildcards mean failed: ${reason}. Trying again until it works`;
+
+export const streamLeftAlone = (stream: string, reason: string): string =>
+  `Stream "${stream}" is left alone, though a wildcard means it: ${reason}`;
+
 export const stillRunning = (stream: string, running: number): string =>
   `${running} handler(s) of stream "${stream}" did not end in time; their messages stay pending`;

@@ -3,51 +3,47 @@ import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import { streamKeys } from '../keys/stream-keys.js';
-import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
+import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
-import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
-import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import { watchServer } from '../redis/server-watch.js';
+import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
+import { FlowSet, type FollowedStream } from './flow-set.js';
+import { Groups } from './groups.js';
 import { Heartbeat } from './heartbeat.js';
+import { KnownWildcards } from './known-wildcards.js';
 import { LoneRuns } from './lone-runs.js';
 import { OwnPending } from './own-pending.js';
 import { Recovery } from './recovery.js';
 import { ServerConnections } from './server-connections.js';
+import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
-import type { Invoke } from './stream-message.js';
 import { StreamReader } from './stream-reader.js';
 import { within } from './within.js';
 
-/** A stream that is read, and what is done with its messages. */
-export interface ConsumedStream {
-  readonly stream: string;
-  readonly options: ResolvedSubscription;
-  readonly invoke: Invoke;
-}
-
 /** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
 const FINISH_MS = 600;
-
-/** Who is away for longer finds entries that retention may have removed. */
-const BLIND_MS = 24 * 60 * 60 * 1000;
-
-const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 
 /** One running member of a group: reads its streams and takes their entries through the pipeline. */
 export class Consumer {
   readonly counts: ConsumerCounts = noCounts();
   readonly connections: ServerConnections;
-  private readonly flows: readonly StreamFlow[];
+  private readonly flows = new FlowSet();
+  private readonly groups: Groups;
+  private readonly known: KnownWildcards;
   private readonly reader: StreamReader;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
+  /** Where there are wildcards. */
+  private readonly discovery: StreamDiscovery | undefined;
   private readonly faults: FaultLog;
+  private readonly token = randomBytes(8).toString('hex');
+  private readonly loneRuns: LoneRuns;
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
   private started = false;
@@ -56,70 +52,73 @@ export class Consumer {
   constructor(
     private readonly options: ResolvedServerOptions,
     streams: readonly ConsumedStream[],
+    asked: ConsumedWildcards,
     private readonly logger: LoggerService,
   ) {
     const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
+    const { flows } = this;
     const connections = new ServerConnections(options.connection, consumer);
-    const token = randomBytes(8).toString('hex');
+    const client = connections.commands;
     const ownPending = new OwnPending(group, consumer);
-    const loneRuns = new LoneRuns(leaseMs);
     this.connections = connections;
+    this.loneRuns = new LoneRuns(leaseMs);
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
-    this.flows = streams.map(
-      ({ stream, options: its, invoke }) =>
-        new StreamFlow({
-          stream,
-          keys: streamKeys(keyPrefix, stream, group),
-          options: its,
-          group,
-          consumer,
-          token,
-          leaseMs,
-          client: connections.commands,
-          codec: options.codecs.of(stream),
-          invoke,
-          counts: this.counts,
-          loneRuns,
-          logger,
-          onRoom: (streamKey) => this.reader.roomIn(streamKey),
-          signal: this.closing.signal,
-        }),
-    );
+    this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
+    const wildcards = this.known;
+    this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
+    const ensureGroups = (): Promise<void> => this.groups.ensureAll();
     this.reader = new StreamReader({
       connections,
       group,
       consumer,
       blockMs,
-      flows: this.flows,
+      flows,
       ownPending,
-      ensureGroups: () => this.ensureGroups(),
+      ensureGroups,
       onFault,
       onWorking: () => this.faults.over(),
     });
-    const delayed = new DelayedMessages(connections.commands, logger);
-    this.due = new DueEntries(
-      connections.commands,
-      group,
-      consumer,
-      leaseMs,
-      this.flows,
-      delayed,
-      onFault,
-    );
-    const member = { client: connections.commands, group, consumer, flows: this.flows, onFault };
-    this.heartbeat = new Heartbeat({ ...member, token, leaseMs });
+    const delayed = new DelayedMessages(client, logger);
+    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, onFault);
+    const member = { client, group, consumer, flows, onFault };
+    this.heartbeat = new Heartbeat({ ...member, token: this.token, leaseMs });
     this.recovery = new Recovery({
       ...member,
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
-      ensureGroups: () => this.ensureGroups(),
+      ensureGroups,
     });
-    for (const flow of this.flows) ownPending.restart(flow);
+    if (asked.wildcards.length > 0) {
+      this.discovery = new StreamDiscovery({
+        ...member,
+        ...asked,
+        keyPrefix,
+        intervalMs: options.discoveryIntervalMs,
+        groups: this.groups,
+        known: this.known,
+        follow: (stream) => this.follow(stream),
+        onFound: ({ flow }) => {
+          ownPending.restart(flow);
+          this.recovery.include(flow);
+          this.reader.roomIn(flow.keys.stream);
+        },
+        logger,
+      });
+    }
+    for (const followed of streams.map((stream) => this.follow(stream))) {
+      flows.include(followed);
+      ownPending.restart(followed.flow);
+    }
+  }
+
+  /** The streams that are read. */
+  get streams(): string[] {
+    return this.flows.present.map(({ stream }) => stream);
   }
 
   get inFlight(): number {
-    return this.flows.reduce((sum, { runningCount }) => sum + runningCount, 0);
+    return this.flows.all.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }
 
   /**
@@ -131,14 +130,17 @@ export class Consumer {
     this.connections.open(this.logger, report);
     await this.connections.ready(this.closing.signal);
     await watchServer(this.connections.commands, this.logger, this.closing.signal);
-    await this.ensureGroups();
+    await this.known.remember();
+    await this.groups.ensureAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
     this.due.start();
-    if (this.flows.length === 0) return;
+    if (this.flows.all.length === 0 && this.discovery === undefined) return;
     this.reader.start();
     this.heartbeat.start();
     this.recovery.start();
+    await this.discovery?.start();
+    if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
   }
 
   /**
@@ -164,43 +166,40 @@ export class Consumer {
       return;
     }
     // Before all else: to end the reads can take as long as Redis is away.
-    for (const flow of this.flows) flow.stop();
-    const drained = Promise.all([this.reader.stop(), this.due.stop(), this.recovery.stop()])
-      .then(() => Promise.all(this.flows.map((flow) => flow.drain())))
+    for (const flow of this.flows.all) flow.stop();
+    const sources = [this.reader, this.due, this.recovery, this.discovery];
+    const drained = Promise.all(sources.map((source) => source?.stop()))
+      .then(() => Promise.all(this.flows.all.map((flow) => flow.drain())))
       .then(() => this.leaveGroups());
     if (await within(drained, this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome too, and it is recorded like any other.
-    const given = Promise.all(this.flows.map((flow) => flow.giveUp())).then(() => drained);
+    const given = Promise.all(this.flows.all.map((flow) => flow.giveUp())).then(() => drained);
     await within(given, FINISH_MS);
   }
 
-  /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */
   private async leaveGroups(): Promise<void> {
-    const { group, consumer, consumerIsGenerated } = this.options;
-    if (!consumerIsGenerated) return;
-    const left = this.flows.map(({ keys }) =>
-      removeConsumerScript.run(this.connections.commands, [keys.stream], [group, consumer, 0]),
-    );
-    // Redis may be away: a consumer without entries harms nobody.
-    await Promise.allSettled(left);
+    if (this.options.consumerIsGenerated) await this.groups.leave();
   }
 
-  private async ensureGroups(): Promise<void> {
-    const { group } = this.options;
-    await Promise.all(
-      this.flows.map(async (flow) => {
-        const { stream, keys, options, inHand } = flow;
-        const begins = GROUP_BEGINS[options.startFrom] ?? options.startFrom;
-        const { kind, after } = await ensureGroupScript.run(
-          this.connections.commands,
-          [keys.stream, keys.position, keys.madeBlindly],
-          [group, begins, inHand.highestId, BLIND_MS],
-        );
-        if (kind === 'made') this.logger.log(text.groupMade(stream, group, after));
-        if (kind === 'set-back') this.logger.warn(text.groupSetBack(stream, group, after));
-        // Of a group that it found there, a member knows from then on where it stood.
-        if (inHand.highestId === '') inHand.noteGiven(after);
-      }),
-    );
+  private follow({ stream, options, invoke, ...its }: ConsumedStream): FollowedStream {
+    const { group, consumer, leaseMs, keyPrefix, codecs } = this.options;
+    const flow = new StreamFlow({
+      stream,
+      keys: streamKeys(keyPrefix, stream, group),
+      options,
+      group,
+      consumer,
+      token: this.token,
+      leaseMs,
+      client: this.connections.commands,
+      codec: codecs.of(stream),
+      invoke,
+      counts: this.counts,
+      loneRuns: this.loneRuns,
+      logger: this.logger,
+      onRoom: (streamKey) => this.reader.roomIn(streamKey),
+      signal: this.closing.signal,
+    });
+    return { flow, ...its };
   }
 }

@@ -4,7 +4,7 @@ import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
-import type { StreamFlow } from './stream-flow.js';
+import type { FlowSet } from './flow-set.js';
 
 const EVERY_MS = 200;
 
@@ -19,7 +19,7 @@ export class DueEntries {
     private readonly group: string,
     private readonly consumer: string,
     private readonly leaseMs: number,
-    private readonly flows: readonly StreamFlow[],
+    private readonly flows: FlowSet,
     private readonly delayed: DelayedMessages,
     private readonly onFault: (error: unknown) => void,
   ) {
@@ -44,7 +44,7 @@ export class DueEntries {
   }
 
   private async ask(): Promise<void> {
-    const asked = this.flows.filter(({ room }) => room > 0);
+    const asked = this.flows.present.filter(({ room }) => room > 0);
     if (asked.length === 0) return;
     try {
       const taken = await dueEntriesScript.run(

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { renewScript } from '../redis/scripts/renew.script.js';
 import { leaseClock } from './lease-clock.js';
 import { leaseIdOf } from './lease-id.js';
+import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 import type { StreamMessage } from './stream-message.js';
 
@@ -14,7 +15,7 @@ export interface HeartbeatParts {
   readonly consumer: string;
   readonly token: string;
   readonly leaseMs: number;
-  readonly flows: readonly StreamFlow[];
+  readonly flows: FlowSet;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -38,7 +39,7 @@ export class Heartbeat {
   }
 
   private async beat(): Promise<void> {
-    for (const flow of this.parts.flows) {
+    for (const flow of this.parts.flows.all) {
       const held = flow.held();
       for (let at = 0; at < held.length; at += STEP) {
         await this.renew(flow, held.slice(at, at + STEP));

@@ -4,7 +4,7 @@ import type { StreamFlow } from './stream-flow.js';
 
 /** A walk through what is pending for this consumer: after its start, and after a connection came back. */
 export class OwnPending {
-  private readonly after = new Map<StreamFlow, string>();
+  private readonly after = new WeakMap<StreamFlow, string>();
   private readonly since = performance.now();
 
   constructor(

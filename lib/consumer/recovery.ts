@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { recoverScript } from '../redis/scripts/recover.script.js';
+import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 
 export interface RecoveryParts {
@@ -8,7 +9,7 @@ export interface RecoveryParts {
   readonly consumer: string;
   readonly minIdleMs: number;
   readonly intervalMs: number;
-  readonly flows: readonly StreamFlow[];
+  readonly flows: FlowSet;
   /** Sees to it that the groups are where they have to be. */
   readonly ensureGroups: () => Promise<void>;
   readonly onFault: (error: unknown) => void;
@@ -22,6 +23,8 @@ export class Recovery {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
   private stopped = false;
+  /** Whether a walk is to begin, with a look at the groups. */
+  private isAnew = true;
   private readonly after = new Map<StreamFlow, string>();
   private readonly since = performance.now();
 
@@ -40,10 +43,22 @@ export class Recovery {
     await this.underWay;
   }
 
+  /** A stream is read from now on: what others left of it is taken over soon. */
+  include(flow: StreamFlow): void {
+    this.after.set(flow, '-');
+    this.schedule(NEXT_PAGE_MS);
+  }
+
   private readonly runSoon = (): void => {
-    for (const flow of this.parts.flows) this.after.set(flow, '-');
+    this.beginAnew();
     this.schedule(0);
   };
+
+  private beginAnew(): void {
+    this.isAnew = true;
+    this.after.clear();
+    for (const flow of this.parts.flows.present) this.after.set(flow, '-');
+  }
 
   private schedule(delayMs: number): void {
     clearTimeout(this.timer);
@@ -59,14 +74,17 @@ export class Recovery {
     const { client, flows, intervalMs, onFault } = this.parts;
     try {
       if (client.status === 'ready') {
-        if (this.after.size === flows.length) await this.parts.ensureGroups();
-        await Promise.all(flows.map((flow) => this.takePage(flow)));
+        if (this.isAnew) await this.parts.ensureGroups();
+        this.isAnew = false;
+        await Promise.all(flows.present.map((flow) => this.takePage(flow)));
       }
     } catch (error) {
+      this.isAnew = true;
       onFault(error);
     }
-    if (this.after.size > 0) return this.schedule(NEXT_PAGE_MS);
-    for (const flow of flows) this.after.set(flow, '-');
+    // One that vanished on the way has nothing that could be taken over.
+    if (flows.present.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
+    this.beginAnew();
     this.schedule(intervalMs);
   }
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { reconnectDelayMs } from '../redis/reconnect-delay.js';
-import { isGroupGone } from '../redis/redis-errors.js';
+import { isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
+import type { FlowSet } from './flow-set.js';
 import type { OwnPending } from './own-pending.js';
 import type { ServerConnections } from './server-connections.js';
 import type { StreamFlow } from './stream-flow.js';
@@ -12,7 +13,7 @@ export interface StreamReaderParts {
   readonly group: string;
   readonly consumer: string;
   readonly blockMs: number;
-  readonly flows: readonly StreamFlow[];
+  readonly flows: FlowSet;
   readonly ownPending: OwnPending;
   /** Makes what is missing of the groups. */
   readonly ensureGroups: () => Promise<void>;
@@ -22,7 +23,6 @@ export interface StreamReaderParts {
 
 /** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
-  private readonly byKey: ReadonlyMap<string, StreamFlow>;
   /** The flows that the blocking read under way covers. */
   private blockedFor: ReadonlySet<StreamFlow> | undefined;
   private readonly catchingUp = new Map<StreamFlow, Promise<void>>();
@@ -31,9 +31,7 @@ export class StreamReader {
   private blockingId: number | undefined;
   private loop: Promise<void> | undefined;
 
-  constructor(private readonly parts: StreamReaderParts) {
-    this.byKey = new Map(parts.flows.map((flow) => [flow.keys.stream, flow]));
-  }
+  constructor(private readonly parts: StreamReaderParts) {}
 
   start(): void {
     const { blocking, commands } = this.parts.connections;
@@ -45,8 +43,8 @@ export class StreamReader {
 
   /** A stream's flow has room again. */
   roomIn(streamKey: string): void {
-    const flow = this.byKey.get(streamKey);
-    if (flow === undefined || this.stopping.signal.aborted) return;
+    const flow = this.parts.flows.find(streamKey)?.flow;
+    if (flow === undefined || !this.wantsRead(flow) || this.stopping.signal.aborted) return;
     if (this.blockedFor === undefined) this.wakeUp?.();
     else if (!this.blockedFor.has(flow)) this.catchUp(flow);
   }
@@ -71,7 +69,7 @@ export class StreamReader {
 
   // Replies may have been lost with a connection, and what they brought is pending for this consumer.
   private readonly onReconnect = (): void => {
-    for (const flow of this.parts.flows) this.parts.ownPending.restart(flow);
+    for (const flow of this.parts.flows.present) this.parts.ownPending.restart(flow);
     this.wakeUp?.();
     void this.unblock();
   };
@@ -99,7 +97,7 @@ export class StreamReader {
   private async mend(error: unknown, failures: number): Promise<void> {
     this.parts.onFault(error);
     try {
-      if (isGroupGone(error)) await this.parts.ensureGroups();
+      if (isGroupGone(error) || isWrongType(error)) await this.parts.ensureGroups();
       if (!isGroupGone(error) || failures > 1) {
         await delay(reconnectDelayMs(failures), undefined, { signal: this.stopping.signal });
       }
@@ -110,13 +108,20 @@ export class StreamReader {
 
   private async round(): Promise<void> {
     const { ownPending, flows, connections } = this.parts;
-    const wanting = flows.filter((flow) => flow.wantsRead && !this.catchingUp.has(flow));
+    const wanting = flows.present.filter(
+      (flow) => this.wantsRead(flow) && !this.catchingUp.has(flow),
+    );
     const behind = wanting.filter((flow) => ownPending.isOpen(flow));
     if (behind.length > 0) {
       await Promise.all(behind.map((flow) => ownPending.bringPage(connections.commands, flow)));
       return;
     }
     if (wanting.length === 0) return this.untilWoken();
+    if (this.blockingId === undefined) {
+      this.blockingId = await clientId(connections.blocking);
+      // What has got room meanwhile, or is new, goes along.
+      if (this.blockingId !== undefined) return;
+    }
     await this.readBlocking(wanting);
   }
 
@@ -130,7 +135,6 @@ export class StreamReader {
 
   private async readBlocking(flows: readonly StreamFlow[]): Promise<void> {
     const { blocking } = this.parts.connections;
-    this.blockingId ??= await clientId(blocking);
     if (this.stopping.signal.aborted) return;
     this.blockedFor = new Set(flows);
     try {
@@ -154,14 +158,14 @@ export class StreamReader {
   private async readUntilEmpty(flow: StreamFlow): Promise<void> {
     // What is pending for it comes first, and is brought where the blocking read is begun.
     let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
-    while (brought > 0 && flow.wantsRead && !this.stopping.signal.aborted) {
+    while (brought > 0 && this.wantsRead(flow) && !this.stopping.signal.aborted) {
       brought = await this.read(this.parts.connections.commands, [flow]);
     }
   }
 
   private async includeInBlocking(flow: StreamFlow): Promise<void> {
     const leavesOut = (): boolean =>
-      flow.wantsRead && this.blockedFor !== undefined && !this.blockedFor.has(flow);
+      this.wantsRead(flow) && this.blockedFor !== undefined && !this.blockedFor.has(flow);
     while (leavesOut() && !this.stopping.signal.aborted) {
       const underWay = this.blockedFor;
       await this.unblock();
@@ -169,6 +173,11 @@ export class StreamReader {
       if (this.blockedFor === underWay) await delay(5);
     }
     this.wakeUp?.();
+  }
+
+  // One that vanished has room too, and no read would ever cover it.
+  private wantsRead(flow: StreamFlow): boolean {
+    return flow.wantsRead && this.parts.flows.isPresent(flow);
   }
 
   private async read(
@@ -186,7 +195,7 @@ export class StreamReader {
     let brought = 0;
     for (const { stream, entries } of replies) {
       brought += entries.length;
-      this.byKey.get(stream)?.accept(entries);
+      this.parts.flows.find(stream)?.flow.accept(entries);
     }
     return brought;
   }

@@ -92,3 +92,6 @@ export function jobKey(keyPrefix: string, stream: string, job: JobName, group?: 
   const base = `stream:${hashTagged(keyPrefix + stream)}:jobs:${job}`;
   return group === undefined ? base : `${base}:${group}`;
 }
+
+/** HASH: wildcard, with `keyPrefix` before it → since when `group` reads what it means. */
+export const wildcardsKey = (group: string): string => `stream:group:${group}:wildcards`;

@@ -27,6 +27,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
 export const DEFAULTS = {
   connection: 'redis://127.0.0.1:6379',
   blockMs: 5_000,
+  discoveryIntervalMs: 5_000,
   minIdleMs: 60_000,
   recoveryIntervalMs: 15_000,
   maintenanceIntervalMs: 300_000,

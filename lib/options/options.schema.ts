@@ -19,6 +19,7 @@ const serverShape = {
   consumer: nameText('text that is not empty').optional(),
   keyPrefix,
   blockMs: timerMs(100),
+  discoveryIntervalMs: timerMs(100),
   ...subscriptionShape,
   codec,
   deserializer: withMethods(['deserialize'], 'an object with the method deserialize'),

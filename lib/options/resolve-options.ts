@@ -111,6 +111,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     consumerIsGenerated: options.consumer === undefined,
     keyPrefix: options.keyPrefix ?? '',
     blockMs: options.blockMs ?? DEFAULTS.blockMs,
+    discoveryIntervalMs: options.discoveryIntervalMs ?? DEFAULTS.discoveryIntervalMs,
     leaseMs: options.recovery?.minIdleMs ?? DEFAULTS.minIdleMs,
     recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),

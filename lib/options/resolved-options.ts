@@ -34,6 +34,7 @@ export interface ResolvedServerOptions {
   readonly consumerIsGenerated: boolean;
   readonly keyPrefix: string;
   readonly blockMs: number;
+  readonly discoveryIntervalMs: number;
   readonly leaseMs: number;
   readonly recoveryIntervalMs: number;
   readonly subscription: ResolvedSubscription;

@@ -88,6 +88,13 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    */
   blockMs?: number;
   /**
+   * How soon a stream that appears, and that a wildcard means, is read, in ms, 100 or more. Shorter finds it sooner, and
+   * walks through the keys of Redis more often; without wildcards nobody walks.
+   *
+   * @default 5_000
+   */
+  discoveryIntervalMs?: number;
+  /**
    * How entries are read as messages: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
    * with their two methods. Set it where other programs write the streams; for one stream, in `streams`.
    *

@@ -7,6 +7,10 @@ export const isGroupGone = (error: unknown): boolean =>
   isRedisReply(error) &&
   (error.message.startsWith('NOGROUP') || error.message.startsWith('UNBLOCKED'));
 
+/** Something else has the stream's name. */
+export const isWrongType = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.includes('WRONGTYPE');
+
 /** What an error says, without what ioredis attaches to it: its `command` can hold passwords and bodies. */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {

@@ -2,6 +2,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consumer/handlers-by-name.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { isWildcard, wildcardMatcher } from '../keys/wildcard.js';
 import { resolveSubscription } from '../options/resolve-options.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
@@ -13,31 +14,86 @@ export interface Subscription {
   readonly stream: string;
   readonly handlers: readonly NamedHandler[];
   readonly options: ResolvedSubscription;
+  /** The wildcards that mean it. */
+  readonly wildcards: readonly string[];
 }
 
-interface Registered {
-  readonly handlers: NamedHandler[];
-  readonly options: Map<string, unknown>;
+interface Registered extends NamedHandler {
+  /** What it asks for: a stream, or a wildcard. */
+  readonly target: string;
+  readonly isFor: (stream: string) => boolean;
+  readonly options: SubscriptionOptions;
 }
 
 /**
  * The handlers by stream. Nest would chain those of one pattern, and then lose the failure of one when another ends
- * first; here they are kept apart.
+ * first; here they are kept apart. All that ask for a stream get its messages, by its name or by a wildcard.
  */
 export class HandlerRegistry {
-  private readonly byStream = new Map<string, Registered>();
+  private readonly registered: Registered[] = [];
 
   constructor(private readonly base: ResolvedSubscription) {}
 
   /** @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream` */
-  add({ stream, name: wanted }: StreamPattern, handler: MessageHandler, extras: unknown): void {
-    const registered: Registered = this.byStream.get(stream) ?? {
-      handlers: [],
-      options: new Map(),
+  add({ stream: target, name }: StreamPattern, handler: MessageHandler, extras: unknown): void {
+    const isFor = isWildcard(target)
+      ? wildcardMatcher(target)
+      : (stream: string): boolean => stream === target;
+    this.registered.push({ target, isFor, handler, name, options: subscriptionOf(extras) });
+    for (const stream of this.streams) if (isFor(stream)) optionsOf(stream, this.askingFor(stream));
+    optionsOf(
+      target,
+      this.registered.filter((its) => its.target === target),
+    );
+  }
+
+  /** Of the streams that handlers name. */
+  subscriptions(): Subscription[] {
+    return this.streams.map((stream) => this.subscriptionTo(stream));
+  }
+
+  /**
+   * Of any stream that some handler asks for.
+   *
+   * @throws InvalidOptionsError where handlers that ask for it by different wildcards disagree
+   */
+  subscriptionTo(stream: string): Subscription {
+    const asking = this.askingFor(stream);
+    return {
+      stream,
+      handlers: asking.map(({ handler, name }) => ({ handler, name })),
+      options: resolveSubscription(this.base, optionsOf(stream, asking)),
+      wildcards: this.wildcards.filter((wildcard) =>
+        asking.some(({ target }) => target === wildcard),
+      ),
     };
-    for (const [name, value] of Object.entries(subscriptionOf(extras))) {
+  }
+
+  /** What handlers ask for without naming it. */
+  get wildcards(): string[] {
+    return this.targets.filter(isWildcard);
+  }
+
+  private get streams(): string[] {
+    return this.targets.filter((target) => !isWildcard(target));
+  }
+
+  private get targets(): string[] {
+    return [...new Set(this.registered.map(({ target }) => target))];
+  }
+
+  private askingFor(stream: string): Registered[] {
+    return this.registered.filter(({ isFor }) => isFor(stream));
+  }
+}
+
+/** @throws InvalidOptionsError where they disagree */
+function optionsOf(stream: string, handlers: readonly Registered[]): SubscriptionOptions {
+  const options = new Map<string, unknown>();
+  for (const its of handlers) {
+    for (const [name, value] of Object.entries(its.options)) {
       if (value === undefined) continue;
-      const other = registered.options.get(name);
+      const other = options.get(name);
       if (other !== undefined && !isDeepStrictEqual(other, value)) {
         throw new InvalidOptionsError(
           `subscription.${name}`,
@@ -45,17 +101,8 @@ export class HandlerRegistry {
           'the same by all handlers of a stream, or set by one of them',
         );
       }
-      registered.options.set(name, value);
+      options.set(name, value);
     }
-    registered.handlers.push({ handler, name: wanted });
-    this.byStream.set(stream, registered);
   }
-
-  subscriptions(): Subscription[] {
-    return [...this.byStream].map(([stream, { handlers, options }]) => ({
-      stream,
-      handlers,
-      options: resolveSubscription(this.base, Object.fromEntries(options) as SubscriptionOptions),
-    }));
-  }
+  return Object.fromEntries(options);
 }

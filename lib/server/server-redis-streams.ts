@@ -6,6 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
+import type { ConsumedStream } from '../consumer/consumed-stream.js';
 import { Consumer } from '../consumer/consumer.js';
 import { type ConsumerCounts, noCounts } from '../consumer/consumer-counts.js';
 import { invoker } from '../consumer/invoker.js';
@@ -146,9 +147,12 @@ export class ServerRedisStreams
     return this.listening;
   }
 
-  /** What handlers have subscribed to. */
+  /** What handlers have subscribed to: the streams that they name, and those that were found for wildcards. */
   subscriptions(): Subscription[] {
-    return this.registry.subscriptions();
+    const named = this.registry.subscriptions();
+    const names = new Set(named.map(({ stream }) => stream));
+    const found = (this.consumer?.streams ?? []).filter((stream) => !names.has(stream));
+    return [...named, ...found.map((stream) => this.registry.subscriptionTo(stream))];
   }
 
   /** Calls back each time the server begins to listen. */
@@ -170,18 +174,13 @@ export class ServerRedisStreams
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
-    const subscriptions = this.registry.subscriptions();
-    const streams = subscriptions.map(({ stream, handlers, options }) => ({
-      stream,
-      options,
-      invoke: invoker({
-        handlers,
-        where: { stream, group, consumer: name },
-        mode: options.handlers,
-        hooks: this.hooks,
-      }),
-    }));
-    const consumer = new Consumer(this.options, streams, this.logger);
+    const { wildcards } = this.registry;
+    const named = this.registry.subscriptions().map((its) => this.consumed(its, true));
+    const asked = {
+      wildcards,
+      consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),
+    };
+    const consumer = new Consumer(this.options, named, asked, this.logger);
     this.consumer = consumer;
     for (const listener of this.listeners) this.attach(consumer, listener);
     try {
@@ -192,15 +191,19 @@ export class ServerRedisStreams
     }
     this.listening = true;
     for (const callback of this.onListening) callback();
-    if (streams.length === 0) this.logger.warn(text.NOTHING_TO_READ);
-    else
-      this.logger.log(
-        text.reading(
-          subscriptions.map(({ stream }) => stream),
-          group,
-          name,
-        ),
-      );
+    const read = [...named.map(({ stream }) => stream), ...wildcards];
+    if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
+    else this.logger.log(text.reading(read, group, name));
+  }
+
+  private consumed(
+    { stream, handlers, options, wildcards }: Subscription,
+    isNamed: boolean,
+  ): ConsumedStream {
+    const { group, consumer } = this.options;
+    const where = { stream, group, consumer };
+    const invoke = invoker({ handlers, where, mode: options.handlers, hooks: this.hooks });
+    return { stream, options, invoke, isNamed, wildcards };
   }
 
   private attach(

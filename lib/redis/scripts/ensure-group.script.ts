@@ -3,32 +3,48 @@ import { parseText } from '../replies.js';
 import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
 
-/** What became of a group, and the entry ID after which it goes on. */
+/** What became of a group, and the entry ID after which it goes on; where its stream is gone that is 0-0. */
 export interface EnsuredGroup {
-  readonly kind: 'exists' | 'made' | 'set-back';
+  readonly kind: 'exists' | 'made' | 'set-back' | 'gone';
   readonly after: string;
 }
 
-const KINDS: Record<string, EnsuredGroup['kind']> = { e: 'exists', m: 'made', b: 'set-back' };
+const KINDS: Record<string, EnsuredGroup['kind']> = {
+  e: 'exists',
+  m: 'made',
+  b: 'set-back',
+  g: 'gone',
+};
 
 /**
  * Sees to it that a group is there, and where it has to be.
  *
- * KEYS   1 stream, 2 position (string), 3 made blindly (string)
- * ARGV   1 group, 2 where a new group begins ('$', '0' or an entry ID), 3 the highest entry ID that the caller knows to
- *        be given out, or '' where it knows of none, 4 for how long to remember a group that was made blindly, ms
- * result a letter and an entry ID: e exists and stands at, m was made after, b was set back to
+ * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts
+ * ARGV   1 group, 2 where a new group begins ('$', '0', an entry ID, or '<' and a time in ms: at the end, or at that time
+ *        where the stream has newer entries), 3 the highest entry ID that the caller knows to be given out, or '' where it
+ *        knows of none, 4 for how long to remember a group that was made blindly, ms,
+ *        5 '' where a stream that is not there is made, else for how long to keep what is known beside it, ms
+ * result a letter and an entry ID: e exists and stands at, m was made after, b was set back to, g the stream is gone
  * atomic because two members may find it gone at once, and the position must be that of the stream it is made on.
  * twice  the second time it exists.
  *
  * A group that was there once is made again where it was; from the beginning where the stream itself is a new one. A
  * member that cannot know where that was makes it where a new group begins, and says so in key 3: a member that does
  * know, and comes later, then sets it back.
+ *
+ * A stream that nobody named is not made. What was given out of it means nothing for one that has its name later; the
+ * ledger still does, and what may never be asked for again goes when its time is over.
  */
 export const ensureGroupScript = new Script(
   `${ENTRY_ORDER}
 local group, known = ARGV[1], ARGV[3]
 local last, at = '0-0', nil
+if ARGV[5] ~= '' and redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then
+  redis.call('DEL', KEYS[2], KEYS[3])
+  for n = 4, 6 do redis.call('PEXPIRE', KEYS[n], ARGV[5]) end
+  return 'g 0-0'
+end
+for n = 4, 6 do redis.call('PERSIST', KEYS[n]) end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local info = {}
@@ -61,6 +77,8 @@ if from then
   redis.call('DEL', KEYS[3])
 else
   from = ARGV[2]
+  local since = string.match(from, '^<(%d+)$')
+  if since then from = after(last, since .. '-0') and since .. '-0' or last end
   if from == '$' then from = last elseif from == '0' then from = '0-0' end
   redis.call('SET', KEYS[3], from, 'PX', ARGV[4])
 end

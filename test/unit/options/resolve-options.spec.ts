@@ -18,6 +18,7 @@ describe('resolveServerOptions', () => {
       consumerIsGenerated: true,
       keyPrefix: '',
       blockMs: 5_000,
+      discoveryIntervalMs: 5_000,
       leaseMs: 60_000,
       recoveryIntervalMs: 15_000,
       subscription: {

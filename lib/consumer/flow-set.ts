@@ -1,0 +1,69 @@
+import type { ConsumedStream } from './consumed-stream.js';
+import type { StreamFlow } from './stream-flow.js';
+
+/** A stream that this consumer follows. */
+export interface FollowedStream extends Pick<ConsumedStream, 'isNamed' | 'wildcards'> {
+  readonly flow: StreamFlow;
+}
+
+/** The streams of a consumer: those that are read, and those that vanished while something of them was in hand. */
+export class FlowSet {
+  private readonly byKey = new Map<string, FollowedStream>();
+  private readonly absent = new Set<FollowedStream>();
+  private read: ReadonlySet<StreamFlow> = new Set();
+  private readInOrder: readonly StreamFlow[] = [];
+
+  /** Those that are read. */
+  get present(): readonly StreamFlow[] {
+    return this.readInOrder;
+  }
+
+  /** Those whose messages may be in hand. */
+  get all(): readonly StreamFlow[] {
+    return this.followed.map(({ flow }) => flow);
+  }
+
+  get followed(): readonly FollowedStream[] {
+    return [...this.byKey.values()];
+  }
+
+  /** Those that are not read, since they are not there. */
+  get vanished(): readonly FollowedStream[] {
+    return [...this.absent];
+  }
+
+  find(streamKey: string): FollowedStream | undefined {
+    return this.byKey.get(streamKey);
+  }
+
+  isPresent(flow: StreamFlow): boolean {
+    return this.read.has(flow);
+  }
+
+  /** It is read from now on. */
+  include(followed: FollowedStream): void {
+    this.byKey.set(followed.flow.keys.stream, followed);
+    this.absent.delete(followed);
+    this.changed();
+  }
+
+  /** It is not there: it is not read until it is included again. */
+  leaveOut(followed: FollowedStream): void {
+    this.absent.add(followed);
+    this.changed();
+  }
+
+  /** Nothing of it is in hand: should it be there again, it is a new one. */
+  forget(followed: FollowedStream): void {
+    this.byKey.delete(followed.flow.keys.stream);
+    this.absent.delete(followed);
+    this.changed();
+  }
+
+  private changed(): void {
+    this.readInOrder = this.followed
+      .filter((followed) => !this.absent.has(followed))
+      .map(({ flow }) => flow);
+    this.read = new Set(this.readInOrder);
+  }
+}

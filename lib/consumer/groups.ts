@@ -1,0 +1,77 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
+import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
+import * as text from './consumer.messages.js';
+import type { FlowSet, FollowedStream } from './flow-set.js';
+import type { KnownWildcards } from './known-wildcards.js';
+
+/** Who is away for longer finds entries that retention may have removed. */
+const BLIND_MS = 24 * 60 * 60 * 1000;
+
+export interface GroupsParts {
+  readonly client: Redis;
+  readonly group: string;
+  readonly consumer: string;
+  readonly leaseMs: number;
+  readonly flows: FlowSet;
+  readonly wildcards: KnownWildcards;
+  readonly logger: LoggerService;
+}
+
+/** Sees to it that the group is there on each stream, and where it has to be. */
+export class Groups {
+  constructor(private readonly parts: GroupsParts) {}
+
+  /** Makes what is missing. A stream that nobody named and that is gone is read no more. */
+  async ensureAll(): Promise<void> {
+    const { flows } = this.parts;
+    const present = flows.followed.filter(({ flow }) => flows.isPresent(flow));
+    await Promise.all(present.map((followed) => this.ensure(followed)));
+  }
+
+  /** @returns whether the stream is there, and so its group */
+  async ensure(followed: FollowedStream): Promise<boolean> {
+    const { client, group, flows, wildcards, logger } = this.parts;
+    const { stream, keys, options, inHand } = followed.flow;
+    const { kind, after } = await ensureGroupScript.run(
+      client,
+      [keys.stream, keys.position, keys.madeBlindly, keys.ledger, keys.leases, keys.attempts],
+      [
+        group,
+        wildcards.beginOf(options.startFrom, followed.wildcards),
+        inHand.highestId,
+        BLIND_MS,
+        followed.isNamed ? '' : this.keepMs(followed),
+      ],
+    );
+    if (kind === 'gone') {
+      inHand.highestId = '';
+      if (!flows.isPresent(followed.flow)) return false;
+      flows.leaveOut(followed);
+      logger.warn(text.streamGone(stream));
+      return false;
+    }
+    if (kind === 'made') logger.log(text.groupMade(stream, group, after));
+    if (kind === 'set-back') logger.warn(text.groupSetBack(stream, group, after));
+    // Of a group that it found there, a member knows from then on where it stood.
+    if (inHand.highestId === '') inHand.noteGiven(after);
+    return true;
+  }
+
+  /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */
+  async leave(): Promise<void> {
+    const { client, group, consumer, flows } = this.parts;
+    const left = flows.present.map(({ keys }) =>
+      removeConsumerScript.run(client, [keys.stream], [group, consumer, 0]),
+    );
+    // Redis may be away: a consumer without entries harms nobody.
+    await Promise.allSettled(left);
+  }
+
+  // What runs on while its stream is gone may still be recorded: twice as long covers that.
+  private keepMs({ flow }: FollowedStream): number {
+    const { dedup } = flow.options;
+    return 2 * Math.max(dedup === false ? 0 : dedup.windowMs, this.parts.leaseMs);
+  }
+}
