@@ -1,9 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { type Observable, throwError } from 'rxjs';
+import { Observable } from 'rxjs';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import { NotSupportedError } from '../errors/not-supported.error.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
@@ -20,6 +19,7 @@ import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
 import type { Publisher, Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
+import { Requests } from './requests.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {
@@ -37,6 +37,7 @@ type Listener = (...args: unknown[]) => void;
 interface Opened {
   readonly connection: OpenedConnection;
   readonly publisher: Publisher;
+  readonly requests: Requests;
 }
 
 /**
@@ -110,9 +111,23 @@ export class ClientRedisStreams
     });
   }
 
-  /** Not supported yet: a stream's messages are events. */
-  override send<Result = unknown>(): Observable<Result> {
-    return throwError(() => new NotSupportedError('send()', text.INSTEAD_OF_SEND));
+  /**
+   * Sends a request, once for each subscriber, and gives what the `@MessagePattern` handler replies.
+   *
+   * @param pattern the stream's name, or `{ stream, name }`
+   * @param data the payload, or a record of `RedisStreamsRecordBuilder`
+   * @returns the reply's value, or each value of the handler's Observable; or an error: what the handler failed with, as
+   *   Nest's filters have it, `RequestTimeoutError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
+   *   `ConnectionClosedError`
+   */
+  override send<Result = unknown, Input = unknown>(
+    pattern: unknown,
+    data: Input,
+  ): Observable<Result> {
+    if (pattern == null || data == null) return super.send(pattern, data);
+    return new Observable((observer) =>
+      this.publish(this.packetOf(pattern, data), this.createObserver(observer)),
+    );
   }
 
   /** Waits for the connection; `emit()` does not need it. */
@@ -127,6 +142,7 @@ export class ClientRedisStreams
     this.opened = undefined;
     const { client, owned } = opened.connection;
     opened.connection.leave();
+    opened.requests.close();
     await opened.publisher.close();
     // One of ours still has its end to tell.
     if (!owned) for (const { event, callback } of this.listeners) client.off(event, callback);
@@ -194,8 +210,11 @@ export class ClientRedisStreams
     return this.encoder.encode(this.packetOf(pattern, item));
   }
 
-  protected override publish(): () => void {
-    throw new NotSupportedError('send()', text.INSTEAD_OF_SEND);
+  protected override publish(
+    packet: OutgoingPacket,
+    callback: (packet: WritePacket) => void,
+  ): () => void {
+    return this.open().requests.send(packet, callback);
   }
 
   // Nest 11 has no dispatch hook, and makes the packet inline.
@@ -221,7 +240,14 @@ export class ClientRedisStreams
       publishDedup === false
         ? new PlainPublisher(connection.client, publishTimeoutMs, (said) => this.logger.warn(said))
         : new OncePublisher(connection.client, publishTimeoutMs, publishDedup.windowMs);
-    this.opened = { connection, publisher };
+    const requests = new Requests({
+      options: this.options,
+      encoder: this.encoder,
+      publisher,
+      commands: connection,
+      logger: this.logger,
+    });
+    this.opened = { connection, publisher, requests };
     return this.opened;
   }
 }

@@ -1,5 +1,6 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import type { EntryFields } from '../codec/codec.js';
+import { FieldCodec } from '../codec/field.codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
@@ -31,6 +32,15 @@ export class MessageEncoder {
     const fields = codecs.of(stream).encode(stream, envelope);
     mustFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, limits: limits.get(stream) };
+  }
+
+  /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
+  encodeRequest(packet: OutgoingPacket): Publishing {
+    const { stream } = publishTarget(packet.pattern);
+    if (this.options.codecs.plain(stream) instanceof FieldCodec) {
+      throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
+    }
+    return this.encode(packet);
   }
 }
 

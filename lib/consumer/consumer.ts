@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { streamKeys } from '../keys/stream-keys.js';
+import { streamKey, streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
@@ -16,6 +16,8 @@ import { Heartbeat } from './heartbeat.js';
 import { LoneRuns } from './lone-runs.js';
 import { OwnPending } from './own-pending.js';
 import { Recovery } from './recovery.js';
+import { Replier } from './replier.js';
+import { RequestRuns } from './request-runs.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamFlow } from './stream-flow.js';
 import type { Invoke } from './stream-message.js';
@@ -65,17 +67,32 @@ export class Consumer {
     this.connections = connections;
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
+    const client = connections.commands;
+    const replier = new Replier({
+      client,
+      signal: this.closing.signal,
+      onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
+    });
     this.flows = streams.map(
       ({ stream, options: its, invoke }) =>
         new StreamFlow({
           stream,
           keys: streamKeys(keyPrefix, stream, group),
+          requests: new RequestRuns({
+            client,
+            replier,
+            codec: options.codecs.plain(stream),
+            stream,
+            streamKey: streamKey(keyPrefix, stream),
+            group,
+            token,
+          }),
           options: its,
           group,
           consumer,
           token,
           leaseMs,
-          client: connections.commands,
+          client,
           codec: options.codecs.of(stream),
           invoke,
           counts: this.counts,
