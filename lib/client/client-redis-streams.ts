@@ -7,19 +7,16 @@ import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
-import { OpenedConnection } from '../redis/opened-connection.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
-import { OncePublisher } from './once-publisher.js';
-import { PlainPublisher } from './plain-publisher.js';
+import { type OpenedClient, openClient } from './opened-client.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
-import type { Publisher, Publishing } from './publishing.js';
+import type { Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
-import { Requests } from './requests.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {
@@ -33,15 +30,8 @@ export interface RedisStreamsClientEvents extends Record<never, Function> {
 
 type Listener = (...args: unknown[]) => void;
 
-/** An opened connection, and what sends on it. */
-interface Opened {
-  readonly connection: OpenedConnection;
-  readonly publisher: Publisher;
-  readonly requests: Requests;
-}
-
 /**
- * The client: `emit('orders', order)` writes one entry. It connects with the first call.
+ * The client: `emit('orders', order)` writes one entry, `send('quote', item)` one that is answered. It connects with the first call.
  *
  * @example
  * ```ts
@@ -58,7 +48,7 @@ export class ClientRedisStreams
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
   private readonly listeners: { event: string; callback: Listener }[] = [];
-  private opened: Opened | undefined;
+  private opened: OpenedClient | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(options: RedisStreamsClientOptions | ResolvedClientOptions = {}) {
@@ -223,31 +213,13 @@ export class ClientRedisStreams
     return typeof make === 'function' ? make.call(this, pattern, data) : { pattern, data };
   }
 
-  private open(): Opened {
-    if (this.opened !== undefined) return this.opened;
-    const connection = new OpenedConnection(this.options.connection, {
-      role: 'publish',
-      name: 'nestjs-redis-streams:client',
-      called: 'client',
-      logger: this.logger,
+  private open(): OpenedClient {
+    this.opened ??= openClient(this.options, this.encoder, this.logger, {
       report: (status) => this._status$.next(status),
       prepare: (client) => {
         for (const { event, callback } of this.listeners) client.on(event, callback);
       },
     });
-    const { publishTimeoutMs, publishDedup } = this.options;
-    const publisher =
-      publishDedup === false
-        ? new PlainPublisher(connection.client, publishTimeoutMs, (said) => this.logger.warn(said))
-        : new OncePublisher(connection.client, publishTimeoutMs, publishDedup.windowMs);
-    const requests = new Requests({
-      options: this.options,
-      encoder: this.encoder,
-      publisher,
-      commands: connection,
-      logger: this.logger,
-    });
-    this.opened = { connection, publisher, requests };
     return this.opened;
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { streamKey, streamKeys } from '../keys/stream-keys.js';
+import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
@@ -83,7 +83,7 @@ export class Consumer {
             replier,
             codec: options.codecs.plain(stream),
             stream,
-            streamKey: streamKey(keyPrefix, stream),
+            streamKey: keyPrefix + stream,
             group,
             token,
           }),

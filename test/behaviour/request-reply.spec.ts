@@ -1,13 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { EMPTY, from, lastValueFrom, of, throwError, toArray } from 'rxjs';
+import { concat, EMPTY, from, lastValueFrom, of, tap, throwError, toArray } from 'rxjs';
 
-import { type RedisStreamsModuleOptions } from '../../lib/index.js';
+import type { RedisStreamsModuleOptions } from '../../lib/index.js';
 import { answererOf } from '../support/asking.js';
 import { freshName } from '../support/fresh-name.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import { closeAppsAfterEach, handlerOf, type StreamsApp, streamsApp } from '../support/streams-app.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  type StreamsApp,
+  streamsApp,
+} from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests();
@@ -76,7 +81,11 @@ describe('a reply', () => {
 
 describe('a failure', () => {
   it.each<[string, () => unknown, unknown]>([
-    ['an RpcException with a text', () => new RpcException('no'), { status: 'error', message: 'no' }],
+    [
+      'an RpcException with a text',
+      () => new RpcException('no'),
+      { status: 'error', message: 'no' },
+    ],
     ['an RpcException with an object', () => new RpcException({ code: 7 }), { code: 7 }],
     [
       'any other error',
@@ -96,9 +105,17 @@ describe('a failure', () => {
   it('of an Observable comes after its values', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => from([of(1, 2), throwError(() => new RpcException('enough'))]).pipe()),
+      answererOf(stream, () =>
+        concat(
+          of(1, 2),
+          throwError(() => new RpcException('enough')),
+        ),
+      ),
     ]);
-    expect(app).toBeDefined();
+    const values: unknown[] = [];
+    const asked = app.client.send(stream, 'it').pipe(tap((value) => values.push(value)));
+    await expect(lastValueFrom(asked)).rejects.toEqual({ status: 'error', message: 'enough' });
+    expect(values).toEqual([1, 2]);
   });
 
   it('is not tried again, and is no dead letter', async () => {
