@@ -1,6 +1,7 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Codec } from '../codec/codec.js';
 import type { Reply } from '../codec/reply-fields.js';
+import { PublishError } from '../errors/publish.error.js';
 import { ReplyInterruptedError } from '../errors/reply-interrupted.error.js';
 import { RequestTimeoutError } from '../errors/request-timeout.error.js';
 import * as text from './client.messages.js';
@@ -23,21 +24,31 @@ export class PendingRequest {
   private followed: Pick<Reply, 'run' | 'group' | 'attempt' | 'number'> | undefined;
   /** The groups that have no handler for it. */
   private readonly without = new Set<string>();
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly parts: PendingRequestParts) {
-    const { stream, messageId, timeoutMs } = parts;
-    this.timer = setTimeout(
-      () => this.fail(new RequestTimeoutError(stream, messageId, timeoutMs)),
-      timeoutMs,
-    );
+  constructor(private readonly parts: PendingRequestParts) {}
+
+  /** It waits for a connection, for so long. */
+  waitForConnection(publishTimeoutMs: number): void {
+    const { stream, messageId, timeoutMs } = this.parts;
+    if (publishTimeoutMs >= timeoutMs) return this.waitForReply(timeoutMs);
+    this.arm(publishTimeoutMs, () => {
+      const reason = text.notInTime(publishTimeoutMs, false);
+      return new PublishError(stream, messageId, false, reason);
+    });
+  }
+
+  /** It waits for a reply, for so long. */
+  waitForReply(withinMs: number): void {
+    const { stream, messageId, timeoutMs } = this.parts;
+    this.arm(withinMs, () => new RequestTimeoutError(stream, messageId, timeoutMs));
   }
 
   take(reply: Reply): void {
     if (this.ended) return;
     if (reply.kind === 'nobody') return this.takeNobody(reply.group, reply.groups);
     if (!this.follows(reply)) return;
-    this.timer.refresh();
+    this.waitForReply(this.parts.timeoutMs);
     if (reply.kind === 'error') return this.fail(reply.error);
     if (reply.kind === 'end') return this.end({ isDisposed: true });
     let response: unknown;
@@ -82,6 +93,11 @@ export class PendingRequest {
     const { stream, messageId } = this.parts;
     this.fail(new ReplyInterruptedError(stream, messageId));
     return false;
+  }
+
+  private arm(ms: number, failure: () => Error): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fail(failure()), ms);
   }
 
   private end(packet: WritePacket): void {

@@ -61,6 +61,7 @@ export class Requests {
     const untilMs = performance.now() + timeoutMs;
     if (this.inbox.isKept) this.publish(id, request, message, untilMs);
     else {
+      request.waitForConnection(options.publishTimeoutMs);
       this.inbox.keep().then(
         () => this.publish(id, request, message, untilMs),
         (error: unknown) => request.fail(error),
@@ -74,6 +75,7 @@ export class Requests {
   private publish(id: string, request: PendingRequest, message: Publishing, untilMs: number): void {
     if (this.pending.get(id) !== request) return;
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
+    request.waitForReply(timeoutMs);
     const fields = requestFields({ id, inbox: this.inbox.key, timeoutMs });
     this.parts.publisher.publish({ ...message, fields: [...message.fields, ...fields] }).then(
       ({ duplicate, stream, messageId, entryId }) => {
