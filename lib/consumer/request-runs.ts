@@ -94,6 +94,8 @@ export class RequestRuns {
     const watch = (delayMs: number): void => {
       // A timer takes 31 bits, and a request may say anything.
       timer = setTimeout(look, Math.min(delayMs, 2_147_483_647));
+      // A handler that ignores its timeout may never end; a process that has nothing else to do may.
+      timer.unref();
     };
     const look = (): void => {
       const { lastAt } = replies;
