@@ -40,10 +40,6 @@ export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
 export const noHandler = (name: string): string =>
   `no handler for the name ${JSON.stringify(name)}`;
 
-/** As Nest's own transports say it. */
-export const NO_MESSAGE_HANDLER =
-  'There is no matching message handler defined in the remote service.';
-
 export const NOT_AN_INBOX = 'the request names a place for its replies that is no inbox';
 
 export const REQUEST_DUPLICATE = 'A message with the ID of this request was handled already';
