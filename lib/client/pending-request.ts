@@ -80,7 +80,7 @@ export class PendingRequest {
     if (this.without.size >= groups) this.fail(text.NO_MESSAGE_HANDLER);
   }
 
-  private follows({ run, group, attempt, number }: Reply): boolean {
+  private follows({ run, group, attempt, number, kind }: Reply): boolean {
     const { followed } = this;
     if (followed === undefined || followed.run === run) {
       // It was written twice where an answer of Redis was lost.
@@ -90,6 +90,8 @@ export class PendingRequest {
     }
     // Of two groups that answer, one is enough; and so is a run that is behind the one heard.
     if (followed.group !== group || attempt < followed.attempt) return false;
+    // It did not go on after the run heard, and says why.
+    if (kind === 'error') return true;
     const { stream, messageId } = this.parts;
     this.fail(new ReplyInterruptedError(stream, messageId));
     return false;

@@ -68,7 +68,10 @@ export function errorFields(error: unknown): EntryFields {
 function plainError(error: unknown): unknown {
   if (!(error instanceof Error)) return error ?? { status: 'error', message: 'Unknown error' };
   const getError: unknown = Reflect.get(error, 'getError');
-  if (typeof getError === 'function') return getError.call(error);
+  if (typeof getError === 'function') {
+    const its: unknown = getError.call(error);
+    return typeof its === 'object' && its !== null ? its : { status: 'error', message: its };
+  }
   return { ...error, status: 'error', message: error.message };
 }
 

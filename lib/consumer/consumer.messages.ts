@@ -42,7 +42,8 @@ export const noHandler = (name: string): string =>
 
 export const NOT_AN_INBOX = 'the request names a place for its replies that is no inbox';
 
-export const REQUEST_DUPLICATE = 'A message with the ID of this request was handled already';
+export const REQUEST_DUPLICATE =
+  'A message with the ID of this request was settled before: it is not run again';
 
 export const repliesFailed = (reason: string): string =>
   `Replies could not be written: ${reason}. Trying again until they are`;

@@ -240,6 +240,19 @@ describe('a request that fails', () => {
     await waitFor(async () => (await letters.count({ stream })) === 0);
   });
 
+  it('by hand tells its caller what was asked for', async () => {
+    const stream = freshName('quote');
+    const app = await start([
+      answererOf<string>(stream, (data, context) => {
+        if (data === 'again') context.retry({ delayMs: 5 });
+        else context.deadLetter('by hand');
+      }),
+    ]);
+    await expect(failure(ask(app, stream, 'again'))).resolves.toMatchObject({ status: 'error' });
+    await expect(failure(ask(app, stream, 'never'))).resolves.toMatchObject({ message: 'by hand' });
+    await waitFor(async () => (await app.app.get(DeadLetters).count({ stream })) === 1);
+  });
+
   it('tells its caller that its handler took too long', async () => {
     const stream = freshName('quote');
     const app = await start([
@@ -295,7 +308,7 @@ describe('a message ID', () => {
     expect(runs).toBe(1);
   });
 
-  it('that was handled already is an error, also after the window of publishing', async () => {
+  it('that was settled already is an error, also after the window of publishing', async () => {
     const stream = freshName('quote');
     let runs = 0;
     const app = await start([answererOf(stream, () => ++runs)], { publishDedup: false });
@@ -303,7 +316,7 @@ describe('a message ID', () => {
     await caughtUp(stream);
     await expect(failure(ask(app, stream, withId('q-1')))).resolves.toEqual({
       status: 'error',
-      message: 'A message with the ID of this request was handled already',
+      message: 'A message with the ID of this request was settled before: it is not run again',
     });
     expect(runs).toBe(1);
   });

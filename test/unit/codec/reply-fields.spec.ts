@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { RpcException } from '@nestjs/microservices';
 
 import type { EntryFields } from '../../../lib/codec/codec.js';
 import {
@@ -38,6 +39,8 @@ describe('a reply', () => {
     ['a text', 'no', 'no'],
     ['nothing', undefined, { status: 'error', message: 'Unknown error' }],
     ['an Error', new Error('no'), { status: 'error', message: 'no' }],
+    ['an RpcException with a text', new RpcException('no'), { status: 'error', message: 'no' }],
+    ['an RpcException with an object', new RpcException({ code: 7 }), { code: 7 }],
     ['what JSON cannot say', { n: 1n }, { status: 'error', message: '[object Object]' }],
     ['what has its own form', { getError: 7 }, { getError: 7 }],
   ])('error carries %s', (_, error, told) => {
