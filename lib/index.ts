@@ -30,6 +30,7 @@ export type {
 export { CancelError } from './errors/cancel.error.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
+export { DuplicateRequestError } from './errors/duplicate-request.error.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';
 export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
@@ -40,6 +41,9 @@ export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';
+export { ReplyInterruptedError } from './errors/reply-interrupted.error.js';
+export { RequestAbandonedError } from './errors/request-abandoned.error.js';
+export { RequestTimeoutError } from './errors/request-timeout.error.js';
 export { RetryException } from './errors/retry.exception.js';
 export { RedisStreamsError } from './errors/redis-streams.error.js';
 export { SettledAlreadyError } from './errors/settled-already.error.js';

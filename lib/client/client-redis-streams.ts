@@ -1,20 +1,18 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { type Observable, throwError } from 'rxjs';
+import { Observable } from 'rxjs';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import { NotSupportedError } from '../errors/not-supported.error.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
-import { OpenedConnection } from '../redis/opened-connection.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { cancelDelayed } from './cancel-delayed.js';
-import { ClientPublisher } from './client-publisher.js';
+import { type OpenedClient, openClient } from './opened-client.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
@@ -33,14 +31,8 @@ export interface RedisStreamsClientEvents extends Record<never, Function> {
 
 type Listener = (...args: unknown[]) => void;
 
-/** An opened connection, and what sends on it. */
-interface Opened {
-  readonly connection: OpenedConnection;
-  readonly publisher: ClientPublisher;
-}
-
 /**
- * The client: `emit('orders', order)` writes one entry. It connects with the first call.
+ * The client: `emit('orders', order)` writes one entry, `send('quote', item)` one that is answered. It connects with the first call.
  *
  * @example
  * ```ts
@@ -57,7 +49,7 @@ export class ClientRedisStreams
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
   private readonly listeners: { event: string; callback: Listener }[] = [];
-  private opened: Opened | undefined;
+  private opened: OpenedClient | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(
@@ -125,9 +117,23 @@ export class ClientRedisStreams
     return cancelDelayed(this.open().connection, this.options, stream, messageId);
   }
 
-  /** Not supported yet: a stream's messages are events. */
-  override send<Result = unknown>(): Observable<Result> {
-    return throwError(() => new NotSupportedError('send()', text.INSTEAD_OF_SEND));
+  /**
+   * Sends a request, once for each subscriber, and gives what the `@MessagePattern` handler replies.
+   *
+   * @param pattern the stream's name, or `{ stream, name }`
+   * @param data the payload, or a record of `RedisStreamsRecordBuilder`
+   * @returns the reply's value, or each value of the handler's Observable; or an error: what the handler failed with, as
+   *   Nest's filters have it, `RequestTimeoutError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
+   *   `ConnectionClosedError`
+   */
+  override send<Result = unknown, Input = unknown>(
+    pattern: unknown,
+    data: Input,
+  ): Observable<Result> {
+    if (pattern == null || data == null) return super.send(pattern, data);
+    return new Observable((observer) =>
+      this.publish(this.packetOf(pattern, data), this.createObserver(observer)),
+    );
   }
 
   /** Waits for the connection; `emit()` does not need it. */
@@ -142,6 +148,7 @@ export class ClientRedisStreams
     this.opened = undefined;
     const { client, owned } = opened.connection;
     opened.connection.leave();
+    opened.requests.close();
     await opened.publisher.close();
     // One of ours still has its end to tell.
     if (!owned) for (const { event, callback } of this.listeners) client.off(event, callback);
@@ -209,8 +216,11 @@ export class ClientRedisStreams
     return this.encoder.encode(this.packetOf(pattern, item));
   }
 
-  protected override publish(): () => void {
-    throw new NotSupportedError('send()', text.INSTEAD_OF_SEND);
+  protected override publish(
+    packet: OutgoingPacket,
+    callback: (packet: WritePacket) => void,
+  ): () => void {
+    return this.open().requests.send(packet, callback);
   }
 
   // Nest 11 has no dispatch hook, and makes the packet inline.
@@ -219,21 +229,14 @@ export class ClientRedisStreams
     return typeof make === 'function' ? make.call(this, pattern, data) : { pattern, data };
   }
 
-  private open(): Opened {
-    if (this.opened !== undefined) return this.opened;
-    const connection = new OpenedConnection(this.options.connection, {
-      role: 'publish',
-      name: 'nestjs-redis-streams:client',
-      called: 'client',
-      logger: this.logger,
+  private open(): OpenedClient {
+    this.opened ??= openClient(this.options, this.encoder, this.logger, {
+      serverChecks: this.serverChecks,
       report: (status) => this._status$.next(status),
       prepare: (client) => {
         for (const { event, callback } of this.listeners) client.on(event, callback);
       },
     });
-    const { client } = connection;
-    const publisher = new ClientPublisher(client, this.options, this.logger, this.serverChecks);
-    this.opened = { connection, publisher };
     return this.opened;
   }
 }

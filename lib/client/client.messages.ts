@@ -42,4 +42,15 @@ export const LEFT_THE_WINDOW =
 
 export const NOT_WRITTEN = 'Redis wrote no entry';
 
-export const INSTEAD_OF_SEND = 'publish with emit()';
+/** As Nest's own transports say it. */
+export const NO_MESSAGE_HANDLER =
+  'There is no matching message handler defined in the remote service.';
+
+export const NO_PLACE_FOR_REQUESTS =
+  'its FieldCodec writes entries of one field, where nothing could say that it is a request: use emit(), or another codec';
+
+export const inboxFailed = (reason: string): string =>
+  `Replies cannot be read: ${reason}. Trying again until they can`;
+
+export const NO_REQUEST_LATER =
+  'a request is sent now: its caller waits for the reply; setDelayMs() and setDeliverAt() are for emit()';

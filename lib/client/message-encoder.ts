@@ -1,5 +1,6 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import type { EntryFields } from '../codec/codec.js';
+import { FieldCodec } from '../codec/field.codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
@@ -33,6 +34,17 @@ export class MessageEncoder {
     mustFit(stream, fields, maxPayloadBytes);
     const due = dueTime(stream, data);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream) };
+  }
+
+  /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
+  encodeRequest(packet: OutgoingPacket): Publishing {
+    const { stream } = publishTarget(packet.pattern);
+    if (this.options.codecs.plain(stream) instanceof FieldCodec) {
+      throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
+    }
+    const message = this.encode(packet);
+    if (message.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
+    return message;
   }
 }
 

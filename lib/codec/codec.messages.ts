@@ -43,3 +43,6 @@ export const ASYNC_SERIALIZER = 'the serializer gave a promise; here it has to a
 export const ASYNC_DESERIALIZER = 'the deserializer gave a promise; here it has to answer at once';
 
 export const NO_PACKET = 'the deserializer gave no packet with data';
+
+export const requestFieldWrong = (field: string): string =>
+  `field "${field}" is not what a request has there`;

@@ -17,7 +17,7 @@ export class StreamCodecs {
   ) {}
 
   of(stream: string): Codec {
-    const codec = this.own.get(stream) ?? this.base;
+    const codec = this.plain(stream);
     const { serializer, deserializer } = this.nest;
     if (serializer === undefined && deserializer === undefined) return codec;
     let its = this.serializing.get(stream);
@@ -26,5 +26,10 @@ export class StreamCodecs {
       this.serializing.set(stream, its);
     }
     return its;
+  }
+
+  /** The codec alone, without what Nest's options put before and behind it: replies are written so. */
+  plain(stream: string): Codec {
+    return this.own.get(stream) ?? this.base;
   }
 }

@@ -12,6 +12,8 @@ export interface ConsumerCounts {
   deadLettered: number;
   /** Wanted by no handler: acknowledged, or made a dead letter. */
   unhandled: number;
+  /** Requests that nobody waited for any longer: not run, or ended. */
+  abandoned: number;
   /** Deleted from the stream before they were handled. */
   lost: number;
 }
@@ -23,5 +25,6 @@ export const noCounts = (): ConsumerCounts => ({
   duplicate: 0,
   deadLettered: 0,
   unhandled: 0,
+  abandoned: 0,
   lost: 0,
 });

@@ -40,6 +40,24 @@ export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
 export const noHandler = (name: string): string =>
   `no handler for the name ${JSON.stringify(name)}`;
 
+export const NOT_AN_INBOX = 'the request names a place for its replies that is no inbox';
+
+export const REQUEST_DUPLICATE =
+  'A message with the ID of this request was settled before: it is not run again';
+
+export const repliesFailed = (reason: string): string =>
+  `Replies could not be written: ${reason}. Trying again until they are`;
+
+export const answeredWithError = (
+  stream: string,
+  group: string,
+  message: StreamMessage,
+  reason: string | undefined,
+): string => `Request failed, its caller is told (${of(stream, group, message)})${because(reason)}`;
+
+export const abandoned = (stream: string, group: string, message: StreamMessage): string =>
+  `Nobody waits for this request any longer: not run, or ended (${of(stream, group, message)})`;
+
 export const NOT_REDRIVEN = 'redriven, and closed before its handler began';
 
 export const entryNotDecodable = (

@@ -19,6 +19,8 @@ import { KnownWildcards } from './known-wildcards.js';
 import { LoneRuns } from './lone-runs.js';
 import { OwnPending } from './own-pending.js';
 import { Recovery } from './recovery.js';
+import { Replier } from './replier.js';
+import { RequestRuns } from './request-runs.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
@@ -34,6 +36,7 @@ export class Consumer {
   readonly connections: ServerConnections;
   private readonly flows = new FlowSet();
   private readonly groups: Groups;
+  private readonly replier: Replier;
   private readonly known: KnownWildcards;
   private readonly reader: StreamReader;
   private readonly due: DueEntries;
@@ -68,6 +71,11 @@ export class Consumer {
     const wildcards = this.known;
     this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
     const ensureGroups = (): Promise<void> => this.groups.ensureAll();
+    this.replier = new Replier({
+      client,
+      signal: this.closing.signal,
+      onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
+    });
     this.reader = new StreamReader({
       connections,
       group,
@@ -183,15 +191,26 @@ export class Consumer {
 
   private follow({ stream, options, invoke, ...its }: ConsumedStream): FollowedStream {
     const { group, consumer, leaseMs, keyPrefix, codecs } = this.options;
+    const { replier, token } = this;
+    const client = this.connections.commands;
     const flow = new StreamFlow({
       stream,
+      requests: new RequestRuns({
+        client,
+        replier,
+        codec: codecs.plain(stream),
+        stream,
+        streamKey: keyPrefix + stream,
+        group,
+        token,
+      }),
       keys: streamKeys(keyPrefix, stream, group),
       options,
       group,
       consumer,
-      token: this.token,
+      token,
       leaseMs,
-      client: this.connections.commands,
+      client,
       codec: codecs.of(stream),
       invoke,
       counts: this.counts,

@@ -2,8 +2,10 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { Codec, RawFields } from '../codec/codec.js';
 import type { DecodedEnvelope, MessageEnvelope } from '../codec/envelope.js';
+import { splitRequest } from '../codec/request-fields.js';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { deadLetterParts } from '../dead-letters/dead-letter-parts.js';
+import { isInboxKey } from '../keys/inbox-keys.js';
 import { isRedrive, streamIdOf } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import { errorText } from '../redis/redis-errors.js';
@@ -41,13 +43,19 @@ export class EntryDecoder {
     }
     const { originalId, fields } = asPublished(id, read);
     try {
-      const envelope = named(codec.decode(fields), stream);
+      const { own, request } = splitRequest(fields);
+      // Whoever may publish a request is not to have us write anywhere else.
+      if (request !== undefined && !isInboxKey(request.inbox)) {
+        throw new MessageDecodingError(text.NOT_AN_INBOX);
+      }
+      const envelope = named(codec.decode(own), stream);
       return {
         entryId: id,
         originalEntryId: originalId,
         messageId: envelope.messageId ?? originalId,
         envelope,
         fields,
+        request,
         attempt: 1,
         alone: false,
       };

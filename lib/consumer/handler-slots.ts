@@ -5,6 +5,7 @@ import { elapsedMs } from './lease-clock.js';
 import { isLeased } from './lease-id.js';
 import type { LoneRuns } from './lone-runs.js';
 import { Pace } from './pace.js';
+import { retryOf } from './request-runs.js';
 import { RunSignal } from './run-signal.js';
 import type { Invoke, StreamMessage } from './stream-message.js';
 import type { Verdict } from './verdict.js';
@@ -155,7 +156,7 @@ export class HandlerSlots {
     this.unfinished.delete(message);
     this.pace.record(performance.now() - startedAt);
     // Where it may have to wait in its slot, that is decided before the next one starts.
-    const decidesFirst = options.retry.blocking || message.alone;
+    const decidesFirst = retryOf(options, message).blocking || message.alone;
     if (decidesFirst) onEnded(message, verdict);
     // The next one may be what killed the process: by then it has to be known that this one was not.
     if (message.alone) await this.parts.whenSettled();

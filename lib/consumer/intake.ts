@@ -5,7 +5,7 @@ import type { Reservation } from '../redis/scripts/reservation.js';
 import type { StreamMessage } from './stream-message.js';
 
 export interface IntakeParts {
-  readonly reserver: Reserver;
+  readonly reserver: Pick<Reserver, 'reserve'>;
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;

@@ -1,7 +1,8 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { HandlersMode } from '../options/subscription-options.js';
-import { handlersByName, type NamedHandler } from './handlers-by-name.js';
+import { answer } from './answer.js';
+import { answererByName, handlersByName, type NamedHandler } from './handlers-by-name.js';
 import { takeOriginal, watchOriginalErrors } from './original-errors.js';
 import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
@@ -32,9 +33,19 @@ type Run = () => Promise<Verdict>;
 export function invoker({ handlers, where, mode, hooks }: InvokerParts): Invoke {
   watchOriginalErrors();
   const wanting = handlersByName(handlers);
+  const answerer = answererByName(handlers);
   const inMode = mode === 'in-order' ? inOrder : allAtOnce;
   return (message, signal) => {
     const { name, payload } = message.envelope;
+    const { replies } = message;
+    if (replies !== undefined) {
+      const handler = answerer(name);
+      if (handler === undefined) return Promise.resolve({ kind: 'unhandled' });
+      const context = new RedisStreamsContext([message, where, signal]);
+      const runAnswer = (): Promise<Verdict> => answer(handler, payload, context, replies);
+      const set = hooks();
+      return set === undefined ? runAnswer() : betweenHooks(set, context, runAnswer);
+    }
     // Each has a context of its own, to settle by hand.
     const wanted = wanting(name).map((handler) => ({
       handler,

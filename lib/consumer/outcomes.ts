@@ -1,12 +1,15 @@
 import type { LoggerService } from '@nestjs/common';
 import type { RawFields } from '../codec/codec.js';
 import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.js';
+import { DeadLetterException } from '../errors/dead-letter.exception.js';
 import { RetryException } from '../errors/retry.exception.js';
 import { isRedrive } from '../keys/redrive-member.js';
-import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from '../retry/retry-policy.js';
 import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
+import type { ReplyOutcome } from './replier.js';
+import { type RequestRuns, retryOf } from './request-runs.js';
 import type { Settler } from './settler.js';
 import type { StreamMessage } from './stream-message.js';
 import type { Verdict } from './verdict.js';
@@ -18,6 +21,7 @@ export interface OutcomesParts {
   readonly options: ResolvedSubscription;
   readonly counts: ConsumerCounts;
   readonly logger: LoggerService;
+  readonly requests: RequestRuns;
   readonly settler: () => Settler;
   /** Keeps a message that is to be tried again in its slot. */
   readonly holdBack: (message: StreamMessage, delayMs: number) => void;
@@ -29,17 +33,18 @@ export class Outcomes {
 
   /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
   record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
-    const { counts, logger, stream, group, settler, holdBack } = this.parts;
+    const { counts, logger, stream, group, settler, holdBack, requests } = this.parts;
     if (verdict.kind === 'handled') {
       counts.handled++;
-      settler().commit(message);
-      return;
+      return this.commit(message, requests.end(message));
     }
+    if (verdict.kind === 'abandoned') return this.abandoned(message);
     if (verdict.kind === 'unhandled') return this.unhandled(message);
     counts.failed++;
     const { error, step } = this.decide(message, verdict);
     const reason = error === undefined ? undefined : messageOf(error);
-    if (closing && verdict.kind === 'failed' && this.parts.options.delivery === 'at-least-once') {
+    message.replies?.stop();
+    if (closing && verdict.kind === 'failed' && this.mayRunAgain(message)) {
       logger.warn(text.failedOnClose(stream, group, message, reason));
       settler().handOver(message);
       return;
@@ -47,22 +52,40 @@ export class Outcomes {
     if (step.kind === 'retry') {
       counts.retried++;
       logger.warn(text.putOff(stream, group, message, reason, step.delayMs));
-      if (this.parts.options.retry.blocking && !closing) holdBack(message, step.delayMs);
+      if (this.retryOf(message).blocking && !closing) holdBack(message, step.delayMs);
       else settler().retry(message, step.delayMs);
       return;
     }
-    this.deadLetter(message, step.reason, error);
+    if (message.request === undefined) return this.deadLetter(message, step.reason, error);
+    const told = (verdict.kind === 'failed' ? verdict.reply : undefined) ?? error;
+    const answered = requests.refuse(message, told ?? new Error(step.reason));
+    if (verdict.kind === 'dead-letter' || error instanceof DeadLetterException) {
+      return this.deadLetter(message, step.reason, error);
+    }
+    // Its caller knows of it: nobody has to look after it.
+    logger.warn(text.answeredWithError(stream, group, message, reason));
+    this.commit(message, answered);
+  }
+
+  /** It was handled already, and is not run. */
+  duplicate(message: StreamMessage): void {
+    this.parts.counts.duplicate++;
+    void this.parts.requests.refuse(message, new Error(text.REQUEST_DUPLICATE));
   }
 
   /** Whether its attempts came to no end, one after the other, until there were none left. */
-  isUsedUp({ attempt }: StreamMessage): boolean {
-    const { options } = this.parts;
-    return options.delivery === 'at-least-once' && attempt > options.retry.maxAttempts;
+  isUsedUp(message: StreamMessage): boolean {
+    const { delivery } = this.parts.options;
+    return delivery === 'at-least-once' && message.attempt > this.retryOf(message).maxAttempts;
   }
 
   /** A message whose attempts are used up without an error: its process died each time, or was stopped. */
   giveUp(message: StreamMessage): void {
-    this.deadLetter({ ...message, attempt: message.attempt - 1 }, text.CRASHED, undefined);
+    const its = { ...message, attempt: message.attempt - 1 };
+    if (message.request === undefined) return this.deadLetter(its, text.CRASHED, undefined);
+    const { logger, stream, group, requests } = this.parts;
+    logger.warn(text.answeredWithError(stream, group, its, text.CRASHED));
+    this.commit(message, requests.refuse(message, new Error(text.CRASHED)));
   }
 
   /** It was acknowledged before its run, and closed before it began. */
@@ -98,14 +121,42 @@ export class Outcomes {
   /** No handler wanted it: it had no attempt beside those of before. */
   private unhandled(message: StreamMessage): void {
     this.parts.counts.unhandled++;
-    if (this.parts.options.unhandled === 'ack') return this.parts.settler().commit(message);
+    const { requests, options } = this.parts;
+    // Another group may have a handler for it, so that it is nothing to look after.
+    if (message.request !== undefined || options.unhandled === 'ack') {
+      return this.commit(message, requests.sayNobody(message));
+    }
     const why = text.noHandler(message.envelope.name);
     this.deadLetter({ ...message, attempt: message.attempt - 1 }, why, undefined);
   }
 
+  private abandoned(message: StreamMessage): void {
+    const { counts, logger, stream, group, settler } = this.parts;
+    counts.abandoned++;
+    logger.warn(text.abandoned(stream, group, message));
+    message.replies?.stop();
+    settler().commit(message);
+  }
+
+  /** @param answered when the replies of a request are in Redis: before that it is not acknowledged */
+  private commit(message: StreamMessage, answered: Promise<ReplyOutcome> | undefined): void {
+    const settler = this.parts.settler();
+    if (answered === undefined) settler.commit(message);
+    else settler.onceAnswered(answered, () => settler.commit(message));
+  }
+
+  private mayRunAgain(message: StreamMessage): boolean {
+    if (this.parts.options.delivery === 'at-most-once') return false;
+    return message.request === undefined || this.retryOf(message).maxAttempts > 1;
+  }
+
+  private retryOf(message: StreamMessage): ResolvedRetry {
+    return retryOf(this.parts.options, message);
+  }
+
   private decide(
-    { attempt }: StreamMessage,
-    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' }>,
+    message: StreamMessage,
+    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' | 'abandoned' }>,
   ): { error: unknown; step: NextStep } {
     if (verdict.kind === 'dead-letter') return { error: verdict.error, step: verdict };
     const error =
@@ -114,7 +165,7 @@ export class Outcomes {
     if (this.parts.options.delivery === 'at-most-once') {
       return { error, step: { kind: 'dead-letter', reason: text.AT_MOST_ONCE } };
     }
-    return { error, step: nextStep(this.parts.options.retry, attempt, error) };
+    return { error, step: nextStep(this.retryOf(message), message.attempt, error) };
   }
 
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {

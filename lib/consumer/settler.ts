@@ -6,6 +6,7 @@ import {
   type Retry,
 } from './outcome-scripts.js';
 import { persist } from './persist.js';
+import type { ReplyOutcome } from './replier.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A success waits this long at the most for others, so that they are settled in one step. */
@@ -31,6 +32,7 @@ export class Settler {
   private retries: Retry[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<void>>();
+  private readonly answering = new Set<Promise<void>>();
 
   private readonly scripts: OutcomeScripts;
 
@@ -92,6 +94,15 @@ export class Settler {
     this.track('write a dead letter', [entry], () => this.scripts.deadLetter(entry));
   }
 
+  /** A request's replies are on their way: once they are in Redis, `record` records its outcome. Else it stays pending. */
+  onceAnswered(outcome: Promise<ReplyOutcome>, record: () => void): void {
+    const answered = outcome.then((its) => {
+      this.answering.delete(answered);
+      if (its !== 'closed') record();
+    });
+    this.answering.add(answered);
+  }
+
   /** Sends what waits, now. */
   flush(): void {
     clearTimeout(this.timer);
@@ -126,6 +137,10 @@ export class Settler {
   /** Sends what waits, and is fulfilled once all of it is settled or given up on. */
   async drained(): Promise<void> {
     this.flush();
+    while (this.answering.size > 0) {
+      await Promise.all(this.answering);
+      this.flush();
+    }
     await Promise.all(this.underWay);
   }
 

@@ -5,6 +5,7 @@ import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { ConsumerCounts } from './consumer-counts.js';
 import type { LoneRuns } from './lone-runs.js';
+import type { RequestRuns } from './request-runs.js';
 import type { Invoke } from './stream-message.js';
 
 /** What the way of one stream's entries needs to know and to have. */
@@ -20,6 +21,7 @@ export interface StreamFlowParts {
   readonly client: Redis;
   readonly codec: Codec;
   readonly invoke: Invoke;
+  readonly requests: RequestRuns;
   /** Shared by all streams of the process. */
   readonly loneRuns: LoneRuns;
   readonly counts: ConsumerCounts;

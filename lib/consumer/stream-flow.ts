@@ -49,7 +49,7 @@ export class StreamFlow {
       },
     });
     this.intake = new Intake({
-      reserver: new Reserver(parts),
+      reserver: parts.requests.withClock(new Reserver(parts)),
       signal: parts.signal,
       onFault: this.sayFault,
       onDone: () => this.faults.over(),
@@ -57,6 +57,7 @@ export class StreamFlow {
     });
     this.slots = new HandlerSlots({
       ...parts,
+      invoke: parts.requests.around(parts.invoke),
       onEnded: (message, verdict) => this.settle(message, verdict),
       announceAlone: (message) => this.settler.startAlone(message),
       whenSettled: () => this.settler.drained(),
@@ -187,7 +188,7 @@ export class StreamFlow {
   ): void {
     const ours = messages.filter((message, index) => {
       const kind = answers?.[index]?.kind;
-      if (kind === 'duplicate') this.parts.counts.duplicate++;
+      if (kind === 'duplicate') this.outcomes.duplicate(message);
       if (kind !== 'new') this.forget(message);
       else if (this.outcomes.isUsedUp(message)) this.outcomes.giveUp(message);
       else return true;

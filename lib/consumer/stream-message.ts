@@ -1,6 +1,8 @@
 import type { RawFields } from '../codec/codec.js';
 import type { MessageEnvelope } from '../codec/envelope.js';
+import type { RequestFields } from '../codec/request-fields.js';
 import type { LeaseMoment } from './lease-clock.js';
+import type { RunReplies } from './run-replies.js';
 import type { RunSignal } from './run-signal.js';
 import type { Verdict } from './verdict.js';
 
@@ -15,12 +17,16 @@ export interface StreamMessage {
   readonly envelope: MessageEnvelope;
   /** The entry's fields as they were read; those of a redrive without what made it a dead letter. */
   readonly fields: RawFields;
+  /** What makes it a request; nothing where it is an event. */
+  readonly request?: RequestFields | undefined;
   /** Which attempt its run is, from 1; known once it is reserved. */
   attempt: number;
   /** Whether nothing else may run in this process meanwhile; known once it is reserved. */
   alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
+  /** The replies of its latest run here, where it is a request. */
+  replies?: RunReplies;
 }
 
 /** Runs all handlers that want a message; never rejects. */

@@ -3,11 +3,25 @@ export type Verdict =
   | { readonly kind: 'handled' }
   /** No handler wanted it. */
   | { readonly kind: 'unhandled' }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** A request that nobody waits for any longer: it did not run, or was ended. */
+  | { readonly kind: 'abandoned' }
+  | {
+      readonly kind: 'failed';
+      readonly error: unknown;
+      /** Of a request: what its caller is told, where that is something else. */
+      readonly reply?: unknown;
+    }
   | { readonly kind: 'retry'; readonly delayMs: number }
   | { readonly kind: 'dead-letter'; readonly reason: string; readonly error: unknown };
 
-const SEVERITY = { unhandled: 0, handled: 0, retry: 1, failed: 2, 'dead-letter': 3 } as const;
+const SEVERITY = {
+  unhandled: 0,
+  handled: 0,
+  abandoned: 0,
+  retry: 1,
+  failed: 2,
+  'dead-letter': 3,
+} as const;
 
 /** Of several handlers' verdicts the message has the worst. */
 export const worse = (a: Verdict, b: Verdict): Verdict =>

@@ -66,3 +66,17 @@ export const handlerTimedOut = (stream: string, entryId: string, timeoutMs: numb
 
 export const jobFailedFor = (streams: readonly string[], reason: string): string =>
   `Failed for ${streams.map((stream) => `stream "${stream}"`).join(', ')}: ${reason}`;
+
+export const requestTimedOut = (stream: string, messageId: string, timeoutMs: number): string =>
+  `No reply to request ${messageId} on stream "${stream}" within ${timeoutMs} ms`;
+
+export const requestDuplicate = (stream: string, messageId: string): string =>
+  `Request ${messageId} on stream "${stream}" was not sent: a message with its ID was published already, and whoever ` +
+  'sent that one gets the replies';
+
+export const replyInterrupted = (stream: string, messageId: string): string =>
+  `The replies to request ${messageId} on stream "${stream}" broke off: its handler was begun again, and would give ` +
+  'values that were given already';
+
+export const requestAbandoned = (stream: string, messageId: string): string =>
+  `Nobody waits for the reply to request ${messageId} on stream "${stream}" any longer`;

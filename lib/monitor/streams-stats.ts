@@ -28,6 +28,8 @@ export interface StreamsStats {
     readonly deadLettered: number;
     /** Wanted by no handler: acknowledged, or made a dead letter. */
     readonly unhandled: number;
+    /** Requests that nobody waited for any longer: not run, or ended. */
+    readonly abandoned: number;
     /** Deleted from the stream before they were handled. */
     readonly lost: number;
   };

@@ -32,6 +32,13 @@ export interface RedisStreamsClientOptions {
    */
   publishTimeoutMs?: number;
   /**
+   * How long `send()` waits for a reply, and after each value of an Observable for the next, in ms, 1 or more. Then it errors
+   * with `RequestTimeoutError`; a handler that has not begun by then does not begin any more.
+   *
+   * @default 30_000
+   */
+  requestTimeoutMs?: number;
+  /**
    * The window in which a message ID is published once. What was sent when the connection dropped is then sent again by
    * itself, until `publishTimeoutMs`. `false`: faster, but a dropped connection is an error that leaves open whether the
    * message arrived, and two calls with one message ID write two entries.

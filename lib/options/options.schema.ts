@@ -44,6 +44,7 @@ const clientShape = {
   connection,
   keyPrefix,
   publishTimeoutMs: timerMs(1),
+  requestTimeoutMs: timerMs(1),
   publishDedup: windowOrOff,
   maxPayloadBytes: count(1, Number.MAX_SAFE_INTEGER),
   codec,

@@ -67,6 +67,7 @@ export function resolveSubscription(
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
     handlerTimeoutMs: own.handlerTimeoutMs ?? base.handlerTimeoutMs,
     retry: own.retry === undefined ? base.retry : resolveRetry(own.retry),
+    requestRetry: base.requestRetry,
     deadLetter: { maxLength: own.deadLetter?.maxLength ?? base.deadLetter.maxLength },
     handlers: own.handlers ?? base.handlers,
     unhandled: own.unhandled ?? base.unhandled,
@@ -78,7 +79,8 @@ const resolveDedup = (
 ): ResolvedSubscription['dedup'] =>
   dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
 
-const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({
+/** How a policy that sets some of it is meant. */
+export const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({
   maxAttempts: maxAttempts ?? DEFAULTS.subscription.retry.maxAttempts,
   backoff: typeof backoff === 'function' ? backoff : { ...DEFAULTS.backoff, ...backoff },
   blocking: blocking ?? DEFAULTS.subscription.retry.blocking,
@@ -144,6 +146,7 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? DEFAULTS.requestTimeoutMs,
     publishDedup:
       options.publishDedup === false
         ? false

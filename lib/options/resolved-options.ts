@@ -20,6 +20,8 @@ export interface ResolvedSubscription {
   readonly dedup: { readonly windowMs: number } | false;
   readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
+  /** When a request whose handler failed is tried again. */
+  readonly requestRetry: ResolvedRetry;
   readonly deadLetter: { readonly maxLength: number | undefined };
   readonly handlers: HandlersMode;
   readonly unhandled: 'ack' | 'dead-letter';
@@ -61,6 +63,7 @@ export interface ResolvedClientOptions {
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;
   readonly publishDedup: { readonly windowMs: number } | false;
+  readonly requestTimeoutMs: number;
   readonly maxPayloadBytes: number;
   /** Of the streams that have any, by name. */
   readonly limits: ReadonlyMap<string, StreamLimits>;

@@ -60,7 +60,10 @@ export interface SubscriptionOptions {
    * @default none
    */
   handlerTimeoutMs?: number;
-  /** When a message whose handler failed is tried again, and how often. */
+  /**
+   * When a message whose handler failed is tried again, and how often. On a `@MessagePattern` it is for requests, which are
+   * not tried again unless it is set there.
+   */
   retry?: RetryOptions;
   /** How this group's dead letters are kept. */
   deadLetter?: DeadLetterOptions;

@@ -2,6 +2,12 @@
 export const publishedAtMs = (entryId: string): number =>
   Number(entryId.slice(0, entryId.indexOf('-')));
 
+/** The lowest entry ID after `entryId`. */
+export function entryIdAfter(entryId: string): string {
+  const [ms, sequence] = split(entryId);
+  return `${ms}-${BigInt(sequence) + 1n}`;
+}
+
 /** Orders entry IDs as Redis does: by number, not as text. */
 export function compareEntryIds(a: string, b: string): number {
   // Most often both have the same form, and then text sorts as numbers do.

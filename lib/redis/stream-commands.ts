@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { parseStreams, type StreamEntries } from './replies.js';
+import { parseStreams, type RawEntry, type StreamEntries } from './replies.js';
 
 /** A read as one consumer of a group, of what no consumer was given yet. */
 export interface GroupRead {
@@ -30,4 +30,28 @@ export async function readGroup(client: Redis, read: GroupRead): Promise<StreamE
     ...read.streams.map(() => '>'),
   );
   return parseStreams(reply, 'XREADGROUP');
+}
+
+/** A read of one stream, of what came after an entry. */
+export interface StreamRead {
+  readonly stream: string;
+  readonly after: string;
+  readonly count: number;
+  /** How long Redis may wait for something, in ms. */
+  readonly blockMs: number;
+}
+
+/** `XREAD … BLOCK …`. An empty list where nothing came in time. */
+export async function readAfter(client: Redis, read: StreamRead): Promise<readonly RawEntry[]> {
+  const { stream, after, count, blockMs } = read;
+  const reply = await client.xreadBuffer(
+    'COUNT',
+    count,
+    'BLOCK',
+    blockMs,
+    'STREAMS',
+    stream,
+    after,
+  );
+  return parseStreams(reply, 'XREAD')[0]?.entries ?? [];
 }

@@ -3,8 +3,9 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consumer/handlers-by-name.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { isWildcard, wildcardMatcher } from '../keys/wildcard.js';
-import { resolveSubscription } from '../options/resolve-options.js';
+import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { RetryOptions } from '../options/retry-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
 import type { SubscriptionOptions } from '../options/subscription-options.js';
 import { subscriptionOf } from './subscription.js';
@@ -34,12 +35,27 @@ export class HandlerRegistry {
 
   constructor(private readonly base: ResolvedSubscription) {}
 
-  /** @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream` */
-  add({ stream: target, name }: StreamPattern, handler: MessageHandler, extras: unknown): void {
+  /**
+   * @param answers whether the handler is for requests
+   * @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream`
+   */
+  add(
+    { stream: target, name }: StreamPattern,
+    handler: MessageHandler,
+    extras: unknown,
+    answers: boolean,
+  ): void {
     const isFor = isWildcard(target)
       ? wildcardMatcher(target)
       : (stream: string): boolean => stream === target;
-    this.registered.push({ target, isFor, handler, name, options: subscriptionOf(extras) });
+    this.registered.push({
+      target,
+      isFor,
+      handler,
+      name,
+      answers,
+      options: subscriptionOf(extras),
+    });
     for (const stream of this.streams) if (isFor(stream)) optionsOf(stream, this.askingFor(stream));
     optionsOf(
       target,
@@ -59,10 +75,15 @@ export class HandlerRegistry {
    */
   subscriptionTo(stream: string): Subscription {
     const asking = this.askingFor(stream);
+    const { options, requestRetry } = optionsOf(stream, asking);
+    const resolved = resolveSubscription(this.base, options);
     return {
       stream,
-      handlers: asking.map(({ handler, name }) => ({ handler, name })),
-      options: resolveSubscription(this.base, optionsOf(stream, asking)),
+      handlers: asking.map(({ handler, name, answers }) => ({ handler, name, answers })),
+      options:
+        requestRetry === undefined
+          ? resolved
+          : { ...resolved, requestRetry: resolveRetry(requestRetry) },
       wildcards: this.wildcards.filter((wildcard) =>
         asking.some(({ target }) => target === wildcard),
       ),
@@ -87,12 +108,21 @@ export class HandlerRegistry {
   }
 }
 
+/** What handlers set for all messages of a stream, and for its requests alone. */
+interface SetOptions {
+  readonly options: SubscriptionOptions;
+  readonly requestRetry: RetryOptions | undefined;
+}
+
 /** @throws InvalidOptionsError where they disagree */
-function optionsOf(stream: string, handlers: readonly Registered[]): SubscriptionOptions {
-  const options = new Map<string, unknown>();
+function optionsOf(stream: string, handlers: readonly Registered[]): SetOptions {
+  const all = new Map<string, unknown>();
+  const ofRequests = new Map<string, unknown>();
   for (const its of handlers) {
     for (const [name, value] of Object.entries(its.options)) {
       if (value === undefined) continue;
+      // Events are tried again by default, requests are not: each kind has a policy of its own.
+      const options = its.answers && name === 'retry' ? ofRequests : all;
       const other = options.get(name);
       if (other !== undefined && !isDeepStrictEqual(other, value)) {
         throw new InvalidOptionsError(
@@ -104,5 +134,9 @@ function optionsOf(stream: string, handlers: readonly Registered[]): Subscriptio
       options.set(name, value);
     }
   }
-  return Object.fromEntries(options);
+  const { retry: requestRetry } = optionsIn(ofRequests);
+  return { options: optionsIn(all), requestRetry };
 }
+
+const optionsIn = (options: ReadonlyMap<string, unknown>): SubscriptionOptions =>
+  Object.fromEntries(options);

@@ -24,7 +24,8 @@ import { REDIS_STREAMS } from './redis-streams.symbol.js';
 import * as text from './server.messages.js';
 
 /**
- * The transport strategy: `@EventPattern('orders')` handlers become consumer-group subscriptions.
+ * The transport strategy: `@EventPattern('orders')` handlers become consumer-group subscriptions, and those of
+ * `@MessagePattern('quote')` answer what `send()` asks.
  *
  * @example
  * ```ts
@@ -76,15 +77,14 @@ export class ServerRedisStreams
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    if (!isEventHandler) return this.leaveAlone(pattern, text.NOT_AN_EVENT);
     try {
       const target = streamPattern(pattern);
       if (target === undefined) return this.leaveAlone(pattern, text.NOT_A_STREAM);
-      this.registry.add(target, callback, extras);
+      this.registry.add(target, callback, extras, !isEventHandler);
     } catch (error) {
       this.registryFault ??= error;
     }
-    callback.isEventHandler = true;
+    callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     const route = this.normalizePattern(pattern as MsPattern);
     if (!this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);

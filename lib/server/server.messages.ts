@@ -6,10 +6,7 @@ export const NOT_A_STREAM = 'a stream is named by a string, or by { stream, name
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
 
-export const NOT_AN_EVENT =
-  '@MessagePattern needs replies, which this transport does not give yet; use @EventPattern';
-
-export const NOTHING_TO_READ = 'No @EventPattern handler names a stream: this server reads nothing';
+export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 
 export const NOT_LISTENING = 'There are no connections: the server does not listen';
 

@@ -589,6 +589,7 @@ describe('getStats()', () => {
         duplicate: 0,
         deadLettered: 0,
         unhandled: 0,
+        abandoned: 0,
         lost: 0,
       },
     });

@@ -187,6 +187,7 @@ describe('a message whose name no handler wants', () => {
       duplicate: 0,
       deadLettered: 0,
       unhandled: 1,
+      abandoned: 0,
       lost: 0,
     });
   });

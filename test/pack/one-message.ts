@@ -1,11 +1,11 @@
-/** The smallest app that publishes a message and handles it. Each packed app is this file, compiled its own way. */
+/** The smallest app that publishes a message and handles it, asks and answers. Each packed app is this file, compiled its own way. */
 import 'reflect-metadata';
 
 import assert from 'node:assert/strict';
 
 import { Controller, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import {
   ClientRedisStreams,
   RedisStreamsContext,
@@ -14,7 +14,7 @@ import {
   subscription,
 } from 'nestjs-redis-streams';
 import { startRedis } from 'nestjs-redis-streams/testing';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, lastValueFrom, of, toArray, type Observable } from 'rxjs';
 
 interface Order {
   readonly item: string;
@@ -30,6 +30,12 @@ class OrdersController {
   @EventPattern<string>('orders', subscription({ concurrency: 2 }))
   onOrder(@Payload() order: Order, @Ctx() context: RedisStreamsContext): void {
     handle({ order, messageId: context.getMessageId() });
+  }
+
+  @MessagePattern('quotes')
+  onQuote(@Payload() order: Order): Observable<string> {
+    if (order.item === '') throw new RpcException('what?');
+    return of(order.item, 'costs');
   }
 }
 
@@ -56,8 +62,14 @@ async function main(): Promise<void> {
   app.connectMicroservice({ strategy: app.get(ServerRedisStreams) }, { inheritAppConfig: true });
   await app.startAllMicroservices();
 
-  const receipt = await firstValueFrom(app.get(ClientRedisStreams).emit('orders', { item: 'tea' }));
+  const client = app.get(ClientRedisStreams);
+  const receipt = await firstValueFrom(client.emit('orders', { item: 'tea' }));
   assert.deepEqual(await handled, { order: { item: 'tea' }, messageId: receipt.messageId });
+
+  const ask = (item: string): Promise<unknown> =>
+    lastValueFrom(client.send('quotes', { item }).pipe(toArray()));
+  assert.deepEqual(await ask('tea'), ['tea', 'costs']);
+  await assert.rejects(ask(''), { status: 'error', message: 'what?' });
 
   // No process.exit(): what is still open after this keeps the process, and the run fails for it.
   await app.close();

@@ -105,6 +105,8 @@ describe('what is allowed', () => {
   it('no client options at all', () => {
     expect(() => new ClientRedisStreams()).not.toThrow();
     expect(() => client({ publishTimeoutMs: 1 })).not.toThrow();
+    expect(() => client({ requestTimeoutMs: 1 })).not.toThrow();
+    expect(() => moduleOf({ group: 'billing', requestTimeoutMs: 2_147_483_647 })).not.toThrow();
     for (const publishDedup of [
       false,
       {},
@@ -192,6 +194,19 @@ describe('a value that is wrong', () => {
   ])('is told in short: %p', (batchSize, given) => {
     expect(refused(() => server({ group: 'billing', batchSize })).given).toBe(given);
   });
+
+  it.each([0, -1, 0.5, 2_147_483_648, '30s', null])(
+    'is refused where it is: requestTimeoutMs %p',
+    (requestTimeoutMs) => {
+      for (const refusal of [
+        refused(() => client({ requestTimeoutMs })),
+        refused(() => moduleOf({ group: 'billing', requestTimeoutMs })),
+      ]) {
+        expect(refusal.path).toBe('requestTimeoutMs');
+        expect(refusal.allowed).toBe('a whole number of ms, 1 to 2147483647');
+      }
+    },
+  );
 
   it.each([0, 0.5, 'a week'])('is refused where it is: dedup.windowMs %p', (windowMs) => {
     const error = refused(() => server({ group: 'billing', dedup: { windowMs } }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { compareEntryIds, publishedAtMs } from '../../../lib/redis/entry-id.js';
+import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/redis/entry-id.js';
 
 describe('compareEntryIds', () => {
   it.each([
@@ -31,5 +31,15 @@ describe('compareEntryIds', () => {
 describe('publishedAtMs', () => {
   it('is the time in the ID', () => {
     expect(publishedAtMs('1729768245123-42')).toBe(1729768245123);
+  });
+});
+
+describe('the next entry ID', () => {
+  it.each([
+    ['5-0', '5-1'],
+    ['1729768245123-9', '1729768245123-10'],
+    ['5-9007199254740993', '5-9007199254740994'],
+  ])('after %s is %s', (id, next) => {
+    expect(entryIdAfter(id)).toBe(next);
   });
 });

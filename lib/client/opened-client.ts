@@ -1,0 +1,39 @@
+import type { LoggerService } from '@nestjs/common';
+import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import { OpenedConnection, type ConnectionPurpose } from '../redis/opened-connection.js';
+import type { MessageEncoder } from './message-encoder.js';
+import { ClientPublisher } from './client-publisher.js';
+import { Requests } from './requests.js';
+
+/** An opened connection, and what sends on it. */
+export interface OpenedClient {
+  readonly connection: OpenedConnection;
+  readonly publisher: ClientPublisher;
+  readonly requests: Requests;
+}
+
+/** Opens what a client needs, as its options say. */
+export function openClient(
+  options: ResolvedClientOptions,
+  encoder: MessageEncoder,
+  logger: LoggerService,
+  {
+    serverChecks,
+    ...watch
+  }: Pick<ConnectionPurpose, 'report' | 'prepare'> & {
+    /** In the module: whether a server beside it looks for what is due. */
+    readonly serverChecks: (() => boolean) | undefined;
+  },
+): OpenedClient {
+  const connection = new OpenedConnection(options.connection, {
+    role: 'publish',
+    name: 'nestjs-redis-streams:client',
+    called: 'client',
+    logger,
+    ...watch,
+  });
+  const { client } = connection;
+  const publisher = new ClientPublisher(client, options, logger, serverChecks);
+  const requests = new Requests({ options, encoder, publisher, commands: connection, logger });
+  return { connection, publisher, requests };
+}

@@ -1,0 +1,20 @@
+import type { Redis } from 'ioredis';
+import { elapsedMs, leaseClock, type LeaseMoment } from './lease-clock.js';
+
+/** What Redis's clock shows: asked now and then, and counted on from there. */
+export class RedisClock {
+  private shown: { readonly ms: number; readonly at: LeaseMoment } | undefined;
+
+  constructor(private readonly client: Redis) {}
+
+  /** Asks Redis. */
+  async read(): Promise<void> {
+    const [seconds, micros] = await this.client.time();
+    this.shown = { ms: Number(seconds) * 1000 + Number(micros) / 1000, at: leaseClock() };
+  }
+
+  /** Now in Redis's ms, late by the way of an answer at the most. It has to be read before. */
+  now(): number {
+    return this.shown === undefined ? 0 : this.shown.ms + elapsedMs(this.shown.at);
+  }
+}

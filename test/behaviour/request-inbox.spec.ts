@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Logger, type Type } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { from, lastValueFrom, Subject, take, toArray } from 'rxjs';
+
+import { ClientRedisStreams, type RedisStreamsModuleOptions } from '../../lib/index.js';
+import { answererOf } from '../support/asking.js';
+import { freshName, freshPrefix } from '../support/fresh-name.js';
+import { isCaughtUp } from '../support/group-state.js';
+import { recordedLog } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, type StreamsApp, streamsApp } from '../support/streams-app.js';
+import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
+
+// Of its own: a test empties it, and connections are counted.
+const redis = redisForTests({ args: [] });
+closeAppsAfterEach();
+Logger.overrideLogger(recordedLog);
+
+const GROUP = 'pricing';
+const clients = new Set<ClientRedisStreams>();
+const proxies = new Set<TcpProxy>();
+afterEach(async () => {
+  await Promise.all([...clients].map((client) => client.close()));
+  await Promise.all([...proxies].map((proxy) => proxy.close()));
+  clients.clear();
+  proxies.clear();
+});
+
+function clientFor(
+  options: ConstructorParameters<typeof ClientRedisStreams>[0] = {},
+): ClientRedisStreams {
+  const client = new ClientRedisStreams({ connection: redis.url, ...options });
+  clients.add(client);
+  return client;
+}
+
+async function proxied(): Promise<TcpProxy> {
+  const proxy = await tcpProxy(redis.url);
+  proxies.add(proxy);
+  return proxy;
+}
+
+const start = (
+  controllers: Type[],
+  options?: Partial<RedisStreamsModuleOptions>,
+): Promise<StreamsApp> =>
+  streamsApp({ connection: redis.url, group: GROUP, ...options }, { controllers });
+
+const inboxes = (client: Redis, keyPrefix: string): Promise<string[]> =>
+  client.keys(`stream:replies:{${keyPrefix}*`);
+
+describe('the inbox', () => {
+  it('takes the replies of 1 000 requests at once on one connection', async () => {
+    const stream = freshName('quote');
+    await start([answererOf<number>(stream, (n) => n * 2, { concurrency: 32 })]);
+    const before = await connectionsNamed('nestjs-redis-streams:client:replies');
+    const client = clientFor();
+    const answers = Array.from({ length: 1_000 }, (_, n) => lastValueFrom(client.send(stream, n)));
+    await waitFor(async () => (await redis.client.xlen(stream)) > 0);
+    expect(await connectionsNamed('nestjs-redis-streams:client:replies')).toBe(before + 1);
+    await expect(Promise.all(answers)).resolves.toEqual([...Array(1_000).keys()].map((n) => n * 2));
+    expect(await connectionsNamed('nestjs-redis-streams:client:replies')).toBe(before + 1);
+  });
+
+  it('lasts for a minute at the most without its client, and replies do not make it last longer', async () => {
+    const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
+    const app = await start([answererOf(stream, (data) => data)], { keyPrefix });
+    const client = clientFor({ keyPrefix });
+    await lastValueFrom(client.send(stream, 1));
+    const [key = ''] = await inboxes(redis.client, keyPrefix);
+    expect(await redis.client.pttl(key)).toBeGreaterThan(30_000);
+    expect(await redis.client.pttl(key)).toBeLessThanOrEqual(60_000);
+    await redis.client.pexpire(key, 10_000);
+    await lastValueFrom(client.send(stream, 2));
+    expect(await redis.client.pttl(key)).toBeLessThanOrEqual(10_000);
+    expect(app.monitor.getStats().counts.handled).toBe(2);
+  });
+
+  it('is not made again by a reply to a client that is gone', async () => {
+    const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
+    const gate = new Subject<string>();
+    await start([answererOf(stream, () => gate.pipe(take(1)))], { keyPrefix });
+    const client = clientFor({ keyPrefix });
+    const asked = lastValueFrom(client.send(stream, 'it')).catch(() => 'closed');
+    await waitFor(() => gate.observed);
+    await client.close();
+    expect(await asked).toBe('closed');
+    await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 0);
+    gate.next('late');
+    await waitFor(() => isCaughtUp(redis.client, keyPrefix + stream, GROUP));
+    expect(await inboxes(redis.client, keyPrefix)).toEqual([]);
+  });
+
+  it('drops what was read, so that it does not grow', async () => {
+    const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
+    await start([answererOf<number>(stream, (n) => from(Array(n).keys()))], { keyPrefix });
+    const client = clientFor({ keyPrefix });
+    const values = lastValueFrom(client.send(stream, 5_000).pipe(toArray()));
+    await expect(values).resolves.toHaveLength(5_000);
+    const [key = ''] = await inboxes(redis.client, keyPrefix);
+    await waitFor(async () => (await redis.client.xlen(key)) < 1_100);
+  });
+
+  it('is gone with its client, and was not there before its first request', async () => {
+    const keyPrefix = freshPrefix();
+    const client = clientFor({ keyPrefix });
+    await client.connect();
+    expect(await inboxes(redis.client, keyPrefix)).toEqual([]);
+    client.send('quote', 'it').subscribe({ error: () => undefined });
+    await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 1);
+    await client.close();
+    await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 0);
+  });
+
+  it('is made again where all of Redis was emptied', async () => {
+    const stream = freshName('quote');
+    await start([answererOf(stream, (data) => data, { startFrom: 'beginning' })]);
+    const client = clientFor({ requestTimeoutMs: 20_000 });
+    await expect(lastValueFrom(client.send(stream, 1))).resolves.toBe(1);
+    await redis.client.flushall();
+    // What a client has not been told it learns from the clock; here the clock is not waited for.
+    forgetKept(client);
+    await expect(lastValueFrom(client.send(stream, 2))).resolves.toBe(2);
+  }, 30_000);
+});
+
+describe('a dropped connection', () => {
+  it('of the client loses no reply, whenever it drops', async () => {
+    const stream = freshName('quote');
+    const gate = new Subject<number>();
+    await start([answererOf(stream, () => gate.pipe(take(20)))]);
+    const proxy = await proxied();
+    const client = clientFor({ connection: proxy.url });
+    const asked = lastValueFrom(client.send(stream, 'it').pipe(toArray()));
+    await waitFor(() => gate.observed);
+    for (let n = 0; n < 20; n++) {
+      gate.next(n);
+      if (n % 5 === 2) proxy.resetAll();
+      await new Promise(setImmediate);
+    }
+    await expect(asked).resolves.toEqual([...Array(20).keys()]);
+  });
+
+  it.each(['before-request', 'before-reply'] as const)(
+    'of the server while it replies (%s) gives each value once',
+    async (at) => {
+      const stream = freshName('quote');
+      const proxy = await proxied();
+      const app = await start([answererOf<number>(stream, (n) => from(Array(n).keys()))], {
+        connection: proxy.url,
+      });
+      const client = clientFor();
+      await expect(lastValueFrom(client.send(stream, 1))).resolves.toBe(0);
+      const reset = proxy.resetOnce(at, (request) => request.includes('reply'));
+      const values = lastValueFrom(client.send(stream, 300).pipe(toArray()));
+      await reset;
+      await expect(values).resolves.toEqual([...Array(300).keys()]);
+      await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+      expect(app.monitor.getStats().counts).toMatchObject({ handled: 2, failed: 0 });
+    },
+  );
+
+  it('of the client while it asks sends the request once', async () => {
+    const stream = freshName('quote');
+    let runs = 0;
+    await start([answererOf(stream, () => ++runs)]);
+    const proxy = await proxied();
+    const client = clientFor({ connection: proxy.url });
+    await expect(lastValueFrom(client.send(stream, 'it'))).resolves.toBe(1);
+    const reset = proxy.resetOnce('before-reply', (request) => request.includes('request-inbox'));
+    await expect(lastValueFrom(client.send(stream, 'it'))).resolves.toBe(2);
+    await reset;
+    expect(await redis.client.xlen(stream)).toBe(2);
+  });
+});
+
+async function connectionsNamed(name: string): Promise<number> {
+  const list = String(await redis.client.client('LIST'));
+  return list.split('\n').filter((line) => line.includes(` name=${name} `)).length;
+}
+
+function forgetKept(client: ClientRedisStreams): void {
+  const { opened } = client as unknown as { opened: { requests: { inbox: { keptAt: unknown } } } };
+  opened.requests.inbox.keptAt = undefined;
+}

@@ -1,0 +1,36 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+
+let compiled: CompiledPackage;
+
+beforeAll(async () => {
+  compiled = await compiledPackage('sample/02-request-reply/src');
+});
+afterAll(() => compiled.remove());
+afterEach(endChildPrograms);
+
+describe('sample 02-request-reply', () => {
+  const redis = redisForTests();
+
+  it('asks, prints what its README says, and ends', async () => {
+    const main = compiled.program('sample/02-request-reply/src/main.ts');
+    const program = childProgram(main, { env: { REDIS_URL: redis.url } });
+    expect(await program.ended).toBe(0);
+    const said = program.output();
+    for (const line of [
+      '2 × tea: {"total":10,"currency":"EUR"}',
+      '1 × teapot: {"total":29,"currency":"EUR"}',
+      'what tea cost: [3,4,5]',
+      '1 × unicorn: refused: {"code":"NO_SUCH_ITEM","name":"unicorn"}',
+      '1 × tea, with nobody there: nobody answered in time',
+      'Closed',
+    ]) {
+      expect(said).toContain(line);
+    }
+    expect(said).not.toMatch(/\bERROR\b/);
+    expect(await redis.client.keys('stream:replies:*')).toEqual([]);
+  });
+});
