@@ -20,6 +20,7 @@ import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
 import type { Publisher, Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
+import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {
@@ -46,10 +47,16 @@ interface Opened {
  * ```ts
  * const { entryId } = await firstValueFrom(this.client.emit('orders', order));
  * ```
+ * @example With streams and payloads that the compiler checks; without, it takes any:
+ * ```ts
+ * type Events = { orders: Order; payments: Payment };
+ * constructor(private readonly client: ClientRedisStreams<Events>) {}
+ * ```
  */
 @Injectable()
 // Not with our own type of status: ClientsModule would not take the class then.
-export class ClientRedisStreams
+// oxlint-disable-next-line typescript/no-explicit-any -- so that typed and untyped clients can stand for each other
+export class ClientRedisStreams<Events = any>
   extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
 {
@@ -80,9 +87,15 @@ export class ClientRedisStreams
    *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
    */
   override emit<Result = PublishReceipt, Input = unknown>(
-    pattern: unknown,
+    pattern: UntypedPattern<Events>,
     data: Input,
-  ): Observable<Result> {
+  ): Observable<Result>;
+  // The last one, whose errors TypeScript shows. The first is what makes of any client a ClientProxy.
+  override emit<Stream extends StreamOf<Events>>(
+    pattern: TypedPattern<Stream>,
+    data: TypedData<Events[Stream]>,
+  ): Observable<PublishReceipt>;
+  override emit<Result>(pattern: unknown, data: unknown): Observable<Result> {
     // What Nest refuses is refused by Nest: null and undefined, as pattern or payload.
     if (pattern == null || data == null) return super.emit(pattern, data);
     return eager(this.dispatch<Result>(pattern, data), (error) => {
@@ -102,9 +115,14 @@ export class ClientRedisStreams
    *   error that nobody observes is logged.
    */
   emitBatch<Input = unknown>(
-    pattern: unknown,
+    pattern: UntypedPattern<Events>,
     items: readonly (Input | RedisStreamsRecord<Input>)[],
-  ): Observable<PublishReceipt[]> {
+  ): Observable<PublishReceipt[]>;
+  emitBatch<Stream extends StreamOf<Events>>(
+    pattern: TypedPattern<Stream>,
+    items: readonly TypedData<Events[Stream]>[],
+  ): Observable<PublishReceipt[]>;
+  emitBatch(pattern: unknown, items: readonly unknown[]): Observable<PublishReceipt[]> {
     return eager(this.dispatchBatch(pattern, items), (error) => {
       this.logger.error(text.emitFailed('emitBatch()', errorText(error)));
     });
