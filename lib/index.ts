@@ -35,6 +35,7 @@ export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
+export { MessageValidationError, type ValidationIssue } from './errors/message-validation.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';

@@ -2,7 +2,6 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { type Observable, throwError } from 'rxjs';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import { NotSupportedError } from '../errors/not-supported.error.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
@@ -12,14 +11,16 @@ import { OpenedConnection } from '../redis/opened-connection.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
-import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
+import { encodeBatch } from './encode-batch.js';
+import { MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { OncePublisher } from './once-publisher.js';
 import { PlainPublisher } from './plain-publisher.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
-import type { Publisher, Publishing } from './publishing.js';
+import type { Publisher } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
+import { SendingOrder } from './sending-order.js';
 import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
 
 /** The events of a client's connection, as ioredis names them. */
@@ -63,6 +64,7 @@ export class ClientRedisStreams<Events = any>
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
+  private readonly order = new SendingOrder();
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: Opened | undefined;
 
@@ -83,7 +85,8 @@ export class ClientRedisStreams<Events = any>
    *
    * @param pattern the stream's name, or `{ stream, name }`, where the name is what kind of message it is
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
-   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError` where nothing was sent, `PublishError`
+   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError`, or with a schema `MessageValidationError`, where
+   *   nothing was sent, `PublishError`
    *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
    */
   override emit<Result = PublishReceipt, Input = unknown>(
@@ -110,8 +113,8 @@ export class ClientRedisStreams<Events = any>
    *
    * @param pattern the stream's name, or `{ stream, name }`
    * @param items payloads, or records of `RedisStreamsRecordBuilder`
-   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` with the `index` of the
-   *   first that cannot be encoded, `PublishBatchError` where not all are confirmed, which says what became of each. An
+   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` or `MessageValidationError` with
+   *   the `index` of the first that cannot be encoded or is not valid, `PublishBatchError` where not all are confirmed, which says what became of each. An
    *   error that nobody observes is logged.
    */
   emitBatch<Input = unknown>(
@@ -144,6 +147,7 @@ export class ClientRedisStreams<Events = any>
     if (opened === undefined) return;
     this.opened = undefined;
     const { client, owned } = opened.connection;
+    await this.order.sent();
     opened.connection.leave();
     await opened.publisher.close();
     // One of ours still has its end to tell.
@@ -185,7 +189,10 @@ export class ClientRedisStreams<Events = any>
     packet: OutgoingPacket,
   ): Promise<Result> {
     const message = this.encoder.encode(packet);
-    return this.open().publisher.publish(message) as Promise<Result>;
+    const { publisher } = this.open();
+    return this.order.send(message.stream, message.whenValid, () =>
+      publisher.publish(message),
+    ) as Promise<Result>;
   }
 
   private async dispatchBatch(
@@ -194,22 +201,12 @@ export class ClientRedisStreams<Events = any>
   ): Promise<PublishReceipt[]> {
     // What is wrong with the pattern is no item's fault.
     const { stream } = publishTarget(pattern);
-    if (!Array.isArray(items)) throw new MessageEncodingError(stream, text.NOT_A_LIST);
-    const messages = items.map((item: unknown, index) => {
-      try {
-        return this.encodeItem(pattern, item);
-      } catch (error) {
-        throw encodingErrorOf(stream, index, error);
-      }
-    });
+    const { messages, whenValid } = encodeBatch(stream, items, (item) =>
+      this.encoder.encode(this.packetOf(pattern, item)),
+    );
     if (messages.length === 0) return [];
-    return publishInRounds(this.open().publisher, stream, messages);
-  }
-
-  private encodeItem(pattern: unknown, item: unknown): Publishing {
-    // As with emit(), where Nest refuses it.
-    if (item == null) throw new Error(text.nothingToSend(item));
-    return this.encoder.encode(this.packetOf(pattern, item));
+    const { publisher } = this.open();
+    return this.order.send(stream, whenValid, () => publishInRounds(publisher, stream, messages));
   }
 
   protected override publish(): () => void {

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { RawFields } from '../codec/codec.js';
 import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.js';
+import { MessageValidationError } from '../errors/message-validation.error.js';
 import { RetryException } from '../errors/retry.exception.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
@@ -36,6 +37,7 @@ export class Outcomes {
       return;
     }
     if (verdict.kind === 'unhandled') return this.unhandled(message);
+    if (verdict.kind === 'invalid') return this.invalid(message, verdict.error, closing);
     counts.failed++;
     const { error, step } = this.decide(message, verdict);
     const reason = error === undefined ? undefined : messageOf(error);
@@ -103,9 +105,25 @@ export class Outcomes {
     this.deadLetter({ ...message, attempt: message.attempt - 1 }, why, undefined);
   }
 
+  /** It would fit no better the next time: it has no attempt, and what it had before stays. */
+  private invalid(
+    { attempt, ...message }: StreamMessage,
+    error: MessageValidationError,
+    closing: boolean,
+  ): void {
+    const { logger, stream, group, settler, options } = this.parts;
+    // What the schema needs may have been closed already.
+    if (closing && error.cause !== undefined && options.delivery === 'at-least-once') {
+      logger.warn(text.failedOnClose(stream, group, { ...message, attempt }, error.reason));
+      settler().handOver({ ...message, attempt });
+      return;
+    }
+    this.deadLetter({ ...message, attempt: attempt - 1 }, error.reason, error);
+  }
+
   private decide(
     { attempt }: StreamMessage,
-    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' }>,
+    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' | 'invalid' }>,
   ): { error: unknown; step: NextStep } {
     if (verdict.kind === 'dead-letter') return { error: verdict.error, step: verdict };
     const error =
@@ -120,7 +138,8 @@ export class Outcomes {
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
     const { counts, logger, stream, group, settler } = this.parts;
     const { entryId, originalEntryId, messageId, fields, attempt } = message;
-    const reason = error === undefined ? undefined : messageOf(error);
+    const isSaid = error === undefined || error instanceof MessageValidationError;
+    const reason = isSaid ? undefined : messageOf(error);
     counts.deadLettered++;
     logger.error(text.deadLettered(stream, group, message, reason, why));
     settler().deadLetter({

@@ -178,6 +178,7 @@ export class ServerRedisStreams
         handlers,
         where: { stream, group, consumer: name },
         mode: options.handlers,
+        schema: this.options.schemas.get(stream),
         hooks: this.hooks,
       }),
     }));
