@@ -7,7 +7,7 @@ import { StreamedCqrsModule } from '../streamed-cqrs.module.js';
 
 /** Fails the first time, to show that the event comes again: to this service, and to no other. */
 @EventsHandler(UserCreated)
-export class AuditHandler implements IEventHandler<UserCreated> {
+class AuditHandler implements IEventHandler<UserCreated> {
   private readonly logger = new Logger('Audit');
   private hasFailed = false;
 

@@ -6,7 +6,7 @@ import { UserCreated } from '../messages.js';
 import { StreamedCqrsModule } from '../streamed-cqrs.module.js';
 
 @EventsHandler(UserCreated)
-export class WelcomeHandler implements IEventHandler<UserCreated> {
+class WelcomeHandler implements IEventHandler<UserCreated> {
   private readonly logger = new Logger('Mail');
 
   handle({ name }: UserCreated): void {
