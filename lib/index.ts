@@ -1,7 +1,5 @@
-export {
-  ClientRedisStreams,
-  type RedisStreamsClientEvents,
-} from './client/client-redis-streams.js';
+export { ClientRedisStreams } from './client/client-redis-streams.js';
+export type { RedisStreamsClientEvents } from './client/redis-streams-client.events.js';
 export type { PublishReceipt } from './client/publish-receipt.js';
 export {
   RedisStreamsRecord,
@@ -38,6 +36,7 @@ export { JobFailedError } from './errors/job-failed.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
+export { MessageValidationError, type ValidationIssue } from './errors/message-validation.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';

@@ -2,7 +2,6 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { Observable } from 'rxjs';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
@@ -10,24 +9,17 @@ import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
-import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { cancelDelayed } from './cancel-delayed.js';
+import { encodeBatch } from './encode-batch.js';
+import { MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { type OpenedClient, openClient } from './opened-client.js';
 import { publishInRounds } from './publish-in-rounds.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
-import type { Publishing } from './publishing.js';
+import type { RedisStreamsClientEvents } from './redis-streams-client.events.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
-
-/** The events of a client's connection, as ioredis names them. */
-export interface RedisStreamsClientEvents extends Record<never, Function> {
-  connect: () => void;
-  ready: () => void;
-  error: (error: Error) => void;
-  close: () => void;
-  reconnecting: () => void;
-  end: () => void;
-}
+import { SendingOrder } from './sending-order.js';
+import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
 
 type Listener = (...args: unknown[]) => void;
 
@@ -38,16 +30,23 @@ type Listener = (...args: unknown[]) => void;
  * ```ts
  * const { entryId } = await firstValueFrom(this.client.emit('orders', order));
  * ```
+ * @example With streams and payloads that the compiler checks; without, it takes any:
+ * ```ts
+ * type Events = { orders: Order; payments: Payment };
+ * constructor(private readonly client: ClientRedisStreams<Events>) {}
+ * ```
  */
 @Injectable()
 // Not with our own type of status: ClientsModule would not take the class then.
-export class ClientRedisStreams
+// oxlint-disable-next-line typescript/no-explicit-any -- so that typed and untyped clients can stand for each other
+export class ClientRedisStreams<Events = any>
   extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
 {
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
+  private readonly order = new SendingOrder();
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: OpenedClient | undefined;
 
@@ -72,13 +71,20 @@ export class ClientRedisStreams
    *
    * @param pattern the stream's name, or `{ stream, name }`, where the name is what kind of message it is
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
-   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError` where nothing was sent, `PublishError`
-   *   where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is logged.
+   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError`, or with a schema `MessageValidationError`, where
+   *   nothing was sent, `PublishError` where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody
+   *   observes is logged.
    */
   override emit<Result = PublishReceipt, Input = unknown>(
-    pattern: unknown,
+    pattern: UntypedPattern<Events>,
     data: Input,
-  ): Observable<Result> {
+  ): Observable<Result>;
+  // The last one, whose errors TypeScript shows. The first is what makes of any client a ClientProxy.
+  override emit<Stream extends StreamOf<Events>>(
+    pattern: TypedPattern<Stream>,
+    data: TypedData<Events[Stream]>,
+  ): Observable<PublishReceipt>;
+  override emit<Result>(pattern: unknown, data: unknown): Observable<Result> {
     // What Nest refuses is refused by Nest: null and undefined, as pattern or payload.
     if (pattern == null || data == null) return super.emit(pattern, data);
     return eager(this.dispatch<Result>(pattern, data), (error) => {
@@ -93,14 +99,19 @@ export class ClientRedisStreams
    *
    * @param pattern the stream's name, or `{ stream, name }`
    * @param items payloads, or records of `RedisStreamsRecordBuilder`
-   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` with the `index` of the
-   *   first that cannot be encoded, `PublishBatchError` where not all are confirmed, which says what became of each. An
-   *   error that nobody observes is logged.
+   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` or `MessageValidationError` with
+   *   the `index` of the first that cannot be encoded or is not valid, `PublishBatchError` where not all are confirmed, which
+   *   says what became of each. An error that nobody observes is logged.
    */
   emitBatch<Input = unknown>(
-    pattern: unknown,
+    pattern: UntypedPattern<Events>,
     items: readonly (Input | RedisStreamsRecord<Input>)[],
-  ): Observable<PublishReceipt[]> {
+  ): Observable<PublishReceipt[]>;
+  emitBatch<Stream extends StreamOf<Events>>(
+    pattern: TypedPattern<Stream>,
+    items: readonly TypedData<Events[Stream]>[],
+  ): Observable<PublishReceipt[]>;
+  emitBatch(pattern: unknown, items: readonly unknown[]): Observable<PublishReceipt[]> {
     return eager(this.dispatchBatch(pattern, items), (error) => {
       this.logger.error(text.emitFailed('emitBatch()', errorText(error)));
     });
@@ -147,6 +158,7 @@ export class ClientRedisStreams
     if (opened === undefined) return;
     this.opened = undefined;
     const { client, owned } = opened.connection;
+    await this.order.sent();
     opened.connection.leave();
     opened.requests.close();
     await opened.publisher.close();
@@ -189,7 +201,10 @@ export class ClientRedisStreams
     packet: OutgoingPacket,
   ): Promise<Result> {
     const message = this.encoder.encode(packet);
-    return this.open().publisher.publish(message) as Promise<Result>;
+    const { publisher } = this.open();
+    return this.order.send(message.stream, message.whenValid, () =>
+      publisher.publish(message),
+    ) as Promise<Result>;
   }
 
   private async dispatchBatch(
@@ -198,22 +213,12 @@ export class ClientRedisStreams
   ): Promise<PublishReceipt[]> {
     // What is wrong with the pattern is no item's fault.
     const { stream } = publishTarget(pattern);
-    if (!Array.isArray(items)) throw new MessageEncodingError(stream, text.NOT_A_LIST);
-    const messages = items.map((item: unknown, index) => {
-      try {
-        return this.encodeItem(pattern, item);
-      } catch (error) {
-        throw encodingErrorOf(stream, index, error);
-      }
-    });
+    const { messages, whenValid } = encodeBatch(stream, items, (item) =>
+      this.encoder.encode(this.packetOf(pattern, item)),
+    );
     if (messages.length === 0) return [];
-    return publishInRounds(this.open().publisher, stream, messages);
-  }
-
-  private encodeItem(pattern: unknown, item: unknown): Publishing {
-    // As with emit(), where Nest refuses it.
-    if (item == null) throw new Error(text.nothingToSend(item));
-    return this.encoder.encode(this.packetOf(pattern, item));
+    const { publisher } = this.open();
+    return this.order.send(stream, whenValid, () => publishInRounds(publisher, stream, messages));
   }
 
   protected override publish(
@@ -232,6 +237,7 @@ export class ClientRedisStreams
   private open(): OpenedClient {
     this.opened ??= openClient(this.options, this.encoder, this.logger, {
       serverChecks: this.serverChecks,
+      order: this.order,
       report: (status) => this._status$.next(status),
       prepare: (client) => {
         for (const { event, callback } of this.listeners) client.on(event, callback);

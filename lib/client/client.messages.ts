@@ -35,6 +35,9 @@ export const notSentAfter = (reason: string): string =>
 export const limitFailed = (stream: string, reason: string): string =>
   `ttlMs of stream "${stream}" could not be set: ${reason}`;
 
+export const notValidatedInTime = (timeoutMs: number): string =>
+  `the schema gave no answer within ${timeoutMs} ms`;
+
 export const CLOSED = 'the client was closed';
 
 export const LEFT_THE_WINDOW =

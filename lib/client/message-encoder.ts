@@ -2,11 +2,11 @@ import type { ReadPacket } from '@nestjs/microservices';
 import type { EntryFields } from '../codec/codec.js';
 import { FieldCodec } from '../codec/field.codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { streamKey } from '../keys/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import * as text from './client.messages.js';
 import { dueTime } from './due-time.js';
+import { checkPayload, type WhenValid } from './payload-check.js';
 import { publishTarget } from './publish-target.js';
 import type { Publishing } from './publishing.js';
 import { toEnvelope } from './to-envelope.js';
@@ -16,6 +16,12 @@ export type OutgoingPacket = ReadPacket & {
   readonly metadata?: Readonly<Record<string, unknown>>;
 };
 
+/** A message that can be sent once its schema is content with it. */
+export interface EncodedMessage extends Publishing {
+  /** Nothing where that is so already. */
+  readonly whenValid: WhenValid | undefined;
+}
+
 /** No character of UTF-16 takes more bytes of UTF-8. */
 const MOST_BYTES_A_CHARACTER = 3;
 
@@ -23,21 +29,28 @@ const MOST_BYTES_A_CHARACTER = 3;
 export class MessageEncoder {
   constructor(private readonly options: ResolvedClientOptions) {}
 
-  /** @throws MessageEncodingError where it cannot be written, or is too large */
-  encode({ pattern, data, metadata }: OutgoingPacket): Publishing {
+  /**
+   * Its payload is what it is at the call, also where the schema answers later.
+   *
+   * @throws MessageEncodingError where it cannot be written, or is too large; MessageValidationError
+   */
+  encode({ pattern, data, metadata }: OutgoingPacket): EncodedMessage {
     const { stream, name } = publishTarget(pattern);
     const envelope = toEnvelope(stream, data, metadata, name);
-    const { messageId, idIsNew } = envelope;
-    const { keyPrefix, limits, maxPayloadBytes, codecs } = this.options;
+    const { messageId, idIsNew, payload } = envelope;
+    const { keyPrefix, limits, maxPayloadBytes, codecs, schemas, publishTimeoutMs } = this.options;
+    const schema = schemas.get(stream);
+    const whenValid =
+      schema === undefined ? undefined : checkPayload(schema, stream, payload, publishTimeoutMs);
     const key = streamKey(keyPrefix, stream);
     const fields = codecs.of(stream).encode(stream, envelope);
     mustFit(stream, fields, maxPayloadBytes);
     const due = dueTime(stream, data);
-    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream) };
+    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }
 
   /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
-  encodeRequest(packet: OutgoingPacket): Publishing {
+  encodeRequest(packet: OutgoingPacket): EncodedMessage {
     const { stream } = publishTarget(packet.pattern);
     if (this.options.codecs.plain(stream) instanceof FieldCodec) {
       throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
@@ -46,22 +59,6 @@ export class MessageEncoder {
     if (message.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
     return message;
   }
-}
-
-/** What goes wrong with an item of a batch, with its place in it. */
-export function encodingErrorOf(stream: string, index: number, error: unknown): Error {
-  if (error instanceof MessageEncodingError) {
-    const { reason, cause } = error;
-    return new MessageEncodingError(
-      error.stream,
-      reason,
-      cause === undefined ? { index } : { index, cause },
-    );
-  }
-  // What is wrong with the stream is not the item's fault.
-  if (error instanceof RedisStreamsError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new MessageEncodingError(stream, reason, { index, cause: error });
 }
 
 function mustFit(stream: string, fields: EntryFields, mostBytes: number): void {

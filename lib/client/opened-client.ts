@@ -4,6 +4,7 @@ import { OpenedConnection, type ConnectionPurpose } from '../redis/opened-connec
 import type { MessageEncoder } from './message-encoder.js';
 import { ClientPublisher } from './client-publisher.js';
 import { Requests } from './requests.js';
+import type { SendingOrder } from './sending-order.js';
 
 /** An opened connection, and what sends on it. */
 export interface OpenedClient {
@@ -19,10 +20,12 @@ export function openClient(
   logger: LoggerService,
   {
     serverChecks,
+    order,
     ...watch
   }: Pick<ConnectionPurpose, 'report' | 'prepare'> & {
     /** In the module: whether a server beside it looks for what is due. */
     readonly serverChecks: (() => boolean) | undefined;
+    readonly order: SendingOrder;
   },
 ): OpenedClient {
   const connection = new OpenedConnection(options.connection, {
@@ -34,6 +37,13 @@ export function openClient(
   });
   const { client } = connection;
   const publisher = new ClientPublisher(client, options, logger, serverChecks);
-  const requests = new Requests({ options, encoder, publisher, commands: connection, logger });
+  const requests = new Requests({
+    options,
+    encoder,
+    publisher,
+    order,
+    commands: connection,
+    logger,
+  });
   return { connection, publisher, requests };
 }

@@ -5,15 +5,17 @@ import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DuplicateRequestError } from '../errors/duplicate-request.error.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/opened-connection.js';
-import type { MessageEncoder, OutgoingPacket } from './message-encoder.js';
+import type { EncodedMessage, MessageEncoder, OutgoingPacket } from './message-encoder.js';
 import { PendingRequest } from './pending-request.js';
-import type { Publisher, Publishing } from './publishing.js';
+import type { Publisher } from './publishing.js';
 import { ReplyInbox } from './reply-inbox.js';
+import type { SendingOrder } from './sending-order.js';
 
 export interface RequestsParts {
   readonly options: ResolvedClientOptions;
   readonly encoder: MessageEncoder;
   readonly publisher: Publisher;
+  readonly order: SendingOrder;
   readonly commands: OpenedConnection;
   readonly logger: LoggerService;
 }
@@ -43,7 +45,7 @@ export class Requests {
   send(packet: OutgoingPacket, callback: (packet: WritePacket) => void): () => void {
     const { encoder, options } = this.parts;
     const timeoutMs = options.requestTimeoutMs;
-    let message: Publishing;
+    let message: EncodedMessage;
     try {
       message = encoder.encodeRequest(packet);
     } catch (err) {
@@ -72,17 +74,26 @@ export class Requests {
     };
   }
 
-  private publish(id: string, request: PendingRequest, message: Publishing, untilMs: number): void {
+  private publish(
+    id: string,
+    request: PendingRequest,
+    message: EncodedMessage,
+    untilMs: number,
+  ): void {
     if (this.pending.get(id) !== request) return;
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
     request.waitForReply(timeoutMs);
     const fields = requestFields({ id, inbox: this.inbox.key, timeoutMs });
-    this.parts.publisher.publish({ ...message, fields: [...message.fields, ...fields] }).then(
-      ({ duplicate, stream, messageId, entryId }) => {
-        if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
-      },
-      (error: unknown) => request.fail(error),
-    );
+    const { order, publisher } = this.parts;
+    const entry = { ...message, fields: [...message.fields, ...fields] };
+    order
+      .send(message.stream, message.whenValid, () => publisher.publish(entry))
+      .then(
+        ({ duplicate, stream, messageId, entryId }) => {
+          if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
+        },
+        (error: unknown) => request.fail(error),
+      );
   }
 
   /** Ends all that waits. */

@@ -36,6 +36,14 @@ export const headerReserved = (header: string): string =>
 
 export const ID_NOT_UUID = 'its message ID is not a UUID, and natricine reads no other';
 
+export const schemaFailed = (reason: string): string => `the schema failed: ${reason}`;
+
+export const NO_SCHEMA_RESULT = 'it gave neither a value nor issues';
+
+export const NO_ISSUE_NAMED = 'the schema refused it without an issue';
+
+export const moreIssues = (more: number): string => `and ${more} more`;
+
 export const serializerFailed = (reason: string): string => `the serializer failed: ${reason}`;
 
 export const ASYNC_SERIALIZER = 'the serializer gave a promise; here it has to answer at once';

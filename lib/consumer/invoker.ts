@@ -1,5 +1,8 @@
 import type { MessageHandler } from '@nestjs/microservices';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { validate, type Validated } from '../codec/payload-schema.js';
+import { MessageValidationError } from '../errors/message-validation.error.js';
 import type { HandlersMode } from '../options/subscription-options.js';
 import { answer } from './answer.js';
 import { answererByName, handlersByName, type NamedHandler } from './handlers-by-name.js';
@@ -20,8 +23,24 @@ export interface InvokerParts {
   readonly handlers: readonly NamedHandler[];
   readonly where: HandledWhere;
   readonly mode: HandlersMode;
+  /** What payloads have to fit before a handler gets them. */
+  readonly schema: StandardSchemaV1 | undefined;
   /** Asked for each message, since hooks can be set at any time; nothing where none are set. */
   readonly hooks: () => ProcessingHooks | undefined;
+}
+
+/**
+ * Validated as part of its run, not when it was read: what the ledger knows is not looked at again, and a schema that takes
+ * long, hangs or ends the process is dealt with as a handler that does.
+ */
+function runValid(
+  validated: Validated | Promise<Validated>,
+  runAll: (payload: unknown) => Promise<Verdict>,
+): Promise<Verdict> {
+  if (validated instanceof Promise) return validated.then((its) => runValid(its, runAll));
+  return validated instanceof MessageValidationError
+    ? Promise.resolve({ kind: 'invalid', error: validated })
+    : runAll(validated.payload);
 }
 
 type Run = () => Promise<Verdict>;
@@ -30,11 +49,15 @@ type Run = () => Promise<Verdict>;
  * Runs the handlers of one stream: all that want a message get it, whatever becomes of the others, and the message's
  * verdict is the worst of theirs. Of several that are as bad it is that of the one registered first.
  */
-export function invoker({ handlers, where, mode, hooks }: InvokerParts): Invoke {
+export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts): Invoke {
   watchOriginalErrors();
   const wanting = handlersByName(handlers);
   const answerer = answererByName(handlers);
   const inMode = mode === 'in-order' ? inOrder : allAtOnce;
+  const valid = (payload: unknown, runAll: (its: unknown) => Promise<Verdict>): Promise<Verdict> =>
+    schema === undefined
+      ? runAll(payload)
+      : runValid(validate(schema, where.stream, payload), runAll);
   return (message, signal) => {
     const { name, payload } = message.envelope;
     const { replies } = message;
@@ -42,9 +65,11 @@ export function invoker({ handlers, where, mode, hooks }: InvokerParts): Invoke 
       const handler = answerer(name);
       if (handler === undefined) return Promise.resolve({ kind: 'unhandled' });
       const context = new RedisStreamsContext([message, where, signal]);
-      const runAnswer = (): Promise<Verdict> => answer(handler, payload, context, replies);
-      const set = hooks();
-      return set === undefined ? runAnswer() : betweenHooks(set, context, runAnswer);
+      return valid(payload, (its) => {
+        const runAnswer = (): Promise<Verdict> => answer(handler, its, context, replies);
+        const set = hooks();
+        return set === undefined ? runAnswer() : betweenHooks(set, context, runAnswer);
+      });
     }
     // Each has a context of its own, to settle by hand.
     const wanted = wanting(name).map((handler) => ({
@@ -53,14 +78,19 @@ export function invoker({ handlers, where, mode, hooks }: InvokerParts): Invoke 
     }));
     const [first] = wanted;
     if (first === undefined) return Promise.resolve({ kind: 'unhandled' });
-    const runs = wanted.map(
-      ({ handler, context }) =>
-        () =>
-          run(handler, payload, context),
-    );
-    const set = hooks();
-    // They are told of the message with what its first handler gets: most often there is no other.
-    return set === undefined ? inMode(runs) : betweenHooks(set, first.context, () => inMode(runs));
+    const runAll = (its: unknown): Promise<Verdict> => {
+      const runs = wanted.map(
+        ({ handler, context }) =>
+          () =>
+            run(handler, its, context),
+      );
+      const set = hooks();
+      // They are told of the message with what its first handler gets: most often there is no other.
+      return set === undefined
+        ? inMode(runs)
+        : betweenHooks(set, first.context, () => inMode(runs));
+    };
+    return valid(payload, runAll);
   };
 }
 

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { RawFields } from '../codec/codec.js';
 import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.js';
 import { DeadLetterException } from '../errors/dead-letter.exception.js';
+import { MessageValidationError } from '../errors/message-validation.error.js';
 import { RetryException } from '../errors/retry.exception.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
@@ -40,6 +41,7 @@ export class Outcomes {
     }
     if (verdict.kind === 'abandoned') return this.abandoned(message);
     if (verdict.kind === 'unhandled') return this.unhandled(message);
+    if (verdict.kind === 'invalid') return this.invalid(message, verdict.error, closing);
     counts.failed++;
     const { error, step } = this.decide(message, verdict);
     const reason = error === undefined ? undefined : messageOf(error);
@@ -154,9 +156,28 @@ export class Outcomes {
     return retryOf(this.parts.options, message);
   }
 
+  /** It would fit no better the next time: it has no attempt, and what it had before stays. */
+  private invalid(
+    { attempt, ...message }: StreamMessage,
+    error: MessageValidationError,
+    closing: boolean,
+  ): void {
+    const { logger, stream, group, settler, options, requests } = this.parts;
+    // What the schema needs may have been closed already.
+    if (closing && error.cause !== undefined && options.delivery === 'at-least-once') {
+      logger.warn(text.failedOnClose(stream, group, { ...message, attempt }, error.reason));
+      settler().handOver({ ...message, attempt });
+      return;
+    }
+    const its = { ...message, attempt: attempt - 1 };
+    if (message.request === undefined) return this.deadLetter(its, error.reason, error);
+    logger.warn(text.answeredWithError(stream, group, its, error.reason));
+    this.commit({ ...message, attempt }, requests.refuse({ ...message, attempt }, error));
+  }
+
   private decide(
     message: StreamMessage,
-    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' | 'abandoned' }>,
+    verdict: Exclude<Verdict, { kind: 'handled' | 'unhandled' | 'abandoned' | 'invalid' }>,
   ): { error: unknown; step: NextStep } {
     if (verdict.kind === 'dead-letter') return { error: verdict.error, step: verdict };
     const error =
@@ -171,7 +192,8 @@ export class Outcomes {
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
     const { counts, logger, stream, group, settler } = this.parts;
     const { entryId, originalEntryId, messageId, fields, attempt } = message;
-    const reason = error === undefined ? undefined : messageOf(error);
+    const isSaid = error === undefined || error instanceof MessageValidationError;
+    const reason = isSaid ? undefined : messageOf(error);
     counts.deadLettered++;
     logger.error(text.deadLettered(stream, group, message, reason, why));
     settler().deadLetter({

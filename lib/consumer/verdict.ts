@@ -1,3 +1,5 @@
+import type { MessageValidationError } from '../errors/message-validation.error.js';
+
 /** What a run of a message's handlers came to. */
 export type Verdict =
   | { readonly kind: 'handled' }
@@ -5,6 +7,8 @@ export type Verdict =
   | { readonly kind: 'unhandled' }
   /** A request that nobody waits for any longer: it did not run, or was ended. */
   | { readonly kind: 'abandoned' }
+  /** Its payload does not fit the stream's schema: no handler was asked. */
+  | { readonly kind: 'invalid'; readonly error: MessageValidationError }
   | {
       readonly kind: 'failed';
       readonly error: unknown;
@@ -21,6 +25,7 @@ const SEVERITY = {
   retry: 1,
   failed: 2,
   'dead-letter': 3,
+  invalid: 3,
 } as const;
 
 /** Of several handlers' verdicts the message has the worst. */

@@ -10,6 +10,11 @@ export const messageNotEncodable = (stream: string, reason: string, index?: numb
     ? `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`
     : `Item ${index} of a batch for stream "${stream}" cannot be encoded, nothing of it was sent: ${reason}`;
 
+export const messageNotValid = (stream: string, reason: string, index?: number): string =>
+  index === undefined
+    ? `A message of stream "${stream}" does not fit its schema: ${reason}`
+    : `Item ${index} of a batch for stream "${stream}" does not fit its schema, nothing of it was sent: ${reason}`;
+
 export const messageNotDecodable = (reason: string): string =>
   `The entry cannot be decoded: ${reason}`;
 

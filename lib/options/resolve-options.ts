@@ -9,6 +9,7 @@ import { DEFAULTS } from './defaults.js';
 import type { RedisStreamsModuleOptions } from './module-options.js';
 import { schemas } from './options.schema.js';
 import type {
+  PayloadSchemas,
   ResolvedClientOptions,
   ResolvedRetry,
   ResolvedServerOptions,
@@ -101,6 +102,13 @@ export function resolveCodecs(options: {
   return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
 }
 
+const resolveSchemas = (streams: Record<string, PublishedStreamOptions> = {}): PayloadSchemas =>
+  new Map(
+    Object.entries(streams).flatMap(([stream, { schema }]) =>
+      schema === undefined ? [] : [[stream, schema] as const],
+    ),
+  );
+
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   const retention = new Map<string, RetentionOptions>();
   for (const [stream, its] of Object.entries(options.streams ?? {})) {
@@ -118,6 +126,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),
     codecs: resolveCodecs(options),
+    schemas: resolveSchemas(options.streams),
     retention,
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
@@ -154,5 +163,6 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
     limits,
     codecs: resolveCodecs(options),
+    schemas: resolveSchemas(options.streams),
   };
 }

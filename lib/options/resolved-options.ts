@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { StreamCodecs } from '../codec/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { BackoffFunction, BackoffOptions } from './retry-options.js';
@@ -27,6 +28,9 @@ export interface ResolvedSubscription {
   readonly unhandled: 'ack' | 'dead-letter';
 }
 
+/** What payloads have to fit, by stream: of those that have a schema. */
+export type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
+
 /** A server's options with nothing left open. */
 export interface ResolvedServerOptions {
   readonly connection: ConnectionOption;
@@ -41,6 +45,7 @@ export interface ResolvedServerOptions {
   readonly recoveryIntervalMs: number;
   readonly subscription: ResolvedSubscription;
   readonly codecs: StreamCodecs;
+  readonly schemas: PayloadSchemas;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
@@ -68,4 +73,5 @@ export interface ResolvedClientOptions {
   /** Of the streams that have any, by name. */
   readonly limits: ReadonlyMap<string, StreamLimits>;
   readonly codecs: StreamCodecs;
+  readonly schemas: PayloadSchemas;
 }

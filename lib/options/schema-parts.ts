@@ -40,6 +40,20 @@ export const codec = withMethods(
   'an object with the methods encode and decode, such as new WatermillCodec()',
 );
 
+/** Those of arktype are functions. */
+const isStandardSchema = (value: unknown): boolean => {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  const standard: { version?: unknown; validate?: unknown } = Object(
+    Reflect.get(value, '~standard'),
+  );
+  return standard.version === 1 && typeof standard.validate === 'function';
+};
+export const payloadSchema = z
+  .custom(isStandardSchema, {
+    error: 'a Standard Schema (version 1), such as zod, valibot and arktype make',
+  })
+  .optional();
+
 export const windowOrOff = z
   .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
     error: 'false, or { windowMs } with a whole number of ms, 1 or more',

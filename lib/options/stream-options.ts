@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Codec } from '../codec/codec.js';
 
 /** How much of a stream is kept: by age, by length, or both. */
@@ -71,6 +72,19 @@ export type PublishedStreamOptions = PublishLimits & {
    * @default the option `codec` beside `streams`
    */
   codec?: Codec;
+  /**
+   * What this stream's payloads have to fit: a Standard Schema, as zod, valibot and arktype make them. It may answer later, with
+   * a promise; messages of the stream stay in their order.
+   *
+   * A client validates what is to be published: what does not fit is a `MessageValidationError`, and nothing is sent. What fits
+   * is sent as it was given, not as the schema would change it. A server validates what its codec and `deserializer` have
+   * read: handlers get what the schema makes of it, and what does not fit becomes a dead letter with the issues as its
+   * reason, without an attempt. So the schema has to take a payload as it arrives: a `Date` is text then.
+   * Set it where payloads come from programs that you do not build, or where a mistake would be found too late.
+   *
+   * @default none: any payload is sent and handled
+   */
+  schema?: StandardSchemaV1;
 };
 
 /** What is set for a stream, whoever reads it. */

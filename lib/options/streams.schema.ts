@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { codec, count, isStreamName, nameText, object, windowMs } from './schema-parts.js';
+import {
+  codec,
+  count,
+  isStreamName,
+  nameText,
+  object,
+  payloadSchema,
+  windowMs,
+} from './schema-parts.js';
 
 const retention = object(
   {
@@ -49,6 +57,7 @@ const publishedStream = {
   ttlMs: windowMs,
   force: z.boolean({ error: 'true or false' }).optional(),
   codec,
+  schema: payloadSchema,
 };
 /** The `streams` of whoever consumes. */
 export const streams = byStream({ retention: retention.optional(), ...publishedStream });

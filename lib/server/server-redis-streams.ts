@@ -202,7 +202,8 @@ export class ServerRedisStreams
   ): ConsumedStream {
     const { group, consumer } = this.options;
     const where = { stream, group, consumer };
-    const invoke = invoker({ handlers, where, mode: options.handlers, hooks: this.hooks });
+    const schema = this.options.schemas.get(stream);
+    const invoke = invoker({ handlers, where, mode: options.handlers, schema, hooks: this.hooks });
     return { stream, options, invoke, isNamed, wildcards };
   }
 

@@ -54,9 +54,13 @@ describe('kill -9', () => {
     expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
   });
 
-  it.each(['on', 'off'])(
-    'by a message that does so each time: that one becomes a dead letter, its neighbours are handled (dedup %s)',
-    async (dedup) => {
+  it.each([
+    ['on', 'handler'],
+    ['off', 'handler'],
+    ['on', 'schema'],
+  ])(
+    'by a message that does so each time: that one becomes a dead letter, its neighbours are handled (dedup %s, in its %s)',
+    async (dedup, killedBy) => {
       const stream = freshName('orders');
       const poison = 3;
       const ids = await addEntries(
@@ -67,7 +71,13 @@ describe('kill -9', () => {
       const deadLetters = `stream:{${stream}}:group:${GROUP}:dead-letters`;
       const run = (): ChildProgram =>
         childProgram(compiled.program('test/support/programs/poisoned-consumer.program.ts'), {
-          env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS), DEDUP: dedup },
+          env: {
+            REDIS_URL: redis.url,
+            STREAM: stream,
+            LEASE_MS: String(LEASE_MS),
+            DEDUP: dedup,
+            KILLED_BY: killedBy,
+          },
         });
       const handled: string[] = [];
       let crashes = 0;

@@ -2,9 +2,20 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { ServerRedisStreams, subscription } from 'nestjs-redis-streams';
+import { z } from 'zod';
 
 // A consumer that one kind of message kills at once: for the tests of what becomes of that, and of its neighbours.
-const { REDIS_URL = '', STREAM = '', LEASE_MS = '', DEDUP = '' } = process.env;
+const { REDIS_URL = '', STREAM = '', LEASE_MS = '', DEDUP = '', KILLED_BY = '' } = process.env;
+
+interface Order {
+  readonly poison: boolean;
+  readonly n: number;
+}
+
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('it is dead by now');
+}
 
 @Controller()
 class Orders {
@@ -17,8 +28,8 @@ class Orders {
       ...(DEDUP === 'off' ? { dedup: false as const } : {}),
     }),
   )
-  on(@Payload() { poison, n }: { poison: boolean; n: number }): void {
-    if (poison) process.kill(process.pid, 'SIGKILL');
+  on(@Payload() { poison, n }: Order): void {
+    if (poison) die();
     process.stdout.write(`handled ${n}\n`);
   }
 }
@@ -26,10 +37,13 @@ class Orders {
 @Module({ controllers: [Orders] })
 class AppModule {}
 
+const schema = z.custom<Order>((value) => !Object(value).poison || die());
+
 const server = new ServerRedisStreams({
   connection: REDIS_URL,
   group: 'billing',
   consumer: 'member-1',
+  streams: KILLED_BY === 'schema' ? { [STREAM]: { schema } } : {},
   recovery: { minIdleMs: Number(LEASE_MS), intervalMs: 100 },
 });
 const app = await NestFactory.createMicroservice(AppModule, {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { type } from 'arktype';
 import { Redis } from 'ioredis';
+import * as v from 'valibot';
+import { z } from 'zod';
 
 import {
   ClientRedisStreams,
@@ -255,6 +258,34 @@ describe('a value that is wrong', () => {
       expect(error.allowed).toContain('encode and decode');
     }
   });
+
+  it.each([
+    [{}],
+    ['order'],
+    [null],
+    [z],
+    [{ '~standard': { version: 2, validate: () => ({ value: 1 }) } }],
+    [{ '~standard': { version: 1 } }],
+    [{ validate: () => ({ value: 1 }) }],
+  ])('is refused where it is no schema: %p', (schema) => {
+    for (const check of [server, client, moduleOf, deadLetters]) {
+      const error = refused(() =>
+        check({ ...(check !== client && { group: 'a' }), streams: { orders: { schema } } }),
+      );
+      expect(error.path).toBe('streams.orders.schema');
+      expect(error.allowed).toContain('a Standard Schema (version 1)');
+    }
+  });
+
+  it.each([z.object({ id: z.string() }), v.object({ id: v.string() }), type({ id: 'string' })])(
+    'is taken where it is a schema of zod, valibot, arktype: %#',
+    (schema) => {
+      const streams = { orders: { schema } };
+      expect(() => moduleOf({ group: 'a', streams })).not.toThrow();
+      expect(() => client({ streams })).not.toThrow();
+      expect(() => deadLetters({ streams })).not.toThrow();
+    },
+  );
 
   it('is refused in the client alone where it is the server that needs it: retention', () => {
     const streams = { orders: { codec: new JsonCodec(), retention: { maxLength: 1 } } };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 
 import { JsonCodec } from '../../../lib/codec/json.codec.js';
 import { StreamCodecs } from '../../../lib/codec/stream-codecs.js';
@@ -43,6 +44,7 @@ describe('resolveServerOptions', () => {
         unhandled: 'ack',
       },
       codecs: new StreamCodecs(new JsonCodec()),
+      schemas: new Map(),
       retention: new Map(),
       maintenance: {
         ledgerIntervalMs: 300_000,
@@ -100,6 +102,7 @@ describe('resolveClientOptions', () => {
       maxPayloadBytes: 1_048_576,
       limits: new Map(),
       codecs: new StreamCodecs(new JsonCodec()),
+      schemas: new Map(),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
   });
@@ -128,6 +131,14 @@ describe('resolveClientOptions', () => {
         ['progress', { maxLength: undefined, ttlMs: 60_000 }],
       ]),
     );
+  });
+
+  it('takes the schemas of the streams that have one, for the server too', () => {
+    const schema = z.string();
+    const streams = { orders: { schema }, parcels: { codec: new JsonCodec() } };
+    const expected = new Map([['orders', schema]]);
+    expect(resolveClientOptions({ streams }).schemas).toEqual(expected);
+    expect(resolveServerOptions({ group: 'billing', streams }).schemas).toEqual(expected);
   });
 
   it('needs no group', () => {
@@ -160,6 +171,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 100,
       limits: new Map([['orders', { maxLength: 5, ttlMs: undefined }]]),
       codecs: new StreamCodecs(new JsonCodec()),
+      schemas: new Map(),
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);

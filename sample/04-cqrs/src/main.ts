@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+
+import { type INestApplication, Logger } from '@nestjs/common';
+import { StreamsMonitor } from 'nestjs-redis-streams';
+import { startRedis } from 'nestjs-redis-streams/testing';
+
+import { AuditModule } from './audit/audit.module.js';
+import { MailModule } from './mail/mail.module.js';
+import { CreateUser } from './messages.js';
+import { startService } from './start-service.js';
+import { StreamedCommands } from './streamed-commands.js';
+import { until } from './until.js';
+import { UsersModule } from './users/users.module.js';
+
+const logger = new Logger('Sample');
+const NAMES = ['Ada', 'Grace', 'Edsger', 'Barbara'];
+
+const redis = await startRedis();
+// Two instances of users share its commands; mail and audit each get every event.
+const users = await Promise.all([1, 2].map(() => startService(UsersModule.register(redis.url))));
+const mail = await startService(MailModule.register(redis.url));
+const audit = await startService(AuditModule.register(redis.url));
+
+const handledBy = (...services: INestApplication[]): number =>
+  services.reduce((sum, app) => sum + app.get(StreamsMonitor).getStats().counts.handled, 0);
+
+// Anybody may send a command: here it is the service that writes mail.
+const commands = mail.get(StreamedCommands, { strict: false });
+const sent = NAMES.map((name) => new CreateUser(randomUUID(), name));
+await Promise.all(sent.map((command) => commands.send(command)));
+// A command that is sent again is the same command.
+const again = await Promise.all(sent.map((command) => commands.send(command)));
+logger.log(`sent twice, known as duplicates: ${again.every(({ duplicate }) => duplicate)}`);
+
+await until(() => handledBy(mail) === NAMES.length && handledBy(audit) === NAMES.length);
+logger.log(`commands executed: ${handledBy(...users)}, by two instances`);
+logger.log(`events handled: mail ${handledBy(mail)}, audit ${handledBy(audit)}`);
+
+await Promise.all([...users, mail, audit].map((app) => app.close()));
+await redis.stop();

@@ -1,0 +1,16 @@
+import { Controller } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { EventPattern, Payload } from '@nestjs/microservices';
+
+import { CreateUser, revived } from '../messages.js';
+
+@Controller()
+export class CommandsController {
+  constructor(private readonly commands: CommandBus) {}
+
+  /** What the command handler throws is a failed attempt: it is executed again, by policy. */
+  @EventPattern({ stream: 'commands', name: CreateUser.name })
+  createUser(@Payload() payload: CreateUser): Promise<void> {
+    return this.commands.execute(revived(CreateUser, payload));
+  }
+}
