@@ -2,10 +2,14 @@ import { Command, Option } from 'commander';
 import { parseSpan } from './arguments.js';
 import { consumersCommand } from './commands/consumers.command.js';
 import { deadLettersCommand } from './commands/dead-letters.command.js';
+import { doctorCommand } from './commands/doctor.command.js';
 import { groupsCommand } from './commands/groups.command.js';
 import { overviewCommand } from './commands/overview.command.js';
 import { pendingCommand } from './commands/pending.command.js';
 import { publishCommand } from './commands/publish.command.js';
+import { ledgerCommand } from './commands/ledger.command.js';
+import { resetGroupCommand } from './commands/reset-group.command.js';
+import { trimCommand } from './commands/trim.command.js';
 import { retriesCommand } from './commands/retries.command.js';
 import { tailCommand } from './commands/tail.command.js';
 import type { ExitCode } from './exit-codes.js';
@@ -20,7 +24,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found something.`;
  * @param script the path of the program that runs
  * @param ended is told with which code the command ended, where that is not 0
  */
-export function buildProgram(script: string, _ended: (code: ExitCode) => void): Command {
+export function buildProgram(script: string, ended: (code: ExitCode) => void): Command {
   const program = new Command('nest-streams')
     .description(
       'Looks into the Redis Streams of nestjs-redis-streams, and sets right what went wrong.',
@@ -72,8 +76,12 @@ export function buildProgram(script: string, _ended: (code: ExitCode) => void): 
     publishCommand,
     deadLettersCommand,
     retriesCommand,
+    trimCommand,
+    resetGroupCommand,
+    ledgerCommand,
   ]) {
     add(program);
   }
+  doctorCommand(program, ended);
   return program;
 }

@@ -125,27 +125,25 @@ export const resetQuestion = (of: {
   readonly pending: number;
   readonly ledger: number;
   readonly forget: boolean;
+  readonly isForward: boolean;
+  /** How many entries it was not given yet and never will be, where that is known. */
   readonly skipped: number | undefined;
 }): string =>
   [
     `Group "${of.group}" of stream "${of.stream}" stands at ${of.from} and is set to ${of.to}.`,
-    of.skipped === undefined || of.skipped === 0
-      ? undefined
-      : `It skips ${of.skipped === SKIPPED_MOST ? 'more than ' : ''}${of.skipped} entries that it was not given yet.`,
+    of.isForward && of.skipped !== 0
+      ? `It is never given what lies between${of.skipped === undefined ? '' : `: ${of.skipped} entries`}.`
+      : '',
     of.ledger === 0
       ? 'Its ledger is empty: what it meets again is run again.'
       : of.forget
         ? `Its ledger of ${of.ledger} message IDs is emptied: what it meets again is run again.`
         : `Its ledger has ${of.ledger} message IDs: those are not run again where it meets them.`,
-    of.pending === 0 ? undefined : `${of.pending} entries stay pending, and go on where they were.`,
+    of.pending === 0 ? '' : `${of.pending} entries stay pending, and go on where they were.`,
+    'Go on?',
   ]
-    .filter((line) => line !== undefined)
+    .filter((line) => line !== '')
     .join(' ');
-
-/** Beyond this nobody counts. */
-export const SKIPPED_MOST = 10_000;
-
-export const SURE = ' Go on?';
 
 export const reset = (group: string, to: string): string => `Group "${group}" goes on after ${to}.`;
 
