@@ -1,4 +1,5 @@
 import { spanText } from '../output/age.js';
+import { counted } from '../output/counted.js';
 
 export const example = (...commands: readonly string[]): string =>
   `\n${commands.length > 1 ? 'Examples' : 'Example'}:\n${commands.map((command) => `  $ nest-streams ${command}`).join('\n')}`;
@@ -63,7 +64,7 @@ export const published = (entryId: string, messageId: string, duplicate: boolean
     : `Published entry ${entryId}, message ${messageId}.`;
 
 export const publishedLines = (written: number, duplicates: number): string =>
-  `Published ${written} messages${duplicates === 0 ? '' : `; ${duplicates} were published before`}.`;
+  `Published ${counted(written, 'message')}${duplicates === 0 ? '' : `; ${duplicates} were published before`}.`;
 
 export const DEAD_LETTERS = 'What a group has given up.';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DeadLetters } from '../../dead-letters/dead-letters.js';
 import type { DeadLetterFilter } from '../../dead-letters/dead-letters.arguments.js';
-import { parseEntryId, wholeNumber } from '../arguments.js';
+import { collect, parseEntryId, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
@@ -131,9 +131,12 @@ function purgeCommand(command: Command): void {
     });
 }
 
+const collectIds = (given: string, before?: readonly string[]): string[] =>
+  collect(parseEntryId(given), before);
+
 const which = (command: Command): Command =>
   command
-    .argument('[ids...]', 'their IDs, as `list` shows them')
+    .argument('[ids...]', 'their IDs, as `list` shows them', collectIds)
     .option('--all', 'all that there are')
     .option('--error <name>', 'those that failed with an error of this name');
 
@@ -143,7 +146,6 @@ function someOf(
 ): { ids?: readonly string[]; filter?: never } | { ids?: never; filter?: DeadLetterFilter } {
   const ways = [ids.length > 0, all, error !== undefined].filter(Boolean).length;
   if (ways !== 1) throw new UsageError(ways === 0 ? text.WHICH : text.WHICH_ONE);
-  ids.forEach(parseEntryId);
   if (ids.length > 0) return { ids };
   return error === undefined ? {} : { filter: (letter) => letter.error?.name === error };
 }

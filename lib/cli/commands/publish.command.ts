@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { lastValueFrom } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { ClientRedisStreams } from '../../client/client-redis-streams.js';
 import {
   type RedisStreamsRecord,
@@ -69,9 +69,7 @@ export function publishCommand(program: Command): void {
             flags,
             text.payloadNotJson,
           );
-          const receipt = await lastValueFrom(
-            client.emit(stream, recordOf(payload, flags, headers)),
-          );
+          const receipt = await answerOf(client.emit(stream, recordOf(payload, flags, headers)));
           session.answer(receipt, () =>
             text.published(receipt.entryId, visible(receipt.messageId), receipt.duplicate),
           );
@@ -80,6 +78,12 @@ export function publishCommand(program: Command): void {
         }
       });
     });
+}
+
+// RxJS is a part of that.
+async function answerOf<Answer>(answer: Observable<Answer>): Promise<Answer> {
+  const { lastValueFrom } = await import('rxjs');
+  return lastValueFrom(answer);
 }
 
 // Nest takes a while to load, which no other command should pay for.
@@ -100,7 +104,7 @@ async function publishLines(
   let [published, duplicates, read] = [0, 0, 0];
   let page: RedisStreamsRecord[] = [];
   const send = async (): Promise<void> => {
-    const receipts = await lastValueFrom(client.emitBatch(stream, page));
+    const receipts = await answerOf(client.emitBatch(stream, page));
     const before = receipts.filter(({ duplicate }) => duplicate).length;
     published += receipts.length - before;
     duplicates += before;

@@ -35,11 +35,18 @@ export function tailCommand(program: Command): void {
     .option('--no-follow', 'end after what is there')
     .addHelpText('after', text.example('tail orders -n 20', 'tail orders --json | jq .payload'))
     .action((stream: string, flags: Flags, command: Command) =>
-      Session.with(command, (session) => tail(session, stream, flags)),
+      Session.with(command, (session) =>
+        untilInterrupted((signal) => tail(session, stream, flags, signal)),
+      ),
     );
 }
 
-async function tail(session: Session, stream: string, flags: Flags): Promise<void> {
+async function tail(
+  session: Session,
+  stream: string,
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, prefix } = session;
   const key = streamKey(prefix, stream);
   const show = (entry: RawEntry): void => showEntry(session, stream, entry);
@@ -50,7 +57,7 @@ async function tail(session: Session, stream: string, flags: Flags): Promise<voi
     after = last[0]?.id ?? after;
     if (flags.last > 0) last.sort((a, b) => compareEntryIds(a.id, b.id)).forEach(show);
   } else {
-    for (let from = flags.from; ;) {
+    for (let from = flags.from; !signal.aborted;) {
       const page = await readRange(client, key, from, '+', PAGE);
       page.forEach(show);
       after = page.at(-1)?.id ?? after;
@@ -58,7 +65,7 @@ async function tail(session: Session, stream: string, flags: Flags): Promise<voi
       from = `(${after}`;
     }
   }
-  if (flags.follow) await follow(await session.blocking(), key, after, show);
+  if (flags.follow) await follow(await session.blocking(), key, after, show, signal);
 }
 
 async function follow(
@@ -66,25 +73,16 @@ async function follow(
   key: string,
   from: string,
   show: (entry: RawEntry) => void,
+  signal: AbortSignal,
 ): Promise<void> {
-  await untilInterrupted(async (signal) => {
-    signal.addEventListener('abort', () => client.disconnect(), { once: true });
-    for (let after = from; !signal.aborted;) {
-      const reply = await client.xreadBuffer(
-        'COUNT',
-        PAGE,
-        'BLOCK',
-        BLOCK_MS,
-        'STREAMS',
-        key,
-        after,
-      );
-      for (const { entries } of parseStreams(reply, 'XREAD')) {
-        entries.forEach(show);
-        after = entries.at(-1)?.id ?? after;
-      }
+  signal.addEventListener('abort', () => client.disconnect(), { once: true });
+  for (let after = from; !signal.aborted;) {
+    const reply = await client.xreadBuffer('COUNT', PAGE, 'BLOCK', BLOCK_MS, 'STREAMS', key, after);
+    for (const { entries } of parseStreams(reply, 'XREAD')) {
+      entries.forEach(show);
+      after = entries.at(-1)?.id ?? after;
     }
-  });
+  }
 }
 
 function showEntry(session: Session, stream: string, { id, fields = [] }: RawEntry): void {

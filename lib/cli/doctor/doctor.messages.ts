@@ -1,4 +1,5 @@
 import { spanText } from '../output/age.js';
+import { counted } from '../output/counted.js';
 
 export const SERVER_TODO =
   'Use Redis 6.2 or newer, or Valkey 7.2 or newer, with all of its commands.';
@@ -74,7 +75,7 @@ export const EXPIRES_TODO =
 export const NOTHING_FOUND = 'Nothing found.';
 
 export const looked = (streams: number, groups: number, server: string): string =>
-  `${server}; looked at ${streams} streams and ${groups} groups.`;
+  `${server}; looked at ${counted(streams, 'stream')} and ${counted(groups, 'group')}.`;
 
 export const RIGHTS_UNKNOWN = 'rights of this user (it may not run MULTI)';
 
@@ -85,4 +86,7 @@ export const notLookedAt = (what: readonly string[]): string => `Not known: ${wh
 
 export const UNKNOWN_SERVER = 'A server that does not say its version';
 
-export const found = (count: number): string => (count === 1 ? '1 finding.' : `${count} findings.`);
+export const found = (count: number): string => `${counted(count, 'finding')}.`;
+
+export const notLookedInto = (stream: string): string =>
+  `stream "${stream}" (this user may not look into it)`;

@@ -1,7 +1,10 @@
+import { streamKey } from '../../keys/stream-keys.js';
+import { readGroups } from '../../redis/group-info.js';
 import { redisTimeMs } from '../../redis/redis-time.js';
 import { askServerFacts } from '../../redis/server-facts.js';
 import { verdictOn } from '../../redis/server-facts.verdict.js';
 import { openBar } from '../output/bar.js';
+import { isRedisReply } from '../../redis/redis-errors.js';
 import { groupRows } from '../reading/group-rows.js';
 import type { Session } from '../session.js';
 import * as text from './doctor.messages.js';
@@ -23,6 +26,8 @@ export interface Examination {
 
 /** For how many groups rights are tried: they are most often the same for all. */
 const TRIED = 20;
+/** Where groups may not be asked for. */
+const ANY_GROUP = 'doctor';
 
 /** Runs all checks. */
 export async function examine(
@@ -39,20 +44,26 @@ export async function examine(
     notKnown.push(text.RETENTION_UNKNOWN);
   }
 
-  const [rows, now] = await Promise.all([groupRows(session, streams), redisTimeMs(client)]);
-  const groups = rows.flatMap(({ stream, group }) =>
-    group === undefined ? [] : [{ stream, group }],
-  );
-  const refused = await checkRights(client, prefix, groups.slice(0, TRIED));
+  const refused = await checkRights(client, prefix, await groupsToTry(session, streams));
   if (refused === undefined) notKnown.push(text.RIGHTS_UNKNOWN);
   else findings.push(...refused);
 
+  const now = await redisTimeMs(client);
+  let groups = 0;
   const bar = openBar('Looking', streams.length);
   try {
     for (const [at, stream] of streams.entries()) {
-      const its = rows.filter((row) => row.stream === stream && row.group !== undefined);
-      for (const row of its) findings.push(...(await checkGroup(client, prefix, row, limits)));
-      findings.push(...(await checkRetention(client, prefix, stream, its, limits, now)));
+      try {
+        const rows = (await groupRows(session, [stream])).filter(
+          ({ group }) => group !== undefined,
+        );
+        groups += rows.length;
+        for (const row of rows) findings.push(...(await checkGroup(client, prefix, row, limits)));
+        findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        notKnown.push(text.notLookedInto(stream));
+      }
       bar.to(at + 1);
     }
   } finally {
@@ -61,8 +72,27 @@ export async function examine(
   return {
     server: verdict.is ?? text.UNKNOWN_SERVER,
     streams: streams.length,
-    groups: groups.length,
+    groups,
     findings,
     notKnown,
   };
+}
+
+const isRefused = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.startsWith('NOPERM');
+
+async function groupsToTry(
+  { client, prefix }: Session,
+  streams: readonly string[],
+): Promise<{ stream: string; group: string }[]> {
+  const groups = await Promise.all(
+    streams.slice(0, TRIED).map(async (stream) => {
+      const found = await readGroups(client, streamKey(prefix, stream)).catch((error: unknown) => {
+        if (!isRefused(error)) throw error;
+        return [{ name: ANY_GROUP }];
+      });
+      return found.map(({ name }) => ({ stream, group: name }));
+    }),
+  );
+  return groups.flat().slice(0, TRIED);
 }

@@ -8,9 +8,16 @@ export interface Bar {
 
 const SILENT: Bar = { to: () => undefined, end: () => undefined };
 
-/** A bar with counts and time left, on stderr where that is a terminal; else nothing. */
+/** What is less is done before anybody could read a bar. */
+const LONG = 100;
+
+/**
+ * A bar with counts and time left, on stderr where that is a terminal and the work is long; else nothing.
+ *
+ * @param total how much there is to do, 0 where nobody knows yet
+ */
 export function openBar(title: string, total: number): Bar {
-  if (!process.stderr.isTTY) return SILENT;
+  if (!process.stderr.isTTY || (total > 0 && total < LONG)) return SILENT;
   const bar = new SingleBar(
     {
       stream: process.stderr,
