@@ -48,12 +48,14 @@ describe('nest-streams publish', () => {
     expect([first.code, second.code, third.code]).toEqual([0, 0, 0]);
     const { entryId } = JSON.parse(first.stdout);
     expect(JSON.parse(second.stdout)).toEqual({
-      ...{ stream, entryId, messageId: 'order-7' },
+      stream,
+      entryId,
+      messageId: 'order-7',
       duplicate: true,
     });
     await waitFor(() => got.length === 2);
     expect(got[0]).toEqual([{ item: 'tea' }, 'order-7', 'order.created', 'k', '1=2']);
-    expect(got[1]).toMatchObject(['plain']);
+    expect(got[1]).toEqual(expect.arrayContaining(['plain']));
   });
 
   it('--lines publishes each line in its order, and says which one is no JSON', async () => {
@@ -172,7 +174,9 @@ describe('nest-streams trim', () => {
     const plan = { removed: 1_000, lost: 0, beyond: 2_400, unfinished: 1_400 };
     expect(await nestStreams.json([...trim, '--dry-run'])).toEqual({
       ...plan,
-      ...{ dryRun: true, stream, held: { entryId: ids[1_000], group: 'slow' } },
+      dryRun: true,
+      stream,
+      held: { entryId: ids[1_000], group: 'slow' },
     });
     const ignoring = [...trim, '--ignore-group', 'slow', '--dry-run'];
     expect(await nestStreams.json(ignoring)).toMatchObject({ removed: 2_000, unfinished: 400 });

@@ -4,7 +4,7 @@ import { counted } from '../output/counted.js';
 export const example = (...commands: readonly string[]): string =>
   `\n${commands.length > 1 ? 'Examples' : 'Example'}:\n${commands.map((command) => `  $ nest-streams ${command}`).join('\n')}`;
 
-export const OVERVIEW = `All streams and their groups. "lag" is how many entries the group was not given yet, and "-" where Redis cannot know it; "oldest" is since when the oldest pending entry was published; "retries" wait for their next attempt, "dead" are dead letters.`;
+export const OVERVIEW = `All streams and their groups. "lag" is how many entries the group was not given yet, and "-" where Redis cannot know it; "oldest" is since when the oldest pending entry was published; "pend" are pending, "retry" wait for their next attempt, "dead" are dead letters, "cons" consumers.`;
 
 export const GROUPS = 'The groups of a stream, and how far each is.';
 

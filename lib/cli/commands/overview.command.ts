@@ -20,16 +20,16 @@ const COLUMNS: readonly Column<GroupRow>[] = [
   { head: 'group', cell: ({ group }) => group, shrinks: 'end' },
   { head: 'length', cell: ({ length }) => length, right: true },
   { head: 'lag', cell: ({ lag }) => lag, right: true },
-  { head: 'pending', cell: ({ pending }) => pending, right: true },
+  { head: 'pend', cell: ({ pending }) => pending, right: true },
   {
     head: 'oldest',
     cell: ({ oldestPendingMs: ms }) => (ms === undefined ? undefined : spanText(ms)),
     right: true,
   },
-  { head: 'retries', cell: ({ retries }) => retries, right: true },
+  { head: 'retry', cell: ({ retries }) => retries, right: true },
   { head: 'dead', cell: ({ deadLetters }) => deadLetters, right: true },
   { head: 'ledger', cell: ({ ledger }) => ledger, right: true },
-  { head: 'members', cell: ({ consumers }) => consumers, right: true },
+  { head: 'cons', cell: ({ consumers }) => consumers, right: true },
 ];
 
 /** To the top left, and nothing below. */

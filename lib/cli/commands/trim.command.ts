@@ -7,6 +7,7 @@ import { UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
 import { visible } from '../output/visible.js';
+import { wrapped } from '../output/wrapped.js';
 import { previewTrim, type TrimLimits, type TrimPlan } from '../reading/preview-trim.js';
 import { streamOf } from '../reading/streams-of.js';
 import { Session } from '../session.js';
@@ -54,7 +55,7 @@ async function trim(session: Session, stream: string, flags: Flags): Promise<voi
     const { beyond, unfinished, held } = plan;
     const lost = force ? unfinished : 0;
     session.answer({ dryRun, stream, removed: going, lost, beyond, unfinished, held }, () =>
-      words(text.wouldTrim(going), plan, force),
+      words(text.wouldTrim(going), plan, force, session.width),
     );
     return;
   }
@@ -62,13 +63,19 @@ async function trim(session: Session, stream: string, flags: Flags): Promise<voi
   if (going > 0) await confirm(text.trimQuestion(going, lost, stream), session.yes);
   const done = await remove(client, key, flags, going);
   session.answer({ dryRun, stream, ...done, held: plan.held }, () =>
-    words(text.trimmed(done.removed, done.lost), plan, force),
+    words(text.trimmed(done.removed, done.lost), plan, force, session.width),
   );
 }
 
-function words(first: string, { unfinished, held }: TrimPlan, force: boolean): string {
+function words(
+  first: string,
+  { unfinished, held }: TrimPlan,
+  force: boolean,
+  width: number,
+): string {
   if (force || unfinished === 0 || held === undefined) return first;
-  return `${first}\n${text.heldUp(unfinished, visible(held.group), held.entryId)}`;
+  const stay = text.heldUp(unfinished, visible(held.group), held.entryId);
+  return `${first}\n${wrapped(stay, width)}`;
 }
 
 async function remove(
