@@ -12,7 +12,7 @@ export interface CommandResult {
 }
 
 /** A command that runs. */
-export interface RunningCommand {
+interface RunningCommand {
   /** All that it wrote until now, to stdout and stderr; in a terminal both are one. */
   output(): string;
   write(text: string): void;
