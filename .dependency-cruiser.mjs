@@ -1,5 +1,6 @@
 /** Top to bottom. A room imports from floors below its own, never from beside or above. */
 const FLOORS = [
+  ['cli'],
   ['module'],
   ['monitor'],
   ['server', 'client'],
@@ -62,6 +63,13 @@ export default {
       severity: 'error',
       from: { path: '^lib/' },
       to: { path: '^lib/index\\.ts$' },
+    },
+    {
+      name: 'the-command-line-is-a-program',
+      comment: 'What its users run would otherwise be loaded, with its libraries, by every service.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: inside(['cli']) },
+      to: { path: inside(['cli']) },
     },
     {
       name: 'no-cycles',

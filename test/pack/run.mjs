@@ -73,6 +73,15 @@ async function program(app) {
   return run(app, process.execPath, 'dist/one-message.js');
 }
 
+/** It starts by the name that npm gives it, and says what is wrong where no Redis answers. */
+async function commandLine(app) {
+  const version = await run(app, 'npx', '--no', 'nest-streams', '--version');
+  if (!version.ok || !/^\d+\.\d+\.\d+/.test(version.output)) return { ...version, ok: false };
+  const nobody = ['--url', 'redis://127.0.0.1:1'];
+  const publish = await run(app, 'npx', '--no', 'nest-streams', 'publish', 'a', '1', ...nobody);
+  return { ok: publish.output.includes('cannot be reached'), output: publish.output };
+}
+
 async function jest(app) {
   return run(app, process.execPath, 'node_modules/jest/bin/jest.js', '--ci');
 }
@@ -96,6 +105,7 @@ try {
     if (await test(`${name}: installs`, () => install(app, tarball))) {
       await test(`${name}: its types fit`, () => tsc(app));
       await test(`${name}: our declarations fit its dependencies`, () => ownDeclarations(app));
+      await test(`${name}: has the command line`, () => commandLine(app));
       await test(`${name}: publishes and handles one message, and ends`, () => runs(app));
     }
   }

@@ -7,6 +7,8 @@ import { transformFile } from '@swc/core';
 
 /** The package as it is built, with programs that import it by its name. */
 export interface CompiledPackage {
+  /** Where its `package.json` is. */
+  readonly root: string;
   /** Path of a compiled program, given that of its source: `sample/01-orders/src/main.ts`. */
   program(source: string): string;
   remove(): Promise<void>;
@@ -29,6 +31,7 @@ export async function compiledPackage(...folders: readonly string[]): Promise<Co
     await compileFolder(join(ROOT, folder), join(target, 'programs', folder));
   }
   return {
+    root: target,
     program: (source) => join(target, 'programs', source.replace(/\.ts$/, '.js')),
     remove: () => rm(target, { recursive: true, force: true }),
   };

@@ -1,6 +1,7 @@
 import { parseCount, parseList } from '../replies.js';
 import { Script } from '../script.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { UNFINISHED } from './unfinished.lua.js';
 
 /**
  * Trims one step of a stream, by age and by length.
@@ -13,7 +14,7 @@ import { ENTRY_ORDER } from './entry-order.lua.js';
  * twice  the second call trims the next step, which is due as well.
  */
 export const trimStreamScript = new Script(
-  `${ENTRY_ORDER}
+  `${ENTRY_ORDER}${UNFINISHED}
 local stream = KEYS[1]
 if redis.call('EXISTS', stream) == 0 then return { 0, 0, 0 } end
 local time = redis.call('TIME')
@@ -38,20 +39,7 @@ if excess > 0 then
 end
 if not limit then return { 0, 0, 0 } end
 
-local safe = limit
-for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-  local info = {}
-  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
-  if not ignored[info['name']] then
-    -- What is pending may lie above what is still to be read, where the group was set back.
-    local unread = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
-    if unread and after(safe, unread[1]) then safe = unread[1] end
-    if info['pending'] > 0 then
-      local pending = redis.call('XPENDING', stream, info['name'])[2]
-      if pending and after(safe, pending) then safe = pending end
-    end
-  end
-end
+local safe = unfinishedBefore(limit, stream, ignored)
 
 -- Without a limit of its own, '~' goes through a hundred of the stream's nodes, however large they are.
 local finished = redis.call('XTRIM', stream, 'MINID', '~', safe)

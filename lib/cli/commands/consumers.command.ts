@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { streamKey } from '../../keys/stream-keys.js';
+import { type ConsumerInfo, readConsumers } from '../../redis/stream-info.js';
+import { spanText } from '../output/age.js';
+import type { Column } from '../output/table.js';
+import { groupOf } from '../reading/group-rows.js';
+import { Session } from '../session.js';
+import * as text from './commands.messages.js';
+
+const COLUMNS: readonly Column<ConsumerInfo>[] = [
+  { head: 'consumer', cell: ({ name }) => name, shrinks: 'middle' },
+  { head: 'pending', cell: ({ pending }) => pending, right: true },
+  { head: 'idle', cell: ({ idleMs }) => spanText(idleMs), right: true },
+];
+
+export function consumersCommand(program: Command): void {
+  program
+    .command('consumers')
+    .summary('the members of a group')
+    .description(text.CONSUMERS)
+    .argument('<stream>', "the stream's name, without --prefix")
+    .argument('<group>', 'the consumer group')
+    .addHelpText('after', text.example('consumers orders billing'))
+    .action((stream: string, group: string, _flags: unknown, command: Command) =>
+      Session.with(command, async (session) => {
+        const { client, prefix } = session;
+        await groupOf(session, stream, group);
+        const rows = await readConsumers(client, streamKey(prefix, stream), group);
+        session.rows(rows, COLUMNS, text.noConsumers(group));
+      }),
+    );
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import type { RedisOptions } from 'ioredis';
+import { errorText } from '../../redis/redis-errors.js';
+import { UsageError } from '../cli.error.js';
+import * as text from '../cli.messages.js';
+
+/** Where Redis is, as it was typed. */
+export interface ConnectionFlags {
+  readonly url: string;
+  readonly tls?: boolean;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsServername?: string;
+  readonly insecure?: boolean;
+}
+
+/** The options of a connection, and where it goes to as it may be shown. */
+export interface ConnectionTarget {
+  readonly options: RedisOptions;
+  readonly where: string;
+}
+
+/** @throws UsageError which never holds the URL: there may be a password in it */
+export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
+  const url = parsed(flags.url);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
+  const port = url.port === '' ? 6379 : Number(url.port);
+  const db = url.pathname === '' || url.pathname === '/' ? 0 : Number(url.pathname.slice(1));
+  if (!Number.isInteger(db) || db < 0) throw new UsageError(text.URL_UNKNOWN);
+  const tls = tlsOf(flags, url);
+  const where = `${url.hostname || host}:${port}${tls === undefined ? '' : ' (TLS)'}`;
+  return {
+    where,
+    options: {
+      host,
+      port,
+      db,
+      ...(url.username === '' ? {} : { username: decoded(url.username) }),
+      ...(url.password === '' ? {} : { password: decoded(url.password) }),
+      ...(tls === undefined ? {} : { tls }),
+    },
+  };
+}
+
+function parsed(given: string): URL {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url?.protocol !== 'redis:' && url?.protocol !== 'rediss:') {
+    throw new UsageError(text.URL_UNKNOWN);
+  }
+  return url;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new UsageError(text.URL_UNKNOWN);
+  }
+}
+
+function tlsOf(flags: ConnectionFlags, url: URL): RedisOptions['tls'] {
+  const { tls = false, tlsCa, tlsCert, tlsKey, tlsServername, insecure = false } = flags;
+  const files = [tlsCa, tlsCert, tlsKey, tlsServername].some((flag) => flag !== undefined);
+  if (url.protocol === 'redis:' && !tls && !files && !insecure) return undefined;
+  return {
+    ...(tlsCa === undefined ? {} : { ca: read('--tls-ca', tlsCa) }),
+    ...(tlsCert === undefined ? {} : { cert: read('--tls-cert', tlsCert) }),
+    ...(tlsKey === undefined ? {} : { key: read('--tls-key', tlsKey) }),
+    ...(tlsServername === undefined ? {} : { servername: tlsServername }),
+    rejectUnauthorized: !insecure,
+  };
+}
+
+function read(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(text.fileUnreadable(option, path, errorText(error)));
+  }
+}

@@ -1,0 +1,47 @@
+import type { Redis } from 'ioredis';
+import { connectionFor, dropConnection, openConnection } from '../../redis/connection.js';
+import { errorText } from '../../redis/redis-errors.js';
+import { CliError } from '../cli.error.js';
+import * as text from '../cli.messages.js';
+import type { ConnectionTarget } from './connection-of.js';
+
+const NAME = 'nestjs-redis-streams:command-line';
+
+/** A connection that is there, and its end. */
+export interface OpenRedis {
+  readonly client: Redis;
+  close(): void;
+}
+
+/**
+ * Connects, once: an operator wants to know at once what is wrong.
+ *
+ * @param role `blocking` for a connection that waits in Redis
+ * @throws CliError without the password of the URL
+ */
+export async function openRedis(
+  { options, where }: ConnectionTarget,
+  timeoutMs: number,
+  role: 'operator' | 'blocking' = 'operator',
+): Promise<OpenRedis> {
+  // ioredis asks this before each further attempt: there is none.
+  const connection = connectionFor({ ...options, retryStrategy: () => null }, role, NAME);
+  const { client } = connection;
+  let why: string = text.NO_ANSWER;
+  client.on('error', (error: unknown) => (why = errorText(error)));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(reject, timeoutMs);
+      const settle = (end: () => void) => (): void => {
+        clearTimeout(timer);
+        end();
+      };
+      client.once('ready', settle(resolve)).once('end', settle(reject));
+      openConnection(connection);
+    });
+  } catch {
+    dropConnection(connection);
+    throw new CliError(text.notReached(where, why));
+  }
+  return { client, close: () => dropConnection(connection) };
+}

@@ -1,0 +1,98 @@
+import { streamKey } from '../../keys/stream-keys.js';
+import { readGroups } from '../../redis/group-info.js';
+import { redisTimeMs } from '../../redis/redis-time.js';
+import { askServerFacts } from '../../redis/server-facts.js';
+import { verdictOn } from '../../redis/server-facts.verdict.js';
+import { openBar } from '../output/bar.js';
+import { isRedisReply } from '../../redis/redis-errors.js';
+import { groupRows } from '../reading/group-rows.js';
+import type { Session } from '../session.js';
+import * as text from './doctor.messages.js';
+import type { DoctorLimits, Finding } from './finding.js';
+import { checkGroup } from './groups.check.js';
+import { checkRetention } from './retention.check.js';
+import { checkRights } from './rights.check.js';
+import { checkServer } from './server.check.js';
+
+/** What a look at everything gave. */
+export interface Examination {
+  readonly server: string;
+  readonly streams: number;
+  readonly groups: number;
+  readonly findings: readonly Finding[];
+  /** What could not be found out. */
+  readonly notKnown: readonly string[];
+}
+
+/** For how many groups rights are tried: they are most often the same for all. */
+const TRIED = 20;
+/** Where groups may not be asked for. */
+const ANY_GROUP = 'doctor';
+
+/** Runs all checks. */
+export async function examine(
+  session: Session,
+  streams: readonly string[],
+  limits: DoctorLimits,
+): Promise<Examination> {
+  const { client, prefix } = session;
+  const facts = await askServerFacts(client);
+  const verdict = verdictOn(facts);
+  const findings = checkServer(facts);
+  const notKnown = verdict.notKnown === undefined ? [] : [verdict.notKnown];
+  if (limits.maxAge === undefined && limits.maxLength === undefined) {
+    notKnown.push(text.RETENTION_UNKNOWN);
+  }
+
+  const refused = await checkRights(client, prefix, await groupsToTry(session, streams));
+  if (refused === undefined) notKnown.push(text.RIGHTS_UNKNOWN);
+  else findings.push(...refused);
+
+  const now = await redisTimeMs(client);
+  let groups = 0;
+  const bar = openBar('Looking', streams.length);
+  try {
+    for (const [at, stream] of streams.entries()) {
+      try {
+        const rows = (await groupRows(session, [stream])).filter(
+          ({ group }) => group !== undefined,
+        );
+        groups += rows.length;
+        for (const row of rows) findings.push(...(await checkGroup(client, prefix, row, limits)));
+        findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        notKnown.push(text.notLookedInto(stream));
+      }
+      bar.to(at + 1);
+    }
+  } finally {
+    bar.end();
+  }
+  return {
+    server: verdict.is ?? text.UNKNOWN_SERVER,
+    streams: streams.length,
+    groups,
+    findings,
+    notKnown,
+  };
+}
+
+const isRefused = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.startsWith('NOPERM');
+
+async function groupsToTry(
+  { client, prefix }: Session,
+  streams: readonly string[],
+): Promise<{ stream: string; group: string }[]> {
+  const groups = await Promise.all(
+    streams.slice(0, TRIED).map(async (stream) => {
+      const found = await readGroups(client, streamKey(prefix, stream)).catch((error: unknown) => {
+        if (!isRefused(error)) throw error;
+        return [{ name: ANY_GROUP }];
+      });
+      return found.map(({ name }) => ({ stream, group: name }));
+    }),
+  );
+  return groups.flat().slice(0, TRIED);
+}

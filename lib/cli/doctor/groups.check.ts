@@ -1,0 +1,53 @@
+import type { Redis } from 'ioredis';
+import { streamKey } from '../../keys/stream-keys.js';
+import { type ConsumerInfo, readConsumers } from '../../redis/stream-info.js';
+import type { GroupRow } from '../reading/group-rows.js';
+import * as text from './doctor.messages.js';
+import type { DoctorLimits, Finding } from './finding.js';
+
+/** Twice what the job that removes idle consumers waits, unless it is set. */
+const JOB_IS_LATE_MS = 7_200_000;
+
+/** Groups without consumers, and consumers that are gone. */
+export async function checkGroup(
+  client: Redis,
+  prefix: string,
+  { stream, group = '', lag, pending = 0 }: GroupRow,
+  { goneAfter }: DoctorLimits,
+): Promise<Finding[]> {
+  const key = streamKey(prefix, stream);
+  const consumers = await readConsumers(client, key, group);
+  const gone = consumers.filter(({ idleMs }) => idleMs > goneAfter);
+  const findings = gone.flatMap((consumer) => findingOf(stream, group, consumer));
+  if (gone.length < consumers.length) return findings;
+  const isIdle = lag === 0 && pending === 0;
+  return [
+    {
+      level: isIdle ? 'warning' : 'error',
+      check: 'no-consumers',
+      stream,
+      group,
+      what: text.noConsumers(group, text.waiting(lag, pending), consumers.length > 0),
+      todo: text.noConsumersTodo(key, group),
+    },
+    ...findings,
+  ];
+}
+
+function findingOf(
+  stream: string,
+  group: string,
+  { name, idleMs, pending }: ConsumerInfo,
+): Finding[] {
+  if (pending === 0 && idleMs < JOB_IS_LATE_MS) return [];
+  return [
+    {
+      level: 'warning',
+      check: 'consumer-gone',
+      stream,
+      group,
+      what: text.gone(name, idleMs, pending),
+      todo: pending === 0 ? text.GONE_IDLE_TODO : text.GONE_PENDING_TODO,
+    },
+  ];
+}

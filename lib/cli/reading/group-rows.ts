@@ -1,0 +1,96 @@
+import type { Redis } from 'ioredis';
+import { streamKey, streamKeys } from '../../keys/stream-keys.js';
+import { publishedAtMs } from '../../redis/entry-id.js';
+import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/group-info.js';
+import { redisTimeMs } from '../../redis/redis-time.js';
+import { CliError } from '../cli.error.js';
+import * as text from '../cli.messages.js';
+import type { Session } from '../session.js';
+import { knownLag } from './known-lag.js';
+
+/** How a group of a stream stands. What is not known is left out. */
+export interface GroupRow {
+  readonly stream: string;
+  readonly group: string | undefined;
+  readonly length: number;
+  readonly lag?: number | undefined;
+  readonly pending?: number;
+  /** Since the oldest of what is pending was published. */
+  readonly oldestPendingMs?: number | undefined;
+  readonly retries?: number;
+  readonly deadLetters?: number;
+  readonly ledger?: number;
+  readonly consumers?: number;
+  readonly lastDeliveredId?: string;
+}
+
+/** How many streams are asked about at a time. */
+const PAGE = 100;
+
+/** A row for each group of each stream, and one for a stream without any. Those that are not there are left out. */
+export async function groupRows(session: Session, streams: readonly string[]): Promise<GroupRow[]> {
+  const rows: GroupRow[] = [];
+  for (let at = 0; at < streams.length; at += PAGE) {
+    const some = streams.slice(at, at + PAGE);
+    rows.push(...(await Promise.all(some.map((stream) => rowsOf(session, stream)))).flat());
+  }
+  return rows;
+}
+
+/** @throws CliError where the stream or the group is not there */
+export async function groupOf(
+  { client, prefix }: Session,
+  stream: string,
+  group: string,
+): Promise<GroupInfo> {
+  const key = streamKey(prefix, stream);
+  const [info, groups] = await Promise.all([readStream(client, key), readGroups(client, key)]);
+  if (info === undefined) throw new CliError(text.noSuchStream(stream));
+  const found = groups.find(({ name }) => name === group);
+  if (found === undefined) throw new CliError(text.noSuchGroup(stream, group));
+  return found;
+}
+
+async function rowsOf({ client, prefix }: Session, stream: string): Promise<GroupRow[]> {
+  const key = streamKey(prefix, stream);
+  const [info, groups, now] = await Promise.all([
+    readStream(client, key),
+    readGroups(client, key),
+    redisTimeMs(client),
+  ]);
+  if (info === undefined) return [];
+  if (groups.length === 0) return [{ stream, group: undefined, length: info.length }];
+  return Promise.all(groups.map((group) => rowOf(client, prefix, stream, info, group, now)));
+}
+
+async function rowOf(
+  client: Redis,
+  prefix: string,
+  stream: string,
+  info: StreamInfo,
+  group: GroupInfo,
+  now: number,
+): Promise<GroupRow> {
+  const keys = streamKeys(prefix, stream, group.name);
+  const [oldest, retries, deadLetters, ledger] = await Promise.all([
+    client
+      .xpending(keys.stream, group.name)
+      .then(([, id]) => (id == null ? undefined : String(id))),
+    client.zcard(keys.retries),
+    client.xlen(keys.deadLetters),
+    client.zcard(keys.ledger),
+  ]);
+  return {
+    stream,
+    group: group.name,
+    length: info.length,
+    lag: knownLag(info, group),
+    pending: group.pending,
+    oldestPendingMs: oldest === undefined ? undefined : Math.max(0, now - publishedAtMs(oldest)),
+    retries,
+    deadLetters,
+    ledger,
+    consumers: group.consumers,
+    lastDeliveredId: group.lastDeliveredId,
+  };
+}

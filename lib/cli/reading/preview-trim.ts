@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis';
+import { previewTrimScript, type TrimPreview } from '../../redis/scripts/preview-trim.script.js';
+
+/** How many entries one script looks at: Redis serves nobody else meanwhile. */
+const STEP = 1_000;
+
+/** What a trim is to keep to. */
+export interface TrimLimits {
+  readonly maxAge?: number;
+  readonly maxLength?: number;
+  readonly ignoreGroup?: readonly string[];
+}
+
+/** What a trim would do. */
+export interface TrimPlan {
+  /** Entries beyond the limits. */
+  readonly beyond: number;
+  /** Of these: such as stay, since some group has not finished with them. */
+  readonly unfinished: number;
+  readonly held: TrimPreview['held'];
+}
+
+/** Counts what a trim would remove; it removes nothing. */
+export async function previewTrim(
+  client: Redis,
+  key: string,
+  { maxAge, maxLength, ignoreGroup = [] }: TrimLimits,
+  onProgress: (looked: number) => void,
+): Promise<TrimPlan> {
+  let plan: TrimPlan = { beyond: 0, unfinished: 0, held: undefined };
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const step: TrimPreview = await previewTrimScript.run(
+      client,
+      [key],
+      [maxAge ?? '', maxLength ?? '', STEP, after, plan.beyond, ...ignoreGroup],
+    );
+    plan = {
+      beyond: plan.beyond + step.beyond,
+      unfinished: plan.unfinished + step.unfinished,
+      held: step.held,
+    };
+    onProgress(plan.beyond);
+    after = step.next;
+  }
+  return plan;
+}
+
+/** The oldest entry of a stream that some group has not finished; nothing where there is none. */
+export async function oldestUnfinished(client: Redis, key: string): Promise<TrimPreview['held']> {
+  const { held } = await previewTrimScript.run(client, [key], ['', '', 1, '', 0]);
+  return held;
+}

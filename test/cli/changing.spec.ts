@@ -1,0 +1,260 @@
+import { describe, expect, it, jest } from '@jest/globals';
+
+import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { commandLineForTests } from '../support/command-line-for-tests.js';
+import { hasTerminal } from '../support/command-line.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, groupState } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+const nestStreams = commandLineForTests(redis);
+const inTerminal = hasTerminal ? it : it.skip;
+
+jest.setTimeout(120_000);
+closeAppsAfterEach();
+
+/** Dead letters of a group that has never run, as its members write them. */
+async function deadLetters(count: number): Promise<{ stream: string; ids: string[] }> {
+  const stream = freshName('orders');
+  const { deadLetters: key } = streamKeys('', stream, 'billing');
+  const pipeline = redis.client.pipeline();
+  for (let n = 0; n < count; n++) {
+    const fields = ['name', stream, 'body', String(n), 'id', `order-${n}`];
+    const error = n % 2 === 0 ? 'TimeoutError' : 'TypeError';
+    const why = ['dead-letter-reason', 'no attempts are left', 'dead-letter-error-name', error];
+    pipeline.xadd(key, '*', ...fields, ...why, 'dead-letter-attempts', '5');
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  return { stream, ids: replies.map(([, id]) => String(id)) };
+}
+
+describe('nest-streams publish', () => {
+  it('publishes what a handler gets, from the argument or stdin, with all that goes with it', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const handler = handlerOf(stream, (data, context) => {
+      const { trace } = context.getHeaders();
+      got.push([data, context.getMessageId(), context.getName(), context.getKey(), trace]);
+    });
+    await streamsApp({ connection: redis.url, group: 'billing' }, { controllers: [handler] });
+    const its = ['--message-id', 'order-7', '--name', 'order.created', '--key', 'k'];
+    const args = ['publish', stream, '{"item":"tea"}', ...its, '--header', 'trace=1=2', '--json'];
+    const first = await nestStreams.run(args);
+    const second = await nestStreams.run(args);
+    const third = await nestStreams.run(['publish', stream, '--text'], 'plain');
+    expect([first.code, second.code, third.code]).toEqual([0, 0, 0]);
+    const { entryId } = JSON.parse(first.stdout);
+    expect(JSON.parse(second.stdout)).toEqual({
+      stream,
+      entryId,
+      messageId: 'order-7',
+      duplicate: true,
+    });
+    await waitFor(() => got.length === 2);
+    expect(got[0]).toEqual([{ item: 'tea' }, 'order-7', 'order.created', 'k', '1=2']);
+    expect(got[1]).toEqual(expect.arrayContaining(['plain']));
+  });
+
+  it('--lines publishes each line in its order, and says which one is no JSON', async () => {
+    const stream = freshName('orders');
+    const lines = Array.from({ length: 2_500 }, (_, n) => String(n)).join('\n');
+    const all = await nestStreams.run(['publish', stream, '--lines'], `${lines}\n`);
+    expect(all).toMatchObject({ code: 0, stdout: 'Published 2500 messages.\n' });
+    const entries = await redis.client.xrange(stream, '-', '+');
+    expect(entries.map(([, fields]) => Number(fields[3]))).toEqual(
+      Array.from({ length: 2_500 }, (_, n) => n),
+    );
+    const some = await nestStreams.run(['publish', stream, '--lines'], '1\n2\n{oops\n4\n');
+    expect(some).toMatchObject({ code: 1, stderr: expect.stringContaining('line 3') });
+    expect(await redis.client.xlen(stream)).toBe(2_502);
+  });
+});
+
+describe('nest-streams dead-letters', () => {
+  it('lists, shows and redrives: a handler runs them again', async () => {
+    const { stream, ids } = await deadLetters(4);
+    const where = [stream, 'billing'];
+    const [list, show, table] = await Promise.all([
+      nestStreams.json(['dead-letters', 'list', ...where, '--limit', '2', '--before', ids[3]!]),
+      nestStreams.json(['dead-letters', 'show', ...where, ids[0]!]),
+      nestStreams.run(['dead-letters', 'list', ...where]),
+    ]);
+    expect(list).toMatchObject([{ id: ids[2] }, { id: ids[1] }]);
+    const error = { name: 'TimeoutError' };
+    expect(show).toMatchObject({
+      id: ids[0],
+      messageId: 'order-0',
+      payload: 0,
+      attempts: 5,
+      error,
+    });
+    expect(table.stdout).toMatch(new RegExp(`^${ids[0]} +order-0 .* 5 +TimeoutError`, 'm'));
+    expect(Math.max(...table.stdout.split('\n').map(({ length }) => length))).toBeLessThan(81);
+
+    const got: unknown[] = [];
+    const handler = handlerOf(stream, (data) => got.push(data));
+    await streamsApp({ connection: redis.url, group: 'billing' }, { controllers: [handler] });
+    const error2 = ['--error', 'TimeoutError', '--limit', '1'];
+    expect(await nestStreams.json(['dead-letters', 'redrive', ...where, ids[3]!])).toEqual({
+      redriven: 1,
+    });
+    expect(await nestStreams.json(['dead-letters', 'redrive', ...where, ...error2])).toEqual({
+      redriven: 1,
+    });
+    await waitFor(() => got.length === 2);
+    expect(got).toEqual([3, 0]);
+  });
+
+  it('purges only what was answered for', async () => {
+    const { stream, ids } = await deadLetters(3);
+    const purge = ['dead-letters', 'purge', stream, 'billing'];
+    const { deadLetters: key } = streamKeys('', stream, 'billing');
+    const asked = await nestStreams.run([...purge, '--all']);
+    expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
+    expect(await redis.client.xlen(key)).toBe(3);
+    expect(await nestStreams.json([...purge, ids[0]!, '--yes'])).toEqual({ purged: 1 });
+    expect(await nestStreams.json([...purge, '--all', '--yes'])).toEqual({ purged: 2 });
+    const none = await nestStreams.run(['dead-letters', 'list', stream, 'billing']);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('no stream') });
+  });
+
+  inTerminal('asks in a terminal, and takes no for an answer', async () => {
+    const { stream } = await deadLetters(2);
+    const { deadLetters: key } = streamKeys('', stream, 'billing');
+    for (const [answer, code, left] of [
+      ['n\r', 1, 2],
+      ['\u0003', 1, 2],
+      ['y\r', 0, 0],
+    ] as const) {
+      const purge = nestStreams.startInTerminal([
+        'dead-letters',
+        'purge',
+        stream,
+        'billing',
+        '--all',
+      ]);
+      await waitFor(() => purge.output().includes('[y/N]'), { timeoutMs: 60_000 });
+      purge.write(answer);
+      expect([answer, (await purge.ended).code]).toEqual([answer, code]);
+      expect(await redis.client.xlen(key)).toBe(left);
+    }
+  });
+
+  inTerminal(
+    'redrive shows a bar with counts and time left, and none without a terminal',
+    async () => {
+      const { stream } = await deadLetters(350);
+      const redrive = ['dead-letters', 'redrive', stream, 'billing', '--all'];
+      const terminal = nestStreams.startInTerminal(redrive);
+      terminal.endInput('');
+      const { code, stdout } = await terminal.ended;
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/Redriving \[█+\] 350\/350 \| \S+ left/);
+      expect(stdout).toContain('350 redriven.');
+      const plain = await nestStreams.run(redrive);
+      expect(plain).toEqual({ code: 0, stdout: '0 redriven.\n', stderr: '' });
+    },
+  );
+});
+
+describe('nest-streams trim', () => {
+  it('stops at the oldest entry that some group has not finished, and says so before', async () => {
+    const stream = freshName('orders');
+    const ids = await addEntries(
+      redis.client,
+      stream,
+      Array.from({ length: 2_500 }, (_, n) => n),
+    );
+    await redis.client.xgroup('CREATE', stream, 'billing', ids[1_999]!);
+    await redis.client.xgroup('CREATE', stream, 'slow', ids[999]!);
+    const trim = ['trim', stream, '--max-length', '100'];
+    const plan = { removed: 1_000, lost: 0, beyond: 2_400, unfinished: 1_400 };
+    expect(await nestStreams.json([...trim, '--dry-run'])).toEqual({
+      ...plan,
+      dryRun: true,
+      stream,
+      held: { entryId: ids[1_000], group: 'slow' },
+    });
+    const ignoring = [...trim, '--ignore-group', 'slow', '--dry-run'];
+    expect(await nestStreams.json(ignoring)).toMatchObject({ removed: 2_000, unfinished: 400 });
+    const byAge = ['trim', stream, '--max-age', '1h', '--dry-run'];
+    expect(await nestStreams.json(byAge)).toMatchObject({ removed: 0, beyond: 0 });
+    expect(await redis.client.xlen(stream)).toBe(2_500);
+
+    expect(await nestStreams.run(trim)).toMatchObject({ code: 2 });
+    const { code, stdout } = await nestStreams.run([...trim, '--yes']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('group "slow"')]);
+    const [first] = await redis.client.xrange(stream, '-', '+', 'COUNT', 1);
+    // Whole nodes of a hundred go.
+    expect(ids.indexOf(first![0])).toBeGreaterThanOrEqual(900);
+    expect(ids.indexOf(first![0])).toBeLessThanOrEqual(1_000);
+
+    expect(await nestStreams.run([...trim, '--force', '--yes'])).toMatchObject({ code: 0 });
+    expect(await redis.client.xlen(stream)).toBeLessThanOrEqual(200);
+  });
+});
+
+describe('nest-streams reset-group and ledger', () => {
+  it('a group set back runs again only what its ledger has forgotten', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const handler = handlerOf(stream, (data) => got.push(data), { startFrom: 'beginning' });
+    await addEntries(redis.client, stream, ['a'], 'order-a');
+    await addEntries(redis.client, stream, ['b'], 'order-b');
+    const options = { connection: redis.url, group: 'billing' };
+    const { monitor } = await streamsApp(options, { controllers: [handler] });
+    await waitFor(() => got.length === 2);
+    const its = [stream, 'billing'];
+    expect(await nestStreams.json(['ledger', 'size', ...its])).toMatchObject([
+      { size: 2, leases: 0 },
+    ]);
+
+    expect(await nestStreams.run(['ledger', 'forget', ...its, 'order-b'])).toMatchObject({
+      code: 2,
+    });
+    const forget = ['ledger', 'forget', ...its, 'order-b', 'order-z', '--yes'];
+    expect(await nestStreams.json(forget)).toEqual({ forgotten: 1, asked: 2 });
+    const reset = ['reset-group', ...its, '--to', 'beginning'];
+    expect(await nestStreams.run(reset)).toMatchObject({ code: 2 });
+    expect(await nestStreams.json([...reset, '--yes'])).toMatchObject({ after: '0-0', ledger: 1 });
+    await waitFor(() => monitor.getStats().counts.duplicate === 1);
+    await waitFor(() => got.length === 3);
+    expect(got).toEqual(['a', 'b', 'b']);
+
+    await nestStreams.json([...reset, '--forget-ledger', '--yes']);
+    await waitFor(() => got.length === 5);
+    expect(got).toEqual(['a', 'b', 'b', 'a', 'b']);
+  });
+
+  it('a group that skipped what lies between does not come back there when it vanishes', async () => {
+    const stream = freshName('orders');
+    const keys = streamKeys('', stream, 'billing');
+    const ids = await addEntries(redis.client, stream, [1, 2, 3]);
+    await redis.client.xgroup('CREATE', stream, 'billing', '0');
+    await redis.client.set(keys.position, ids[0]!);
+    await nestStreams.json(['reset-group', stream, 'billing', '--to', 'latest', '--yes']);
+    expect(await groupState(redis.client, stream, 'billing')).toMatchObject({
+      lastDeliveredId: ids[2],
+    });
+    expect(await redis.client.get(keys.position)).toBe(ids[2]);
+  });
+
+  inTerminal('says what a reset means before it asks', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [1, 2, 3]);
+    await redis.client.xgroup('CREATE', stream, 'billing', '0');
+    await redis.client.xreadgroup('GROUP', 'billing', 'one', 'COUNT', 1, 'STREAMS', stream, '>');
+    await redis.client.zadd(streamKeys('', stream, 'billing').ledger, 1, 'order-1');
+    const reset = nestStreams.startInTerminal(['reset-group', stream, 'billing', '--to', 'latest']);
+    await waitFor(() => reset.output().includes('[y/N]'), { timeoutMs: 60_000 });
+    const said = reset.output().replace(/\s+/g, ' ');
+    expect(said).toContain('never given what lies between: 2 entries');
+    expect(said).toContain('ledger has 1 message IDs: those are not run again');
+    expect(said).toContain('1 entries stay pending');
+    reset.write('n\r');
+    expect((await reset.ended).code).toBe(1);
+  });
+});

@@ -1,0 +1,106 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { commandLineForTests } from '../support/command-line-for-tests.js';
+import { freshName, freshPrefix } from '../support/fresh-name.js';
+import { addEntries } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+
+// Of its own: its settings are changed.
+const redis = redisForTests({ args: [] });
+const nestStreams = commandLineForTests(redis);
+
+jest.setTimeout(120_000);
+closeAppsAfterEach();
+
+describe('nest-streams doctor', () => {
+  it('finds nothing where all is well, and ends with 0', async () => {
+    const keyPrefix = freshPrefix();
+    const handler = handlerOf('orders', () => undefined);
+    const options = { connection: redis.url, group: 'billing', keyPrefix };
+    const { emit } = await streamsApp(options, { controllers: [handler] });
+    await emit('orders', 1);
+    const args = ['doctor', '--prefix', keyPrefix, '--max-age', '7d'];
+    const { code, stdout } = await nestStreams.run(args);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Nothing found.')]);
+    expect(stdout).toMatch(/Redis \d\S*; looked at 1 stream and 1 group\./);
+  });
+
+  it('finds eviction, groups without consumers, consumers that are gone, and each with what to do; exit 3', async () => {
+    const prefix = freshPrefix();
+    const left = freshName('left');
+    await redis.client.xgroup('CREATE', prefix + left, 'billing', '0', 'MKSTREAM');
+    await addEntries(redis.client, prefix + left, [1, 2]);
+    await redis.client.xreadgroup(
+      'GROUP',
+      'billing',
+      'dead',
+      'COUNT',
+      1,
+      'STREAMS',
+      prefix + left,
+      '>',
+    );
+    await redis.client.pexpire(prefix + left, 3_600_000);
+    await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    // A consumer that is gone is one that was silent for a time.
+    await delay(50);
+    const args = ['doctor', '--prefix', prefix, '--gone-after', '20ms', '--max-age', '50ms'];
+    const { code, stdout } = await nestStreams.run(args);
+    await redis.client.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(code).toBe(3);
+    for (const check of ['eviction', 'no-consumers', 'consumer-gone', 'near-trimming', 'expires']) {
+      expect(stdout).toMatch(new RegExp(`(ERROR|WARNING) ${check}[^]*?\n  → `));
+    }
+    expect(stdout).toContain('noeviction');
+    expect(stdout).toContain('5 findings.');
+    expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
+  });
+
+  it('finds streams that nothing trims', async () => {
+    const prefix = freshPrefix();
+    const old = Date.now() - 30 * 86_400_000;
+    await redis.client.xadd(`${prefix}old`, `${old}-0`, 'name', 'old', 'body', '1');
+    await addEntries(redis.client, `${prefix}young`, [1]);
+    expect(await nestStreams.json(['doctor', '--prefix', prefix])).toMatchObject({
+      streams: 2,
+      findings: [{ check: 'no-retention', stream: 'old', level: 'warning' }],
+      notKnown: [expect.stringContaining('--max-age')],
+    });
+    expect(
+      await nestStreams.json(['doctor', 'young', '--prefix', prefix, '--max-length', '1']),
+    ).toMatchObject({ streams: 1, findings: [] });
+  });
+
+  it('finds what this user may not do, does nothing of it, and says what it could not look at', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [1]);
+    await redis.client.xgroup('CREATE', stream, 'billing', '$');
+    await redis.client.acl('SETUSER', 'bob', 'on', '>pw', '~*', '&*', '+@all', '-xadd', '-zrem');
+    await redis.client.acl('SETUSER', 'eve', 'on', '>pw', `~${stream}`, '&*', '+@all');
+    const url = (user: string): string[] => [
+      '--url',
+      `redis://${user}:pw@${new URL(redis.url).host}`,
+    ];
+    const keys = (await redis.client.keys('*')).sort();
+    const bob = await nestStreams.json(['doctor', stream, ...url('bob')]);
+    expect(bob).toMatchObject({
+      findings: expect.arrayContaining([
+        {
+          level: 'error',
+          check: 'rights',
+          what: 'User "bob" may not run: XADD, ZREM',
+          todo: 'ACL SETUSER bob +xadd +zrem',
+        },
+      ]),
+    });
+    const eve = await nestStreams.json(['doctor', stream, ...url('eve')]);
+    expect(eve).toMatchObject({
+      findings: [{ check: 'rights', what: expect.stringContaining(`stream:{${stream}}`) }],
+      notKnown: expect.arrayContaining([expect.stringContaining('may not look')]),
+    });
+    expect((await redis.client.keys('*')).sort()).toEqual(keys);
+    expect(await redis.client.xlen(stream)).toBe(1);
+  });
+});
