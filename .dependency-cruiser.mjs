@@ -8,7 +8,7 @@ const FLOORS = [
   ['ledger', 'retry', 'dead-letters'],
   ['redis'],
   ['options'],
-  ['codec', 'keys'],
+  ['codec', 'keys', 'events'],
 ];
 /** May know one another: there is nothing below. */
 const GROUND = ['errors', 'interfaces'];

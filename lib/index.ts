@@ -43,6 +43,29 @@ export { RedisStreamsError } from './errors/redis-streams.error.js';
 export { SettledAlreadyError } from './errors/settled-already.error.js';
 export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
 export { UnsupportedServerError } from './errors/unsupported-server.error.js';
+export { onStreamsEvent, type RedisStreamsChannels } from './events/channels.js';
+export type {
+  AttemptedMessage,
+  ConnectionReconnecting,
+  ConsumedMessage,
+  MessageDeadLettered,
+  MessageFailed,
+  MessageHandled,
+  MessageLost,
+  MessagePublished,
+  MessagePublishFailed,
+  MessageRetried,
+} from './events/message-events.js';
+export {
+  type HandleOperation,
+  type OutgoingMessage,
+  type PublishOperation,
+  type RedisStreamsOperations,
+  type SettledMessage,
+  type SettleOperation,
+  type SettleStep,
+  streamsOperations,
+} from './events/operations.js';
 export type { JobResult } from './jobs/job.js';
 export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';

@@ -12,7 +12,7 @@ import { OpenedConnection } from '../redis/opened-connection.js';
 import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
-import { encodingErrorOf, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
+import { eachItem, MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { OncePublisher } from './once-publisher.js';
 import { PlainPublisher } from './plain-publisher.js';
 import { publishInRounds } from './publish-in-rounds.js';
@@ -20,6 +20,7 @@ import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
 import type { Publisher, Publishing } from './publishing.js';
 import type { RedisStreamsRecord } from './redis-streams.record.js';
+import { isPublishingHeard, publishBatchTold, publishTold } from './told-publishing.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {
@@ -166,8 +167,10 @@ export class ClientRedisStreams
   protected override dispatchEvent<Result = PublishReceipt>(
     packet: OutgoingPacket,
   ): Promise<Result> {
-    const message = this.encoder.encode(packet);
-    return this.open().publisher.publish(message) as Promise<Result>;
+    const send = (message: Publishing): Promise<PublishReceipt> =>
+      this.open().publisher.publish(message);
+    if (isPublishingHeard()) return publishTold(this.encoder, packet, send) as Promise<Result>;
+    return send(this.encoder.encode(packet)) as Promise<Result>;
   }
 
   private async dispatchBatch(
@@ -177,15 +180,14 @@ export class ClientRedisStreams
     // What is wrong with the pattern is no item's fault.
     const { stream } = publishTarget(pattern);
     if (!Array.isArray(items)) throw new MessageEncodingError(stream, text.NOT_A_LIST);
-    const messages = items.map((item: unknown, index) => {
-      try {
-        return this.encodeItem(pattern, item);
-      } catch (error) {
-        throw encodingErrorOf(stream, index, error);
-      }
-    });
-    if (messages.length === 0) return [];
-    return publishInRounds(this.open().publisher, stream, messages);
+    const send = (messages: Publishing[]): Promise<PublishReceipt[]> =>
+      publishInRounds(this.open().publisher, stream, messages);
+    if (items.length === 0) return [];
+    if (isPublishingHeard() && items.every((item: unknown) => item != null)) {
+      const packets = items.map((item: unknown) => this.packetOf(pattern, item));
+      return publishBatchTold(this.encoder, stream, packets, send);
+    }
+    return send(eachItem(stream, items, (item) => this.encodeItem(pattern, item)));
   }
 
   private encodeItem(pattern: unknown, item: unknown): Publishing {

@@ -7,7 +7,7 @@ import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import * as text from './client.messages.js';
 import { publishTarget } from './publish-target.js';
 import type { Publishing } from './publishing.js';
-import { toEnvelope } from './to-envelope.js';
+import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
 
 /** What Nest gives to a client, and since Nest 12 what its dispatch hook attached. */
 export type OutgoingPacket = ReadPacket & {
@@ -22,9 +22,22 @@ export class MessageEncoder {
   constructor(private readonly options: ResolvedClientOptions) {}
 
   /** @throws MessageEncodingError where it cannot be written, or is too large */
-  encode({ pattern, data, metadata }: OutgoingPacket): Publishing {
+  encode(packet: OutgoingPacket): Publishing {
+    const { stream, envelope } = this.envelopeOf(packet);
+    return this.write(stream, envelope);
+  }
+
+  /** The first half of {@link encode}: whereto, and what, with its message ID. */
+  envelopeOf({ pattern, data, metadata }: OutgoingPacket): {
+    stream: string;
+    envelope: OutgoingEnvelope;
+  } {
     const { stream, name } = publishTarget(pattern);
-    const envelope = toEnvelope(stream, data, metadata, name);
+    return { stream, envelope: toEnvelope(stream, data, metadata, name) };
+  }
+
+  /** The second half of {@link encode}: an envelope as fields. */
+  write(stream: string, envelope: OutgoingEnvelope): Publishing {
     const { messageId, idIsNew } = envelope;
     const { keyPrefix, limits, maxPayloadBytes, codecs } = this.options;
     const key = streamKey(keyPrefix, stream);
@@ -34,8 +47,22 @@ export class MessageEncoder {
   }
 }
 
-/** What goes wrong with an item of a batch, with its place in it. */
-export function encodingErrorOf(stream: string, index: number, error: unknown): Error {
+/** Makes something of each item of a batch; what goes wrong says the item's place in it. */
+export function eachItem<Item, Made>(
+  stream: string,
+  items: readonly Item[],
+  make: (item: Item, index: number) => Made,
+): Made[] {
+  return items.map((item, index) => {
+    try {
+      return make(item, index);
+    } catch (error) {
+      throw encodingErrorOf(stream, index, error);
+    }
+  });
+}
+
+function encodingErrorOf(stream: string, index: number, error: unknown): Error {
   if (error instanceof MessageEncodingError) {
     const { reason, cause } = error;
     return new MessageEncodingError(

@@ -8,7 +8,7 @@ import { errorText } from '../redis/redis-errors.js';
 import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import { watchServer } from '../redis/server-watch.js';
-import { type ConsumerCounts, noCounts } from './consumer-counts.js';
+import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
@@ -39,7 +39,7 @@ const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 
 /** One running member of a group: reads its streams and takes their entries through the pipeline. */
 export class Consumer {
-  readonly counts: ConsumerCounts = noCounts();
+  readonly tallies: ConsumerTallies;
   readonly connections: ServerConnections;
   private readonly flows: readonly StreamFlow[];
   private readonly reader: StreamReader;
@@ -63,6 +63,7 @@ export class Consumer {
     const ownPending = new OwnPending(group, consumer);
     const loneRuns = new LoneRuns(leaseMs);
     this.connections = connections;
+    this.tallies = new ConsumerTallies(group, consumer);
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
     this.flows = streams.map(
@@ -78,7 +79,7 @@ export class Consumer {
           client: connections.commands,
           codec: options.codecs.of(stream),
           invoke,
-          counts: this.counts,
+          tally: this.tallies.of(stream),
           loneRuns,
           logger,
           onRoom: (streamKey) => this.reader.roomIn(streamKey),
@@ -118,7 +119,8 @@ export class Consumer {
    * @throws ConnectionClosedError where it is closed meanwhile; UnsupportedServerError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
-    this.connections.open(this.logger, report);
+    this.connections.open(this.logger, report, () => this.tallies.reconnects++);
+    this.tallies.clock.follow(this.connections.commands, this.closing.signal);
     await this.connections.ready(this.closing.signal);
     await watchServer(this.connections.commands, this.logger, this.closing.signal);
     await this.ensureGroups();

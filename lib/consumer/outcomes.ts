@@ -5,10 +5,10 @@ import { RetryException } from '../errors/retry.exception.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from '../retry/retry-policy.js';
-import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import type { Settler } from './settler.js';
 import type { StreamMessage } from './stream-message.js';
+import type { StreamTally } from './stream-tally.js';
 import type { Verdict } from './verdict.js';
 
 export interface OutcomesParts {
@@ -16,7 +16,7 @@ export interface OutcomesParts {
   readonly group: string;
   readonly consumer: string;
   readonly options: ResolvedSubscription;
-  readonly counts: ConsumerCounts;
+  readonly tally: StreamTally;
   readonly logger: LoggerService;
   readonly settler: () => Settler;
   /** Keeps a message that is to be tried again in its slot. */
@@ -29,15 +29,15 @@ export class Outcomes {
 
   /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
   record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
-    const { counts, logger, stream, group, settler, holdBack } = this.parts;
+    const { tally, logger, stream, group, settler, holdBack } = this.parts;
     if (verdict.kind === 'handled') {
-      counts.handled++;
+      tally.handled(message);
       settler().commit(message);
       return;
     }
     if (verdict.kind === 'unhandled') return this.unhandled(message);
-    counts.failed++;
     const { error, step } = this.decide(message, verdict);
+    tally.failed(message, error, closing);
     const reason = error === undefined ? undefined : messageOf(error);
     if (closing && verdict.kind === 'failed' && this.parts.options.delivery === 'at-least-once') {
       logger.warn(text.failedOnClose(stream, group, message, reason));
@@ -45,7 +45,7 @@ export class Outcomes {
       return;
     }
     if (step.kind === 'retry') {
-      counts.retried++;
+      tally.retried(message, step.delayMs, error);
       logger.warn(text.putOff(stream, group, message, reason, step.delayMs));
       if (this.parts.options.retry.blocking && !closing) holdBack(message, step.delayMs);
       else settler().retry(message, step.delayMs);
@@ -66,10 +66,10 @@ export class Outcomes {
   }
 
   /** It was acknowledged before its run, and closed before it began. */
-  lost({ originalEntryId }: StreamMessage): void {
-    const { counts, logger, stream, group } = this.parts;
-    counts.lost++;
-    logger.error(text.lostOnClose(stream, group, originalEntryId));
+  lost(message: StreamMessage): void {
+    const { tally, logger, stream, group } = this.parts;
+    tally.lostOnClose(message);
+    logger.error(text.lostOnClose(stream, group, message.originalEntryId));
   }
 
   /** The message did not start: another member of the group may have it at once. */
@@ -86,9 +86,10 @@ export class Outcomes {
     reason: string,
     error: unknown,
   ): void {
-    this.parts.counts.deadLettered++;
+    this.parts.tally.undecodable(entry.originalId, reason, error);
     this.parts.settler().deadLetter({
       entryId: entry.id,
+      originalEntryId: entry.originalId,
       messageId: entry.id,
       leased: false,
       fields: this.fieldsOf(entry.originalId, entry.fields, 0, reason, error, false),
@@ -97,7 +98,7 @@ export class Outcomes {
 
   /** No handler wanted it: it had no attempt beside those of before. */
   private unhandled(message: StreamMessage): void {
-    this.parts.counts.unhandled++;
+    this.parts.tally.unhandled(message);
     if (this.parts.options.unhandled === 'ack') return this.parts.settler().commit(message);
     const why = text.noHandler(message.envelope.name);
     this.deadLetter({ ...message, attempt: message.attempt - 1 }, why, undefined);
@@ -118,14 +119,16 @@ export class Outcomes {
   }
 
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
-    const { counts, logger, stream, group, settler } = this.parts;
-    const { entryId, originalEntryId, messageId, fields, attempt } = message;
+    const { tally, logger, stream, group, settler } = this.parts;
+    const { entryId, originalEntryId, messageId, envelope, fields, attempt } = message;
     const reason = error === undefined ? undefined : messageOf(error);
-    counts.deadLettered++;
+    tally.deadLettered(message, why, error);
     logger.error(text.deadLettered(stream, group, message, reason, why));
     settler().deadLetter({
       entryId,
+      originalEntryId,
       messageId,
+      envelope,
       leased: true,
       fields: this.fieldsOf(originalEntryId, fields, attempt, why, error, this.writesLedgerFirst),
     });

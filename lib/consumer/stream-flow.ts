@@ -111,6 +111,7 @@ export class StreamFlow {
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inHand.add(entry.id);
+      this.parts.tally.received(message);
       messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);
@@ -187,7 +188,7 @@ export class StreamFlow {
   ): void {
     const ours = messages.filter((message, index) => {
       const kind = answers?.[index]?.kind;
-      if (kind === 'duplicate') this.parts.counts.duplicate++;
+      if (kind === 'duplicate') this.parts.tally.duplicate(message);
       if (kind !== 'new') this.forget(message);
       else if (this.outcomes.isUsedUp(message)) this.outcomes.giveUp(message);
       else return true;

@@ -21,6 +21,8 @@ export interface StreamMessage {
   alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
+  /** How long its last run took here, in ms. */
+  ranMs?: number;
 }
 
 /** Runs all handlers that want a message; never rejects. */
