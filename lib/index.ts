@@ -58,6 +58,7 @@ export type {
 } from './events/message-events.js';
 export {
   type HandleOperation,
+  onStreamsOperation,
   type OutgoingMessage,
   type PublishOperation,
   type RedisStreamsOperations,

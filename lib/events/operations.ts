@@ -1,4 +1,8 @@
-import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
+import {
+  type TracingChannel,
+  tracingChannel,
+  type TracingChannelSubscribers,
+} from 'node:diagnostics_channel';
 import type { AttemptedMessage } from './message-events.js';
 
 /** A message that is about to be written. */
@@ -73,6 +77,29 @@ export function streamsOperations<Name extends keyof RedisStreamsOperations>(
   name: Name,
 ): TracingChannel<unknown, RedisStreamsOperations[Name]> {
   return tracingChannel<unknown, RedisStreamsOperations[Name]>(name);
+}
+
+/**
+ * Listens to operations: to their start, their end, or both. The same object comes to each, with `result` or `error` at the
+ * end; `asyncEnd` is the one that comes in any case.
+ *
+ * @returns ends it
+ * @example
+ * ```ts
+ * const end = onStreamsOperation('nestjs-redis-streams:handle', {
+ *   asyncEnd: ({ stream, messageId, error }) => audit.note(stream, messageId, error),
+ * });
+ * ```
+ */
+export function onStreamsOperation<Name extends keyof RedisStreamsOperations>(
+  name: Name,
+  listeners: Partial<TracingChannelSubscribers<RedisStreamsOperations[Name]>>,
+): () => void {
+  const channel = streamsOperations(name);
+  // Node takes some of them as well as all; its types for version 20 do not know.
+  const some = listeners as TracingChannelSubscribers<RedisStreamsOperations[Name]>;
+  channel.subscribe(some);
+  return () => void channel.unsubscribe(some);
 }
 
 /** Kept here, as Node forgets a channel that nobody holds. */

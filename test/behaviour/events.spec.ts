@@ -4,13 +4,12 @@ import { firstValueFrom } from 'rxjs';
 
 import {
   ClientRedisStreams,
-  type HandleOperation,
   onStreamsEvent,
+  onStreamsOperation,
   type PublishOperation,
   type RedisStreamsChannels,
   type RedisStreamsContext,
   RedisStreamsRecordBuilder,
-  type SettleOperation,
   streamsOperations,
 } from '../../lib/index.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
@@ -139,7 +138,9 @@ describe('events', () => {
     const client = new ClientRedisStreams({ connection: redis.url });
     const record = new RedisStreamsRecordBuilder(1).setMessageId('o-1').build();
     await expect(firstValueFrom(client.emit(stream, record))).rejects.toThrow('WRONGTYPE');
-    await expect(firstValueFrom(client.emitBatch(stream, [record, 2]))).rejects.toThrow('not confirmed');
+    await expect(firstValueFrom(client.emitBatch(stream, [record, 2]))).rejects.toThrow(
+      'not confirmed',
+    );
     expect(failed).toMatchObject([
       { messageId: 'o-1', ambiguous: false, error: { code: 'PUBLISH_FAILED' } },
       { messageId: 'o-1', ambiguous: false, error: { code: 'PUBLISH_BATCH_FAILED' } },
@@ -187,18 +188,17 @@ describe('operations', () => {
   it('lets a subscriber set headers before a message is encoded, alone and in a batch', async () => {
     const stream = freshName('orders');
     const seen: PublishOperation[] = [];
-    const subscribers = {
-      start: (operation: PublishOperation) => {
-        if (operation.stream !== stream) return;
-        seen.push(operation);
-        for (const { headers, messageId } of operation.messages) {
-          headers['traceparent'] = `00-${messageId}`;
-        }
-      },
-    };
-    const channel = streamsOperations('nestjs-redis-streams:publish');
-    channel.start.subscribe(subscribers.start);
-    ends.push(() => void channel.start.unsubscribe(subscribers.start));
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:publish', {
+        start: (operation) => {
+          if (operation.stream !== stream) return;
+          seen.push(operation);
+          for (const { headers, messageId } of operation.messages) {
+            headers['traceparent'] = `00-${messageId}`;
+          }
+        },
+      }),
+    );
     const headers: unknown[] = [];
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
@@ -268,20 +268,18 @@ describe('operations', () => {
     const stream = freshName('orders');
     const runs: unknown[] = [];
     const steps: unknown[] = [];
-    const handle = streamsOperations('nestjs-redis-streams:handle');
-    const settle = streamsOperations('nestjs-redis-streams:settle');
-    const onRun = (its: HandleOperation & { error?: unknown; result?: unknown }): void => {
-      if (its.stream === stream) runs.push([its.attempt, its.headers, its.error ?? its.result]);
-    };
-    const onStep = (its: SettleOperation): void => {
-      if (its.stream === stream) steps.push([its.step, its.messages]);
-    };
-    handle.asyncEnd.subscribe(onRun);
-    settle.asyncEnd.subscribe(onStep);
-    ends.push(() => {
-      handle.asyncEnd.unsubscribe(onRun);
-      settle.asyncEnd.unsubscribe(onStep);
-    });
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:handle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) runs.push([its.attempt, its.headers, its.error ?? its.result]);
+        },
+      }),
+      onStreamsOperation('nestjs-redis-streams:settle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) steps.push([its.step, its.messages]);
+        },
+      }),
+    );
     const error = new Error('once');
     const app = await streamsApp(
       {
@@ -316,18 +314,19 @@ describe('operations', () => {
   it('ends the run of a handler that timed out with the error of that', async () => {
     const stream = freshName('orders');
     const errors: unknown[] = [];
-    const { asyncEnd } = streamsOperations('nestjs-redis-streams:handle');
-    const onRun = (its: HandleOperation & { error?: { code?: string } }): void => {
-      if (its.stream === stream) errors.push(its.error?.code);
-    };
-    asyncEnd.subscribe(onRun);
-    ends.push(() => void asyncEnd.unsubscribe(onRun));
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:handle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) errors.push(its.error);
+        },
+      }),
+    );
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, handlerTimeoutMs: 20, retry: { maxAttempts: 1 } },
       { controllers: [handlerOf(stream, () => new Promise(() => undefined))] },
     );
     await app.emit(stream, 1);
     await waitFor(() => errors.length === 1);
-    expect(errors).toEqual(['HANDLER_TIMEOUT']);
+    expect(errors).toMatchObject([{ code: 'HANDLER_TIMEOUT' }]);
   });
 });
