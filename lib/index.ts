@@ -14,6 +14,7 @@ export type { PayloadForm } from './codec/payload-form.js';
 export { WatermillCodec, type WatermillCodecOptions } from './codec/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './codec/codec.js';
 export type { DecodedEnvelope, MessageEnvelope } from './codec/envelope.js';
+export type { DurationHistogram } from './consumer/histogram.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
@@ -35,6 +36,7 @@ export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
 export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
+export { NoAnswerError } from './errors/no-answer.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';
@@ -72,8 +74,19 @@ export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
 export { RedisStreamsModule } from './module/redis-streams.module.js';
+export type {
+  ConsumerInspection,
+  InspectedServer,
+  StreamInspection,
+  StreamsInspection,
+} from './monitor/streams-inspection.js';
 export { StreamsMonitor } from './monitor/streams-monitor.js';
-export type { StreamsStats } from './monitor/streams-stats.js';
+export type {
+  JobStats,
+  MessageCounts,
+  StreamsStats,
+  StreamStats,
+} from './monitor/streams-stats.js';
 export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
 export type { ConnectionOption } from './options/connection-option.js';
 export type {

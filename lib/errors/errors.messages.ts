@@ -54,3 +54,6 @@ export const settledAlready = (entryId: string): string =>
 
 export const handlerTimedOut = (stream: string, entryId: string, timeoutMs: number): string =>
   `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`;
+
+export const noAnswer = (timeoutMs: number): string =>
+  `Redis did not answer within ${timeoutMs} ms`;
