@@ -1,5 +1,6 @@
 /** Top to bottom. A room imports from floors below its own, never from beside or above. */
 const FLOORS = [
+  ['prometheus', 'terminus'],
   ['module'],
   ['monitor'],
   ['server', 'client'],
@@ -75,6 +76,13 @@ export default {
       severity: 'error',
       from: { path: '^lib/', pathNot: inside(['redis', ...APART]) },
       to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'optional-peers-stay-in-their-rooms',
+      comment: 'Whoever does not import the subpath need not have them.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: inside(['prometheus', 'terminus']) },
+      to: { path: 'node_modules/(prom-client|@nestjs/terminus)/' },
     },
     {
       name: 'lib-needs-what-users-have',

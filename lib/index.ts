@@ -57,6 +57,7 @@ export type {
   MessagePublished,
   MessagePublishFailed,
   MessageRetried,
+  MessageRun,
 } from './events/message-events.js';
 export {
   type HandleOperation,

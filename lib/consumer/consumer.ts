@@ -109,6 +109,16 @@ export class Consumer {
     for (const flow of this.flows) ownPending.restart(flow);
   }
 
+  /** How long ago the reader last came round, in ms; 0 where it need not. */
+  get readerQuietMs(): number {
+    return this.reader.quietMs;
+  }
+
+  /** Whether it stops, or has. */
+  get isDraining(): boolean {
+    return this.drained !== undefined;
+  }
+
   get inFlight(): number {
     return this.flows.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }

@@ -1,5 +1,5 @@
 import { channels } from '../events/channels.js';
-import type { AttemptedMessage, ConsumedMessage } from '../events/message-events.js';
+import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
 import { operations } from '../events/operations.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import { publishedAtMs } from '../redis/entry-id.js';
@@ -45,11 +45,14 @@ export class StreamTally {
   }
 
   /** Its handlers are about to run. */
-  started({ attempt, entryId }: StreamMessage): void {
+  started(message: StreamMessage): void {
     this.inFlight++;
+    message.waitedMs = undefined;
+    const { attempt, entryId } = message;
     const { nowMs } = this.clock;
     if (attempt > 1 || nowMs === undefined || isRedrive(entryId)) return;
-    this.publishToHandleMs.record(Math.max(0, nowMs - publishedAtMs(entryId)));
+    message.waitedMs = Math.max(0, nowMs - publishedAtMs(entryId));
+    this.publishToHandleMs.record(message.waitedMs);
   }
 
   /** Its handlers have ended; what that means is decided after it. */
@@ -61,8 +64,7 @@ export class StreamTally {
 
   handled(message: StreamMessage): void {
     this.count('handled');
-    if (!channels.handled.hasSubscribers) return;
-    channels.handled.publish({ ...this.attempt(message), durationMs: message.ranMs ?? 0 });
+    if (channels.handled.hasSubscribers) channels.handled.publish(this.run(message));
   }
 
   unhandled(message: StreamMessage): void {
@@ -73,8 +75,7 @@ export class StreamTally {
   failed(message: StreamMessage, error: unknown, closing: boolean): void {
     this.count('failed');
     if (!channels.failed.hasSubscribers) return;
-    const durationMs = message.ranMs ?? 0;
-    channels.failed.publish({ ...this.attempt(message), durationMs, error, closing });
+    channels.failed.publish({ ...this.run(message), error, closing });
   }
 
   retried(message: StreamMessage, delayMs: number, error: unknown): void {
@@ -144,6 +145,11 @@ export class StreamTally {
   private about({ originalEntryId, messageId, envelope }: StreamMessage): ConsumedMessage {
     const { stream, group, consumer } = this.where;
     return { stream, group, consumer, entryId: originalEntryId, messageId, name: envelope.name };
+  }
+
+  private run(message: StreamMessage): MessageRun {
+    const { ranMs: durationMs = 0, waitedMs } = message;
+    return { ...this.attempt(message), durationMs, waitedMs };
   }
 
   private attempt(message: StreamMessage): AttemptedMessage {

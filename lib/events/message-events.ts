@@ -42,15 +42,19 @@ export interface MessagePublishFailed {
   readonly error: unknown;
 }
 
-/** All handlers succeeded. It is acknowledged a few milliseconds later. */
-export interface MessageHandled extends AttemptedMessage {
+/** A message whose handlers have run. */
+export interface MessageRun extends AttemptedMessage {
   /** How long the handlers ran. */
   readonly durationMs: number;
+  /** From publishing to this run, by Redis's clock; only of a first attempt, and where that clock is known. */
+  readonly waitedMs: number | undefined;
 }
 
+/** All handlers succeeded. It is acknowledged a few milliseconds later. */
+export type MessageHandled = MessageRun;
+
 /** A handler failed, or asked for another attempt. What becomes of the message is told after it. */
-export interface MessageFailed extends AttemptedMessage {
-  readonly durationMs: number;
+export interface MessageFailed extends MessageRun {
   /** What was thrown first; nothing where the handler settled by hand, without an error. */
   readonly error: unknown;
   /** Whether the app is going down, so that the attempt may not be charged. */

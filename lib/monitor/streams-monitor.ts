@@ -46,6 +46,11 @@ export class StreamsMonitor {
 
   constructor(private readonly parts: StreamsMonitorParts) {}
 
+  /** @internal By this name its server's events are known. */
+  get consumer(): string {
+    return this.parts.server.options.consumer;
+  }
+
   /** What this process did and does, without asking Redis. */
   getStats(): StreamsStats {
     const { server, ledgerMaintenance, schedule } = this.parts;

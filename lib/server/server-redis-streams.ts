@@ -167,6 +167,11 @@ export class ServerRedisStreams
     return this.consumer?.tallies ?? this.lastTallies;
   }
 
+  /** @internal For health: how the reader is. */
+  get reader(): Readonly<Pick<Consumer, 'isDraining' | 'readerQuietMs'>> | undefined {
+    return this.consumer;
+  }
+
   /** How many messages are being handled now. */
   get inFlight(): number {
     return this.consumer?.inFlight ?? 0;

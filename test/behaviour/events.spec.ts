@@ -67,7 +67,14 @@ describe('events', () => {
     expect(published).toEqual([{ ...message, duplicate: false, durationMs: expect.any(Number) }]);
     expect(received).toEqual([{ ...message, group, consumer }]);
     expect(handled).toEqual([
-      { ...message, group, consumer, attempt: 1, durationMs: expect.any(Number) },
+      {
+        ...message,
+        group,
+        consumer,
+        attempt: 1,
+        durationMs: expect.any(Number),
+        waitedMs: expect.any(Number),
+      },
     ]);
     expect(JSON.stringify([published, received, handled])).not.toContain('kept');
   });
