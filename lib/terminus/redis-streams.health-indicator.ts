@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
@@ -39,7 +39,9 @@ const TIMEOUT_MS = 2_000;
  * ```
  */
 @Injectable()
-export class RedisStreamsHealthIndicator {
+export class RedisStreamsHealthIndicator implements OnModuleDestroy {
+  private closing = false;
+
   constructor(
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(HealthIndicatorService) private readonly service: HealthIndicatorService,
@@ -59,7 +61,13 @@ export class RedisStreamsHealthIndicator {
     return problems.length === 0 ? indicator.up() : indicator.down({ problems });
   }
 
+  /** Who sends requests here is to stop before the app does: also where there is no server to say so. */
+  onModuleDestroy(): void {
+    this.closing = true;
+  }
+
   private async problems(limits: RedisStreamsHealthLimits): Promise<string[]> {
+    if (this.closing) return [text.CLOSING];
     const server = this.find(ServerRedisStreams);
     const ofServer = readerProblems(server, limits);
     // Where it closes there is nothing more to ask, and soon nobody to ask it.
