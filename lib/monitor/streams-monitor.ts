@@ -9,7 +9,7 @@ import type { StreamsInspection } from './streams-inspection.js';
 import type { JobStats, StreamsStats } from './streams-stats.js';
 
 /** What the monitor has to know of the schedule. */
-export interface Schedule {
+interface Schedule {
   readonly isScheduled: boolean;
   readonly stats: readonly JobStats[];
 }

@@ -19,7 +19,7 @@ export interface InspectedStream {
   readonly oldestDeadLetterId: string;
 }
 
-export interface InspectedGroup {
+interface InspectedGroup {
   readonly pending: number;
   readonly oldestPendingId: string;
   readonly oldestUnreadId: string;
@@ -28,7 +28,7 @@ export interface InspectedGroup {
   readonly consumers: readonly InspectedConsumer[];
 }
 
-export interface InspectedConsumer {
+interface InspectedConsumer {
   readonly name: string;
   /** Since it last asked for something, in ms. */
   readonly idleMs: number;
