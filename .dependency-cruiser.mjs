@@ -1,6 +1,7 @@
 /** Top to bottom. A room imports from floors below its own, never from beside or above. */
 const FLOORS = [
   ['cli'],
+  ['prometheus', 'terminus'],
   ['module'],
   ['monitor'],
   ['server', 'client'],
@@ -9,7 +10,7 @@ const FLOORS = [
   ['ledger', 'retry', 'dead-letters', 'delayed'],
   ['redis'],
   ['options'],
-  ['codec', 'keys'],
+  ['codec', 'keys', 'events'],
 ];
 /** May know one another: there is nothing below. */
 const GROUND = ['errors', 'interfaces'];
@@ -66,7 +67,8 @@ export default {
     },
     {
       name: 'the-command-line-is-a-program',
-      comment: 'What its users run would otherwise be loaded, with its libraries, by every service.',
+      comment:
+        'What its users run would otherwise be loaded, with its libraries, by every service.',
       severity: 'error',
       from: { path: '^lib/', pathNot: inside(['cli']) },
       to: { path: inside(['cli']) },
@@ -83,6 +85,13 @@ export default {
       severity: 'error',
       from: { path: '^lib/', pathNot: inside(['redis', ...APART]) },
       to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'optional-peers-stay-in-their-rooms',
+      comment: 'Whoever does not import the subpath need not have them.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: inside(['prometheus', 'terminus']) },
+      to: { path: 'node_modules/(prom-client|@nestjs/terminus)/' },
     },
     {
       name: 'lib-needs-what-users-have',

@@ -12,6 +12,7 @@ export type { PayloadForm } from './codec/payload-form.js';
 export { WatermillCodec, type WatermillCodecOptions } from './codec/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './codec/codec.js';
 export type { DecodedEnvelope, MessageEnvelope } from './codec/envelope.js';
+export type { DurationHistogram } from './consumer/histogram.js';
 export { RedisStreamsContext } from './consumer/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
@@ -37,6 +38,7 @@ export { LeaseLostError } from './errors/lease-lost.error.js';
 export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { MessageValidationError, type ValidationIssue } from './errors/message-validation.error.js';
+export { NoAnswerError } from './errors/no-answer.error.js';
 export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';
@@ -48,13 +50,49 @@ export { RedisStreamsError } from './errors/redis-streams.error.js';
 export { SettledAlreadyError } from './errors/settled-already.error.js';
 export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
 export { UnsupportedServerError } from './errors/unsupported-server.error.js';
+export { onStreamsEvent, type RedisStreamsChannels } from './events/channels.js';
+export type {
+  AttemptedMessage,
+  ConnectionReconnecting,
+  ConsumedMessage,
+  MessageDeadLettered,
+  MessageFailed,
+  MessageHandled,
+  MessageLost,
+  MessagePublished,
+  MessagePublishFailed,
+  MessageRetried,
+  MessageRun,
+} from './events/message-events.js';
+export {
+  type HandleOperation,
+  onStreamsOperation,
+  type OutgoingMessage,
+  type PublishOperation,
+  type RedisStreamsOperations,
+  type SettledMessage,
+  type SettleOperation,
+  type SettleStep,
+  streamsOperations,
+} from './events/operations.js';
 export type { JobResult } from './jobs/job.js';
 export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
 export { RedisStreamsModule } from './module/redis-streams.module.js';
+export type {
+  ConsumerInspection,
+  InspectedServer,
+  StreamInspection,
+  StreamsInspection,
+} from './monitor/streams-inspection.js';
 export { StreamsMonitor } from './monitor/streams-monitor.js';
-export type { StreamsStats } from './monitor/streams-stats.js';
+export type {
+  JobStats,
+  MessageCounts,
+  StreamsStats,
+  StreamStats,
+} from './monitor/streams-stats.js';
 export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
 export type { ConnectionOption } from './options/connection-option.js';
 export type {

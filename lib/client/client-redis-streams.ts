@@ -10,10 +10,9 @@ import { errorText } from '../redis/redis-errors.js';
 import * as text from './client.messages.js';
 import { eager } from './eager.js';
 import { cancelDelayed } from './cancel-delayed.js';
-import { encodeBatch } from './encode-batch.js';
 import { MessageEncoder, type OutgoingPacket } from './message-encoder.js';
 import { type OpenedClient, openClient } from './opened-client.js';
-import { publishInRounds } from './publish-in-rounds.js';
+import { OutgoingMessages } from './outgoing-messages.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { publishTarget } from './publish-target.js';
 import type { RedisStreamsClientEvents } from './redis-streams-client.events.js';
@@ -47,6 +46,7 @@ export class ClientRedisStreams<Events = any>
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
   private readonly order = new SendingOrder();
+  private readonly outgoing: OutgoingMessages;
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: OpenedClient | undefined;
 
@@ -59,6 +59,7 @@ export class ClientRedisStreams<Events = any>
     super();
     this.options = resolveClientOptions(options);
     this.encoder = new MessageEncoder(this.options);
+    this.outgoing = new OutgoingMessages(this.encoder, this.order, () => this.open());
   }
 
   /** What its connection is in, now and with each change. */
@@ -200,11 +201,7 @@ export class ClientRedisStreams<Events = any>
   protected override dispatchEvent<Result = PublishReceipt>(
     packet: OutgoingPacket,
   ): Promise<Result> {
-    const message = this.encoder.encode(packet);
-    const { publisher } = this.open();
-    return this.order.send(message.stream, message.whenValid, () =>
-      publisher.publish(message),
-    ) as Promise<Result>;
+    return this.outgoing.send(packet) as Promise<Result>;
   }
 
   private async dispatchBatch(
@@ -213,12 +210,7 @@ export class ClientRedisStreams<Events = any>
   ): Promise<PublishReceipt[]> {
     // What is wrong with the pattern is no item's fault.
     const { stream } = publishTarget(pattern);
-    const { messages, whenValid } = encodeBatch(stream, items, (item) =>
-      this.encoder.encode(this.packetOf(pattern, item)),
-    );
-    if (messages.length === 0) return [];
-    const { publisher } = this.open();
-    return this.order.send(stream, whenValid, () => publishInRounds(publisher, stream, messages));
+    return this.outgoing.sendAll(stream, items, (item) => this.packetOf(pattern, item));
   }
 
   protected override publish(

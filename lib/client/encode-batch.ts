@@ -12,22 +12,34 @@ export interface EncodedBatch {
 }
 
 /** @throws MessageEncodingError, MessageValidationError with the index of the first item that is no message */
-export function encodeBatch(
+export function encodeBatch<Item>(
   stream: string,
-  items: readonly unknown[],
-  encode: (item: unknown) => EncodedMessage,
+  items: readonly Item[],
+  encode: (item: Item, index: number) => EncodedMessage,
 ): EncodedBatch {
   if (!Array.isArray(items)) throw new MessageEncodingError(stream, text.NOT_A_LIST);
-  const messages = items.map((item: unknown, index) => {
+  const messages = eachItem(stream, items, (item: Item, index) => {
+    // As with emit(), where Nest refuses it.
+    const given: unknown = item;
+    if (given == null) throw new Error(text.nothingToSend(given));
+    return encode(item, index);
+  });
+  return { messages, whenValid: allValid(messages) };
+}
+
+/** Makes something of each item of a batch; what goes wrong says the item's place in it. */
+export function eachItem<Item, Made>(
+  stream: string,
+  items: readonly Item[],
+  make: (item: Item, index: number) => Made,
+): Made[] {
+  return items.map((item, index) => {
     try {
-      // As with emit(), where Nest refuses it.
-      if (item == null) throw new Error(text.nothingToSend(item));
-      return encode(item);
+      return make(item, index);
     } catch (error) {
       throw itemError(stream, index, error);
     }
   });
-  return { messages, whenValid: allValid(messages) };
 }
 
 /** The first error in the order of the items. */

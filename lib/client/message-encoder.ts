@@ -9,7 +9,7 @@ import { dueTime } from './due-time.js';
 import { checkPayload, type WhenValid } from './payload-check.js';
 import { publishTarget } from './publish-target.js';
 import type { Publishing } from './publishing.js';
-import { toEnvelope } from './to-envelope.js';
+import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
 
 /** What Nest gives to a client, and since Nest 12 what its dispatch hook attached. */
 export type OutgoingPacket = ReadPacket & {
@@ -20,6 +20,14 @@ export type OutgoingPacket = ReadPacket & {
 export interface EncodedMessage extends Publishing {
   /** Nothing where that is so already. */
   readonly whenValid: WhenValid | undefined;
+}
+
+/** A message before it is encoded. */
+export interface MessageDraft {
+  readonly stream: string;
+  readonly envelope: OutgoingEnvelope;
+  /** As the scripts want it; nothing where it is to be published at once. */
+  readonly due: string | undefined;
 }
 
 /** No character of UTF-16 takes more bytes of UTF-8. */
@@ -34,9 +42,19 @@ export class MessageEncoder {
    *
    * @throws MessageEncodingError where it cannot be written, or is too large; MessageValidationError
    */
-  encode({ pattern, data, metadata }: OutgoingPacket): EncodedMessage {
+  encode(packet: OutgoingPacket): EncodedMessage {
+    return this.write(this.draft(packet));
+  }
+
+  /** The first half of {@link encode}: whereto, when and what, with its message ID. */
+  draft({ pattern, data, metadata }: OutgoingPacket): MessageDraft {
     const { stream, name } = publishTarget(pattern);
     const envelope = toEnvelope(stream, data, metadata, name);
+    return { stream, envelope, due: dueTime(stream, data) };
+  }
+
+  /** The second half of {@link encode}. */
+  write({ stream, envelope, due }: MessageDraft): EncodedMessage {
     const { messageId, idIsNew, payload } = envelope;
     const { keyPrefix, limits, maxPayloadBytes, codecs, schemas, publishTimeoutMs } = this.options;
     const schema = schemas.get(stream);
@@ -45,7 +63,6 @@ export class MessageEncoder {
     const key = streamKey(keyPrefix, stream);
     const fields = codecs.of(stream).encode(stream, envelope);
     mustFit(stream, fields, maxPayloadBytes);
-    const due = dueTime(stream, data);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }
 

@@ -8,7 +8,7 @@ import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
 import { watchServer } from '../redis/server-watch.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
-import { type ConsumerCounts, noCounts } from './consumer-counts.js';
+import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
@@ -32,7 +32,7 @@ const FINISH_MS = 600;
 
 /** One running member of a group: reads its streams and takes their entries through the pipeline. */
 export class Consumer {
-  readonly counts: ConsumerCounts = noCounts();
+  readonly tallies: ConsumerTallies;
   readonly connections: ServerConnections;
   private readonly flows = new FlowSet();
   private readonly groups: Groups;
@@ -64,6 +64,7 @@ export class Consumer {
     const client = connections.commands;
     const ownPending = new OwnPending(group, consumer);
     this.connections = connections;
+    this.tallies = new ConsumerTallies(group, consumer);
     this.loneRuns = new LoneRuns(leaseMs);
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
@@ -125,6 +126,16 @@ export class Consumer {
     return this.flows.present.map(({ stream }) => stream);
   }
 
+  /** How long ago the reader last came round, in ms; 0 where it need not. */
+  get readerQuietMs(): number {
+    return this.reader.quietMs;
+  }
+
+  /** Whether it stops, or has. */
+  get isDraining(): boolean {
+    return this.drained !== undefined;
+  }
+
   get inFlight(): number {
     return this.flows.all.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }
@@ -135,7 +146,8 @@ export class Consumer {
    * @throws ConnectionClosedError where it is closed meanwhile; UnsupportedServerError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
-    this.connections.open(this.logger, report);
+    this.connections.open(this.logger, report, () => this.tallies.reconnects++);
+    this.tallies.clock.follow(this.connections.commands, this.closing.signal);
     await this.connections.ready(this.closing.signal);
     await watchServer(this.connections.commands, this.logger, this.closing.signal);
     await this.known.remember();
@@ -213,7 +225,7 @@ export class Consumer {
       client,
       codec: codecs.of(stream),
       invoke,
-      counts: this.counts,
+      tally: this.tallies.of(stream),
       loneRuns: this.loneRuns,
       logger: this.logger,
       onRoom: (streamKey) => this.reader.roomIn(streamKey),

@@ -10,9 +10,9 @@ import { isRedrive, streamIdOf } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
-import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import type { StreamMessage } from './stream-message.js';
+import type { StreamTally } from './stream-tally.js';
 
 export interface EntryDecoderParts {
   readonly stream: string;
@@ -20,7 +20,7 @@ export interface EntryDecoderParts {
   readonly group: string;
   readonly client: Redis;
   readonly codec: Codec;
-  readonly counts: ConsumerCounts;
+  readonly tally: StreamTally;
   readonly logger: LoggerService;
   /** Given what no codec will ever read. */
   readonly onUndecodable: (
@@ -70,8 +70,8 @@ export class EntryDecoder {
 
   /** The entry was deleted while it was pending: there is nothing of it to handle or to keep. */
   private giveUp(id: string): void {
-    const { stream, group, client, keys, counts, logger } = this.parts;
-    counts.lost++;
+    const { stream, group, client, keys, tally, logger } = this.parts;
+    tally.deleted(id);
     logger.error(text.entryLost(stream, group, id));
     client.xack(keys.stream, group, id).catch((error: unknown) => {
       logger.warn(text.stepFailed('acknowledge', stream, errorText(error)));

@@ -8,6 +8,7 @@ import { Pace } from './pace.js';
 import { retryOf } from './request-runs.js';
 import { RunSignal } from './run-signal.js';
 import type { Invoke, StreamMessage } from './stream-message.js';
+import type { StreamTally } from './stream-tally.js';
 import type { Verdict } from './verdict.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */
@@ -19,6 +20,7 @@ export interface HandlerSlotsParts {
   readonly leaseMs: number;
   readonly invoke: Invoke;
   readonly loneRuns: LoneRuns;
+  readonly tally: StreamTally;
   /** Notes in Redis that a message starts alone. `false`: it may not start here any more. */
   readonly announceAlone: (message: StreamMessage) => Promise<boolean>;
   readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
@@ -144,17 +146,22 @@ export class HandlerSlots {
   }
 
   private async run(message: StreamMessage): Promise<void> {
-    const { options, loneRuns, onEnded } = this.parts;
+    const { options, loneRuns, onEnded, tally } = this.parts;
     const startedAt = performance.now();
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
     loneRuns.started(message, options.handlerTimeoutMs);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
-    const verdict = await this.invokeInTime(message, signal);
+    tally.started(message);
+    const verdict = await (tally.isTraced
+      ? tally.traced(message, () => this.invokeInTime(message, signal))
+      : this.invokeInTime(message, signal));
     this.running.delete(message);
     this.unfinished.delete(message);
-    this.pace.record(performance.now() - startedAt);
+    const ranMs = performance.now() - startedAt;
+    tally.ran(message, verdict, ranMs);
+    this.pace.record(ranMs);
     // Where it may have to wait in its slot, that is decided before the next one starts.
     const decidesFirst = retryOf(options, message).blocking || message.alone;
     if (decidesFirst) onEnded(message, verdict);

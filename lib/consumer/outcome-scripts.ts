@@ -11,6 +11,7 @@ import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
+import type { SettledEntry } from './settle-steps.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A message that waits for its next attempt. */
@@ -20,9 +21,7 @@ export interface Retry {
 }
 
 /** An entry that will not be tried again; one that could not be decoded has no lease. */
-export interface DeadEntry {
-  readonly entryId: string;
-  readonly messageId: string;
+export interface DeadEntry extends SettledEntry {
   readonly leased: boolean;
   readonly fields: EntryFields;
 }

@@ -7,12 +7,12 @@ import { RetryException } from '../errors/retry.exception.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from '../retry/retry-policy.js';
-import type { ConsumerCounts } from './consumer-counts.js';
 import * as text from './consumer.messages.js';
 import type { ReplyOutcome } from './replier.js';
 import { type RequestRuns, retryOf } from './request-runs.js';
 import type { Settler } from './settler.js';
 import type { StreamMessage } from './stream-message.js';
+import type { StreamTally } from './stream-tally.js';
 import type { Verdict } from './verdict.js';
 
 export interface OutcomesParts {
@@ -20,7 +20,7 @@ export interface OutcomesParts {
   readonly group: string;
   readonly consumer: string;
   readonly options: ResolvedSubscription;
-  readonly counts: ConsumerCounts;
+  readonly tally: StreamTally;
   readonly logger: LoggerService;
   readonly requests: RequestRuns;
   readonly settler: () => Settler;
@@ -34,16 +34,16 @@ export class Outcomes {
 
   /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
   record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
-    const { counts, logger, stream, group, settler, holdBack, requests } = this.parts;
+    const { tally, logger, stream, group, settler, holdBack, requests } = this.parts;
     if (verdict.kind === 'handled') {
-      counts.handled++;
+      tally.handled(message);
       return this.commit(message, requests.end(message));
     }
     if (verdict.kind === 'abandoned') return this.abandoned(message);
     if (verdict.kind === 'unhandled') return this.unhandled(message);
     if (verdict.kind === 'invalid') return this.invalid(message, verdict.error, closing);
-    counts.failed++;
     const { error, step } = this.decide(message, verdict);
+    tally.failed(message, error, closing);
     const reason = error === undefined ? undefined : messageOf(error);
     message.replies?.stop();
     if (closing && verdict.kind === 'failed' && this.mayRunAgain(message)) {
@@ -52,7 +52,7 @@ export class Outcomes {
       return;
     }
     if (step.kind === 'retry') {
-      counts.retried++;
+      tally.retried(message, step.delayMs, error);
       logger.warn(text.putOff(stream, group, message, reason, step.delayMs));
       if (this.retryOf(message).blocking && !closing) holdBack(message, step.delayMs);
       else settler().retry(message, step.delayMs);
@@ -71,7 +71,7 @@ export class Outcomes {
 
   /** It was handled already, and is not run. */
   duplicate(message: StreamMessage): void {
-    this.parts.counts.duplicate++;
+    this.parts.tally.duplicate(message);
     void this.parts.requests.refuse(message, new Error(text.REQUEST_DUPLICATE));
   }
 
@@ -91,10 +91,10 @@ export class Outcomes {
   }
 
   /** It was acknowledged before its run, and closed before it began. */
-  lost({ originalEntryId }: StreamMessage): void {
-    const { counts, logger, stream, group } = this.parts;
-    counts.lost++;
-    logger.error(text.lostOnClose(stream, group, originalEntryId));
+  lost(message: StreamMessage): void {
+    const { tally, logger, stream, group } = this.parts;
+    tally.lostOnClose(message);
+    logger.error(text.lostOnClose(stream, group, message.originalEntryId));
   }
 
   /** The message did not start: another member of the group may have it at once. */
@@ -111,9 +111,10 @@ export class Outcomes {
     reason: string,
     error: unknown,
   ): void {
-    this.parts.counts.deadLettered++;
+    this.parts.tally.undecodable(entry.originalId, reason, error);
     this.parts.settler().deadLetter({
       entryId: entry.id,
+      originalEntryId: entry.originalId,
       messageId: entry.id,
       leased: false,
       fields: this.fieldsOf(entry.originalId, entry.fields, 0, reason, error, false),
@@ -122,8 +123,8 @@ export class Outcomes {
 
   /** No handler wanted it: it had no attempt beside those of before. */
   private unhandled(message: StreamMessage): void {
-    this.parts.counts.unhandled++;
-    const { requests, options } = this.parts;
+    const { requests, options, tally } = this.parts;
+    tally.unhandled(message);
     // Another group may have a handler for it, so that it is nothing to look after.
     if (message.request !== undefined || options.unhandled === 'ack') {
       return this.commit(message, requests.sayNobody(message));
@@ -133,8 +134,8 @@ export class Outcomes {
   }
 
   private abandoned(message: StreamMessage): void {
-    const { counts, logger, stream, group, settler } = this.parts;
-    counts.abandoned++;
+    const { tally, logger, stream, group, settler } = this.parts;
+    tally.abandoned();
     logger.warn(text.abandoned(stream, group, message));
     message.replies?.stop();
     settler().commit(message);
@@ -190,15 +191,17 @@ export class Outcomes {
   }
 
   private deadLetter(message: StreamMessage, why: string, error: unknown): void {
-    const { counts, logger, stream, group, settler } = this.parts;
-    const { entryId, originalEntryId, messageId, fields, attempt } = message;
+    const { tally, logger, stream, group, settler } = this.parts;
+    const { entryId, originalEntryId, messageId, envelope, fields, attempt } = message;
     const isSaid = error === undefined || error instanceof MessageValidationError;
     const reason = isSaid ? undefined : messageOf(error);
-    counts.deadLettered++;
+    tally.deadLettered(message, why, error);
     logger.error(text.deadLettered(stream, group, message, reason, why));
     settler().deadLetter({
       entryId,
+      originalEntryId,
       messageId,
+      envelope,
       leased: true,
       fields: this.fieldsOf(originalEntryId, fields, attempt, why, error, this.writesLedgerFirst),
     });

@@ -6,7 +6,7 @@ import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
 import { publishedAtMs } from '../redis/entry-id.js';
 import type { Reservation } from '../redis/scripts/reservation.js';
-import { RedisClock } from './redis-clock.js';
+import { RequestClock } from './request-clock.js';
 import type { Replier, ReplyOutcome } from './replier.js';
 import type { Reserver } from './reserver.js';
 import type { RunSignal } from './run-signal.js';
@@ -29,11 +29,11 @@ type Request = StreamMessage & { readonly request: RequestFields };
 
 /** What a stream's requests need beside what all messages get: replies, and an end to the time that somebody waits. */
 export class RequestRuns {
-  private readonly clock: RedisClock;
+  private readonly clock: RequestClock;
   private runs = 0;
 
   constructor(private readonly parts: RequestRunsParts) {
-    this.clock = new RedisClock(parts.client);
+    this.clock = new RequestClock(parts.client);
   }
 
   /** Has Redis's clock read along with the reservation of requests. */

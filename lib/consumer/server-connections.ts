@@ -33,12 +33,20 @@ export class ServerConnections {
     return this.connections.blocking.client;
   }
 
-  /** Begins to connect. `report` gets the worse of the two states whenever it changes. */
-  open(logger: LoggerService, report: (status: RedisStreamsStatus) => void): void {
+  /**
+   * Begins to connect. `report` gets the worse of the two states whenever it changes, `onReconnecting` is called each time
+   * one of them was lost.
+   */
+  open(
+    logger: LoggerService,
+    report: (status: RedisStreamsStatus) => void,
+    onReconnecting: () => void,
+  ): void {
     for (const role of ['commands', 'blocking'] as const) {
       this.endWatches.push(
         watchConnection(this.connections[role], role, logger, (status) => {
           this.states.set(role, status);
+          if (status === 'reconnecting') onReconnecting();
           const all = [...this.states.values()];
           if (all.includes('disconnected')) report('disconnected');
           else if (all.includes('reconnecting')) report('reconnecting');

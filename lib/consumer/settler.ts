@@ -7,12 +7,15 @@ import {
 } from './outcome-scripts.js';
 import { persist } from './persist.js';
 import type { ReplyOutcome } from './replier.js';
+import { type SettledEntry, settleStep, type SettleWork } from './settle-steps.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** A success waits this long at the most for others, so that they are settled in one step. */
 const LONGEST_WAIT_MS = 4;
 
 export interface SettlerParts extends OutcomeScriptsParts {
+  /** The stream's name, as handlers have it. */
+  readonly stream: string;
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
@@ -79,7 +82,10 @@ export class Settler {
    * @returns whether it still has it; nothing where it was closed before that was known
    */
   countAttempt(message: StreamMessage): Promise<boolean | undefined> {
-    return this.persistently('count an attempt', () => this.scripts.countAttempt(message));
+    const what = 'count an attempt';
+    return this.persistently(what, () =>
+      settleStep(this.parts, what, [message], () => this.scripts.countAttempt(message)),
+    );
   }
 
   /** Notes that a message starts while nothing else runs here. `false`: another consumer has it, or it was closed. */
@@ -150,14 +156,16 @@ export class Settler {
   }
 
   private track<Answer>(
-    what: string,
-    entries: readonly { readonly entryId: string }[],
+    what: SettleWork,
+    entries: readonly SettledEntry[],
     send: () => Promise<Answer>,
     onAnswer?: (answer: Answer | undefined) => void,
   ): void {
     if (entries.length === 0) return;
     const settle = async (): Promise<void> => {
-      const answer = await this.persistently(what, send);
+      const answer = await this.persistently(what, () =>
+        settleStep(this.parts, what, entries, send),
+      );
       onAnswer?.(answer);
       this.underWay.delete(done);
       this.parts.onSettled(entries.map(({ entryId }) => entryId));

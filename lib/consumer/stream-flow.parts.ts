@@ -3,10 +3,10 @@ import type { Redis } from 'ioredis';
 import type { Codec } from '../codec/codec.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import type { ConsumerCounts } from './consumer-counts.js';
 import type { LoneRuns } from './lone-runs.js';
 import type { RequestRuns } from './request-runs.js';
 import type { Invoke } from './stream-message.js';
+import type { StreamTally } from './stream-tally.js';
 
 /** What the way of one stream's entries needs to know and to have. */
 export interface StreamFlowParts {
@@ -24,7 +24,7 @@ export interface StreamFlowParts {
   readonly requests: RequestRuns;
   /** Shared by all streams of the process. */
   readonly loneRuns: LoneRuns;
-  readonly counts: ConsumerCounts;
+  readonly tally: StreamTally;
   readonly logger: LoggerService;
   /** Told when there is room again for what this stream brings. */
   readonly onRoom: (streamKey: string) => void;

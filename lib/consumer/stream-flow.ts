@@ -112,6 +112,7 @@ export class StreamFlow {
       const message = this.decoder.decode(entry);
       if (message === undefined) continue;
       this.inHand.add(entry.id);
+      this.parts.tally.received(message);
       messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);

@@ -27,6 +27,10 @@ export interface StreamMessage {
   leasedAt?: LeaseMoment;
   /** The replies of its latest run here, where it is a request. */
   replies?: RunReplies;
+  /** How long its last run took here, in ms. */
+  ranMs?: number;
+  /** From publishing to that run, in ms; of a first attempt, and where Redis's clock is known. */
+  waitedMs?: number | undefined;
 }
 
 /** Runs all handlers that want a message; never rejects. */

@@ -30,6 +30,8 @@ export class StreamReader {
   private wakeUp: (() => void) | undefined;
   private blockingId: number | undefined;
   private loop: Promise<void> | undefined;
+  /** When its last round began; nothing while there is no room for anything. */
+  private roundAt: number | undefined;
 
   constructor(private readonly parts: StreamReaderParts) {}
 
@@ -39,6 +41,11 @@ export class StreamReader {
     blocking.on('close', this.forgetBlockingId);
     commands.on('ready', this.onReconnect);
     this.loop = this.run();
+  }
+
+  /** How long ago its last round began, in ms; 0 while it waits for room, or has nothing to do. */
+  get quietMs(): number {
+    return this.roundAt === undefined ? 0 : performance.now() - this.roundAt;
   }
 
   /** A stream's flow has room again. */
@@ -81,6 +88,7 @@ export class StreamReader {
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     for (let failures = 0; !signal.aborted;) {
+      this.roundAt = performance.now();
       try {
         await this.parts.connections.ready(signal);
         await this.round();
@@ -126,6 +134,7 @@ export class StreamReader {
   }
 
   private async untilWoken(): Promise<void> {
+    this.roundAt = undefined;
     await new Promise<void>((resolve) => {
       this.wakeUp = resolve;
       if (this.stopping.signal.aborted) resolve();

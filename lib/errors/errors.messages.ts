@@ -85,3 +85,6 @@ export const replyInterrupted = (stream: string, messageId: string): string =>
 
 export const requestAbandoned = (stream: string, messageId: string): string =>
   `Nobody waits for the reply to request ${messageId} on stream "${stream}" any longer`;
+
+export const noAnswer = (timeoutMs: number): string =>
+  `Redis did not answer within ${timeoutMs} ms`;

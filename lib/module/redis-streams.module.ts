@@ -7,6 +7,7 @@ import type { JobParts } from '../jobs/job.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
+import { limitsKnown } from '../monitor/limits-known.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import type { RedisStreamsModuleOptions } from '../options/module-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
@@ -126,12 +127,27 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     },
     {
       provide: StreamsMonitor,
-      inject: [ServerRedisStreams, LedgerMaintenanceJob, ScheduledJobs],
+      inject: [
+        RESOLVED_OPTIONS,
+        ServerRedisStreams,
+        JOB_PARTS,
+        LedgerMaintenanceJob,
+        ScheduledJobs,
+      ],
       useFactory: (
+        resolved: Resolved,
         server: ServerRedisStreams,
-        ledger: LedgerMaintenanceJob,
+        { connection }: JobParts,
+        ledgerMaintenance: LedgerMaintenanceJob,
         schedule: ScheduledJobs,
-      ) => new StreamsMonitor(server, ledger, schedule),
+      ) =>
+        new StreamsMonitor({
+          server,
+          ledgerMaintenance,
+          schedule,
+          connection,
+          limitsOf: (stream) => limitsKnown(resolved, stream),
+        }),
     },
   ],
   exports: [

@@ -4,10 +4,14 @@ import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { JobResult } from '../jobs/job.js';
 import * as text from '../jobs/jobs.messages.js';
+import type { JobStats } from '../monitor/streams-stats.js';
 import { errorText } from '../redis/redis-errors.js';
 
 /** A step of a job takes less; what is cut off is taken up by the next run. */
 const STOP_MS = 500;
+
+/** How a job's run ended. */
+type LastRun = Pick<JobStats, 'lastRunAt' | 'lastRemoved' | 'lastDurationMs' | 'lastError'>;
 
 /** A job, and when it runs. */
 export interface ScheduledJob {
@@ -24,6 +28,7 @@ export interface ScheduledJob {
 export class ScheduledJobs {
   private readonly logger = new Logger('RedisStreamsModule');
   private readonly underWay = new Map<string, Promise<void>>();
+  private readonly lastRuns = new Map<string, LastRun>();
   private registry: SchedulerRegistry | undefined;
 
   constructor(
@@ -33,6 +38,21 @@ export class ScheduledJobs {
 
   get isScheduled(): boolean {
     return this.registry !== undefined;
+  }
+
+  /** The jobs, and how they ran by the schedule. */
+  get stats(): readonly JobStats[] {
+    return this.jobs.map(({ name, everyMs }) => ({
+      name,
+      everyMs,
+      scheduled: this.isScheduled,
+      running: this.underWay.has(name),
+      lastRunAt: undefined,
+      lastRemoved: undefined,
+      lastDurationMs: undefined,
+      lastError: undefined,
+      ...this.lastRuns.get(name),
+    }));
   }
 
   /** Can be called again: by the app's bootstrap and by the server, whichever is first. */
@@ -71,11 +91,20 @@ export class ScheduledJobs {
 
   private runOnce({ name, run }: ScheduledJob): void {
     if (this.underWay.has(name)) return;
+    const began = performance.now();
+    const note = (lastRemoved: number, lastError?: string): void => {
+      const lastDurationMs = performance.now() - began;
+      this.lastRuns.set(name, { lastRunAt: new Date(), lastRemoved, lastDurationMs, lastError });
+    };
     const done = run()
       .then(({ removed }) => {
+        note(removed);
         if (removed > 0) this.logger.debug(text.jobRemoved(name, removed));
       })
-      .catch((error: unknown) => this.logger.warn(text.jobFailed(name, errorText(error))))
+      .catch((error: unknown) => {
+        note(0, errorText(error));
+        this.logger.warn(text.jobFailed(name, errorText(error)));
+      })
       .finally(() => this.underWay.delete(name));
     this.underWay.set(name, done);
   }

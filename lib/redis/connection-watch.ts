@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { channels } from '../events/channels.js';
 import type { Connection } from './connection.js';
 import { connected, unreachable } from './redis.messages.js';
 import { errorText } from './redis-errors.js';
@@ -31,7 +32,9 @@ export function watchConnection(
     if (turn('connected')) logger.log(connected(role));
   };
   const onReconnecting = (): void => {
-    if (turn('reconnecting')) logger.warn(unreachable(role, why));
+    if (!turn('reconnecting')) return;
+    logger.warn(unreachable(role, why));
+    channels.reconnecting.publish({ connection: role, reason: why });
   };
   const onEnd = (): void => void turn('disconnected');
   client.on('ready', onReady);

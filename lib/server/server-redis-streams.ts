@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis';
 import type { ConsumedStream } from '../consumer/consumed-stream.js';
 import { Consumer } from '../consumer/consumer.js';
 import { type ConsumerCounts, noCounts } from '../consumer/consumer-counts.js';
+import type { ConsumerTallies } from '../consumer/consumer-tallies.js';
 import { invoker } from '../consumer/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { isRedisInstance } from '../options/is-redis-instance.js';
@@ -59,7 +60,7 @@ export class ServerRedisStreams
     this.logger.error(text.processingHookFailed(errorText(error)));
   });
   private consumer: Consumer | undefined;
-  private lastCounts: ConsumerCounts = noCounts();
+  private lastTallies: ConsumerTallies | undefined;
   private registryFault: unknown;
   private listening = false;
 
@@ -113,7 +114,7 @@ export class ServerRedisStreams
     await consumer.close();
     if (this.consumer !== consumer) return;
     for (const detach of this.detach.splice(0)) detach();
-    this.lastCounts = consumer.counts;
+    this.lastTallies = consumer.tallies;
     this.consumer = undefined;
     this._status$.next('disconnected');
   }
@@ -162,7 +163,17 @@ export class ServerRedisStreams
 
   /** What became of messages since the server began to listen. */
   get counts(): Readonly<ConsumerCounts> {
-    return this.consumer?.counts ?? this.lastCounts;
+    return this.tallies?.total ?? noCounts();
+  }
+
+  /** @internal For the monitor: the same for each stream, and more. */
+  get tallies(): ConsumerTallies | undefined {
+    return this.consumer?.tallies ?? this.lastTallies;
+  }
+
+  /** @internal For health: how the reader is. */
+  get reader(): Readonly<Pick<Consumer, 'isDraining' | 'readerQuietMs'>> | undefined {
+    return this.consumer;
   }
 
   /** How many messages are being handled now. */

@@ -592,6 +592,9 @@ describe('getStats()', () => {
         abandoned: 0,
         lost: 0,
       },
+      reconnects: 0,
+      byStream: expect.any(Array),
+      jobs: expect.any(Array),
     });
     await addEntries(redis.client, orders, [{ n: 1 }, { n: 2 }], 'order-1');
     await app.emit(orders, { fail: true });

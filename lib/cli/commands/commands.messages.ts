@@ -58,10 +58,12 @@ export const headerMalformed = (given: string): string =>
 export const LINES_FROM_STDIN =
   '--lines reads the messages from stdin: leave out the payload, --message-id and --key';
 
-export const published = (entryId: string, messageId: string, duplicate: boolean): string =>
-  duplicate
-    ? `Message ${messageId} was published before, as entry ${entryId}: nothing was written.`
-    : `Published entry ${entryId}, message ${messageId}.`;
+export const published = (entryId: string | null, messageId: string, duplicate: boolean): string =>
+  entryId === null
+    ? `Message ${messageId} waits to be published later already: nothing was written.`
+    : duplicate
+      ? `Message ${messageId} was published before, as entry ${entryId}: nothing was written.`
+      : `Published entry ${entryId}, message ${messageId}.`;
 
 export const publishedLines = (written: number, duplicates: number): string =>
   `Published ${counted(written, 'message')}${duplicates === 0 ? '' : `; ${duplicates} were published before`}.`;

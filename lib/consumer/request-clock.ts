@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { elapsedMs, leaseClock, type LeaseMoment } from './lease-clock.js';
 
 /** What Redis's clock shows: asked now and then, and counted on from there. */
-export class RedisClock {
+export class RequestClock {
   private shown: { readonly ms: number; readonly at: LeaseMoment } | undefined;
 
   constructor(private readonly client: Redis) {}

@@ -1,0 +1,78 @@
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type {
+  AttemptedMessage,
+  ConnectionReconnecting,
+  ConsumedMessage,
+  MessageDeadLettered,
+  MessageFailed,
+  MessageHandled,
+  MessageLost,
+  MessagePublished,
+  MessagePublishFailed,
+  MessageRetried,
+} from './message-events.js';
+
+/** The channels of `node:diagnostics_channel` on which this package says what happens, and what it says there. */
+export interface RedisStreamsChannels {
+  'nestjs-redis-streams:message:published': MessagePublished;
+  'nestjs-redis-streams:message:publish-failed': MessagePublishFailed;
+  /** An entry was read and decoded; whether it may run here is not known yet. */
+  'nestjs-redis-streams:message:received': ConsumedMessage;
+  /** Found in the ledger, and not run. */
+  'nestjs-redis-streams:message:duplicate': ConsumedMessage;
+  'nestjs-redis-streams:message:handled': MessageHandled;
+  /** Wanted by no handler. */
+  'nestjs-redis-streams:message:unhandled': AttemptedMessage;
+  'nestjs-redis-streams:message:failed': MessageFailed;
+  'nestjs-redis-streams:message:retried': MessageRetried;
+  'nestjs-redis-streams:message:dead-lettered': MessageDeadLettered;
+  'nestjs-redis-streams:message:lost': MessageLost;
+  'nestjs-redis-streams:connection:reconnecting': ConnectionReconnecting;
+}
+
+/** A channel, and what is said there. */
+interface EventChannel<Event> {
+  readonly hasSubscribers: boolean;
+  publish(event: Event): void;
+}
+
+const of = <Name extends keyof RedisStreamsChannels>(
+  name: Name,
+): EventChannel<RedisStreamsChannels[Name]> => channel(name);
+
+/** Kept here, as Node forgets a channel that nobody holds. An event is made only where its channel has subscribers. */
+export const channels = {
+  published: of('nestjs-redis-streams:message:published'),
+  publishFailed: of('nestjs-redis-streams:message:publish-failed'),
+  received: of('nestjs-redis-streams:message:received'),
+  duplicate: of('nestjs-redis-streams:message:duplicate'),
+  handled: of('nestjs-redis-streams:message:handled'),
+  unhandled: of('nestjs-redis-streams:message:unhandled'),
+  failed: of('nestjs-redis-streams:message:failed'),
+  retried: of('nestjs-redis-streams:message:retried'),
+  deadLettered: of('nestjs-redis-streams:message:dead-lettered'),
+  lost: of('nestjs-redis-streams:message:lost'),
+  reconnecting: of('nestjs-redis-streams:connection:reconnecting'),
+};
+
+/**
+ * Listens to one of this package's channels, with its type. The same as `subscribe()` of `node:diagnostics_channel`: the
+ * listener is called at once and for every message, so it should be quick. Where it throws, that is an uncaught exception of
+ * the process, and harms no message.
+ *
+ * @returns ends it
+ * @example
+ * ```ts
+ * const end = onStreamsEvent('nestjs-redis-streams:message:dead-lettered', ({ stream, messageId, reason }) => {
+ *   alerts.send(`${stream}: ${messageId} is a dead letter, ${reason}`);
+ * });
+ * ```
+ */
+export function onStreamsEvent<Name extends keyof RedisStreamsChannels>(
+  name: Name,
+  listener: (event: RedisStreamsChannels[Name]) => void,
+): () => void {
+  const untyped = (event: unknown): void => listener(event as RedisStreamsChannels[Name]);
+  subscribe(name, untyped);
+  return () => void unsubscribe(name, untyped);
+}

@@ -1,0 +1,60 @@
+import type { StreamsStats } from './streams-stats.js';
+
+/** What {@link StreamsMonitor} says of streams and groups in Redis, and of this process. Ages are by Redis's clock. */
+export interface StreamsInspection {
+  /** When it was, by Redis's clock; by that of this host where nothing is subscribed to. */
+  readonly at: Date;
+  readonly server: InspectedServer;
+  /** Each stream that is subscribed to, with this app's group. */
+  readonly streams: readonly StreamInspection[];
+  readonly process: StreamsStats;
+}
+
+/** What Redis says of itself; what its user may not ask is left out. */
+export interface InspectedServer {
+  readonly product: 'Redis' | 'Valkey';
+  readonly version: string | undefined;
+  readonly role: 'primary' | 'replica' | undefined;
+  /** What it does when its memory is full; anything but `noeviction` loses messages. */
+  readonly maxmemoryPolicy: string | undefined;
+}
+
+export interface StreamInspection {
+  readonly stream: string;
+  readonly group: string;
+  /** Whether the stream is there. */
+  readonly exists: boolean;
+  /** Whether the group is there. */
+  readonly groupExists: boolean;
+  /** How many entries the stream has. */
+  readonly length: number;
+  /** How old its first entry is; nothing where it has none. */
+  readonly firstEntryAgeMs: number | undefined;
+  readonly lastEntryAgeMs: number | undefined;
+  /** How many entries the group was not given yet; nothing where Redis cannot know it. */
+  readonly lag: number | undefined;
+  /** How old the oldest entry is that the group was not given yet. */
+  readonly oldestUnreadAgeMs: number | undefined;
+  /** How many entries the group was given and has not finished. */
+  readonly pending: number;
+  /** How long ago the oldest of them was published. */
+  readonly oldestPendingAgeMs: number | undefined;
+  /** Messages that wait for a time: their next attempt, or a lease that another entry has. */
+  readonly retries: { readonly waiting: number; readonly nextDueInMs: number | undefined };
+  readonly deadLetters: { readonly count: number; readonly oldestAgeMs: number | undefined };
+  /** How many message IDs the ledger holds. */
+  readonly ledgerSize: number;
+  /**
+   * How far the oldest entry that the group has not finished is from what retention, or a limit at publishing, keeps: 1 is
+   * far, 0 is there. Nothing where no limit is set, nothing is unfinished, or it cannot be known.
+   */
+  readonly retentionHeadroom: number | undefined;
+  readonly consumers: readonly ConsumerInspection[];
+}
+
+export interface ConsumerInspection {
+  readonly name: string;
+  /** Since it last asked Redis for something. */
+  readonly idleMs: number;
+  readonly pending: number;
+}

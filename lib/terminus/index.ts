@@ -1,0 +1,2 @@
+export type { RedisStreamsHealthLimits } from './health-limits.js';
+export { RedisStreamsHealthIndicator } from './redis-streams.health-indicator.js';

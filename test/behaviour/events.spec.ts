@@ -1,0 +1,339 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { firstValueFrom } from 'rxjs';
+
+import {
+  ClientRedisStreams,
+  onStreamsEvent,
+  onStreamsOperation,
+  type PublishOperation,
+  type RedisStreamsChannels,
+  type RedisStreamsContext,
+  RedisStreamsRecordBuilder,
+  streamsOperations,
+} from '../../lib/index.js';
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage } from '../support/compiled-package.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+afterEach(endChildPrograms);
+
+const GROUP = 'billing';
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+/** What is told on a channel from now on, of one stream. */
+function told<Name extends keyof RedisStreamsChannels>(
+  name: Name,
+  stream?: string,
+): RedisStreamsChannels[Name][] {
+  const events: RedisStreamsChannels[Name][] = [];
+  ends.push(
+    onStreamsEvent(name, (event) => {
+      if (stream === undefined || ('stream' in event && event.stream === stream)) {
+        events.push(event);
+      }
+    }),
+  );
+  return events;
+}
+
+describe('events', () => {
+  it('tells of a message from publishing to its end, with IDs and durations, and without its payload', async () => {
+    const stream = freshName('orders');
+    const published = told('nestjs-redis-streams:message:published', stream);
+    const received = told('nestjs-redis-streams:message:received', stream);
+    const handled = told('nestjs-redis-streams:message:handled', stream);
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      { controllers: [handlerOf({ stream, name: 'order.created' }, () => undefined)] },
+    );
+    const { entryId } = await app.emit(
+      { stream, name: 'order.created' },
+      new RedisStreamsRecordBuilder({ secret: 'kept' }).setMessageId('o-1').build(),
+    );
+    await waitFor(() => handled.length === 1);
+    const { group, consumer } = app.server.options;
+    const message = { stream, entryId, messageId: 'o-1', name: 'order.created' };
+    expect(published).toEqual([{ ...message, duplicate: false, durationMs: expect.any(Number) }]);
+    expect(received).toEqual([{ ...message, group, consumer }]);
+    expect(handled).toEqual([
+      {
+        ...message,
+        group,
+        consumer,
+        attempt: 1,
+        durationMs: expect.any(Number),
+        waitedMs: expect.any(Number),
+      },
+    ]);
+    expect(JSON.stringify([published, received, handled])).not.toContain('kept');
+  });
+
+  it('tells of each failure, what became of it, and the error that was thrown', async () => {
+    const stream = freshName('orders');
+    const failed = told('nestjs-redis-streams:message:failed', stream);
+    const retried = told('nestjs-redis-streams:message:retried', stream);
+    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const error = new TypeError('no such customer');
+    await streamsApp(
+      {
+        connection: redis.url,
+        group: GROUP,
+        retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 1, jitter: 0 } },
+      },
+      {
+        controllers: [
+          handlerOf(stream, () => {
+            throw error;
+          }),
+        ],
+      },
+    );
+    const [entryId] = await addEntries(redis.client, stream, [{ n: 1 }], 'o-1');
+    await waitFor(() => dead.length === 1);
+    const message = expect.objectContaining({ stream, group: GROUP, entryId, messageId: 'o-1' });
+    expect([...failed, ...retried, ...dead]).toEqual([message, message, message, message]);
+    expect(failed).toMatchObject([
+      { attempt: 1, error, closing: false },
+      { attempt: 2, error, closing: false },
+    ]);
+    expect(retried).toMatchObject([{ attempt: 1, delayMs: 1, error }]);
+    expect(dead).toMatchObject([{ attempts: 2, error, reason: expect.any(String) }]);
+  });
+
+  it('tells of what is not run: duplicates, names that nobody wants, what was deleted or cannot be read', async () => {
+    const stream = freshName('orders');
+    const duplicate = told('nestjs-redis-streams:message:duplicate', stream);
+    const unhandled = told('nestjs-redis-streams:message:unhandled', stream);
+    const lost = told('nestjs-redis-streams:message:lost', stream);
+    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const consumer = freshName('consumer');
+    await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+    const [gone] = await addEntries(redis.client, stream, [{ n: 1 }]);
+    // It is pending for the consumer of this name, which has not started yet.
+    await redis.client.xreadgroup('GROUP', GROUP, consumer, 'STREAMS', stream, '>');
+    await redis.client.xdel(stream, gone ?? '');
+    await streamsApp(
+      { connection: redis.url, group: GROUP, consumer },
+      { controllers: [handlerOf({ stream, name: stream }, () => undefined)] },
+    );
+    const other = await redis.client.xadd(stream, '*', 'name', 'other', 'body', '1');
+    const unreadable = await redis.client.xadd(stream, '*', 'nothing', 'known');
+    await addEntries(redis.client, stream, [1], 'twice');
+    const [second] = await addEntries(redis.client, stream, [1], 'twice');
+    await waitFor(() => duplicate.length * unhandled.length * lost.length * dead.length === 1);
+    expect(lost).toMatchObject([{ entryId: gone, messageId: undefined, why: 'deleted', consumer }]);
+    expect(unhandled).toMatchObject([{ entryId: other, name: 'other', attempt: 1 }]);
+    expect(dead).toMatchObject([{ entryId: unreadable, name: undefined, attempts: 0 }]);
+    expect(duplicate).toMatchObject([{ entryId: second, messageId: 'twice' }]);
+  });
+
+  it('tells of a message that could not be published, and whether it may have arrived', async () => {
+    const stream = freshName('orders');
+    const failed = told('nestjs-redis-streams:message:publish-failed', stream);
+    await redis.client.set(stream, 'no stream');
+    const client = new ClientRedisStreams({ connection: redis.url });
+    const record = new RedisStreamsRecordBuilder(1).setMessageId('o-1').build();
+    await expect(firstValueFrom(client.emit(stream, record))).rejects.toThrow('WRONGTYPE');
+    await expect(firstValueFrom(client.emitBatch(stream, [record, 2]))).rejects.toThrow(
+      'not confirmed',
+    );
+    expect(failed).toMatchObject([
+      { messageId: 'o-1', ambiguous: false, error: { code: 'PUBLISH_FAILED' } },
+      { messageId: 'o-1', ambiguous: false, error: { code: 'PUBLISH_BATCH_FAILED' } },
+      { ambiguous: false, error: { code: 'PUBLISH_BATCH_FAILED' } },
+    ]);
+    await client.close();
+  });
+
+  it('tells of connections that are lost, by what they are for', async () => {
+    const reconnecting = told('nestjs-redis-streams:connection:reconnecting');
+    const stream = freshName('orders');
+    const proxy = await tcpProxy(redis.url);
+    const app = await streamsApp(
+      { connection: proxy.url, group: GROUP },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+    await app.emit(stream, 1);
+    proxy.resetAll();
+    await waitFor(() => reconnecting.length >= 3);
+    expect(new Set(reconnecting.map(({ connection }) => connection))).toEqual(
+      new Set(['commands', 'blocking', 'client']),
+    );
+    await app.close();
+    await proxy.close();
+  });
+
+  it('goes on where a listener throws: the error is the process’s, and the message is handled', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [1]);
+    const compiled = await compiledPackage('test/support/programs');
+    const program = childProgram(
+      compiled.program('test/support/programs/throwing-listener.program.ts'),
+      { env: { REDIS_URL: redis.url, STREAM: stream } },
+    );
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 15_000 });
+    await waitFor(() => program.output().includes('uncaught: in the listener of handled'));
+    expect(program.output()).toContain('uncaught: in the listener of received\nhandled\n');
+    program.kill('SIGKILL');
+    await program.ended;
+    await compiled.remove();
+  });
+});
+
+describe('operations', () => {
+  it('lets a subscriber set headers before a message is encoded, alone and in a batch', async () => {
+    const stream = freshName('orders');
+    const seen: PublishOperation[] = [];
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:publish', {
+        start: (operation) => {
+          if (operation.stream !== stream) return;
+          seen.push(operation);
+          for (const { headers, messageId } of operation.messages) {
+            headers['traceparent'] = `00-${messageId}`;
+          }
+        },
+      }),
+    );
+    const headers: unknown[] = [];
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      {
+        controllers: [
+          handlerOf(stream, (_, context: RedisStreamsContext) => {
+            headers.push(context.getHeaders());
+          }),
+        ],
+      },
+    );
+    const record = (id: string) =>
+      new RedisStreamsRecordBuilder(1).setMessageId(id).setHeaders({ own: 'kept' }).build();
+    await app.emit(stream, record('a'));
+    await firstValueFrom(app.client.emitBatch(stream, [record('b'), record('c')]));
+    await waitFor(() => headers.length === 3);
+    expect(headers).toEqual(
+      ['a', 'b', 'c'].map((id) => ({ own: 'kept', traceparent: `00-${id}` })),
+    );
+    expect(seen.map(({ isBatch, messages }) => [isBatch, messages.length])).toEqual([
+      [false, 1],
+      [true, 2],
+    ]);
+  });
+
+  it('says the first item of a batch that cannot be encoded, followed or not', async () => {
+    const stream = freshName('orders');
+    told('nestjs-redis-streams:message:published', stream);
+    const client = new ClientRedisStreams({ connection: redis.url });
+    const badName = new RedisStreamsRecordBuilder(1).setName('').build();
+    const batch = (...items: unknown[]): Promise<unknown> =>
+      firstValueFrom(client.emitBatch(stream, items));
+    await expect(batch(1, new Map(), badName)).rejects.toMatchObject({ index: 1 });
+    await expect(batch(1, badName, new Map())).rejects.toMatchObject({ index: 1 });
+    await expect(batch(1, badName, null)).rejects.toMatchObject({ index: 1 });
+    await client.close();
+  });
+
+  it('binds a store to the run of each handler, and to nothing else', async () => {
+    const stream = freshName('orders');
+    const store = new AsyncLocalStorage<string>();
+    const { start } = streamsOperations('nestjs-redis-streams:handle');
+    start.bindStore(store, ({ messageId }) => messageId);
+    ends.push(() => void start.unbindStore(store));
+    const seen: unknown[] = [];
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, concurrency: 3 },
+      {
+        controllers: [
+          handlerOf(stream, async (_, context: RedisStreamsContext) => {
+            await new Promise(setImmediate);
+            seen.push([context.getMessageId(), store.getStore()]);
+          }),
+        ],
+      },
+    );
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    for (const id of ids) {
+      await app.emit(stream, new RedisStreamsRecordBuilder(1).setMessageId(id).build());
+    }
+    await waitFor(() => seen.length === 5);
+    expect(seen).toEqual(expect.arrayContaining(ids.map((id) => [id, id])));
+    expect(store.getStore()).toBeUndefined();
+  });
+
+  it('follows a run to its end, with its error; then what is recorded of it', async () => {
+    const stream = freshName('orders');
+    const runs: unknown[] = [];
+    const steps: unknown[] = [];
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:handle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) runs.push([its.attempt, its.headers, its.error ?? its.result]);
+        },
+      }),
+      onStreamsOperation('nestjs-redis-streams:settle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) steps.push([its.step, its.messages]);
+        },
+      }),
+    );
+    const error = new Error('once');
+    const app = await streamsApp(
+      {
+        connection: redis.url,
+        group: GROUP,
+        retry: { backoff: { type: 'fixed', delayMs: 1, jitter: 0 } },
+      },
+      {
+        controllers: [
+          handlerOf(stream, (_, context) => {
+            if (context.getAttempt() === 1) throw error;
+          }),
+        ],
+      },
+    );
+    const { entryId } = await app.emit(
+      stream,
+      new RedisStreamsRecordBuilder(1).setMessageId('o-1').setHeaders({ a: 'b' }).build(),
+    );
+    await waitFor(() => steps.length === 2);
+    expect(runs).toEqual([
+      [1, { a: 'b' }, error],
+      [2, { a: 'b' }, 'handled'],
+    ]);
+    const messages = [{ entryId, messageId: 'o-1', name: stream, headers: { a: 'b' } }];
+    expect(steps).toEqual([
+      ['retry', messages],
+      ['commit', messages],
+    ]);
+  });
+
+  it('ends the run of a handler that timed out with the error of that', async () => {
+    const stream = freshName('orders');
+    const errors: unknown[] = [];
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:handle', {
+        asyncEnd: (its) => {
+          if (its.stream === stream) errors.push(its.error);
+        },
+      }),
+    );
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, handlerTimeoutMs: 20, retry: { maxAttempts: 1 } },
+      { controllers: [handlerOf(stream, () => new Promise(() => undefined))] },
+    );
+    await app.emit(stream, 1);
+    await waitFor(() => errors.length === 1);
+    expect(errors).toMatchObject([{ code: 'HANDLER_TIMEOUT' }]);
+  });
+});

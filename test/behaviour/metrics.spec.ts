@@ -1,0 +1,265 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { NestFactory } from '@nestjs/core';
+import { Registry } from 'prom-client';
+
+import {
+  ClientRedisStreams,
+  InvalidOptionsError,
+  type RedisStreamsModuleOptions,
+  StreamsMonitor,
+} from '../../lib/index.js';
+import {
+  RedisStreamsMetricsModule,
+  type RedisStreamsMetricsOptions,
+} from '../../lib/prometheus/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries } from '../support/group-state.js';
+import { recordedLog } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  moduleOf,
+  type StreamsApp,
+  streamsApp,
+} from '../support/streams-app.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const GROUP = 'billing';
+
+/** Every metric that is exported, its type and its labels: dashboards and alerts of others rely on them. */
+const EXPORTED: Record<string, readonly [string, ...string[]]> = {
+  redis_streams_messages_handled_total: ['counter', 'group', 'outcome', 'stream'],
+  redis_streams_published_total: ['counter', 'outcome', 'stream'],
+  redis_streams_reconnects_total: ['counter', 'connection'],
+  redis_streams_handler_duration_seconds: ['histogram', 'group', 'stream'],
+  redis_streams_publish_to_handle_seconds: ['histogram', 'group', 'stream'],
+  redis_streams_length: ['gauge', 'group', 'stream'],
+  redis_streams_lag: ['gauge', 'group', 'stream'],
+  redis_streams_oldest_unread_seconds: ['gauge', 'group', 'stream'],
+  redis_streams_pending: ['gauge', 'group', 'stream'],
+  redis_streams_oldest_pending_seconds: ['gauge', 'group', 'stream'],
+  redis_streams_retries_waiting: ['gauge', 'group', 'stream'],
+  redis_streams_dead_letters: ['gauge', 'group', 'stream'],
+  redis_streams_ledger_entries: ['gauge', 'group', 'stream'],
+  redis_streams_consumers: ['gauge', 'group', 'stream'],
+  redis_streams_retention_headroom_ratio: ['gauge', 'group', 'stream'],
+  redis_streams_up: ['gauge'],
+  redis_streams_in_flight: ['gauge', 'group', 'stream'],
+  redis_streams_job_last_run_timestamp_seconds: ['gauge', 'job'],
+  redis_streams_job_last_duration_seconds: ['gauge', 'job'],
+};
+
+interface Sample {
+  readonly labels: Record<string, string | number>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+async function metricsApp(
+  options: RedisStreamsModuleOptions,
+  handlers: Parameters<typeof streamsApp>[1]['controllers'],
+  its: RedisStreamsMetricsOptions = {},
+): Promise<StreamsApp & { registry: Registry; read: (name: string) => Promise<Sample[]> }> {
+  const registry = new Registry();
+  const app = await streamsApp(options, {
+    controllers: handlers ?? [],
+    imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0, ...its })],
+  });
+  const read = async (name: string): Promise<Sample[]> => {
+    const metric = await registry.getSingleMetric(name)?.get();
+    return (metric?.values ?? []) as Sample[];
+  };
+  return { ...app, registry, read };
+}
+
+describe('metrics', () => {
+  it('have these names, types and labels, and no others', async () => {
+    const stream = freshName('orders');
+    const { registry, emit, read } = await metricsApp(
+      {
+        connection: redis.url,
+        group: GROUP,
+        streams: { [stream]: { retention: { maxAgeMs: 60_000 } } },
+        retry: { backoff: { type: 'fixed', delayMs: 60_000 } },
+        maintenance: { ledgerIntervalMs: 1_000 },
+      },
+      [
+        handlerOf(stream, () => {
+          throw new Error('not yet');
+        }),
+      ],
+    );
+    await emit(stream, 1);
+    await waitFor(async () => (await read('redis_streams_job_last_duration_seconds')).length === 1);
+    await waitFor(async () => (await read('redis_streams_retention_headroom_ratio')).length === 1);
+    const exported: Record<string, unknown> = {};
+    for (const { name, type, values } of await registry.getMetricsAsJSON()) {
+      // The one that nothing was said of has no labels to show.
+      const said =
+        name === 'redis_streams_reconnects_total' ? [{ labels: { connection: '' } }] : values;
+      const labels = said.flatMap((sample) => Object.keys(sample.labels));
+      exported[name] = [String(type), ...new Set(labels.filter((label) => label !== 'le').sort())];
+    }
+    expect(exported).toEqual(EXPORTED);
+  });
+
+  it('count messages by what became of them, and measure handlers and waiting', async () => {
+    const stream = freshName('orders');
+    const app = await metricsApp(
+      {
+        connection: redis.url,
+        group: GROUP,
+        retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 1, jitter: 0 } },
+      },
+      [
+        handlerOf<string>({ stream, name: stream }, (data) => {
+          if (data === 'bad') throw new Error('bad');
+        }),
+      ],
+    );
+    await app.emit(stream, 'fine');
+    await app.emit(stream, 'bad');
+    await app.emit({ stream, name: 'other' }, 1);
+    await addEntries(redis.client, stream, ['fine', 'fine'], 'twice');
+    const byOutcome = async (name: string): Promise<Record<string, number>> => {
+      const samples = (await app.read(name)).filter(({ labels }) => labels['stream'] === stream);
+      return Object.fromEntries(samples.map(({ labels, value }) => [labels['outcome'], value]));
+    };
+    await waitFor(async () => {
+      expect(await byOutcome('redis_streams_messages_handled_total')).toEqual({
+        handled: 2,
+        retried: 1,
+        dead_letter: 1,
+        duplicate: 1,
+        unhandled: 1,
+      });
+      return true;
+    });
+    expect(await byOutcome('redis_streams_published_total')).toEqual({ published: 3 });
+    const counted = async (name: string): Promise<number | undefined> =>
+      (await app.read(name)).find(({ metricName }) => metricName === `${name}_count`)?.value;
+    expect(await counted('redis_streams_handler_duration_seconds')).toBe(4);
+    expect(await counted('redis_streams_publish_to_handle_seconds')).toBe(3);
+    await waitFor(async () => (await app.read('redis_streams_dead_letters'))[0]?.value === 1);
+    expect(await app.read('redis_streams_ledger_entries')).toMatchObject([
+      { labels: { stream, group: GROUP }, value: 3 },
+    ]);
+    expect(await app.read('redis_streams_in_flight')).toMatchObject([{ value: 0 }]);
+  });
+
+  it('count only what this app’s server did, and at most so many streams that it publishes to by name', async () => {
+    const stream = freshName('orders');
+    const app = await metricsApp({ connection: redis.url, group: GROUP }, [
+      handlerOf(stream, () => undefined),
+    ]);
+    const other = await metricsApp({ connection: redis.url, group: 'shipping' }, [
+      handlerOf(stream, () => undefined),
+    ]);
+    await app.emit(stream, 1);
+    const samples = (): Promise<Sample[][]> =>
+      Promise.all([app, other].map(({ read }) => read('redis_streams_messages_handled_total')));
+    await waitFor(async () => (await samples()).flat().length === 2);
+    expect((await samples()).map((its) => its.map(({ labels }) => labels['group']))).toEqual([
+      [GROUP],
+      ['shipping'],
+    ]);
+    const client = app.app.get(ClientRedisStreams);
+    await Promise.all(
+      [...Array(120).keys()]
+        .map((n) => client.emit(`${stream}-${n}`, 1))
+        .map((sent) => new Promise((resolve) => sent.subscribe(resolve))),
+    );
+    const published = await app.read('redis_streams_published_total');
+    expect(published).toHaveLength(101);
+    expect(published.find(({ labels }) => labels['stream'] === '_other')?.value).toBe(21);
+  });
+
+  it('ask Redis once for all that is read together, and not again within the interval', async () => {
+    const stream = freshName('orders');
+    const app = await metricsApp(
+      { connection: redis.url, group: GROUP },
+      [handlerOf(stream, () => undefined)],
+      { intervalMs: 60_000 },
+    );
+    const asked = jest.spyOn(app.app.get(StreamsMonitor), 'inspect');
+    await app.registry.metrics();
+    await app.registry.metrics();
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('leave out what only Redis knows where it does not answer, and say so', async () => {
+    const stream = freshName('orders');
+    const proxy = await tcpProxy(redis.url);
+    const app = await metricsApp(
+      { connection: proxy.url, group: GROUP },
+      [handlerOf(stream, () => undefined)],
+      { timeoutMs: 50 },
+    );
+    expect(await app.read('redis_streams_up')).toMatchObject([{ value: 1 }]);
+    expect(await app.read('redis_streams_pending')).toHaveLength(1);
+    proxy.freeze();
+    expect(await app.read('redis_streams_up')).toMatchObject([{ value: 0 }]);
+    expect(await app.read('redis_streams_pending')).toHaveLength(0);
+    expect(await app.read('redis_streams_in_flight')).toHaveLength(1);
+    proxy.thaw();
+    await waitFor(async () => (await app.read('redis_streams_up'))[0]?.value === 1);
+    await app.close();
+    expect(await app.registry.getMetricsAsJSON()).toEqual([]);
+    await proxy.close();
+  });
+
+  it('need RedisStreamsModule, and options that are right', async () => {
+    const registry = new Registry();
+    const start = (its: object): Promise<unknown> =>
+      NestFactory.createApplicationContext(
+        moduleOf([RedisStreamsMetricsModule.forRoot({ registry, ...its })], {}),
+        { logger: recordedLog, abortOnError: false },
+      );
+    await expect(start({})).rejects.toThrow('needs RedisStreamsModule');
+    await expect(start({ intervalMs: -1 })).rejects.toThrow(InvalidOptionsError);
+    await expect(start({ interval: 1 })).rejects.toThrow('metrics.interval');
+    await expect(start({ registry: {} })).rejects.toThrow('metrics.registry');
+    await expect(start({ timeoutMs: 0 })).rejects.toThrow('metrics.timeoutMs');
+  });
+});
+
+describe('the Grafana dashboard', () => {
+  it('asks for nothing but what is exported, and shows all of it', async () => {
+    const text = await readFile(
+      new URL('../../docs/grafana-dashboard.json', import.meta.url),
+      'utf8',
+    );
+    const { panels, templating, uid } = JSON.parse(text);
+    expect(uid).toBe('nestjs-redis-streams');
+    expect(panels.length).toBeGreaterThan(10);
+    const ofPanels: string[] = panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
+      targets.map(({ expr }) => expr),
+    );
+    const ofVariables: string[] = templating.list.flatMap(
+      ({ query }: { query?: { query?: string } }) => query?.query ?? [],
+    );
+    const asked = ofPanels.concat(ofVariables);
+    const names = asked.flatMap((expr) => expr.match(/redis_streams_\w+/g) ?? []);
+    const plain = names.map((name) => {
+      const base = name.replace(/_(bucket|sum|count)$/, '');
+      return EXPORTED[base]?.[0] === 'histogram' ? base : name;
+    });
+    expect([...new Set(plain)].sort()).toEqual(Object.keys(EXPORTED).sort());
+    // By labels that the metric has, too.
+    for (const expr of asked) {
+      for (const [, name = '', labels = ''] of expr.matchAll(/(redis_streams_\w+)\{([^}]*)\}/g)) {
+        const known = EXPORTED[name] ?? EXPORTED[name.replace(/_(bucket|sum|count)$/, '')] ?? [];
+        for (const [, label] of labels.matchAll(/(\w+)=/g)) expect(known).toContain(label);
+      }
+    }
+  });
+});
