@@ -51,7 +51,14 @@ export { RedisStreamsModule } from './module/redis-streams.module.js';
 export { StreamsMonitor } from './monitor/streams-monitor.js';
 export type { StreamsStats } from './monitor/streams-stats.js';
 export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
-export type { ConnectionOption } from './options/connection-option.js';
+export type {
+  ConnectionFactory,
+  ConnectionOption,
+  ConnectionOptions,
+  ConnectionRequest,
+  ConnectionRole,
+  Credentials,
+} from './options/connection-option.js';
 export type {
   BackoffFunction,
   BackoffOptions,

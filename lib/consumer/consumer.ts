@@ -58,7 +58,7 @@ export class Consumer {
     private readonly logger: LoggerService,
   ) {
     const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
-    const connections = new ServerConnections(options.connection, consumer);
+    const connections = new ServerConnections(options.connection, consumer, blockMs);
     const token = randomBytes(8).toString('hex');
     const ownPending = new OwnPending(group, consumer);
     const loneRuns = new LoneRuns(leaseMs);

@@ -18,10 +18,10 @@ export class ServerConnections {
   private readonly states = new Map<ServerConnectionRole, RedisStreamsStatus>();
   private readonly endWatches: (() => void)[] = [];
 
-  constructor(option: ConnectionOption, consumer: string) {
+  constructor(option: ConnectionOption, consumer: string, blockMs: number) {
     this.connections = {
       commands: connectionFor(option, 'commands', `${consumer}:commands`),
-      blocking: connectionFor(option, 'blocking', `${consumer}:blocking`),
+      blocking: connectionFor(option, 'blocking', `${consumer}:blocking`, blockMs),
     };
   }
 

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Connection } from './connection.js';
 import { connected, unreachable } from './redis.messages.js';
-import { errorText } from './redis-errors.js';
+import { errorText, hideSecrets } from './redis-errors.js';
 
 /** The states that Nest's own Redis transport reports as its `status`. */
 export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
@@ -39,6 +39,7 @@ export function watchConnection(
   client.on('end', onEnd);
   // Without a listener ioredis prints each error; here the latest is said with the change of state.
   const onError = (error: unknown): void => {
+    hideSecrets(error);
     why = errorText(error);
   };
   client.on('error', onError);

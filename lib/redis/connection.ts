@@ -1,10 +1,15 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type { ConnectionOption } from '../options/connection-option.js';
+import type {
+  ConnectionOption,
+  ConnectionOptions,
+  ConnectionRole,
+} from '../options/connection-option.js';
 import { isRedisInstance } from '../options/is-redis-instance.js';
-import { reconnectDelayMs } from './reconnect-delay.js';
-
-/** What a connection is for; it decides what happens to its commands when it drops. */
-export type ConnectionRole = 'commands' | 'blocking' | 'publish' | 'operator';
+import { AskingRedis } from './asking-redis.js';
+import { keepHealthy } from './connection-health.js';
+import { madeByFactory } from './made-by-factory.js';
+import { hideSecrets } from './redis-errors.js';
+import { defaultOptions, MADE_HERE, neededOptions } from './role-options.js';
 
 /** A connection, and whether it is ours to close. */
 export interface Connection {
@@ -12,68 +17,58 @@ export interface Connection {
   readonly owned: boolean;
 }
 
-/** What answers to nobody but its caller: it is told at once, and asks again where it wants to. */
-const TOLD_AT_ONCE: RedisOptions = {
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-  enableOfflineQueue: false,
-};
-
-/** Scripts can be sent twice, so they wait for a new connection. Reads and publishes are told at once. */
-const BY_ROLE: Record<ConnectionRole, RedisOptions> = {
-  commands: { maxRetriesPerRequest: null },
-  blocking: TOLD_AT_ONCE,
-  publish: TOLD_AT_ONCE,
-  operator: TOLD_AT_ONCE,
-};
-
-// Replies have the same form with RESP 2 and 3 as long as this stays what it is by default.
-const mapped = (options: RedisOptions): RedisOptions & { replyMapping: 'legacy' } => ({
-  ...options,
-  replyMapping: 'legacy',
-});
+/** How long an answer may be overdue, and how often a connection is asked for a sign of life. */
+const ANSWER_MS = 10_000;
+const HEALTH_CHECK_MS = 10_000;
 
 /**
- * A connection for `role`, not opened yet where it is ours. An instance that the user gave is used as it is, but
+ * A connection for `role`, not opened yet where it is made here. An instance that the user gave is used as it is, but
  * never for blocking: for that it is duplicated.
  *
  * @param name shown by `CLIENT LIST`
+ * @param blockMs how long its commands wait in Redis
  */
 export function connectionFor(
   option: ConnectionOption,
   role: ConnectionRole,
   name: string,
+  blockMs = 0,
 ): Connection {
-  const ours: RedisOptions = {
-    lazyConnect: true,
-    // The same results as RESP 3, and faster to read.
-    protocol: 2,
-    retryStrategy: reconnectDelayMs,
-    // A Redis that loads its data is asked again this soon; by default after a second, in which leases end.
-    maxLoadingRetryTime: 100,
-    // What waits was dealt with before we close, so a socket that is dead need not hold the process any longer.
-    disconnectTimeout: 250,
-    ...BY_ROLE[role],
-    connectionName: name.replace(/[^!-~]/g, '_'),
-  };
-  if (isRedisInstance(option)) {
-    if (role !== 'blocking') return { client: option, owned: false };
-    return { client: option.duplicate(ours), owned: true };
+  if (isRedisInstance(option) && role !== 'blocking') return { client: option, owned: false };
+  const client = makeClient(option, role, name);
+  client.on('error', hideSecrets);
+  const { options } = client;
+  if (options.socketTimeout !== undefined) {
+    // While a read waits in Redis, nothing is overdue. In a URL it is text.
+    options.socketTimeout = Number(options.socketTimeout) + blockMs;
   }
-  if (typeof option === 'string') return { client: new Redis(option, mapped(ours)), owned: true };
-  const { retryStrategy, protocol } = option;
-  return {
-    client: new Redis(
-      mapped({
-        ...option,
-        ...ours,
-        ...(retryStrategy === undefined ? {} : { retryStrategy }),
-        ...(protocol === undefined ? {} : { protocol }),
-      }),
-    ),
-    owned: true,
-  };
+  const { healthCheckIntervalMs = HEALTH_CHECK_MS } = extrasOf(option);
+  if (healthCheckIntervalMs !== false) {
+    keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);
+  }
+  return { client, owned: true };
 }
+
+function makeClient(option: ConnectionOption, role: ConnectionRole, name: string): Redis {
+  const ours = { ...MADE_HERE, ...neededOptions(role, name) };
+  if (isRedisInstance(option)) return option.duplicate(ours);
+  const defaults = defaultOptions();
+  if (typeof option === 'function') {
+    return madeByFactory(option, { role, name, options: { ...defaults, ...ours } });
+  }
+  if (typeof option === 'string') return new Redis(option, { ...defaults, ...ours });
+  const { url, credentials, healthCheckIntervalMs: _, ...its } = option;
+  const options = { ...defaults, ...given(its), ...ours };
+  if (credentials !== undefined) return new AskingRedis(url, options, credentials);
+  return url === undefined ? new Redis(options) : new Redis(url, options);
+}
+
+const extrasOf = (option: ConnectionOption): ConnectionOptions =>
+  typeof option === 'object' && !isRedisInstance(option) ? option : {};
+
+/** Without what is `undefined`: that is to say nothing. */
+const given = (options: RedisOptions): RedisOptions =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
 /** Begins to connect where nobody has, without waiting for it. */
 export function openConnection({ client }: Connection): void {

@@ -2,3 +2,13 @@ export const connected = (role: string): string => `Connected to Redis (${role})
 
 export const unreachable = (role: string, why: string | undefined): string =>
   `Redis cannot be reached (${role})${why === undefined ? '' : `: ${why}`}. Trying again until it can`;
+
+export const silent = (ms: number): string => `no answer within ${ms} ms`;
+
+export const noCredentials = (why: string): string => `no credentials: ${why}`;
+
+export const notWithin = (ms: number): string => `credentials() took longer than ${ms} ms`;
+
+export const NO_PASSWORD = 'credentials() gave no { password }';
+
+export const CLOSED = 'Connection is closed.';
