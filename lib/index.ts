@@ -58,6 +58,7 @@ export type {
   ConnectionRequest,
   ConnectionRole,
   Credentials,
+  LegacyOptions,
 } from './options/connection-option.js';
 export type {
   BackoffFunction,

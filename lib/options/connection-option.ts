@@ -37,6 +37,9 @@ export interface ConnectionOptions extends RedisOptions {
 /** What a connection is for; it decides what happens to its commands when it drops. */
 export type ConnectionRole = 'commands' | 'blocking' | 'publish' | 'operator';
 
+/** ioredis options with replies in the one form that this package reads. */
+export type LegacyOptions = RedisOptions & { replyMapping: 'legacy' };
+
 /** What a {@link ConnectionFactory} is asked for. */
 export interface ConnectionRequest {
   /** `commands` and `blocking` of a server, `publish` of a client, `operator` of `DeadLetters`. */
@@ -44,7 +47,7 @@ export interface ConnectionRequest {
   /** How Redis shall call it (`CLIENT LIST`). */
   readonly name: string;
   /** What a connection of this role needs: give it to ioredis after your own options. */
-  readonly options: RedisOptions;
+  readonly options: LegacyOptions;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { callbackify } from 'node:util';
 import { Redis } from 'ioredis';
-import type { ConnectionOptions, Credentials } from '../options/connection-option.js';
+import type { ConnectionOptions, Credentials, LegacyOptions } from '../options/connection-option.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
 import { cleanCause, errorText } from './redis-errors.js';
 import * as text from './redis.messages.js';
-import type { LegacyOptions } from './role-options.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -25,7 +25,7 @@ export class AskingRedis extends Redis {
 
   override connect(callback?: (error?: Error | null) => void): Promise<void> {
     const connected = this.askAndConnect();
-    if (callback !== undefined) connected.then(() => callback(null), callback);
+    if (callback !== undefined) callbackify(() => connected)(callback);
     return connected;
   }
 

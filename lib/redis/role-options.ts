@@ -1,9 +1,6 @@
 import type { RedisOptions } from 'ioredis';
-import type { ConnectionRole } from '../options/connection-option.js';
+import type { ConnectionRole, LegacyOptions } from '../options/connection-option.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
-
-/** Replies in the one form that this package reads. Not every version of ioredis knows another. */
-export type LegacyOptions = RedisOptions & { replyMapping: 'legacy' };
 
 /** What answers to nobody but its caller: it is told at once, and asks again where it wants to. */
 const TOLD_AT_ONCE: RedisOptions = {
@@ -50,7 +47,7 @@ export function neededOptions(role: ConnectionRole, name: string): LegacyOptions
 export function defaultOptions(): RedisOptions {
   return {
     // The same results as RESP 3, and faster to read.
-    ...{ protocol: 2 },
+    protocol: 2,
     retryStrategy: reconnectDelayMs,
     reconnectOnError: leavesReplicas(),
   };
