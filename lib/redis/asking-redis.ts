@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { callbackify } from 'node:util';
 import { Redis } from 'ioredis';
-import type { ConnectionOptions, Credentials, LegacyOptions } from '../options/connection-option.js';
+import type {
+  ConnectionOptions,
+  Credentials,
+  LegacyOptions,
+} from '../options/connection-option.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
 import { cleanCause, errorText } from './redis-errors.js';
 import * as text from './redis.messages.js';

@@ -8,6 +8,7 @@ import { isRedisInstance } from '../options/is-redis-instance.js';
 import { AskingRedis } from './asking-redis.js';
 import { keepHealthy } from './connection-health.js';
 import { madeByFactory } from './made-by-factory.js';
+import { nameRefusedKeys } from './missing-right.js';
 import { hideSecrets } from './redis-errors.js';
 import { defaultOptions, MADE_HERE, neededOptions } from './role-options.js';
 
@@ -42,6 +43,11 @@ export function connectionFor(
     // While a read waits in Redis, nothing is overdue. In a URL it is text.
     options.socketTimeout = Number(options.socketTimeout) + blockMs;
   }
+  const { reconnectOnError } = options;
+  options.reconnectOnError = (error) => {
+    nameRefusedKeys(error);
+    return reconnectOnError?.(error) ?? false;
+  };
   const { healthCheckIntervalMs = HEALTH_CHECK_MS } = extrasOf(option);
   if (healthCheckIntervalMs !== false) {
     keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);

@@ -12,3 +12,9 @@ export const notWithin = (ms: number): string => `credentials() took longer than
 export const NO_PASSWORD = 'credentials() gave no { password }';
 
 export const CLOSED = 'Connection is closed.';
+
+export const missingCommands = (commands: readonly string[]): string =>
+  `NOPERM this user has no right to ${commands.join(', ')} (docs/security.md lists what is needed)`;
+
+export const missingKeys = (keys: readonly string[]): string =>
+  `NOPERM this user has no right to the key ${keys.join(', ')} (docs/security.md lists what is needed)`;

@@ -159,7 +159,13 @@ withOwn('a secret', () => {
     [
       'an instance of the caller',
       [],
-      (url) => new Redis(url, { username: 'app', password: SECRET, lazyConnect: true }),
+      (url) =>
+        new Redis(url, {
+          username: 'app',
+          password: SECRET,
+          lazyConnect: true,
+          disconnectTimeout: 50,
+        }),
     ],
   ])('is in no log, error, event or figure: %s', async (_, args, connectionOf) => {
     await start(...args);
