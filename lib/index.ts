@@ -28,6 +28,7 @@ export type {
   SomeDeadLetters,
 } from './dead-letters/dead-letters.arguments.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
+export { ConnectionEndedError } from './errors/connection-ended.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidOptionsError } from './errors/invalid-options.error.js';

@@ -16,7 +16,7 @@ export type ServerConnectionRole = 'commands' | 'blocking';
 export class ServerConnections {
   private readonly connections: Record<ServerConnectionRole, Connection>;
   private readonly states = new Map<ServerConnectionRole, RedisStreamsStatus>();
-  private readonly endWatches: (() => void)[] = [];
+  private readonly endWatches = new Map<ServerConnectionRole, () => void>();
 
   constructor(option: ConnectionOption, consumer: string, blockMs: number) {
     this.connections = {
@@ -36,7 +36,8 @@ export class ServerConnections {
   /** Begins to connect. `report` gets the worse of the two states whenever it changes. */
   open(logger: LoggerService, report: (status: RedisStreamsStatus) => void): void {
     for (const role of ['commands', 'blocking'] as const) {
-      this.endWatches.push(
+      this.endWatches.set(
+        role,
         watchConnection(this.connections[role], role, logger, (status) => {
           this.states.set(role, status);
           const all = [...this.states.values()];
@@ -57,10 +58,16 @@ export class ServerConnections {
     ]);
   }
 
+  /** Ends the blocking connection, whatever it waits for: it is not needed any more. */
+  dropBlocking(): void {
+    this.endWatches.get('blocking')?.();
+    dropConnection(this.connections.blocking);
+  }
+
   /** Ends what is ours, with whatever still waits on it. */
   close(): void {
-    dropConnection(this.connections.blocking);
+    this.dropBlocking();
     dropConnection(this.connections.commands);
-    for (const end of this.endWatches) end();
+    this.endWatches.get('commands')?.();
   }
 }

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Connection } from './connection.js';
-import { connected, unreachable } from './redis.messages.js';
+import { connected, ended, unreachable } from './redis.messages.js';
 import { errorText, hideSecrets } from './redis-errors.js';
 
 /** The states that Nest's own Redis transport reports as its `status`. */
@@ -33,7 +33,9 @@ export function watchConnection(
   const onReconnecting = (): void => {
     if (turn('reconnecting')) logger.warn(unreachable(role, why));
   };
-  const onEnd = (): void => void turn('disconnected');
+  const onEnd = (): void => {
+    if (turn('disconnected')) logger.error(ended(role, why));
+  };
   client.on('ready', onReady);
   client.on('reconnecting', onReconnecting);
   client.on('end', onEnd);

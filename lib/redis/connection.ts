@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { ConnectionEndedError } from '../errors/connection-ended.error.js';
 import type {
   ConnectionOption,
   ConnectionOptions,
@@ -9,13 +10,15 @@ import { AskingRedis } from './asking-redis.js';
 import { keepHealthy } from './connection-health.js';
 import { madeByFactory } from './made-by-factory.js';
 import { nameRefusedKeys } from './missing-right.js';
-import { hideSecrets } from './redis-errors.js';
+import { cleanCause, errorText, hideSecrets } from './redis-errors.js';
 import { defaultOptions, MADE_HERE, neededOptions } from './role-options.js';
 
 /** A connection, and whether it is ours to close. */
 export interface Connection {
   readonly client: Redis;
   readonly owned: boolean;
+  /** What went wrong last with one that is ours. */
+  readonly lastError?: () => unknown;
 }
 
 /** How long an answer may be overdue, and how often a connection is asked for a sign of life. */
@@ -37,7 +40,11 @@ export function connectionFor(
 ): Connection {
   if (isRedisInstance(option) && role !== 'blocking') return { client: option, owned: false };
   const client = makeClient(option, role, name);
-  client.on('error', hideSecrets);
+  let lastError: unknown;
+  client.on('error', (error: unknown) => {
+    hideSecrets(error);
+    lastError = error;
+  });
   const { options } = client;
   if (options.socketTimeout !== undefined) {
     // While a read waits in Redis, nothing is overdue. In a URL it is text.
@@ -52,7 +59,7 @@ export function connectionFor(
   if (healthCheckIntervalMs !== false) {
     keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);
   }
-  return { client, owned: true };
+  return { client, owned: true, lastError: () => lastError };
 }
 
 function makeClient(option: ConnectionOption, role: ConnectionRole, name: string): Redis {
@@ -82,12 +89,17 @@ export function openConnection({ client }: Connection): void {
   if (client.status === 'wait') client.connect().catch(() => undefined);
 }
 
-/** Waits until the connection can take commands; rejects with the signal's reason where that comes first. */
-export function whenReady({ client }: Connection, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until the connection can take commands.
+ *
+ * @throws the signal's reason where that comes first; ConnectionEndedError where it has come to its end
+ */
+export function whenReady({ client, lastError }: Connection, signal: AbortSignal): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
     const done = (): void => {
       client.off('ready', onReady);
+      client.off('end', onEnd);
       signal.removeEventListener('abort', onAbort);
     };
     const onReady = (): void => {
@@ -98,8 +110,19 @@ export function whenReady({ client }: Connection, signal: AbortSignal): Promise<
       done();
       reject(signal.reason);
     };
+    const onEnd = (): void => {
+      done();
+      const error = lastError?.();
+      reject(
+        error === undefined
+          ? new ConnectionEndedError(undefined)
+          : new ConnectionEndedError(errorText(error), { cause: cleanCause(error) }),
+      );
+    };
     if (signal.aborted) return onAbort();
+    if (client.status === 'end') return onEnd();
     client.once('ready', onReady);
+    client.once('end', onEnd);
     signal.addEventListener('abort', onAbort);
   });
 }

@@ -3,6 +3,9 @@ export const connected = (role: string): string => `Connected to Redis (${role})
 export const unreachable = (role: string, why: string | undefined): string =>
   `Redis cannot be reached (${role})${why === undefined ? '' : `: ${why}`}. Trying again until it can`;
 
+export const ended = (role: string, why: string | undefined): string =>
+  `The connection to Redis has ended (${role})${why === undefined ? '' : `: ${why}`}. It is not made again`;
+
 export const silent = (ms: number): string => `no answer within ${ms} ms`;
 
 export const noCredentials = (why: string): string => `no credentials: ${why}`;

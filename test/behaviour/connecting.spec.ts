@@ -13,7 +13,12 @@ import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import { closeAppsAfterEach, handlerOf, type StreamsApp, streamsApp } from '../support/streams-app.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  type StreamsApp,
+  streamsApp,
+} from '../support/streams-app.js';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -103,7 +108,9 @@ describe('a connection can be given as', () => {
     await waitFor(() => got.length === 1);
     expect(asked.map(({ role }) => role).sort()).toEqual(['blocking', 'commands', 'publish']);
     expect(made.map(({ options }) => options.maxRetriesPerRequest)).toEqual([null, 0, 0]);
-    expect(made.map(({ options }) => options.connectionName)).toEqual(asked.map(({ name }) => name));
+    expect(made.map(({ options }) => options.connectionName)).toEqual(
+      asked.map(({ name }) => name),
+    );
     await close();
     await waitFor(() => made.every(({ status }) => status === 'end'));
   });
@@ -155,7 +162,9 @@ describe('connections', () => {
     const { server, stream, emit } = await reading(redis.url);
     await emit(stream, { n: 1 });
     const list = String(await redis.client.client('LIST'));
-    const its = list.split('\n').filter((line) => line.includes(` name=${server.options.consumer}:`));
+    const its = list
+      .split('\n')
+      .filter((line) => line.includes(` name=${server.options.consumer}:`));
     expect(its.map((line) => / name=\S*:(\w+)/.exec(line)?.[1]).sort()).toEqual([
       'blocking',
       'commands',
