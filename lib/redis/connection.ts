@@ -65,7 +65,7 @@ export function connectionFor(
 function makeClient(option: ConnectionOption, role: ConnectionRole, name: string): Redis {
   const ours = { ...MADE_HERE, ...neededOptions(role, name) };
   if (isRedisInstance(option)) return option.duplicate(ours);
-  const defaults = defaultOptions();
+  const defaults = defaultOptions(typeof option === 'object' && option.sentinels != null);
   if (typeof option === 'function') {
     return madeByFactory(option, { role, name, options: { ...defaults, ...ours } });
   }

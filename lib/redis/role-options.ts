@@ -43,12 +43,17 @@ export function neededOptions(role: ConnectionRole, name: string): LegacyOptions
   };
 }
 
+/** Sentinels know within seconds which server is the primary now, and asking them costs little: in ms. */
+const ASK_SENTINELS_MS = 500;
+
 /** What holds where the connection says nothing else. */
-export function defaultOptions(): RedisOptions {
+export function defaultOptions(hasSentinels = false): RedisOptions {
   return {
     // The same results as RESP 3, and faster to read.
     protocol: 2,
-    retryStrategy: reconnectDelayMs,
+    retryStrategy: hasSentinels
+      ? (attempt) => Math.min(reconnectDelayMs(attempt), ASK_SENTINELS_MS)
+      : reconnectDelayMs,
     reconnectOnError: leavesReplicas(),
   };
 }
