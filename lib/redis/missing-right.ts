@@ -18,7 +18,7 @@ return missing
 `;
 
 /** What a script calls, as ACL rules have it: `XACK`, `XGROUP|CREATE`. */
-export function commandsOf(lua: string): string[] {
+function commandsOf(lua: string): string[] {
   const calls = lua.matchAll(/redis\.call\('(\w+)'(?:, '([A-Z]+)')?/g);
   const names = [...calls].map(([, command = '', sub]) =>
     sub !== undefined && /^X(GROUP|INFO)$/.test(command) ? `${command}|${sub}` : command,

@@ -50,12 +50,12 @@ withSentinels(title, () => {
     expect(await deadLetters.count({ stream })).toBe(0);
 
     const confirmed = new Set<number>();
-    let stopped = false;
+    const stop = new AbortController();
     const publishing = (async () => {
-      for (let n = 0; !stopped; n++) {
+      for (let n = 0; !stop.signal.aborted; n++) {
         const record = new RedisStreamsRecordBuilder({ n }).setMessageId(`message-${n}`).build();
         // As one should: what failed is published again, under its ID.
-        while (!confirmed.has(n) && !stopped) {
+        while (!confirmed.has(n) && !stop.signal.aborted) {
           await firstValueFrom(client.emit(stream, record)).then(
             () => confirmed.add(n),
             () => new Promise((resolve) => setTimeout(resolve, 20)),
@@ -75,7 +75,7 @@ withSentinels(title, () => {
     const publishingMs = performance.now() - diedAt;
     await waitFor(() => [...handled].some((n) => n >= before + 50), { timeoutMs: 10_000 });
     const handlingMs = performance.now() - diedAt;
-    stopped = true;
+    stop.abort();
     await publishing;
 
     const look = new Redis({ host: '127.0.0.1', port: await redis.primaryPort() });

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** A certificate with its key, as files. */
-export interface Certificate {
+interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
   readonly cert: string;
