@@ -91,6 +91,7 @@ async function consuming(delivery: 'at-least-once' | 'at-most-once', runs: unkno
       connection: as('consumer'),
       group: GROUP,
       delivery,
+      blockMs: 300,
       recovery: { minIdleMs: 1_000, intervalMs: 100 },
       retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 10 } },
       streams: { [STREAM]: { retention: { maxAgeMs: 1, maxLength: 1 } } },
