@@ -28,6 +28,7 @@ export type {
 } from './dead-letters/dead-letters.arguments.js';
 export { CancelError } from './errors/cancel.error.js';
 export { ConnectionClosedError } from './errors/connection-closed.error.js';
+export { ConnectionEndedError } from './errors/connection-ended.error.js';
 export { DeadLetterException } from './errors/dead-letter.exception.js';
 export { DuplicateRequestError } from './errors/duplicate-request.error.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
@@ -94,7 +95,15 @@ export type {
   StreamStats,
 } from './monitor/streams-stats.js';
 export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
-export type { ConnectionOption } from './options/connection-option.js';
+export type {
+  ConnectionFactory,
+  ConnectionOption,
+  ConnectionOptions,
+  ConnectionRequest,
+  ConnectionRole,
+  Credentials,
+  LegacyOptions,
+} from './options/connection-option.js';
 export type {
   BackoffFunction,
   BackoffOptions,

@@ -60,7 +60,7 @@ export class Consumer {
   ) {
     const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
     const { flows } = this;
-    const connections = new ServerConnections(options.connection, consumer);
+    const connections = new ServerConnections(options.connection, consumer, blockMs);
     const client = connections.commands;
     const ownPending = new OwnPending(group, consumer);
     this.connections = connections;

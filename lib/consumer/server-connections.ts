@@ -16,12 +16,12 @@ export type ServerConnectionRole = 'commands' | 'blocking';
 export class ServerConnections {
   private readonly connections: Record<ServerConnectionRole, Connection>;
   private readonly states = new Map<ServerConnectionRole, RedisStreamsStatus>();
-  private readonly endWatches: (() => void)[] = [];
+  private readonly endWatches = new Map<ServerConnectionRole, () => void>();
 
-  constructor(option: ConnectionOption, consumer: string) {
+  constructor(option: ConnectionOption, consumer: string, blockMs: number) {
     this.connections = {
       commands: connectionFor(option, 'commands', `${consumer}:commands`),
-      blocking: connectionFor(option, 'blocking', `${consumer}:blocking`),
+      blocking: connectionFor(option, 'blocking', `${consumer}:blocking`, blockMs),
     };
   }
 
@@ -43,7 +43,8 @@ export class ServerConnections {
     onReconnecting: () => void,
   ): void {
     for (const role of ['commands', 'blocking'] as const) {
-      this.endWatches.push(
+      this.endWatches.set(
+        role,
         watchConnection(this.connections[role], role, logger, (status) => {
           this.states.set(role, status);
           if (status === 'reconnecting') onReconnecting();
@@ -65,10 +66,16 @@ export class ServerConnections {
     ]);
   }
 
+  /** Ends the blocking connection, whatever it waits for: it is not needed any more. */
+  dropBlocking(): void {
+    this.endWatches.get('blocking')?.();
+    dropConnection(this.connections.blocking);
+  }
+
   /** Ends what is ours, with whatever still waits on it. */
   close(): void {
-    dropConnection(this.connections.blocking);
+    this.dropBlocking();
     dropConnection(this.connections.commands);
-    for (const end of this.endWatches) end();
+    this.endWatches.get('commands')?.();
   }
 }

@@ -70,7 +70,7 @@ export class StreamReader {
       if (await within(ended, 20 * attempt)) return;
     }
     // Redis is away, or does not let us end the read: what it brings now stays pending.
-    blocking.disconnect();
+    this.parts.connections.dropBlocking();
     await ended;
   }
 

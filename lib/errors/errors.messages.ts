@@ -52,6 +52,9 @@ export const cancelFailed = (
 export const connectionClosed = (waitingFor: string): string =>
   `Closed while waiting for ${waitingFor}`;
 
+export const connectionEnded = (reason: string | undefined): string =>
+  `The connection to Redis has ended${reason === undefined ? '' : `: ${reason}`}`;
+
 export const notSupported = (feature: string, instead: string): string =>
   `${feature} is not supported; ${instead}`;
 

@@ -1,7 +1,68 @@
 import type { Redis, RedisOptions } from 'ioredis';
 
+/** Who a connection is for Redis. */
+export interface Credentials {
+  /** @default the user "default" */
+  readonly username?: string | undefined;
+  /** A password or a token. */
+  readonly password: string;
+}
+
+/** The options of ioredis, and what this package adds. */
+export interface ConnectionOptions extends RedisOptions {
+  /**
+   * Host, port, user and database as a URL, beside other options; what is given twice is taken from the options.
+   *
+   * @default none
+   */
+  url?: string;
+  /**
+   * Gives the credentials each time before a connection is made, also when it is made anew: for tokens that end. Where it
+   * fails or takes longer than `connectTimeout`, that is logged, and it is asked again. Its errors are logged: keep secrets
+   * out of them.
+   *
+   * @default none: `username` and `password`
+   */
+  credentials?: () => Credentials | Promise<Credentials>;
+  /**
+   * How long after an answer a connection is asked for a sign of life (`PING`), in ms, 100 or more. One that owes an answer for
+   * longer than `socketTimeout` (10 000 ms where that is not set) is replaced. Shorter notices sooner that a connection
+   * died without a word; `false` leaves it to the operating system, which may take a quarter of an hour.
+   *
+   * @default 10_000
+   */
+  healthCheckIntervalMs?: number | false;
+}
+
+/** What a connection is for; it decides what happens to its commands when it drops. */
+export type ConnectionRole = 'commands' | 'blocking' | 'publish' | 'operator';
+
+/** ioredis options with replies in the one form that this package reads. */
+export type LegacyOptions = RedisOptions & { replyMapping: 'legacy' };
+
+/** What a {@link ConnectionFactory} is asked for. */
+export interface ConnectionRequest {
+  /** `commands` and `blocking` of a server, `publish` of a client, `operator` of `DeadLetters`. */
+  readonly role: ConnectionRole;
+  /** How Redis shall call it (`CLIENT LIST`). */
+  readonly name: string;
+  /** What a connection of this role needs: give it to ioredis after your own options. */
+  readonly options: LegacyOptions;
+}
+
 /**
- * Where Redis is: a URL (`redis://user:password@host:6379/0`, `rediss://` for TLS), ioredis options, or an ioredis
- * instance. An instance stays the caller's: it carries the commands, is never used to block, and is never closed.
+ * Makes a connection, a new one at each call and at once. It is closed by who asked for it.
+ *
+ * @example
+ * ```ts
+ * connection: ({ options }) => new Redis({ host: 'redis', ...options });
+ * ```
  */
-export type ConnectionOption = string | RedisOptions | Redis;
+export type ConnectionFactory = (request: ConnectionRequest) => Redis;
+
+/**
+ * Where Redis is: a URL (`redis://user:password@host:6379/0`, `rediss://` for TLS), ioredis options (with `sentinels` and
+ * `name` for Sentinel), a function that makes connections, or an ioredis instance. An instance stays the caller's: it carries
+ * the commands, is never used to block, and is never closed.
+ */
+export type ConnectionOption = string | ConnectionOptions | ConnectionFactory | Redis;

@@ -1,8 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { channels } from '../events/channels.js';
 import type { Connection } from './connection.js';
-import { connected, unreachable } from './redis.messages.js';
-import { errorText } from './redis-errors.js';
+import { connected, ended, unreachable } from './redis.messages.js';
+import { errorText, hideSecrets } from './redis-errors.js';
 
 /** The states that Nest's own Redis transport reports as its `status`. */
 export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
@@ -36,12 +36,15 @@ export function watchConnection(
     logger.warn(unreachable(role, why));
     channels.reconnecting.publish({ connection: role, reason: why });
   };
-  const onEnd = (): void => void turn('disconnected');
+  const onEnd = (): void => {
+    if (turn('disconnected')) logger.error(ended(role, why));
+  };
   client.on('ready', onReady);
   client.on('reconnecting', onReconnecting);
   client.on('end', onEnd);
   // Without a listener ioredis prints each error; here the latest is said with the change of state.
   const onError = (error: unknown): void => {
+    hideSecrets(error);
     why = errorText(error);
   };
   client.on('error', onError);

@@ -1,11 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import type { ConnectionOption } from '../options/connection-option.js';
+import type { ConnectionOption, ConnectionRole } from '../options/connection-option.js';
 import {
   type Connection,
   connectionFor,
-  type ConnectionRole,
   dropConnection,
   openConnection,
   whenReady,

@@ -10,13 +10,24 @@ export const isGroupGone = (error: unknown): boolean =>
 /** Something else has the stream's name. */
 export const isWrongType = (error: unknown): boolean =>
   isRedisReply(error) && error.message.includes('WRONGTYPE');
+/** What Redis repeats of a command that it does not know: passwords and bodies are among it. */
+const REPEATED = /,? with args beginning with:[^\n]*/g;
+
+/** Takes the password out of an error of ioredis. Those who wait on the connection get the same error. */
+export function hideSecrets(error: unknown): void {
+  if (!(error instanceof Error)) return;
+  error.message = error.message.replace(REPEATED, '');
+  if (error.stack !== undefined) error.stack = error.stack.replace(REPEATED, '');
+  const { command } = error as { command?: { name?: unknown; args?: unknown } };
+  if (command !== undefined && /^(auth|hello)$/i.test(String(command.name))) command.args = [];
+}
 
 /** What an error says, without what ioredis attaches to it: its `command` can hold passwords and bodies. */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map((inner) => errorText(inner)).join('; ');
   }
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).replace(REPEATED, '');
 }
 
 /** An error fit to be kept as a `cause`: message, name and stack, and nothing that ioredis attached. */
@@ -24,7 +35,7 @@ export function cleanCause(error: unknown): Error {
   const clean = new Error(errorText(error));
   if (error instanceof Error) {
     clean.name = error.name;
-    if (error.stack !== undefined) clean.stack = error.stack;
+    if (error.stack !== undefined) clean.stack = error.stack.replace(REPEATED, '');
   }
   return clean;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { nameMissingRight } from './missing-right.js';
 
 /** What a script takes as an argument. Numbers arrive as text. */
 export type ScriptArgument = string | number | Buffer;
@@ -25,7 +26,12 @@ export class Script<Reply> {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<Reply> {
-    return this.parse(await this.send(client, keys, args));
+    try {
+      return this.parse(await this.send(client, keys, args));
+    } catch (error) {
+      await nameMissingRight(client, this.lua, keys, error);
+      throw error;
+    }
   }
 
   /**
@@ -39,7 +45,12 @@ export class Script<Reply> {
     args: readonly ScriptArgument[],
   ): Promise<Reply> {
     const [command, script] = form === 'whole' ? ['EVAL', this.lua] : ['EVALSHA', this.sha];
-    return this.parse(await client.callBuffer(command, script, keys.length, ...keys, ...args));
+    try {
+      return this.parse(await client.callBuffer(command, script, keys.length, ...keys, ...args));
+    } catch (error) {
+      await nameMissingRight(client, this.lua, keys, error);
+      throw error;
+    }
   }
 
   private async send(

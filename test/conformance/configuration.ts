@@ -1,4 +1,4 @@
-import type { SubscriptionOptions } from '../../lib/index.js';
+import type { ConnectionOption, SubscriptionOptions } from '../../lib/index.js';
 import type { Promises } from './broker-under-test.js';
 
 /** A way to run this package that has to show all behaviours. */
@@ -10,6 +10,10 @@ export interface Configuration {
   readonly instances?: number;
   /** The server program; where none is given, what `startRedis()` finds. */
   readonly binary?: string;
+  /** Arguments for the server; where there are some, it is one of its own. */
+  readonly args?: readonly string[];
+  /** How consumers and publishers connect, unless by the server's URL. */
+  readonly connection?: ConnectionOption;
   /** Where it differs from what is promised at least once. */
   readonly promises?: Partial<Promises>;
 }

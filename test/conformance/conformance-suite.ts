@@ -18,11 +18,15 @@ const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.s
 
 /** All that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
-  const { name, binary } = configuration;
-  const program = binary === undefined ? {} : { binary };
+  const { name, binary, args } = configuration;
+  const program = {
+    ...(binary === undefined ? {} : { binary }),
+    ...(args === undefined ? {} : { args }),
+  };
+  const isPlain = Object.keys(program).length === 0;
 
   describe(`${name}`, () => {
-    const redis = redisForTests(binary === undefined ? undefined : program);
+    const redis = redisForTests(isPlain ? undefined : program);
     const broker = redisStreamsBroker(configuration, redis);
     for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
       behaviours(broker);
@@ -30,7 +34,7 @@ export function conformanceSuite(configuration: Configuration): void {
   });
 
   ifItCanBeKilled(`${name}, the broker restarted`, () => {
-    const redis = redisForTests({ ...program, args: DURABLE });
+    const redis = redisForTests({ ...program, args: [...DURABLE, ...(args ?? [])] });
     brokerRestart(redisStreamsBroker(configuration, redis));
   });
 }

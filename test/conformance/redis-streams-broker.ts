@@ -59,7 +59,7 @@ export function redisStreamsBroker(
       ),
     );
     const strategy = new ServerRedisStreams({
-      connection: redis.url,
+      connection: configuration.connection ?? redis.url,
       group,
       ...configuration.options,
       ...serverOptions(options),
@@ -79,7 +79,9 @@ export function redisStreamsBroker(
     promises: { ...AT_LEAST_ONCE, ...configuration.promises },
 
     async openPublisher(): Promise<OpenPublisher> {
-      const client = new ClientRedisStreams({ connection: redis.url });
+      const client = new ClientRedisStreams({
+        connection: configuration.connection ?? redis.url,
+      });
       const close = closing(() => client.close());
       await client.connect();
       return {

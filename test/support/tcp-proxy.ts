@@ -22,6 +22,8 @@ export interface TcpProxy {
   /** Lets nothing through in either direction, and keeps the connections, until `thaw`. */
   freeze(): void;
   thaw(): void;
+  /** The connections of now carry nothing any more, and nobody is told; those that come work. */
+  deaden(): void;
   close(): Promise<void>;
 }
 
@@ -91,6 +93,11 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
     thaw: () => {
       frozen = false;
       for (const socket of all()) socket.resume();
+    },
+    deaden: () => {
+      for (const [client, redis] of pairs) {
+        for (const socket of [client, redis]) socket.pause().removeAllListeners('data');
+      }
     },
     close: async () => {
       resetAll();

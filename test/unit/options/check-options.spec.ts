@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type } from 'arktype';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import * as v from 'valibot';
 import { z } from 'zod';
 
@@ -54,6 +54,11 @@ describe('what is allowed', () => {
     ['connection', 'redis://user:secret@redis:6379/0'],
     ['connection', 'rediss://redis'],
     ['connection', { host: 'redis', password: 'secret' }],
+    ['connection', { sentinels: [{ host: 's1', port: 26379 }], name: 'main' }],
+    ['connection', { url: 'rediss://redis', tls: { ca: 'x' }, credentials: () => 1 }],
+    ['connection', { host: 'redis', healthCheckIntervalMs: 100 }],
+    ['connection', { host: 'redis', healthCheckIntervalMs: false }],
+    ['connection', () => new Redis({ lazyConnect: true })],
     ['consumer', 'billing-0'],
     ['keyPrefix', ''],
     ['keyPrefix', 'dev:'],
@@ -131,6 +136,15 @@ describe('a value that is wrong', () => {
     ['connection', ['redis'], 'redis://'],
     ['connection', null, 'redis://'],
     ['connection', { host: 'redis', keyPrefix: 'dev:' }, 'keyPrefix'],
+    ['connection', 'redis://redis?keyPrefix=dev:', 'keyPrefix'],
+    ['connection', 'redis://redis:port', 'redis://'],
+    ['connection', 'redis://:100%@redis', 'redis://'],
+    ['connection', { cluster: [{ host: 'redis' }] }, 'Cluster is not supported yet'],
+    ['connection', new Cluster(['redis'], { lazyConnect: true }), 'Cluster is not supported yet'],
+    ['connection.url', { url: 'http://redis' }, 'redis://'],
+    ['connection.credentials', { credentials: { password: 'x' } }, 'a function'],
+    ['connection.healthCheckIntervalMs', { healthCheckIntervalMs: 99 }, '100 to 2147483647'],
+    ['connection.healthCheckIntervalMs', { healthCheckIntervalMs: true }, 'false'],
     ['group', undefined, 'not empty'],
     ['group', '', 'not empty'],
     ['group', 7, 'not empty'],
@@ -378,6 +392,9 @@ describe('an error about options', () => {
     ['a URL of another scheme', () => client({ connection: 'http://user:hunter2@redis' })],
     ['a URL in a list', () => server({ group: 'billing', connection: [url] })],
     ['ioredis options', () => client({ connection: { password: 'hunter2', keyPrefix: 'a:' } })],
+    ['a URL in ioredis options', () => client({ connection: { url: 'http://u:hunter2@redis' } })],
+    ['a URL that cannot be parsed', () => client({ connection: 'redis://u:hunter2@redis:port' })],
+    ['a URL that cannot be decoded', () => client({ connection: 'redis://u:hunter2%@redis' })],
     ['a URL in place of options', () => client(url)],
     ['a URL under the name of another package', () => server({ group: 'billing', url })],
     ['a password beside the connection', () => client({ password: 'hunter2' })],

@@ -1,0 +1,225 @@
+import { readFile } from 'node:fs/promises';
+
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { firstValueFrom } from 'rxjs';
+
+import {
+  ClientRedisStreams,
+  DeadLetters,
+  IdleConsumersJob,
+  LedgerMaintenanceJob,
+  RedisStreamsRecordBuilder,
+  RetentionJob,
+} from '../../lib/index.js';
+import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
+import { isCaughtUp } from '../support/group-state.js';
+import { ownRedis } from '../support/own-redis.js';
+import { logged } from '../support/recorded-log.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const withOwn = (await ownRedis()) === 'none' ? describe.skip : describe;
+const [STREAM, GROUP] = ['orders', 'billing'];
+const clients = new Set<ClientRedisStreams | DeadLetters>();
+closeAppsAfterEach();
+
+let server: StartedRedis;
+let look: Redis;
+
+beforeEach(async () => {
+  // ioredis says there that it may not ask INFO.
+  jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  server = await startRedis({ args: [] });
+  look = new Redis(server.url);
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all([...clients].map((client) => client.onApplicationShutdown()));
+  clients.clear();
+  look.disconnect();
+  await server.stop();
+});
+
+/** The users as docs/security.md has them. */
+async function makeUsers(): Promise<void> {
+  const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
+  const rules = page.split('\n').filter((line) => line.startsWith('ACL SETUSER '));
+  expect(rules.length).toBeGreaterThan(3);
+  for (const rule of rules) {
+    const [command = '', ...args] = rule.split(' ');
+    expect(await look.call(command, ...args)).toBe('OK');
+  }
+}
+
+const as = (user: string): string => server.url.replace('//', `//${user}:secret@`);
+const without = (user: string, ...rules: string[]): Promise<unknown> =>
+  look.call('ACL', 'SETUSER', user, ...rules);
+
+function clientAs(user: string, publishDedup?: false): ClientRedisStreams {
+  const client = new ClientRedisStreams({
+    connection: as(user),
+    ...(publishDedup === undefined ? {} : { publishDedup }),
+    streams: { [STREAM]: { maxLength: 10_000, ttlMs: 3_600_000, force: true } },
+  });
+  clients.add(client);
+  return client;
+}
+
+function operator(): DeadLetters {
+  const deadLetters = new DeadLetters({ connection: as('operator'), group: GROUP });
+  clients.add(deadLetters);
+  return deadLetters;
+}
+
+const publish = (client: ClientRedisStreams, data: object, id?: string) => {
+  const record = new RedisStreamsRecordBuilder(data);
+  if (id !== undefined) record.setMessageId(id);
+  return firstValueFrom(client.emit(STREAM, record.build()));
+};
+
+/** What Redis refused to whom: `consumer info`. */
+async function refused(): Promise<string[]> {
+  const log = (await look.call('ACL', 'LOG', '128')) as unknown[][];
+  const field = (row: unknown[], name: string): unknown => row[row.indexOf(name) + 1];
+  return log.map((row) => `${field(row, 'username')} ${field(row, 'object')}`.toLowerCase()).sort();
+}
+
+async function consuming(delivery: 'at-least-once' | 'at-most-once', runs: unknown[]) {
+  return streamsApp(
+    {
+      connection: as('consumer'),
+      group: GROUP,
+      delivery,
+      blockMs: 300,
+      recovery: { minIdleMs: 1_000, intervalMs: 100 },
+      retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 10 } },
+      streams: { [STREAM]: { retention: { maxAgeMs: 1, maxLength: 1 } } },
+      maintenance: { consumerIdleMs: 6_000 },
+      deadLetter: { maxLength: 1_000 },
+    },
+    {
+      controllers: [
+        handlerOf<{ fails?: boolean; waits?: boolean }>(STREAM, async (data) => {
+          runs.push(data);
+          if (data.fails === true) throw new Error('no');
+        }),
+      ],
+    },
+  );
+}
+
+/** Nobody needs these: servers and ioredis ask, and go on without an answer. */
+const MAY_BE_REFUSED = /^\S+ (info|command|config|role|client\|setinfo)/;
+
+withOwn('the rules of docs/security.md are enough', () => {
+  it('for all that producers, consumers, jobs and operators do', async () => {
+    await makeUsers();
+    const runs: unknown[] = [];
+    const app = await consuming('at-least-once', runs);
+    const once = clientAs('producer');
+    expect(await publish(once, { n: 1 }, 'a')).toMatchObject({ duplicate: false });
+    expect(await publish(once, { n: 1 }, 'a')).toMatchObject({ duplicate: true });
+    await publish(clientAs('plain-producer', false), { n: 2 });
+    await publish(once, { fails: true }, 'b');
+    const deadLetters = operator();
+    const [letter] = await waitFor(async () => {
+      const page = await deadLetters.list({ stream: STREAM });
+      return page.length === 1 && page;
+    });
+    expect(letter).toMatchObject({ messageId: 'b', attempts: 2 });
+    expect(await deadLetters.redrive({ stream: STREAM })).toEqual({ redriven: 1 });
+    await waitFor(() => runs.length === 6);
+    // It fails again, and is another dead letter then.
+    const again = await waitFor(async () => {
+      const [only, more] = await deadLetters.list({ stream: STREAM });
+      return more === undefined && only?.id !== letter?.id && only;
+    });
+    expect(await deadLetters.get({ stream: STREAM, id: again.id })).toMatchObject({
+      messageId: 'b',
+    });
+    await waitFor(async () => (await look.hlen(`stream:{${STREAM}}:group:${GROUP}:leases`)) === 0);
+    expect(await deadLetters.purge({ stream: STREAM })).toEqual({ purged: 1 });
+    // What a dead member left, and the group made again after it vanished.
+    await look.xgroup('DESTROY', STREAM, GROUP);
+    await publish(once, { n: 3 });
+    await waitFor(() => runs.length === 7);
+    for (const job of [LedgerMaintenanceJob, RetentionJob, IdleConsumersJob]) {
+      const { removed } = await app.app.get<{ run(): Promise<{ removed: number }> }>(job).run();
+      expect(removed).toBeGreaterThanOrEqual(0);
+    }
+    await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    await app.close();
+    expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+
+  it('at most once, too, and to take over what a dead member has read', async () => {
+    await makeUsers();
+    const runs: unknown[] = [];
+    const app = await consuming('at-most-once', runs);
+    const once = clientAs('producer');
+    await publish(once, { n: 1 });
+    await publish(once, { fails: true });
+    await waitFor(() => runs.length === 2);
+    await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    await app.close();
+    await publish(once, { n: 3 });
+    await look.xreadgroup('GROUP', GROUP, 'dead', 'COUNT', 1, 'STREAMS', STREAM, '>');
+    const next = await consuming('at-least-once', runs);
+    await waitFor(() => runs.length === 3);
+    await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    await next.close();
+    expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+});
+
+withOwn('a right that is missing is named', () => {
+  const failure = (client: ClientRedisStreams): Promise<unknown> =>
+    publish(client, { n: 1 }).catch((error: unknown) => error);
+
+  it('to who publishes: the command, or the key', async () => {
+    await makeUsers();
+    await without('producer', '-zadd');
+    expect(String(await failure(clientAs('producer')))).toMatch(/no right to (.*, )?ZADD/);
+    await without('producer', '+zadd', 'resetkeys', '~orders');
+    expect(String(await failure(clientAs('producer')))).toContain(
+      `no right to the key stream:{${STREAM}}:published`,
+    );
+    await without('plain-producer', 'resetkeys', '~others');
+    expect(String(await failure(clientAs('plain-producer', false)))).toContain(
+      `no right to the key ${STREAM}`,
+    );
+    await without('plain-producer', '-xadd');
+    expect(String(await failure(clientAs('plain-producer', false)))).toMatch(/'xadd' command/);
+  });
+
+  it('to who consumes: at start, and in the log as long as it is so', async () => {
+    await makeUsers();
+    await without('consumer', '-xgroup|create');
+    const runs: unknown[] = [];
+    await expect(consuming('at-least-once', runs)).rejects.toThrow(/no right to XGROUP\|CREATE/);
+    await without('consumer', '+xgroup|create');
+    await consuming('at-least-once', runs);
+    await without('consumer', '-xack');
+    const client = clientAs('producer');
+    await publish(client, { n: 1 });
+    await waitFor(() => logged('warn', 'no right to XACK').length > 0);
+    await without('consumer', '+xack', '-xreadgroup');
+    await waitFor(() => logged('warn', "'xreadgroup' command").length > 0);
+    await without('consumer', '+xreadgroup', 'resetkeys', `~stream:{${STREAM}}:*`);
+    await waitFor(() => logged('warn', `no right to the key ${STREAM}`).length > 0);
+    await without('consumer', `~${STREAM}`);
+    await publish(client, { n: 2 });
+    await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    expect(runs).toContainEqual({ n: 2 });
+  });
+
+  it('to an operator', async () => {
+    await makeUsers();
+    const deadLetters = operator();
+    await without('operator', 'resetkeys', '~orders');
+    await expect(deadLetters.list({ stream: STREAM })).rejects.toThrow(
+      /no right to the key .*dead-letters/,
+    );
+  });
+});
