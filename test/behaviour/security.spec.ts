@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { MessagePattern } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, type Observable, of, toArray } from 'rxjs';
 
 import {
   ClientRedisStreams,
@@ -149,6 +151,59 @@ withOwn('the rules of docs/security.md are enough', () => {
       expect(removed).toBeGreaterThanOrEqual(0);
     }
     await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    await app.close();
+    expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+
+  it('for messages to be published later, and for requests and their replies', async () => {
+    await makeUsers();
+    @Controller()
+    class Orders {
+      @MessagePattern<string>(STREAM)
+      total({ n }: { n: number }): Observable<number> {
+        return of(n, n + 1);
+      }
+    }
+    const app = await streamsApp(
+      { connection: as('consumer'), group: GROUP, startFrom: 'beginning', blockMs: 300 },
+      { controllers: [Orders] },
+    );
+    const client = clientAs('producer');
+    expect(await firstValueFrom(client.send(STREAM, { n: 1 }).pipe(toArray()))).toEqual([1, 2]);
+    const later = (id: string, delayMs: number): Promise<unknown> =>
+      firstValueFrom(
+        client.emit(
+          STREAM,
+          new RedisStreamsRecordBuilder({ n: 2 }).setMessageId(id).setDelayMs(delayMs).build(),
+        ),
+      );
+    await later('soon', 0);
+    await later('never', 3_600_000);
+    expect(await client.cancel(STREAM, 'never')).toBe(true);
+    await waitFor(async () => (await look.xlen(STREAM)) === 2);
+    await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    // The list is cleared once nothing waits.
+    await waitFor(async () => (await look.exists('stream:delayed-streams')) === 0, {
+      timeoutMs: 10_000,
+    });
+    await client.close();
+    await app.close();
+    expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+
+  it('for wildcards', async () => {
+    await makeUsers();
+    await without('consumer', '+scan', `~stream:group:${GROUP}:wildcards`);
+    const runs: unknown[] = [];
+    const app = await streamsApp(
+      { connection: as('consumer'), group: GROUP, discoveryIntervalMs: 100, blockMs: 300 },
+      { controllers: [handlerOf('order*', (data) => void runs.push(data))] },
+    );
+    await publish(clientAs('producer'), { n: 1 });
+    await waitFor(() => runs.length === 1);
+    await look.del(STREAM);
+    await publish(clientAs('producer'), { n: 2 });
+    await waitFor(() => runs.length === 2);
     await app.close();
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
   });
