@@ -14,7 +14,7 @@ interface Schedule {
   readonly stats: readonly JobStats[];
 }
 
-/** @internal What the monitor looks at. */
+/** What the monitor looks at; the module puts it together. */
 export interface StreamsMonitorParts {
   readonly server: ServerRedisStreams;
   readonly ledgerMaintenance: LedgerMaintenanceJob;
