@@ -8,7 +8,9 @@ import { waitFor } from '../support/wait-for.js';
 import type { ChaosRun } from './support/chaos-run.js';
 import { type CaughtAt, type Match, runsScript } from './support/command-proxy.js';
 import type { Bound } from './support/counts.js';
+import { inTime } from './support/in-time.js';
 import { scenarios } from './support/scenario.js';
+import type { Work } from './support/work.js';
 
 const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
@@ -26,8 +28,10 @@ withProcess('kill -9 of a consumer', () => {
     if (random.next() < 0.5) await chaos.readyConsumers(1);
     let left = random.whole(1, 3);
     const caught = victim!.proxy.catchOnce(at, (command) => matches(command) && --left === 0);
-    await chaos.add(random.whole(60, 150), () => ({ workMs: random.whole(0, 10) }));
-    await caught;
+    const work = (): Work => ({ workMs: random.whole(0, 10) });
+    await chaos.add(random.whole(60, 150), work);
+    // The other one may have most of them: more come until it is there.
+    await chaos.addDuring(inTime(caught, 'the place to die'), () => [work(), work(), work()]);
     await victim!.kill();
     const runTwice = await chaos.cutOff(victim!);
     await chaos.drain();

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
@@ -69,7 +70,10 @@ export function scenarios(redis: RedisForTests): Scenario {
             spares,
           });
           try {
-            await expect(play({ name, promises, seed }, chaos, body)).resolves.toBeUndefined();
+            // A scenario that hangs ends before its test does, so that what it started is ended too.
+            const inTime: ScenarioBody = (its) =>
+              Promise.race([body(its), timeout(timeoutMs - CLEANUP_MS)]);
+            await expect(play({ name, promises, seed }, chaos, inTime)).resolves.toBeUndefined();
           } finally {
             await chaos.close();
           }
@@ -78,6 +82,14 @@ export function scenarios(redis: RedisForTests): Scenario {
       );
     }
   };
+}
+
+/** For what comes after a scenario: counting, saying what was wrong, and ending what runs. */
+const CLEANUP_MS = 15_000;
+
+async function timeout(ms: number): Promise<never> {
+  await delay(ms, undefined, { ref: false });
+  throw new Error(`it did not end within ${ms} ms`);
 }
 
 async function play(
