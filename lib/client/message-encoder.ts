@@ -66,10 +66,15 @@ export class MessageEncoder {
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }
 
+  /** Whether entries of the stream have a place for headers, and for what else is no payload. */
+  hasHeaders(stream: string): boolean {
+    return !(this.options.codecs.plain(stream) instanceof FieldCodec);
+  }
+
   /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
   encodeRequest(packet: OutgoingPacket): EncodedMessage {
     const { stream } = publishTarget(packet.pattern);
-    if (this.options.codecs.plain(stream) instanceof FieldCodec) {
+    if (!this.hasHeaders(stream)) {
       throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
     }
     const message = this.encode(packet);
