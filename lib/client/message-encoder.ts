@@ -71,15 +71,15 @@ export class MessageEncoder {
     return !(this.options.codecs.plain(stream) instanceof FieldCodec);
   }
 
-  /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
-  encodeRequest(packet: OutgoingPacket): EncodedMessage {
+  /** @throws MessageEncodingError as `draft` does, and where an entry of the stream has no place for what makes it a request */
+  draftRequest(packet: OutgoingPacket): MessageDraft {
     const { stream } = publishTarget(packet.pattern);
     if (!this.hasHeaders(stream)) {
       throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
     }
-    const message = this.encode(packet);
-    if (message.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
-    return message;
+    const draft = this.draft(packet);
+    if (draft.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
+    return draft;
   }
 }
 

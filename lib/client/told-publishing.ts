@@ -20,10 +20,9 @@ export const isPublishingHeard = (): boolean =>
 /** Publishes one message, and tells of it. Subscribers can set headers before it is encoded. */
 export async function publishTold(
   encoder: MessageEncoder,
-  packet: OutgoingPacket,
+  draft: MessageDraft,
   send: (message: EncodedMessage) => Promise<PublishReceipt>,
 ): Promise<PublishReceipt> {
-  const draft = encoder.draft(packet);
   const { stream } = draft;
   const about = outgoing(draft);
   const began = performance.now();

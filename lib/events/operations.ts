@@ -25,12 +25,15 @@ export interface EnclosedOperation {
   readonly around: AroundOperation[];
 }
 
-/** One `emit()` or `emitBatch()`, from the call to the answer. Its `result` is the receipt, or the list of them. */
+/**
+ * One `emit()`, `emitBatch()` or `send()`, from the call until Redis has answered; the replies to a request come later. Its
+ * `result` is the receipt, or the list of them.
+ */
 export interface PublishOperation extends EnclosedOperation {
   readonly stream: string;
   /** Whether it is an `emitBatch()`. */
   readonly isBatch: boolean;
-  /** The one message of an `emit()`, or all of a batch. */
+  /** The one message of an `emit()` or `send()`, or all of a batch. */
   readonly messages: readonly OutgoingMessage[];
 }
 

@@ -18,6 +18,7 @@ import {
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
 import { RedisStreamsInstrumentation } from '../../lib/opentelemetry/index.js';
+import { answererOf } from '../support/asking.js';
 import { freshName } from '../support/fresh-name.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -175,6 +176,42 @@ describe('spans', () => {
     for (const span of [failed, handled, ...typed(stream, 'settle')]) {
       expect(span?.parentSpanContext?.spanId).toBe(idOf(send));
     }
+  });
+
+  it('has a request in the tree of who sent it, and what answers it; one that fails says so', async () => {
+    instrumentation.enable();
+    const stream = freshName('quote');
+    const inHandler = freshName('price');
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      {
+        controllers: [
+          answererOf<number>(stream, (n) =>
+            inSpan(inHandler, async () => {
+              if (n < 0) throw new RangeError('too little');
+              return n * 2;
+            }),
+          ),
+        ],
+      },
+    );
+    const caller = freshName('caller');
+    const ask = (n: number) => inSpan(caller, () => firstValueFrom(app.client.send(stream, n)));
+    await expect(ask(21)).resolves.toBe(42);
+    await expect(ask(-1)).rejects.toBeDefined();
+    await waitFor(() => typed(stream, 'process').length === 2);
+    const callers = spans.named(caller).map(idOf);
+    const sent = typed(stream, 'send');
+    const processed = typed(stream, 'process');
+    expect(sent.map((span) => span.parentSpanContext?.spanId)).toEqual(callers);
+    expect(processed.map((span) => span.parentSpanContext?.spanId)).toEqual(sent.map(idOf));
+    expect(spans.named(inHandler).map((span) => span.parentSpanContext?.spanId)).toEqual(
+      processed.map(idOf),
+    );
+    expect(processed.map(({ attributes }) => attributes['error.type'])).toEqual([
+      undefined,
+      'RangeError',
+    ]);
   });
 
   it('says of what could not be published what kind of error that was, alone and in a batch', async () => {
