@@ -19,6 +19,8 @@ import {
 } from '../../lib/index.js';
 import { RedisStreamsInstrumentation } from '../../lib/opentelemetry/index.js';
 import { answererOf } from '../support/asking.js';
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -37,6 +39,7 @@ beforeAll(() => {
   spans = recordedSpans();
 });
 afterEach(() => instrumentation.disable());
+afterEach(endChildPrograms);
 afterAll(() => spans.end());
 
 const idOf = (span: ReadableSpan | undefined): string | undefined => span?.spanContext().spanId;
@@ -241,6 +244,33 @@ describe('spans', () => {
     await waitFor(() => typed(stream, 'process').length === 1);
     const [process] = typed(stream, 'process');
     expect([process?.parentSpanContext, process?.links]).toEqual([undefined, []]);
+  });
+
+  it('makes one tree of what two processes do', async () => {
+    instrumentation.enable();
+    const stream = freshName('orders');
+    const compiled = await compiledPackage('test/support/programs');
+    const client = new ClientRedisStreams({ connection: redis.url });
+    await firstValueFrom(client.emit(stream, 1));
+    const [send] = typed(stream, 'send');
+    const program = childProgram(
+      compiled.program('test/support/programs/traced-consumer.program.ts'),
+      { env: { REDIS_URL: redis.url, STREAM: stream } },
+    );
+    await waitFor(() => program.output().includes(`"commit ${stream}"`), { timeoutMs: 15_000 });
+    const lines = program.output().trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(
+      ['process', 'commit'].map((what) => ({
+        name: `${what} ${stream}`,
+        traceId: traceOf(send!),
+        spanId: expect.any(String),
+        parentId: idOf(send),
+      })),
+    );
+    program.kill('SIGKILL');
+    await program.ended;
+    await compiled.remove();
+    await client.close();
   });
 
   it('publishes all the same where entries have no place for a context', async () => {
