@@ -1,16 +1,10 @@
-import {
-  type MeterProvider,
-  metrics,
-  trace,
-  type Tracer,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { onStreamsOperation } from '../events/operations.js';
 import { processSpan } from './handle-span.js';
-import { Instruments } from './instruments.js';
+import { Providers } from './providers.js';
 import { sendSpan } from './publish-spans.js';
 import { settleSpan } from './settle-span.js';
-import { type Telemetry, watching } from './spanned.js';
+import { watching } from './spanned.js';
 
 /** What {@link RedisStreamsInstrumentation} takes. */
 export interface RedisStreamsInstrumentationConfig {
@@ -35,14 +29,12 @@ const VERSION = '0.1.0';
  * registerInstrumentations({ instrumentations: [new RedisStreamsInstrumentation()] });
  * ```
  */
-export class RedisStreamsInstrumentation implements Telemetry {
+export class RedisStreamsInstrumentation {
   readonly instrumentationName = NAME;
   readonly instrumentationVersion = VERSION;
   private config: RedisStreamsInstrumentationConfig;
   private ends: (() => void)[] | undefined;
-  private tracerProvider: TracerProvider | undefined;
-  private meterProvider: MeterProvider | undefined;
-  private made: { readonly by: MeterProvider; readonly instruments: Instruments } | undefined;
+  private readonly providers = new Providers(NAME, VERSION);
 
   constructor(config: RedisStreamsInstrumentationConfig = {}) {
     this.config = { enabled: true, ...config };
@@ -53,13 +45,13 @@ export class RedisStreamsInstrumentation implements Telemetry {
   enable(): void {
     this.ends ??= [
       onStreamsOperation('nestjs-redis-streams:publish', {
-        start: (operation) => watching(() => sendSpan(this, operation)),
+        start: (operation) => watching(() => sendSpan(this.providers, operation)),
       }),
       onStreamsOperation('nestjs-redis-streams:handle', {
-        start: (operation) => watching(() => processSpan(this, operation)),
+        start: (operation) => watching(() => processSpan(this.providers, operation)),
       }),
       onStreamsOperation('nestjs-redis-streams:settle', {
-        start: (operation) => watching(() => settleSpan(this, operation)),
+        start: (operation) => watching(() => settleSpan(this.providers, operation)),
       }),
     ];
   }
@@ -70,14 +62,14 @@ export class RedisStreamsInstrumentation implements Telemetry {
     this.ends = undefined;
   }
 
-  /** Without it, or with nothing, the global one is taken. */
+  /** Without it the global one is taken. */
   setTracerProvider(provider: TracerProvider): void {
-    this.tracerProvider = provider;
+    this.providers.tracerProvider = provider;
   }
 
-  /** Without it, or with nothing, the global one is taken. */
+  /** Without it the global one is taken. */
   setMeterProvider(provider: MeterProvider): void {
-    this.meterProvider = provider;
+    this.providers.meterProvider = provider;
   }
 
   getConfig(): RedisStreamsInstrumentationConfig {
@@ -86,19 +78,5 @@ export class RedisStreamsInstrumentation implements Telemetry {
 
   setConfig(config: RedisStreamsInstrumentationConfig): void {
     this.config = { enabled: true, ...config };
-  }
-
-  /** @internal */
-  get tracer(): Tracer {
-    return (this.tracerProvider ?? trace).getTracer(NAME, VERSION);
-  }
-
-  /** @internal Those of the global provider are made again when it is set: until then it gives some that do nothing. */
-  get instruments(): Instruments {
-    const by = this.meterProvider ?? metrics.getMeterProvider();
-    if (this.made?.by !== by) {
-      this.made = { by, instruments: new Instruments(by.getMeter(NAME, VERSION)) };
-    }
-    return this.made.instruments;
   }
 }
