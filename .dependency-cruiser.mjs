@@ -1,7 +1,7 @@
 /** Top to bottom. A room imports from floors below its own, never from beside or above. */
 const FLOORS = [
   ['cli'],
-  ['prometheus', 'terminus'],
+  ['prometheus', 'terminus', 'opentelemetry'],
   ['module'],
   ['monitor'],
   ['server', 'client'],
@@ -90,8 +90,8 @@ export default {
       name: 'optional-peers-stay-in-their-rooms',
       comment: 'Whoever does not import the subpath need not have them.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: inside(['prometheus', 'terminus']) },
-      to: { path: 'node_modules/(prom-client|@nestjs/terminus)/' },
+      from: { path: '^lib/', pathNot: inside(['prometheus', 'terminus', 'opentelemetry']) },
+      to: { path: 'node_modules/(prom-client|@nestjs/terminus|@opentelemetry)/' },
     },
     {
       name: 'lib-needs-what-users-have',

@@ -66,6 +66,8 @@ export type {
   MessageRun,
 } from './events/message-events.js';
 export {
+  type AroundOperation,
+  type EnclosedOperation,
   type HandleOperation,
   onStreamsOperation,
   type OutgoingMessage,

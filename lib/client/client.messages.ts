@@ -57,3 +57,5 @@ export const inboxFailed = (reason: string): string =>
 
 export const NO_REQUEST_LATER =
   'a request is sent now: its caller waits for the reply; setDelayMs() and setDeliverAt() are for emit()';
+
+export const NOBODY_WAITS = 'nobody waits for a reply any longer';

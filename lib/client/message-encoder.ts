@@ -66,15 +66,20 @@ export class MessageEncoder {
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }
 
-  /** @throws MessageEncodingError as `encode` does, and where an entry of the stream has no place for what makes it a request */
-  encodeRequest(packet: OutgoingPacket): EncodedMessage {
+  /** Whether entries of the stream have a place for headers, and for what else is no payload. */
+  hasHeaders(stream: string): boolean {
+    return !(this.options.codecs.plain(stream) instanceof FieldCodec);
+  }
+
+  /** @throws MessageEncodingError as `draft` does, and where an entry of the stream has no place for what makes it a request */
+  draftRequest(packet: OutgoingPacket): MessageDraft {
     const { stream } = publishTarget(packet.pattern);
-    if (this.options.codecs.plain(stream) instanceof FieldCodec) {
+    if (!this.hasHeaders(stream)) {
       throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
     }
-    const message = this.encode(packet);
-    if (message.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
-    return message;
+    const draft = this.draft(packet);
+    if (draft.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
+    return draft;
   }
 }
 

@@ -18,7 +18,7 @@ export class OutgoingMessages {
   /** @throws what makes it no message at all, at once */
   send(packet: OutgoingPacket): Promise<PublishReceipt> {
     return isPublishingHeard()
-      ? publishTold(this.encoder, packet, (message) => this.sendOne(message))
+      ? publishTold(this.encoder, this.encoder.draft(packet), (message) => this.sendOne(message))
       : this.sendOne(this.encoder.encode(packet));
   }
 

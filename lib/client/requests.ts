@@ -3,13 +3,22 @@ import type { LoggerService } from '@nestjs/common';
 import { requestFields } from '../codec/request-fields.js';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DuplicateRequestError } from '../errors/duplicate-request.error.js';
+import { PublishError } from '../errors/publish.error.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/opened-connection.js';
-import type { EncodedMessage, MessageEncoder, OutgoingPacket } from './message-encoder.js';
+import * as text from './client.messages.js';
+import type {
+  EncodedMessage,
+  MessageDraft,
+  MessageEncoder,
+  OutgoingPacket,
+} from './message-encoder.js';
 import { PendingRequest } from './pending-request.js';
+import type { PublishReceipt } from './publish-receipt.js';
 import type { Publisher } from './publishing.js';
 import { ReplyInbox } from './reply-inbox.js';
 import type { SendingOrder } from './sending-order.js';
+import { isPublishingHeard, publishTold } from './told-publishing.js';
 
 export interface RequestsParts {
   readonly options: ResolvedClientOptions;
@@ -44,34 +53,53 @@ export class Requests {
    */
   send(packet: OutgoingPacket, callback: (packet: WritePacket) => void): () => void {
     const { encoder, options } = this.parts;
-    const timeoutMs = options.requestTimeoutMs;
-    let message: EncodedMessage;
+    let draft: MessageDraft;
     try {
-      message = encoder.encodeRequest(packet);
+      draft = encoder.draftRequest(packet);
     } catch (err) {
       callback({ err });
       return () => undefined;
     }
-    const { stream, messageId } = message;
+    const { stream } = draft;
+    const { messageId } = draft.envelope;
     const id = (++this.lastNumber).toString(36);
-    const codec = options.codecs.plain(stream);
-    const onEnd = (): void => void this.pending.delete(id);
-    const its = { stream, messageId, timeoutMs, codec, callback, onEnd };
-    const request = new PendingRequest(its);
-    this.pending.set(id, request);
-    this.inbox.wake();
-    const untilMs = performance.now() + timeoutMs;
-    if (this.inbox.isKept) this.publish(id, request, message, untilMs);
-    else {
-      request.waitForConnection(options.publishTimeoutMs);
-      this.inbox.keep().then(
-        () => this.publish(id, request, message, untilMs),
-        (error: unknown) => request.fail(error),
-      );
-    }
+    const request = new PendingRequest({
+      stream,
+      messageId,
+      timeoutMs: options.requestTimeoutMs,
+      codec: options.codecs.plain(stream),
+      callback,
+      onEnd: () => void this.pending.delete(id),
+    });
+    const begin = (message: EncodedMessage): Promise<PublishReceipt> =>
+      this.begin(id, request, message);
+    const publish = async (): Promise<PublishReceipt> =>
+      isPublishingHeard() ? publishTold(encoder, draft, begin) : begin(encoder.write(draft));
+    publish().then(
+      ({ duplicate, entryId }) => {
+        if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
+      },
+      (error: unknown) => request.fail(error),
+    );
     return () => {
       if (request.forget()) this.inbox.leave(id);
     };
+  }
+
+  private async begin(
+    id: string,
+    request: PendingRequest,
+    message: EncodedMessage,
+  ): Promise<PublishReceipt> {
+    const { publishTimeoutMs, requestTimeoutMs } = this.parts.options;
+    this.pending.set(id, request);
+    this.inbox.wake();
+    const untilMs = performance.now() + requestTimeoutMs;
+    if (!this.inbox.isKept) {
+      request.waitForConnection(publishTimeoutMs);
+      await this.inbox.keep();
+    }
+    return this.publish(id, request, message, untilMs);
   }
 
   private publish(
@@ -79,21 +107,17 @@ export class Requests {
     request: PendingRequest,
     message: EncodedMessage,
     untilMs: number,
-  ): void {
-    if (this.pending.get(id) !== request) return;
+  ): Promise<PublishReceipt> {
+    const { stream, messageId } = message;
+    if (this.pending.get(id) !== request) {
+      return Promise.reject(new PublishError(stream, messageId, false, text.NOBODY_WAITS));
+    }
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
     request.waitForReply(timeoutMs);
     const fields = requestFields({ id, inbox: this.inbox.key, timeoutMs });
     const { order, publisher } = this.parts;
     const entry = { ...message, fields: [...message.fields, ...fields] };
-    order
-      .send(message.stream, message.whenValid, () => publisher.publish(entry))
-      .then(
-        ({ duplicate, stream, messageId, entryId }) => {
-          if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
-        },
-        (error: unknown) => request.fail(error),
-      );
+    return order.send(stream, message.whenValid, () => publisher.publish(entry));
   }
 
   /** Ends all that waits. */

@@ -1,5 +1,5 @@
 import { channels } from '../events/channels.js';
-import { operations, type OutgoingMessage } from '../events/operations.js';
+import { follow, operations, type OutgoingMessage } from '../events/operations.js';
 import { PublishBatchError } from '../errors/publish-batch.error.js';
 import { PublishError } from '../errors/publish.error.js';
 import { eachItem, encodeBatch, type EncodedBatch } from './encode-batch.js';
@@ -20,21 +20,17 @@ export const isPublishingHeard = (): boolean =>
 /** Publishes one message, and tells of it. Subscribers can set headers before it is encoded. */
 export async function publishTold(
   encoder: MessageEncoder,
-  packet: OutgoingPacket,
+  draft: MessageDraft,
   send: (message: EncodedMessage) => Promise<PublishReceipt>,
 ): Promise<PublishReceipt> {
-  const draft = encoder.draft(packet);
   const { stream } = draft;
   const about = outgoing(draft);
   const began = performance.now();
   const publish = async (): Promise<PublishReceipt> =>
-    send(encoder.write(withHeaders(draft, about)));
+    send(encoder.write(withHeaders(encoder, draft, about)));
   try {
-    const receipt = await operations.publish.tracePromise(publish, {
-      stream,
-      isBatch: false,
-      messages: [about],
-    });
+    const operation = { stream, isBatch: false, messages: [about] };
+    const receipt = await follow(operations.publish, operation, publish);
     tellPublished(about, receipt, began);
     return receipt;
   } catch (error) {
@@ -56,12 +52,12 @@ export async function publishBatchTold(
   const publish = async (): Promise<PublishReceipt[]> =>
     send(
       encodeBatch(stream, drafts, (draft, index) =>
-        encoder.write(withHeaders(draft, messages[index])),
+        encoder.write(withHeaders(encoder, draft, messages[index])),
       ),
     );
   try {
     const operation = { stream, isBatch: true, messages };
-    const receipts = await operations.publish.tracePromise(publish, operation);
+    const receipts = await follow(operations.publish, operation, publish);
     receipts.forEach((receipt, index) => tellPublished(messages[index], receipt, began));
     return receipts;
   } catch (error) {
@@ -95,8 +91,16 @@ const outgoing = ({ envelope: { name, messageId, headers } }: MessageDraft): Out
   headers: { ...headers },
 });
 
-/** What was set is text, or it does not travel: a header of another kind would be a dead letter at the other end. */
-function withHeaders(draft: MessageDraft, about: OutgoingMessage | undefined): MessageDraft {
+/**
+ * What was set is text, or it does not travel: a header of another kind would be a dead letter at the other end. Where
+ * entries have no place for headers, who follows a message must not be why it is refused.
+ */
+function withHeaders(
+  encoder: MessageEncoder,
+  draft: MessageDraft,
+  about: OutgoingMessage | undefined,
+): MessageDraft {
+  if (!encoder.hasHeaders(draft.stream)) return draft;
   const set = Object.entries(about?.headers ?? {}).filter(([, value]) => typeof value === 'string');
   const headers = set.length === 0 ? undefined : Object.fromEntries(set);
   return { ...draft, envelope: { ...draft.envelope, headers } };

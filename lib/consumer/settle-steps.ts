@@ -1,4 +1,4 @@
-import { operations, type SettledMessage, type SettleStep } from '../events/operations.js';
+import { follow, operations, type SettledMessage, type SettleStep } from '../events/operations.js';
 import type { StreamMessage } from './stream-message.js';
 
 /** What is done in Redis with outcomes, as the log calls it. */
@@ -28,13 +28,8 @@ export function settleStep<Answer>(
   if (!operations.settle.hasSubscribers) return send();
   const { stream, group, consumer } = where;
   const messages = entries.map((entry) => about(entry));
-  return operations.settle.tracePromise(send, {
-    stream,
-    group,
-    consumer,
-    step: STEPS[work],
-    messages,
-  });
+  const operation = { stream, group, consumer, step: STEPS[work], messages };
+  return follow(operations.settle, operation, send);
 }
 
 function about({ entryId, originalEntryId, messageId, envelope }: SettledEntry): SettledMessage {

@@ -1,6 +1,6 @@
 import { channels } from '../events/channels.js';
 import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
-import { operations } from '../events/operations.js';
+import { follow, operations } from '../events/operations.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import { publishedAtMs } from '../redis/entry-id.js';
 import type { RedisClock } from '../redis/redis-clock.js';
@@ -129,14 +129,12 @@ export class StreamTally {
     let verdict: Verdict = { kind: 'handled' };
     const { headers = {}, key } = message.envelope;
     const publishedAt = new Date(publishedAtMs(message.originalEntryId));
-    const failures = operations.handle.tracePromise(
-      async () => {
-        verdict = await run();
-        if (verdict.kind === 'failed' || verdict.kind === 'invalid') throw verdict.error;
-        return verdict.kind;
-      },
-      { ...this.attempt(message), headers, key, publishedAt },
-    );
+    const operation = { ...this.attempt(message), headers, key, publishedAt };
+    const failures = follow(operations.handle, operation, async () => {
+      verdict = await run();
+      if (verdict.kind === 'failed' || verdict.kind === 'invalid') throw verdict.error;
+      return verdict.kind;
+    });
     // Its failure is in the verdict.
     await failures.catch(() => undefined);
     return verdict;

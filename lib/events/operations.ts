@@ -13,12 +13,27 @@ export interface OutgoingMessage {
   readonly headers: Record<string, string>;
 }
 
-/** One `emit()` or `emitBatch()`, from the call to the answer. Its `result` is the receipt, or the list of them. */
-export interface PublishOperation {
+/**
+ * Does an operation inside something, a context for example: it calls `run` once, and gives what that gives. Where it throws
+ * something else, or does not call it, the operation fails so.
+ */
+export type AroundOperation = <Result>(run: () => Promise<Result>) => Promise<Result>;
+
+/** What can be done inside something else. */
+export interface EnclosedOperation {
+  /** What a subscriber adds here while the operation starts, it is done inside of; the first one is the outermost. */
+  readonly around: AroundOperation[];
+}
+
+/**
+ * One `emit()`, `emitBatch()` or `send()`, from the call until Redis has answered; the replies to a request come later. Its
+ * `result` is the receipt, or the list of them.
+ */
+export interface PublishOperation extends EnclosedOperation {
   readonly stream: string;
   /** Whether it is an `emitBatch()`. */
   readonly isBatch: boolean;
-  /** The one message of an `emit()`, or all of a batch. */
+  /** The one message of an `emit()` or `send()`, or all of a batch. */
   readonly messages: readonly OutgoingMessage[];
 }
 
@@ -26,7 +41,7 @@ export interface PublishOperation {
  * One run of a message's handlers. Its `result` is what they came to: `handled`, `unhandled`, `retry` or `dead-letter`; a
  * failure, or a timeout, is its `error`.
  */
-export interface HandleOperation extends AttemptedMessage {
+export interface HandleOperation extends AttemptedMessage, EnclosedOperation {
   /** As they came with the message. */
   readonly headers: Readonly<Record<string, string>>;
   /** The ordering key, where its producer set one. */
@@ -49,7 +64,7 @@ export interface SettledMessage {
 }
 
 /** One try to record outcomes in Redis; where it is an error, the next one follows. */
-export interface SettleOperation {
+export interface SettleOperation extends EnclosedOperation {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
@@ -108,3 +123,16 @@ export const operations = {
   handle: streamsOperations('nestjs-redis-streams:handle'),
   settle: streamsOperations('nestjs-redis-streams:settle'),
 };
+
+/** Does something that subscribers follow, inside what they want it in. */
+export function follow<Its extends EnclosedOperation, Result>(
+  channel: TracingChannel<unknown, Its>,
+  about: Omit<Its, keyof EnclosedOperation>,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const around: AroundOperation[] = [];
+  const operation = { ...about, around } as unknown as Its;
+  const inside = (): Promise<Result> =>
+    around.reduceRight<() => Promise<Result>>((its, enclose) => () => enclose(its), run)();
+  return channel.tracePromise(inside, operation);
+}

@@ -271,6 +271,33 @@ describe('operations', () => {
     expect(store.getStore()).toBeUndefined();
   });
 
+  it('does an operation inside what its subscribers put around it, the first one outermost', async () => {
+    const stream = freshName('orders');
+    const said: string[] = [];
+    const enclose = (who: string): void => {
+      ends.push(
+        onStreamsOperation('nestjs-redis-streams:handle', {
+          start: ({ stream: its, around }) => {
+            if (its !== stream) return;
+            around.push(async (run) => {
+              said.push(`${who} begins`);
+              return run().finally(() => said.push(`${who} ends`));
+            });
+          },
+        }),
+      );
+    };
+    enclose('a');
+    enclose('b');
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP },
+      { controllers: [handlerOf(stream, () => void said.push('handled'))] },
+    );
+    await app.emit(stream, 1);
+    await waitFor(() => said.length === 5);
+    expect(said).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
+  });
+
   it('follows a run to its end, with its error; then what is recorded of it', async () => {
     const stream = freshName('orders');
     const runs: unknown[] = [];

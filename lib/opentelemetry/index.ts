@@ -1,0 +1,4 @@
+export {
+  RedisStreamsInstrumentation,
+  type RedisStreamsInstrumentationConfig,
+} from './redis-streams.instrumentation.js';
