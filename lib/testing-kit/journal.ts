@@ -27,11 +27,11 @@ export class Journal {
       ),
     );
     const end = onStreamsOperation('nestjs-redis-streams:settle', {
-      asyncEnd: ({ messages, stream, group, step, ...end }) => {
+      asyncEnd: ({ messages, stream, group, step, ...rest }) => {
         // It is tried again.
-        if ('error' in end && end.error !== undefined) return;
+        if ('error' in rest && rest.error !== undefined) return;
         for (const { entryId, messageId, name } of messages) {
-          const about = { stream, group, consumer: end.consumer, entryId, messageId, name };
+          const about = { stream, group, consumer: rest.consumer, entryId, messageId, name };
           this.note({ what: 'settled', step, ...about });
         }
       },

@@ -41,7 +41,7 @@ export async function outcomeOf<What extends text.Awaited>(
   const history = await historyOf(messageId);
   // A redrive gives it another chance.
   if (history.state.kind === 'dead-letter' && history.state.isRedriven) return undefined;
-  throw new StreamsTestingError(text.never(which, what, end.what, text.known(history)), history);
+  throw new StreamsTestingError(text.never(which, what, end.what, text.knownOf(history)), history);
 }
 
 /** What was lost is recorded nowhere. */

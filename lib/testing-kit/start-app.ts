@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { INestApplication, INestMicroservice } from '@nestjs/common';
+import {
+  type INestApplication,
+  type INestMicroservice,
+  Module,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
 import { withOverride } from '../module/option-overrides.js';
 import type { ConnectionOption } from '../options/connection-option.js';
@@ -95,7 +101,8 @@ const isBuilder = (tested: TestedApp): tested is TestedBuilder =>
   'compile' in tested && typeof tested.compile === 'function';
 
 /** Metadata as a module of its own. */
-const asModule = (metadata: object): { module: new () => object } => ({
-  module: class TestedModule {},
-  ...metadata,
-});
+function asModule(metadata: ModuleMetadata): Type {
+  @Module(metadata)
+  class TestedModule {}
+  return TestedModule;
+}

@@ -68,7 +68,7 @@ function unfinished({ stream, hasUnread, pending, retries }: Unfinished): string
 }
 
 /** All that is known of a message, a line each. */
-export function known({ events, state }: MessageHistory): string {
+export function knownOf({ events, state }: MessageHistory): string {
   return [
     'What this app said of it:',
     ...(events.length === 0 ? ['  - nothing'] : events.map((event) => `  - ${said(event)}`)),
@@ -84,6 +84,7 @@ export function knownOfAny(events: readonly MessageEvent[], last = 10): string {
   return ['What this app said last:', ...(lines.length === 0 ? ['  - nothing'] : lines)].join('\n');
 }
 
+export const NO_REDIS = 'Redis does not answer, so that the app cannot be tested';
 export const unreachable = (reason: string): string => `Redis cannot be asked about it: ${reason}`;
 
 function said(event: MessageEvent): string {

@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type INestApplication, type INestMicroservice, Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
 import { ClientRedisStreams } from '../client/client-redis-streams.js';
 import type { PublishReceipt } from '../client/publish-receipt.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { checkOptions } from '../options/check-options.js';
 import type { ConnectionOption } from '../options/connection-option.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
 import { OpenedConnection } from '../redis/opened-connection.js';
@@ -14,6 +17,7 @@ import { attemptsOf, type MessageHistory, type WhichMessage } from './message-hi
 import { messageState } from './message-state.js';
 import { type EventOf, idOf, outcomeOf, type Sought } from './outcomes.js';
 import { removeKeys } from './remove-keys.js';
+import { schemas } from './testing-options.schema.js';
 import { type MadeApp, makeApp } from './start-app.js';
 import { StreamsTestingError } from './streams-testing.error.js';
 import type { RedisStreamsTestingOptions, TestedApp } from './tested-app.js';
@@ -23,6 +27,8 @@ import type { DrainedOptions, WaitOptions } from './wait-options.js';
 import { waiting } from './waiting.js';
 
 const TIMEOUT_MS = 4_000;
+/** A runner gives a hook five seconds most often. */
+const CONNECT_MS = 4_000;
 
 /** What is done one after the other, whatever becomes of each; the first error is thrown after the last of them. */
 async function eachOf(steps: readonly (() => unknown)[]): Promise<void> {
@@ -55,6 +61,7 @@ export class TestingKit {
   }
 
   static async open(tested: TestedApp, options: RedisStreamsTestingOptions): Promise<TestingKit> {
+    checkOptions(schemas.create, options, 'RedisStreamsTesting');
     // In the order in which they are undone.
     const undo: (() => unknown)[] = [];
     const leave = (): Promise<void> => eachOf(undo.splice(0));
@@ -70,7 +77,7 @@ export class TestingKit {
         logger: new Logger('RedisStreamsTesting'),
       });
       undo.splice(1, 0, () => looks.drop());
-      const client = await looks.ready();
+      const client = await inTime(looks);
       undo.splice(1, 0, () => removeKeys(client, keyPrefix, server.options.group));
       const journal = new Journal(server.options.consumer);
       undo.push(() => journal.end());
@@ -101,11 +108,12 @@ export class TestingKit {
     return receipt;
   }
 
-  outcome<What extends text.Awaited>(
+  async outcome<What extends text.Awaited>(
     sought: Sought<What>,
     { timeoutMs = this.timeoutMs }: WaitOptions,
   ): Promise<EventOf<What>> {
-    const { which, what } = sought;
+    const { which, what, attempt } = sought;
+    checkOptions(schemas.outcome, { timeoutMs, attempt }, what);
     return waiting({
       look: () => outcomeOf(this.journal, sought, () => this.historyOf(which)),
       tooLate: async () => {
@@ -121,6 +129,7 @@ export class TestingKit {
     timeoutMs = this.timeoutMs,
     retries: after = 'wait',
   }: DrainedOptions): Promise<void> {
+    checkOptions(schemas.drained, { timeoutMs, retries: after }, 'drained');
     const left = async (): ReturnType<typeof unfinished> =>
       (await unfinished(this.looking)).filter(
         ({ hasUnread, pending, retries }) =>
@@ -171,11 +180,25 @@ export class TestingKit {
     if (idOf(which) === undefined) return [text.knownOfAny(this.journal.events)];
     try {
       const history = await this.historyOf(which);
-      return [text.known(history), history];
+      return [text.knownOf(history), history];
     } catch (error) {
       const said = text.knownOfAny(this.journal.of(which));
       return [`${said}\n${text.unreachable(errorText(error))}`];
     }
+  }
+}
+
+/** Ready, or an error: who tests does not wait for a Redis that may come. */
+async function inTime(looks: OpenedConnection): Promise<Redis> {
+  const timeUp = new AbortController();
+  const late = delay(CONNECT_MS, undefined, { signal: timeUp.signal }).then(() => {
+    throw new StreamsTestingError(text.NO_REDIS);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([looks.ready(), late]);
+  } finally {
+    timeUp.abort();
   }
 }
 

@@ -82,6 +82,9 @@ const ELSEWHERE = 'redis://127.0.0.1:1';
 })
 class AppModule {}
 
+@Module({})
+class RootModule {}
+
 const QUICK = {
   retry: { maxAttempts: 3, backoff: { type: 'fixed', delayMs: 10, jitter: 0 } },
 } as const;
@@ -140,8 +143,12 @@ describe('RedisStreamsTesting', () => {
   it('takes metadata, and a dynamic module', async () => {
     const asMetadata = await create({ imports: [AppModule] });
     await asMetadata.handled(await asMetadata.emit('orders', { n: 1 }));
-    const asDynamic = await create({ module: class {}, imports: [AppModule] });
-    await asDynamic.handled(await asDynamic.emit('orders', { n: 1 }));
+    const asDynamic = await create({ module: RootModule, imports: [AppModule] });
+    await asDynamic.handled(await asDynamic.emit('orders', { n: 2 }));
+    expect([asMetadata, asDynamic].map((its) => its.get(Orders).seen)).toEqual([
+      [{ n: 1 }],
+      [{ n: 2 }],
+    ]);
   });
 
   it('takes a testing module in which providers are overridden', async () => {
@@ -175,6 +182,22 @@ describe('RedisStreamsTesting', () => {
     expect(await failed(create({ app: () => mine }))).toMatchObject({
       message: expect.stringContaining('made before'),
     });
+  });
+
+  it.each<[string, object]>([
+    ['RedisStreamsTesting.timeoutMs', { timeoutMs: 0 }],
+    ['RedisStreamsTesting.url', { url: 'redis://127.0.0.1' }],
+    ['RedisStreamsTesting.options', { options: 7 }],
+    ['batchSize', { options: { batchSize: 0 } }],
+  ])('refuses a wrong option: %s', async (path, options) => {
+    await expect(create(AppModule, options)).rejects.toThrow(path);
+  });
+
+  it('refuses wrong options of what it waits for', async () => {
+    const streams = await create();
+    await expect(streams.handled('x', { timeoutMs: -1 })).rejects.toThrow('handled.timeoutMs');
+    await expect(streams.retried('x', { attempt: 0 })).rejects.toThrow('retried.attempt');
+    await expect(streams.drained({ retries: 'no' as 'wait' })).rejects.toThrow('drained.retries');
   });
 
   it('waits for retries, one or a certain one, and for the success after them', async () => {
@@ -292,7 +315,13 @@ describe('RedisStreamsTesting without a connection', () => {
   it('finds or starts a Redis', async () => {
     const streams = await RedisStreamsTesting.create(AppModule, { logger: false });
     await streams.handled(await streams.emit('orders', { n: 1 }));
+    expect(streams.get(Orders).seen).toEqual([{ n: 1 }]);
     await streams.close();
+  });
+
+  it('says so where the Redis that it was given does not answer', async () => {
+    const opening = RedisStreamsTesting.create(AppModule, { connection: ELSEWHERE, logger: false });
+    await expect(opening).rejects.toThrow('Redis does not answer');
   });
 });
 
