@@ -17,7 +17,9 @@ const WATCHED = [
 /** What one consumer said of its messages, in order. Its name is that of no other app in this process. */
 export class Journal {
   readonly events: MessageEvent[] = [];
-  private readonly listeners = new Set<() => void>();
+  /** Tests wait for many messages at once: none is looked for among those of all others. */
+  private readonly byId = new Map<string, MessageEvent[]>();
+  private readonly listeners = new Set<{ which: WhichMessage; callback: () => void }>();
   private readonly ends: (() => void)[];
 
   constructor(private readonly consumer: string) {
@@ -40,13 +42,16 @@ export class Journal {
   }
 
   of(which: WhichMessage): MessageEvent[] {
-    return this.events.filter((event) => isMeant(event, which));
+    const { messageId } = asParts(which);
+    const events = messageId === undefined ? this.events : (this.byId.get(messageId) ?? []);
+    return events.filter((event) => isMeant(event, which));
   }
 
-  /** Calls back after each event. @returns ends it */
-  whenNoted(callback: () => void): () => void {
-    this.listeners.add(callback);
-    return () => void this.listeners.delete(callback);
+  /** Calls back after each event about such a message. @returns ends it */
+  whenNoted(which: WhichMessage, callback: () => void): () => void {
+    const listener = { which, callback };
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   end(): void {
@@ -54,16 +59,34 @@ export class Journal {
     this.listeners.clear();
   }
 
-  private note(event: MessageEvent): void {
-    if (event.consumer !== this.consumer) return;
+  private note(told: MessageEvent): void {
+    if (told.consumer !== this.consumer) return;
+    const event = this.withMessageId(told);
     this.events.push(event);
-    for (const callback of this.listeners) callback();
+    const { messageId } = event;
+    if (messageId !== undefined) {
+      const its = this.byId.get(messageId) ?? [];
+      its.push(event);
+      this.byId.set(messageId, its);
+    }
+    for (const { which, callback } of this.listeners) if (isMeant(event, which)) callback();
+  }
+
+  /** Of an entry that was deleted only its own ID is known; what was said of it before knows more. */
+  private withMessageId(event: MessageEvent): MessageEvent {
+    if (event.what !== 'lost' || event.messageId !== undefined) return event;
+    const { stream, entryId } = event;
+    const before = this.events.find((its) => its.stream === stream && its.entryId === entryId);
+    return { ...event, messageId: before?.messageId };
   }
 }
 
+const asParts = (which: WhichMessage): Exclude<WhichMessage, string> =>
+  typeof which === 'string' ? { messageId: which } : which;
+
 /** Whether the event is about that message. */
 function isMeant(event: MessageEvent, which: WhichMessage): boolean {
-  const { messageId, stream, name } = typeof which === 'string' ? { messageId: which } : which;
+  const { messageId, stream, name } = asParts(which);
   return (
     (messageId === undefined || event.messageId === messageId) &&
     (stream === undefined || event.stream === stream) &&

@@ -26,7 +26,7 @@ export const NOT_TAKEN =
 const quoted = (name: string): string => `"${name}"`;
 
 /** A message as a test named it. */
-export function named(which: WhichMessage): string {
+function named(which: WhichMessage): string {
   const { messageId, stream, name } = typeof which === 'string' ? { messageId: which } : which;
   return [
     messageId === undefined ? 'a message' : `message ${messageId}`,

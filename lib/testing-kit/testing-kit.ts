@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type INestApplication, type INestMicroservice, Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
@@ -58,6 +59,8 @@ export class TestingKit {
     { timeoutMs = TIMEOUT_MS }: RedisStreamsTestingOptions,
   ) {
     this.timeoutMs = timeoutMs;
+    // All that wait listen to it, however many they are.
+    setMaxListeners(0, this.closed.signal);
   }
 
   static async open(tested: TestedApp, options: RedisStreamsTestingOptions): Promise<TestingKit> {
@@ -121,7 +124,7 @@ export class TestingKit {
         return new StreamsTestingError(text.notInTime(which, what, timeoutMs, known), history);
       },
       timeoutMs,
-      ...this.changes,
+      ...this.changesOf(which),
     });
   }
 
@@ -136,10 +139,11 @@ export class TestingKit {
           hasUnread || pending > 0 || (after === 'wait' && retries > 0),
       );
     await waiting({
-      look: async () => ((await left()).length === 0 ? true : undefined),
+      look: async () =>
+        (await left()).length === 0 && this.looking.server.inFlight === 0 ? true : undefined,
       tooLate: async () => new StreamsTestingError(text.notDrained(timeoutMs, await left())),
       timeoutMs,
-      ...this.changes,
+      ...this.changesOf({}),
     });
   }
 
@@ -169,9 +173,9 @@ export class TestingKit {
     await this.leave();
   }
 
-  private get changes() {
+  private changesOf(which: WhichMessage) {
     return {
-      whenChanged: (callback: () => void) => this.journal.whenNoted(callback),
+      whenChanged: (callback: () => void) => this.journal.whenNoted(which, callback),
       closed: this.closed.signal,
     };
   }

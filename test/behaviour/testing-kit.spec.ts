@@ -26,6 +26,7 @@ import { redisForTests } from '../support/redis-for-tests.js';
 @Injectable()
 class Orders {
   readonly seen: unknown[] = [];
+  isMended = false;
 
   take(order: unknown): unknown {
     return this.seen.push(order);
@@ -49,7 +50,7 @@ class OrdersController {
 
   @EventPattern<string>('orders')
   async onOrder(@Payload() order: Order, @Ctx() context: RedisStreamsContext): Promise<void> {
-    if (order.isBad === true) throw new DeadLetterException('it is bad');
+    if (order.isBad === true && !this.orders.isMended) throw new DeadLetterException('it is bad');
     if ((order.failures ?? 0) >= context.getAttempt()) throw new Error('no stock');
     if (order.waitMs !== undefined) throw new RetryException({ delayMs: order.waitMs });
     if (order.hang !== undefined) await new Promise((resolve) => setTimeout(resolve, order.hang));
@@ -227,9 +228,14 @@ describe('RedisStreamsTesting', () => {
       reason: 'it is bad',
       isRedriven: false,
     });
+    streams.get(Orders).isMended = true;
     await streams.deadLetters.redrive({ stream: 'orders' });
+    await streams.handled(receipt);
     await streams.drained();
-    expect((await streams.historyOf(receipt)).attempts).toHaveLength(2);
+    expect(await streams.historyOf(receipt)).toMatchObject({
+      attempts: [{ outcome: 'failed' }, { outcome: 'handled' }],
+      state: { kind: 'handled' },
+    });
   });
 
   it('says at once that what is waited for will not be, and why', async () => {
@@ -280,6 +286,15 @@ describe('RedisStreamsTesting', () => {
     );
   });
 
+  it('waits for a thousand messages at once', async () => {
+    const streams = await create(AppModule, { options: { concurrency: 100 } });
+    const receipts = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => streams.emit('orders', { n })),
+    );
+    await Promise.all(receipts.map((receipt) => streams.handled(receipt, { timeoutMs: 15_000 })));
+    expect(streams.get(Orders).seen).toHaveLength(1_000);
+  });
+
   it('is drained once nothing is unread or pending, retries included unless they are left', async () => {
     const streams = await create();
     for (let n = 0; n < 50; n++) await streams.emit('orders', { n });
@@ -291,6 +306,16 @@ describe('RedisStreamsTesting', () => {
     await expect(streams.drained({ timeoutMs: 100 })).rejects.toThrow(
       'stream "orders": 1 waiting for another attempt',
     );
+  });
+
+  it('is not drained while at-most-once still runs what it has acknowledged', async () => {
+    for (const dedup of [undefined, false] as const) {
+      const options = { delivery: 'at-most-once', ...(dedup === false ? { dedup } : {}) } as const;
+      const streams = await create(AppModule, { options });
+      await streams.emit('orders', { hang: 300 });
+      await streams.drained();
+      expect(streams.get(Orders).seen).toHaveLength(1);
+    }
   });
 
   it('leaves no key when it is closed, and ends what waits', async () => {
