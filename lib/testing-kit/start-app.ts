@@ -65,9 +65,17 @@ async function make(
     return { app, listen: () => app.listen() };
   }
   const module = typeof tested === 'function' || 'module' in tested ? tested : asModule(tested);
+  let strategy: ServerRedisStreams | undefined;
   const app = await NestFactory.createMicroservice(module, {
     inject: [ModuleRef],
-    useFactory: (modules: ModuleRef) => ({ strategy: serverOf(modules) }),
+    useFactory: (modules: ModuleRef) => {
+      strategy = serverOf(modules);
+      return { strategy };
+    },
+    // Where Nest 11 looks, after it has called the factory.
+    get strategy() {
+      return strategy;
+    },
     abortOnError: false,
     ...(logger === undefined ? {} : { logger }),
   });
