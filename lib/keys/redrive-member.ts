@@ -6,3 +6,6 @@ export const isRedrive = (id: string): boolean => id.startsWith(PREFIX);
 
 /** The dead letter behind a redrive, or the entry ID as it is. Both are IDs of Redis, which have an order. */
 export const streamIdOf = (id: string): string => (isRedrive(id) ? id.slice(PREFIX.length) : id);
+
+/** What stands there for the dead letter of this ID. */
+export const redriveMember = (deadLetterId: string): string => PREFIX + deadLetterId;

@@ -14,6 +14,7 @@ import { resolveModuleOptions } from '../options/resolve-options.js';
 import { ServerRedisStreams } from '../server/server-redis-streams.js';
 import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './module-definition.js';
+import { overridden } from './option-overrides.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 
 /** The options after they were checked, once for all providers. */
@@ -58,7 +59,8 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: RedisStreamsModuleOptions): Resolved => resolveModuleOptions(options),
+      useFactory: (options: RedisStreamsModuleOptions): Resolved =>
+        resolveModuleOptions(overridden(options)),
     },
     {
       provide: ServerRedisStreams,

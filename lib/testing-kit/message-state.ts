@@ -1,0 +1,115 @@
+import { redriveMember } from '../keys/redrive-member.js';
+import { delayedKeys, streamKeys } from '../keys/stream-keys.js';
+import { compareEntryIds } from '../redis/entry-id.js';
+import { readRange } from '../redis/stream-range.js';
+import { groupIn, type LookingParts, msOf, together } from './looking.js';
+import type { MessageState } from './message-history.js';
+
+const PAGE = 1_000;
+/** The digits before the message ID in the set of what is to be published later. */
+const ORDER_DIGITS = 16;
+
+/** Which message of a stream; the entry ID where it is known. */
+export interface SoughtMessage {
+  readonly stream: string;
+  readonly messageId: string;
+  readonly entryId: string | undefined;
+}
+
+/** How a message is in Redis: one look at everything but its dead letter, which stays where it is written last. */
+export async function messageState(
+  parts: LookingParts,
+  { stream, messageId, ...known }: SoughtMessage,
+): Promise<MessageState> {
+  const { client, server } = parts;
+  const { keyPrefix, group } = server.options;
+  const keys = streamKeys(keyPrefix, stream, group);
+  const later = delayedKeys(keys.stream);
+  const order = (await client.hget(later.messages, messageId))?.slice(0, ORDER_DIGITS) ?? '';
+  const entryId = known.entryId ?? (await findEntry(parts, stream, messageId));
+  const id = entryId ?? '0-1';
+  const [time, dueLater, pending, dueAt, used, handledAt, groups, entries] = await together(
+    client,
+    [
+      ['TIME'],
+      ['ZSCORE', later.delayed, order + messageId],
+      ['XPENDING', keys.stream, group, id, id, '1'],
+      ['ZSCORE', keys.retries, id],
+      ['HGET', keys.attempts, id],
+      ['ZSCORE', keys.ledger, messageId],
+      ['XINFO', 'GROUPS', keys.stream],
+      ['XRANGE', keys.stream, id, id],
+    ],
+  );
+  const inMs = (score: unknown): number => Math.max(0, Number(score) - msOf(time));
+  const attemptsUsed = Number.parseInt(String(used ?? 0), 10);
+  if (isScore(dueLater)) return { kind: 'delayed', dueInMs: inMs(dueLater) };
+  const [row] = Array.isArray(pending) ? (pending as unknown[][]) : [];
+  if (row !== undefined) {
+    if (isScore(dueAt))
+      return { kind: 'retrying', entryId: id, attemptsUsed, dueInMs: inMs(dueAt) };
+    const [, consumer, , deliveries] = row;
+    return {
+      kind: 'pending',
+      entryId: id,
+      consumer: String(consumer),
+      deliveries: Number(deliveries),
+      attemptsUsed,
+    };
+  }
+  const dead = await deadLetterOf(parts, stream, messageId);
+  if (dead !== undefined) return dead;
+  if (isScore(handledAt)) return { kind: 'handled', handledAt: new Date(Number(handledAt)) };
+  if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
+  const given = groupIn(groups, group)?.lastDeliveredId ?? '0-0';
+  return { kind: compareEntryIds(id, given) > 0 ? 'unread' : 'acknowledged', entryId: id };
+}
+
+const isScore = (reply: unknown): reply is string => typeof reply === 'string';
+
+async function deadLetterOf(
+  { client, server, deadLetters }: LookingParts,
+  stream: string,
+  messageId: string,
+): Promise<MessageState | undefined> {
+  const { keyPrefix, group } = server.options;
+  const keys = streamKeys(keyPrefix, stream, group);
+  for (let before: string | undefined; ;) {
+    const page = await deadLetters.list({
+      stream,
+      limit: PAGE,
+      ...(before === undefined ? {} : { before }),
+    });
+    const found = page.find((letter) => letter.messageId === messageId);
+    if (found !== undefined) {
+      const { id, reason, attempts } = found;
+      const isRedriven = isScore(await client.zscore(keys.retries, redriveMember(id)));
+      return { kind: 'dead-letter', deadLetterId: id, reason, attempts, isRedriven };
+    }
+    if (page.length < PAGE) return undefined;
+    before = page.at(-1)?.id;
+  }
+}
+
+/** The entry of a message; nothing where none has its ID. */
+async function findEntry(
+  { client, server }: LookingParts,
+  stream: string,
+  messageId: string,
+): Promise<string | undefined> {
+  const { keyPrefix, codecs } = server.options;
+  const codec = codecs.of(stream);
+  for (let from = '-'; ;) {
+    const page = await readRange(client, keyPrefix + stream, from, '+', PAGE);
+    for (const { id, fields = [] } of page) {
+      if (id === messageId) return id;
+      try {
+        if (codec.decode(fields).messageId === messageId) return id;
+      } catch {
+        // Nobody can say whose it is.
+      }
+    }
+    if (page.length < PAGE) return undefined;
+    from = `(${page.at(-1)?.id}`;
+  }
+}

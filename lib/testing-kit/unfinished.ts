@@ -1,0 +1,59 @@
+import { isRedrive } from '../keys/redrive-member.js';
+import { streamKeys } from '../keys/stream-keys.js';
+import { compareEntryIds } from '../redis/entry-id.js';
+import { groupIn, type LookingParts, together } from './looking.js';
+
+/** What a group has not finished of a stream. */
+export interface Unfinished {
+  readonly stream: string;
+  /** Whether there is something that the group was not given yet. */
+  readonly hasUnread: boolean;
+  /** Given to a consumer and not settled, without what waits for its next attempt; with what at-most-once runs. */
+  readonly pending: number;
+  /** Waits for its next attempt, or to be redriven. */
+  readonly retries: number;
+}
+
+/**
+ * The streams of the app that are not done with. All are looked at in one moment: else a handler could publish to one that
+ * was looked at before.
+ */
+export async function unfinished({ client, server }: LookingParts): Promise<Unfinished[]> {
+  const { keyPrefix, group } = server.options;
+  const streams = server.subscriptions().map(({ stream }) => stream);
+  const replies = await together(
+    client,
+    streams.flatMap((stream) => {
+      const keys = streamKeys(keyPrefix, stream, group);
+      return [
+        ['XINFO', 'GROUPS', keys.stream],
+        ['XREVRANGE', keys.stream, '+', '-', 'COUNT', '1'],
+        ['ZRANGE', keys.retries, '0', '-1'],
+        ['HLEN', keys.leases],
+      ];
+    }),
+  );
+  return streams
+    .map((stream, n) => {
+      const [groups, last, retries, leases] = replies.slice(n * 4, n * 4 + 4);
+      const { pending = 0, lastDeliveredId = '0-0' } = groupIn(groups, group) ?? {};
+      const waiting = Array.isArray(retries) ? retries.map(String) : [];
+      const lastId = lastIdIn(last);
+      return {
+        stream,
+        hasUnread: lastId !== undefined && compareEntryIds(lastId, lastDeliveredId) > 0,
+        // At-most-once acknowledges what it is about to run: only its lease says that it is not done.
+        pending: Math.max(
+          pending - waiting.filter((id) => !isRedrive(id)).length,
+          Number(leases) || 0,
+        ),
+        retries: waiting.length,
+      };
+    })
+    .filter(({ hasUnread, pending, retries }) => hasUnread || pending + retries > 0);
+}
+
+function lastIdIn(reply: unknown): string | undefined {
+  if (!Array.isArray(reply) || reply.length === 0) return undefined;
+  return String((reply as unknown[][])[0]?.[0]);
+}
