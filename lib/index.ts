@@ -40,7 +40,6 @@ export { MessageDecodingError } from './errors/message-decoding.error.js';
 export { MessageEncodingError } from './errors/message-encoding.error.js';
 export { MessageValidationError, type ValidationIssue } from './errors/message-validation.error.js';
 export { NoAnswerError } from './errors/no-answer.error.js';
-export { NotSupportedError } from './errors/not-supported.error.js';
 export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
 export { PublishError } from './errors/publish.error.js';
 export { ReplyInterruptedError } from './errors/reply-interrupted.error.js';

@@ -55,9 +55,6 @@ export const connectionClosed = (waitingFor: string): string =>
 export const connectionEnded = (reason: string | undefined): string =>
   `The connection to Redis has ended${reason === undefined ? '' : `: ${reason}`}`;
 
-export const notSupported = (feature: string, instead: string): string =>
-  `${feature} is not supported; ${instead}`;
-
 export const unexpectedReply = (command: string): string =>
   `Redis answered ${command} in a form that is not known here`;
 
