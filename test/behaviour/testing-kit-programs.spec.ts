@@ -27,23 +27,24 @@ export const resolve = (name, context, next) => {
 
 describe('nestjs-redis-streams/testing', () => {
   const redis = redisForTests();
-  const node = (args: readonly string[]): Promise<{ stdout: string }> => {
+  /** Runs Node, and gives what it said, whatever it came to. */
+  const node = async (args: readonly string[]): Promise<string> => {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    return run(process.execPath, args, {
-      cwd: compiled.root,
-      env: { ...env, REDIS_URL: redis.url },
-    });
+    const options = { cwd: compiled.root, env: { ...env, REDIS_URL: redis.url } };
+    const said = await run(process.execPath, args, options).catch((failure: unknown) => failure);
+    const { stdout, stderr } = said as { stdout: string; stderr: string };
+    return `${stdout}${stderr}`;
   };
 
   it('works with node:test: the sample is tested so', async () => {
     const file = compiled.program(`${SAMPLE}/test/payments.test.ts`);
-    const { stdout } = await node(['--test', '--test-reporter=tap', file]);
-    expect(stdout).toMatch(/^# pass 3$/m);
-    expect(stdout).toMatch(/^# fail 0$/m);
+    const said = await node(['--test', '--test-reporter=tap', file]);
+    expect(said).toMatch(/^# pass 3$/m);
+    expect(said).toMatch(/^# fail 0$/m);
   });
 
   it('starts a Redis where Nest is not there', async () => {
-    const { stdout } = await node([
+    const said = await node([
       '--import',
       WITHOUT_NEST,
       '--input-type=module',
@@ -53,6 +54,6 @@ describe('nestjs-redis-streams/testing', () => {
       const error = await RedisStreamsTesting.create({}).catch((error) => error.message);
       console.log(redis.source, error);`,
     ]);
-    expect(stdout).toMatch(/^url @nestjs\/\S+ is loaded$/m);
+    expect(said).toMatch(/^url @nestjs\/\S+ is loaded$/m);
   });
 });

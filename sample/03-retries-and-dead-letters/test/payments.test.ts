@@ -11,6 +11,8 @@ before(async () => {
   // What the module says of the connection does not matter: the kit brings its own.
   streams = await RedisStreamsTesting.create(AppModule.register('redis://production'), {
     logger: false,
+    // A machine that is busy with other tests may take its time.
+    timeoutMs: 12_000,
   });
 });
 after(() => streams.close());
