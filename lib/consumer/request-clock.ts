@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { redisTimeMs } from '../redis/redis-time.js';
 import { elapsedMs, leaseClock, type LeaseMoment } from './lease-clock.js';
 
 /** What Redis's clock shows: asked now and then, and counted on from there. */
@@ -9,8 +10,7 @@ export class RequestClock {
 
   /** Asks Redis. */
   async read(): Promise<void> {
-    const [seconds, micros] = await this.client.time();
-    this.shown = { ms: Number(seconds) * 1000 + Number(micros) / 1000, at: leaseClock() };
+    this.shown = { ms: await redisTimeMs(this.client), at: leaseClock() };
   }
 
   /** Now in Redis's ms, late by the way of an answer at the most. It has to be read before. */

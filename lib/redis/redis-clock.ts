@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { redisTimeMs } from './redis-time.js';
 
 /**
  * Redis's clock as far as this process can know it: as it was asked last, and by a clock that nobody sets since then.
@@ -21,9 +22,9 @@ export class RedisClock {
 
   private async ask(client: Redis): Promise<void> {
     const sentAt = performance.now();
-    const [seconds, micros] = await client.time();
+    const shown = await redisTimeMs(client);
     // Between the question and the answer, where most often half of the time is over.
     const answeredAt = (sentAt + performance.now()) / 2;
-    this.aheadMs = Number(seconds) * 1_000 + Number(micros) / 1_000 - answeredAt;
+    this.aheadMs = shown - answeredAt;
   }
 }
