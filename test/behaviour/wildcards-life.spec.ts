@@ -1,41 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 
-import { RedisStreamsRecordBuilder, type RedisStreamsModuleOptions } from '../../lib/index.js';
+import { RedisStreamsRecordBuilder } from '../../lib/index.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState, pendingEntries } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import {
-  closeAppsAfterEach,
-  handlerOf,
-  type StreamsApp,
-  streamsApp,
-} from '../support/streams-app.js';
+import { closeAppsAfterEach, handlerOf, type StreamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
+import { wildcardsAppOf } from '../support/wildcards-app.js';
 
 // Its own: some of these count what Redis is asked.
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 
 const GROUP = 'billing';
-const INTERVAL_MS = 200;
 
-const start = (
-  keyPrefix: string,
-  controllers: Type[],
-  options: Partial<RedisStreamsModuleOptions> = {},
-): Promise<StreamsApp> =>
-  streamsApp(
-    {
-      connection: redis.url,
-      group: GROUP,
-      keyPrefix,
-      discoveryIntervalMs: INTERVAL_MS,
-      ...options,
-    },
-    { controllers },
-  );
+const start = wildcardsAppOf(redis, GROUP);
 
 const saying = (pattern: string, got: string[]): Type =>
   handlerOf(pattern, (data, context) => got.push(`${context.getStream()} ${data}`));

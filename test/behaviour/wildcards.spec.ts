@@ -5,7 +5,6 @@ import {
   DeadLetters,
   InvalidOptionsError,
   LedgerMaintenanceJob,
-  type RedisStreamsModuleOptions,
   type StreamPattern,
   type SubscriptionOptions,
 } from '../../lib/index.js';
@@ -13,37 +12,18 @@ import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import {
-  closeAppsAfterEach,
-  handlerOf,
-  type StreamsApp,
-  streamsApp,
-} from '../support/streams-app.js';
+import { closeAppsAfterEach, handlerOf } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
+import { INTERVAL_MS, wildcardsAppOf } from '../support/wildcards-app.js';
 
 const redis = redisForTests();
 closeAppsAfterEach();
 
 const GROUP = 'billing';
-const INTERVAL_MS = 200;
 /** The interval, and what a machine that is busy with other things may need. */
 const SOON_MS = INTERVAL_MS + 500;
 
-const start = (
-  keyPrefix: string,
-  controllers: Type[],
-  options: Partial<RedisStreamsModuleOptions> = {},
-): Promise<StreamsApp> =>
-  streamsApp(
-    {
-      connection: redis.url,
-      group: GROUP,
-      keyPrefix,
-      discoveryIntervalMs: INTERVAL_MS,
-      ...options,
-    },
-    { controllers },
-  );
+const start = wildcardsAppOf(redis, GROUP);
 
 /** A handler that says of which stream it got what. */
 const saying = (
