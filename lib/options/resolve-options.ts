@@ -14,6 +14,7 @@ import type {
   ResolvedRetry,
   ResolvedServerOptions,
   ResolvedSubscription,
+  StreamPartitions,
   StreamLimits,
 } from './resolved-options.js';
 import type { RetryOptions } from './retry-options.js';
@@ -109,6 +110,15 @@ const resolveSchemas = (streams: Record<string, PublishedStreamOptions> = {}): P
     ),
   );
 
+const resolvePartitions = (
+  streams: Record<string, PublishedStreamOptions> = {},
+): StreamPartitions =>
+  new Map(
+    Object.entries(streams).flatMap(([stream, { partitions }]) =>
+      partitions === undefined ? [] : [[stream, partitions] as const],
+    ),
+  );
+
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   const retention = new Map<string, RetentionOptions>();
   for (const [stream, its] of Object.entries(options.streams ?? {})) {
@@ -127,6 +137,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     subscription: resolveSubscription(DEFAULTS.subscription, options),
     codecs: resolveCodecs(options),
     schemas: resolveSchemas(options.streams),
+    partitions: resolvePartitions(options.streams),
     retention,
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
@@ -164,5 +175,6 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
     limits,
     codecs: resolveCodecs(options),
     schemas: resolveSchemas(options.streams),
+    partitions: resolvePartitions(options.streams),
   };
 }

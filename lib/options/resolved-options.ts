@@ -31,6 +31,9 @@ export interface ResolvedSubscription {
 /** What payloads have to fit, by stream: of those that have a schema. */
 export type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
 
+/** Over how many keys streams are spread: of those that are. */
+export type StreamPartitions = ReadonlyMap<string, number>;
+
 /** A server's options with nothing left open. */
 export interface ResolvedServerOptions {
   readonly connection: ConnectionOption;
@@ -46,6 +49,7 @@ export interface ResolvedServerOptions {
   readonly subscription: ResolvedSubscription;
   readonly codecs: StreamCodecs;
   readonly schemas: PayloadSchemas;
+  readonly partitions: StreamPartitions;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
@@ -74,4 +78,5 @@ export interface ResolvedClientOptions {
   readonly limits: ReadonlyMap<string, StreamLimits>;
   readonly codecs: StreamCodecs;
   readonly schemas: PayloadSchemas;
+  readonly partitions: StreamPartitions;
 }

@@ -85,6 +85,16 @@ export type PublishedStreamOptions = PublishLimits & {
    * @default none: any payload is sent and handled
    */
   schema?: StandardSchemaV1;
+  /**
+   * Over how many keys the stream is spread: `{orders:0}`, `{orders:1}` and so on, 1 to 1 024. Which one a message goes to
+   * follows from its `setKey(...)`, without one from its message ID. In each group a partition has one active consumer at
+   * a time, and messages of one key are handled one after the other, in their order. Set it where order by key matters, or
+   * where one stream is more than one consumer, or one Redis, can take. Everyone who publishes to the stream or reads it sets
+   * the same number; changing it later moves keys to other partitions (see `docs/scaling.md`).
+   *
+   * @default none: one key, `orders`; members of a group share its messages in any order
+   */
+  partitions?: number;
 };
 
 /** What is set for a stream, whoever reads it. */

@@ -31,6 +31,7 @@ const limitsAreForced = ({ maxLength, ttlMs, force }: Record<string, unknown>): 
   force === true || (maxLength === undefined && ttlMs === undefined);
 const forceIsForLimits = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
   force !== true || maxLength !== undefined || ttlMs !== undefined;
+const UNTAGGED = 'only for a stream without a hash tag: each partition has one of its own';
 const byStream = (shape: z.ZodRawShape) =>
   z
     .record(
@@ -51,13 +52,22 @@ const byStream = (shape: z.ZodRawShape) =>
             : 'an object: stream name → options',
       },
     )
+    .superRefine((named, context) => {
+      for (const [stream, { partitions }] of Object.entries(named)) {
+        if (partitions === undefined || !stream.includes('{')) continue;
+        context.addIssue({ code: 'custom', path: [stream, 'partitions'], message: UNTAGGED });
+      }
+    })
     .optional();
+/** Each is a flow of its own in every member, and a row in each answer about the stream. */
+const MOST_PARTITIONS = 1_024;
 const publishedStream = {
   maxLength: count(1, Number.MAX_SAFE_INTEGER),
   ttlMs: windowMs,
   force: z.boolean({ error: 'true or false' }).optional(),
   codec,
   schema: payloadSchema,
+  partitions: count(1, MOST_PARTITIONS),
 };
 /** The `streams` of whoever consumes. */
 export const streams = byStream({ retention: retention.optional(), ...publishedStream });

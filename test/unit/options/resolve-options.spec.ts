@@ -45,6 +45,7 @@ describe('resolveServerOptions', () => {
       },
       codecs: new StreamCodecs(new JsonCodec()),
       schemas: new Map(),
+      partitions: new Map(),
       retention: new Map(),
       maintenance: {
         ledgerIntervalMs: 300_000,
@@ -103,6 +104,7 @@ describe('resolveClientOptions', () => {
       limits: new Map(),
       codecs: new StreamCodecs(new JsonCodec()),
       schemas: new Map(),
+      partitions: new Map(),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
   });
@@ -172,6 +174,7 @@ describe('resolveModuleOptions', () => {
       limits: new Map([['orders', { maxLength: 5, ttlMs: undefined }]]),
       codecs: new StreamCodecs(new JsonCodec()),
       schemas: new Map(),
+      partitions: new Map(),
     });
     expect(resolveServerOptions(server)).toBe(server);
     expect(resolveClientOptions(client)).toBe(client);

@@ -1,0 +1,15 @@
+import { crc32 } from 'node:zlib';
+
+/** The name of one partition of `stream`. Its key has a hash tag of its own, so a cluster spreads them. */
+export const partitionName = (stream: string, partition: number): string =>
+  `{${stream}:${partition}}`;
+
+/** The names of all partitions of `stream`, in order. */
+export const partitionNames = (stream: string, partitions: number): string[] =>
+  Array.from({ length: partitions }, (_, partition) => partitionName(stream, partition));
+
+/**
+ * Which of so many partitions holds the messages of an ordering key (or of a message ID, where there is no key): the
+ * CRC-32 of its UTF-8 bytes, modulo their number. It never changes: messages that wait were placed by it.
+ */
+export const partitionOf = (key: string, partitions: number): number => crc32(key) % partitions;
