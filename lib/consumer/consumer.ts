@@ -70,7 +70,6 @@ export class Consumer {
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
     const wildcards = this.known;
     this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
-    const { ensureGroups } = this;
     const replier = new Replier({
       client,
       signal: this.closing.signal,
@@ -93,7 +92,7 @@ export class Consumer {
       blockMs,
       flows,
       ownPending,
-      ensureGroups,
+      ensureGroups: this.ensureGroups,
       onFault,
       onWorking: () => this.faults.over(),
     });
@@ -105,7 +104,7 @@ export class Consumer {
       ...member,
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
-      ensureGroups,
+      ensureGroups: this.ensureGroups,
     });
     if (asked.wildcards.length > 0) {
       this.discovery = new StreamDiscovery({
@@ -184,8 +183,7 @@ export class Consumer {
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
     this.due.start();
-    const readsNothing = this.flows.all.length === 0 && this.discovery === undefined;
-    if (readsNothing && !this.partitions.areThere) return;
+    if (this.flows.all.length === 0 && !this.discovery && !this.partitions.areThere) return;
     this.reader.start();
     this.heartbeat.start();
     this.recovery.start();

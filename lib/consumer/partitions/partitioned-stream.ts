@@ -92,8 +92,8 @@ export class PartitionedStream {
   }
 
   /** Fulfilled after the first look, also where Redis refused it. */
-  async start(): Promise<void> {
-    await this.beat();
+  start(): Promise<void> {
+    return this.beat();
   }
 
   /** Takes no more partitions. */
