@@ -68,8 +68,8 @@ export class Consumer {
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const wildcards = this.known;
-    this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
+    const member = { client, group, consumer, flows, onFault };
+    this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
       signal: this.closing.signal,
@@ -98,7 +98,6 @@ export class Consumer {
     });
     const delayed = new DelayedMessages(client, logger);
     this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, onFault);
-    const member = { client, group, consumer, flows, onFault };
     this.heartbeat = new Heartbeat({ ...member, token: this.token, leaseMs });
     this.recovery = new Recovery({
       ...member,
@@ -112,6 +111,7 @@ export class Consumer {
         ...asked,
         keyPrefix,
         intervalMs: options.discoveryIntervalMs,
+        partitions: options.partitions,
         groups: this.groups,
         known: this.known,
         follow: (stream) => this.follow(stream),
