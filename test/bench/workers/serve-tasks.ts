@@ -1,4 +1,4 @@
-import type { Task, TaskResult } from '../measure/contender.js';
+import type { Task, TaskResult } from '../measure/task.js';
 
 /** Does each task that the bench sends, and answers with what was measured. */
 export function serveTasks(run: (task: Task) => Promise<readonly number[]>): void {
