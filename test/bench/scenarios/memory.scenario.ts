@@ -26,7 +26,7 @@ export const memory: Scenario = {
         for (let handled = chunk; handled <= total; handled += chunk) {
           await client.xtrim(STREAM, 'MAXLEN', 0);
           await writeMessages(client, chunk);
-          const [bytes = NaN] = await contender.run({ redisUrl: url, messages: chunk });
+          const [bytes = NaN] = await contender.run({ redisUrl: url, messages: handled });
           points.push([handled, bytes / MB]);
           onProgress(handled / total);
         }

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
 import { ClientRedisStreams } from 'nestjs-redis-streams';
 import { firstValueFrom } from 'rxjs';
 
@@ -8,6 +9,9 @@ import { inRounds } from './in-rounds.js';
 import { serveTasks } from './serve-tasks.js';
 
 const BATCH = 1_000;
+
+// Where no app sets it, a client says in Nest's log that it has connected.
+Logger.overrideLogger(['error', 'warn']);
 
 serveTasks(async ({ redisUrl, messages, publishDedup, what }) => {
   const client = new ClientRedisStreams({

@@ -12,19 +12,19 @@ import { lastValueFrom } from 'rxjs';
 
 import { STREAM } from '../bench-stream.js';
 import { orderOf } from '../messages/order.js';
-import { Countdown } from './countdown.js';
+import { Tally } from './tally.js';
 import { inRounds } from './in-rounds.js';
 import { serveTasks } from './serve-tasks.js';
 
 /** Nest's own Redis transport: pub/sub, which keeps nothing for whoever is not there. */
 serveTasks(async ({ redisUrl, messages }) => {
   const { hostname: host, port } = new URL(redisUrl);
-  const countdown = new Countdown(messages);
+  const tally = new Tally();
   @Controller()
   class BenchController {
     @EventPattern(STREAM)
     on(@Payload() _payload: unknown): void {
-      countdown.one();
+      tally.one();
     }
   }
   @Module({ controllers: [BenchController] })
@@ -41,7 +41,7 @@ serveTasks(async ({ redisUrl, messages }) => {
   await inRounds(messages, 50, (n) =>
     lastValueFrom(client.emit(STREAM, orderOf(n)), { defaultValue: undefined }),
   );
-  await countdown.done;
+  await tally.reached(messages);
   const seconds = (performance.now() - startedAt) / 1000;
   await app.close();
   await client.close();
