@@ -85,6 +85,7 @@ export class Reserver {
         JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
         someAreRedrives ? 1 : 0,
         consumer,
+        someAreRedrives ? '' : lowestOf(entryIds),
       ],
     );
   }
@@ -93,3 +94,6 @@ export class Reserver {
 /** The highest of some entry IDs; empty where there are none. */
 const highestOf = (entryIds: readonly string[]): string =>
   entryIds.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');
+
+const lowestOf = (entryIds: readonly string[]): string =>
+  entryIds.reduce((a, b) => (compareEntryIds(a, b) < 0 ? a : b));
