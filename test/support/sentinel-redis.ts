@@ -20,8 +20,12 @@ export interface SentinelRedis {
   readonly connection: RedisOptions;
   readonly primary: StartedRedis;
   readonly replicas: readonly StartedRedis[];
+  /** A connection to look into the primary with, whichever it is. */
+  connect(): Redis;
   /** Where the sentinels say that the primary is. */
   primaryPort(): Promise<number>;
+  /** Kills the primary, waits until another has its place, and brings it back as a replica of that one. */
+  failOver(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,16 +40,11 @@ export const sentinelProgram = (): Promise<string | undefined> =>
  */
 export async function startSentinelRedis(args: readonly string[]): Promise<SentinelRedis> {
   const primary = await startRedis({ args });
-  const replicaOf = ['--replicaof', HOST, String(primary.port)];
+  const replicaOf = (port: number): string[] => [...args, '--replicaof', HOST, String(port)];
   const replicas = await Promise.all(
-    [1, 2].map(() => startRedis({ args: [...args, ...replicaOf] })),
+    [1, 2].map(() => startRedis({ args: replicaOf(primary.port) })),
   );
-  const look = new Redis(primary.url);
-  await waitFor(async () => (await look.info('replication')).match(/state=online/g)?.length === 2, {
-    timeoutMs: 15_000,
-    description: 'two replicas in step',
-  });
-  look.disconnect();
+  await replicasInStep(primary.port);
   const dir = await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-sentinels-'));
   const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(dir, primary.port)));
   const sentinel = new Redis({ host: HOST, port: sentinels[0]?.port ?? 0 });
@@ -57,17 +56,28 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
     },
     { timeoutMs: 15_000, description: 'sentinels that know all the others' },
   );
+  const primaryPort = async (): Promise<number> => {
+    const address = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
+    return Number((address as string[])[1]);
+  };
+  const connection = {
+    name: NAME,
+    sentinels: sentinels.map(({ port }) => ({ host: HOST, port })),
+  };
   return {
-    connection: { name: NAME, sentinels: sentinels.map(({ port }) => ({ host: HOST, port })) },
+    connection,
+    connect: () => new Redis(connection),
     primary,
     replicas,
-    primaryPort: async () => {
-      const [, port] = (await sentinel.call(
-        'SENTINEL',
-        'GET-MASTER-ADDR-BY-NAME',
-        NAME,
-      )) as string[];
-      return Number(port);
+    primaryPort,
+    failOver: async () => {
+      const before = await primaryPort();
+      const { process } = [primary, ...replicas].find(({ port }) => port === before) ?? primary;
+      await process?.kill();
+      await waitFor(async () => (await primaryPort()) !== before, { timeoutMs: 30_000 });
+      const now = await primaryPort();
+      await process?.restart({ args: replicaOf(now) });
+      await replicasInStep(now);
     },
     stop: async () => {
       sentinel.disconnect();
@@ -77,6 +87,15 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function replicasInStep(primaryPort: number): Promise<void> {
+  const look = new Redis(primaryPort, HOST);
+  await waitFor(async () => (await look.info('replication')).match(/state=online/g)?.length === 2, {
+    timeoutMs: 15_000,
+    description: 'two replicas in step',
+  });
+  look.disconnect();
 }
 
 async function startSentinel(
@@ -92,7 +111,8 @@ async function startSentinel(
     `dir ${dir}`,
     `sentinel monitor ${NAME} ${HOST} ${primaryPort} 2`,
     `sentinel down-after-milliseconds ${NAME} 2000`,
-    `sentinel failover-timeout ${NAME} 20000`,
+    // There is no second failover within twice this.
+    `sentinel failover-timeout ${NAME} 3000`,
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   const child = guardedChild(program ?? '', [file, '--sentinel'], dir);
