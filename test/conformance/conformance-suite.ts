@@ -9,8 +9,8 @@ import { groups } from './behaviours/groups.js';
 import { opening } from './behaviours/opening.js';
 import { publishing } from './behaviours/publishing.js';
 import type { Configuration } from './configuration.js';
+import { oneRedis } from './one-redis.js';
 import { redisStreamsBroker } from './redis-streams-broker.js';
-import { oneRedis } from './servers-under-test.js';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 

@@ -2,11 +2,8 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
 import { ownRedis } from '../support/own-redis.js';
-import {
-  type SentinelRedis,
-  sentinelProgram,
-  startSentinelRedis,
-} from '../support/sentinel-redis.js';
+import { type SentinelRedis, startSentinelRedis } from '../support/sentinel-redis.js';
+import { sentinelProgram } from '../support/sentinels.js';
 import { conformanceSuite } from './conformance-suite.js';
 import type { ServersUnderTest } from './servers-under-test.js';
 
@@ -27,7 +24,7 @@ function watched(args: readonly string[]): ServersUnderTest {
     return value;
   };
   beforeAll(async () => {
-    redis = await startSentinelRedis([...SAFE, '--repl-diskless-sync-delay', '0', ...args]);
+    redis = await startSentinelRedis([...SAFE, ...args]);
     client = redis.connect();
     // The one that dies under it is replaced; the command that fails says so itself.
     client.on('error', () => undefined);
