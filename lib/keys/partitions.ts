@@ -8,6 +8,14 @@ export const partitionName = (stream: string, partition: number): string =>
 export const partitionNames = (stream: string, partitions: number): string[] =>
   Array.from({ length: partitions }, (_, partition) => partitionName(stream, partition));
 
+/** The stream in Redis that takes a message with this ordering key, or message ID where it has none. */
+export const placeOf = (stream: string, partitions: number | undefined, key: string): string =>
+  partitions === undefined ? stream : partitionName(stream, partitionOf(key, partitions));
+
+/** The streams in Redis that hold what was published to `stream`. */
+export const placesOf = (stream: string, partitions: number | undefined): string[] =>
+  partitions === undefined ? [stream] : partitionNames(stream, partitions);
+
 /**
  * Which of so many partitions holds the messages of an ordering key (or of a message ID, where there is no key): the
  * CRC-32 of its UTF-8 bytes, modulo their number. It never changes: messages that wait were placed by it.
