@@ -62,9 +62,11 @@ export class MessageEncoder {
     const schema = schemas.get(stream);
     const whenValid =
       schema === undefined ? undefined : checkPayload(schema, stream, payload, publishTimeoutMs);
-    const place = placeOf(stream, partitions.get(stream), envelope.key ?? messageId);
-    const key = streamKey(keyPrefix, place);
-    const fields = codecs.of(stream).encode(stream, envelope);
+    const count = partitions.get(stream);
+    const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
+    const isPlacedOnly = count !== undefined && codecs.plain(stream).carriesKey === false;
+    const written = isPlacedOnly ? { ...envelope, key: undefined } : envelope;
+    const fields = codecs.of(stream).encode(stream, written);
     mustFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }
