@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { hashTagged } from './stream-name.js';
 
 /** The name of one partition of `stream`. Its key has a hash tag of its own, so a cluster spreads them. */
 export const partitionName = (stream: string, partition: number): string =>
@@ -21,3 +22,7 @@ export const placesOf = (stream: string, partitions: number | undefined): string
  * CRC-32 of its UTF-8 bytes, modulo their number. It never changes: messages that wait were placed by it.
  */
 export const partitionOf = (key: string, partitions: number): number => crc32(key) % partitions;
+
+/** String: how many partitions of `stream` there are, as whoever read it last had it. */
+export const partitionCountKey = (keyPrefix: string, stream: string): string =>
+  `stream:${hashTagged(keyPrefix + stream)}:partitions`;
