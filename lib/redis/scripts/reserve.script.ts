@@ -1,6 +1,7 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 import { parseReservations } from './reservation.js';
 
@@ -8,7 +9,7 @@ import { parseReservations } from './reservation.js';
  * Reserves a batch of entries that this consumer has read.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
- *        7 dead letters (stream)
+ *        7 dead letters (stream), 8 owner (HASH), where it is a partition
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
@@ -22,12 +23,14 @@ import { parseReservations } from './reservation.js';
  *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
  *           then the message has most often been handled. Or it is a redrive whose dead letter is gone, or an entry that
  *           is not pending for the caller any more: the caller stood still, and another took it, and may have settled it
+ *        p  not now, and nothing has changed: of a partition, whose owner the caller is not, or of which another has entries
+ *           pending that come first
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again. Of what is not
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
@@ -36,6 +39,7 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
+if KEYS[8] and not mayBegin(KEYS[8], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
