@@ -324,7 +324,8 @@ describe('the Grafana dashboard', () => {
       }
       const [, by = ''] = /\bby \(([^)]*)\)/.exec(expr) ?? [];
       const [, name = ''] = /(redis_streams_\w+)/.exec(expr) ?? [];
-      const known = EXPORTED[name] ?? EXPORTED[name.replace(/_(bucket|sum|count)$/, '')] ?? [];
+      const known: readonly string[] =
+        EXPORTED[name] ?? EXPORTED[name.replace(/_(bucket|sum|count)$/, '')] ?? [];
       const labels = by.split(/, */).filter((label) => label !== '' && label !== 'le');
       expect(labels.filter((label) => !known.includes(label))).toEqual([]);
     }
