@@ -25,6 +25,12 @@ export const fileUnreadable = (option: string, path: string, why: string): strin
 
 export const noSuchStream = (stream: string): string => `there is no stream "${stream}"`;
 
+export const onlyPartitions = (stream: string, count: number, first: string): string =>
+  `stream "${stream}" has ${count} partitions, and this is for one stream: name one of them, such as "${first}"`;
+
+export const NOT_A_DEAD_LETTER_ID =
+  'the ID of a dead letter such as 1729768245123-0, or 3:1729768245123-0 of partition 3';
+
 export const noSuchGroup = (stream: string, group: string): string =>
   `stream "${stream}" has no group "${group}"`;
 

@@ -9,6 +9,12 @@ export const partitionName = (stream: string, partition: number): string =>
 export const partitionNames = (stream: string, partitions: number): string[] =>
   Array.from({ length: partitions }, (_, partition) => partitionName(stream, partition));
 
+/** Which partition of which stream a name is; nothing where it looks like none. */
+export function partitionIn(name: string): { stream: string; partition: number } | undefined {
+  const [, stream, partition] = /^\{([^{}]+):(0|[1-9]\d{0,3})\}$/.exec(name) ?? [];
+  return stream === undefined ? undefined : { stream, partition: Number(partition) };
+}
+
 /** The stream in Redis that takes a message with this ordering key, or message ID where it has none. */
 export const placeOf = (stream: string, partitions: number | undefined, key: string): string =>
   partitions === undefined ? stream : partitionName(stream, partitionOf(key, partitions));

@@ -5,7 +5,7 @@ import { clientsForTests } from '../support/clients-for-tests.js';
 import { emit } from '../support/delayed.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
-import { keyed } from '../support/partitions.js';
+import { keyed } from '../support/keyed.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {

@@ -11,7 +11,7 @@ import { partitionNames } from '../../lib/keys/partitions.js';
 import { type ClientOptions, clientsForTests } from '../support/clients-for-tests.js';
 import { emit, failed, LONG_MS, looksAt } from '../support/delayed.js';
 import { freshName } from '../support/fresh-name.js';
-import { emitAll, keyed, partitionFor } from '../support/partitions.js';
+import { emitAll, keyed, partitionFor } from '../support/keyed.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
