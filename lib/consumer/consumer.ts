@@ -24,7 +24,8 @@ import { RequestRuns } from './request-runs.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
-import { StreamReader } from './stream-reader.js';
+import { StreamReaders } from './stream-readers.js';
+import { once, throughFailover } from './through-failover.js';
 import { within } from './within.js';
 
 /** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
@@ -38,7 +39,7 @@ export class Consumer {
   private readonly groups: Groups;
   private readonly replier: Replier;
   private readonly known: KnownWildcards;
-  private readonly reader: StreamReader;
+  private readonly reader: StreamReaders;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
@@ -77,14 +78,14 @@ export class Consumer {
       signal: this.closing.signal,
       onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
     });
-    this.reader = new StreamReader({
+    this.reader = new StreamReaders({
       connections,
       group,
       consumer,
       blockMs,
       flows,
       ownPending,
-      ensureGroups,
+      ensureGroups: (some) => this.groups.ensureAll(some),
       onFault,
       onWorking: () => this.faults.over(),
     });
@@ -149,9 +150,12 @@ export class Consumer {
     this.connections.open(this.logger, report, () => this.tallies.reconnects++);
     this.tallies.clock.follow(this.connections.commands, this.closing.signal);
     await this.connections.ready(this.closing.signal);
-    await watchServer(this.connections.commands, this.logger, this.closing.signal);
-    await this.known.remember();
-    await this.groups.ensureAll();
+    const { commands, isCluster } = this.connections;
+    const { signal } = this.closing;
+    const through = isCluster ? throughFailover : once;
+    await through(() => watchServer(commands, this.logger, signal), signal);
+    await through(() => this.known.remember(), signal);
+    await through(() => this.groups.ensureAll(), signal);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
     this.due.start();
