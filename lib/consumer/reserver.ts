@@ -73,6 +73,7 @@ export class Reserver {
         keys.position,
         keys.attempts,
         keys.deadLetters,
+        keys.packedLedger,
       ],
       [
         group,

@@ -101,7 +101,7 @@ export class DeadLetters implements OnApplicationShutdown {
         const some = wanted.splice(0, limit - redriven);
         redriven += await redriveScript.run(
           client,
-          [keys.deadLetters, keys.retries, keys.attempts, keys.ledger],
+          [keys.deadLetters, keys.retries, keys.attempts, keys.ledger, keys.packedLedger],
           some.flatMap((entry) => [entry.id, idInLedger(entry, codec) ?? '']),
         );
       }

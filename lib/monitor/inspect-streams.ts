@@ -33,7 +33,7 @@ export async function inspectStreams(
     askServerFacts(client),
     ...streams.map((stream) => {
       const keys = streamKeys(keyPrefix, stream, group);
-      const its = [keys.stream, keys.ledger, keys.retries, keys.deadLetters];
+      const its = [keys.stream, keys.ledger, keys.retries, keys.deadLetters, keys.packedLedger];
       return inspectStreamScript.run(client, its, [group]);
     }),
   ]);

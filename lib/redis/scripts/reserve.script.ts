@@ -1,6 +1,7 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 import { parseReservations } from './reservation.js';
 
@@ -8,7 +9,7 @@ import { parseReservations } from './reservation.js';
  * Reserves a batch of entries that this consumer has read.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
- *        7 dead letters (stream)
+ *        7 dead letters (stream), 8 packed ledger (HASH)
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
@@ -26,7 +27,7 @@ import { parseReservations } from './reservation.js';
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PACKED_LEDGER}${FIND_PACKED}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
@@ -36,6 +37,7 @@ local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', e
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local packed, never = ARGV[4] ~= '0' and findPacked(KEYS[8], ids) or {}, -math.huge
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
@@ -72,7 +74,8 @@ for n = 1, #ids do
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
-  if not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
+  local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
+  if not mine and (recorded and taken[id] or at > oldest) then
     answers[n] = 'd'
     through[#through + 1] = entry
   -- At-most-once has removed the dead letter of what is the caller's already.
