@@ -37,7 +37,15 @@ export class Groups {
     const { stream, keys, options, inHand } = followed.flow;
     const { kind, after } = await ensureGroupScript.run(
       client,
-      [keys.stream, keys.position, keys.madeBlindly, keys.ledger, keys.leases, keys.attempts],
+      [
+        keys.stream,
+        keys.position,
+        keys.madeBlindly,
+        keys.ledger,
+        keys.leases,
+        keys.attempts,
+        keys.packedLedger,
+      ],
       [
         group,
         wildcards.beginOf(options.startFrom, followed.wildcards),
