@@ -69,7 +69,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].envelope.headers ?? {};
   }
 
-  /** The ordering key that the producer set; `undefined` where it set none. */
+  /** The ordering key that the producer set; `undefined` where it set none, or the codec has no room for it. */
   getKey(): string | undefined {
     return this.args[0].envelope.key;
   }
