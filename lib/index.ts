@@ -95,6 +95,8 @@ export { StreamsMonitor } from './monitor/streams-monitor.js';
 export type {
   JobStats,
   MessageCounts,
+  OwnedPartitionStats,
+  PartitionsStats,
   StreamsStats,
   StreamStats,
 } from './monitor/streams-stats.js';

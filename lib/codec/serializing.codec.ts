@@ -20,11 +20,15 @@ export interface NestSerialization {
  * payload that was read becomes a packet, whose data the handlers get.
  */
 export class SerializingCodec implements Codec {
+  readonly carriesKey: boolean;
+
   constructor(
     private readonly codec: Codec,
     private readonly stream: string,
     private readonly nest: NestSerialization,
-  ) {}
+  ) {
+    this.carriesKey = codec.carriesKey === true;
+  }
 
   encode(stream: string, envelope: MessageEnvelope): EntryFields {
     const { serializer } = this.nest;

@@ -4,7 +4,7 @@ import { NoAnswerError } from '../errors/no-answer.error.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import type { ServerRedisStreams } from '../server/server-redis-streams.js';
 import { type Inspected, inspectStreams, type StreamLimitsKnown } from './inspect-streams.js';
-import { streamStatsOf } from './stream-stats.js';
+import { partitionStatsOf, streamStatsOf } from './stream-stats.js';
 import type { StreamsInspection } from './streams-inspection.js';
 import type { JobStats, StreamsStats } from './streams-stats.js';
 
@@ -67,6 +67,7 @@ export class StreamsMonitor {
       inFlight: server.inFlight,
       counts: { ...server.counts },
       reconnects: server.tallies?.reconnects ?? 0,
+      partitions: partitionStatsOf(server.options.partitions, streams, server.ownedPartitions),
       byStream: (server.tallies?.all() ?? []).map((tally) => streamStatsOf(tally)),
       jobs: schedule.stats,
     };

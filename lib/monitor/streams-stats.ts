@@ -20,10 +20,29 @@ export interface StreamsStats {
   readonly counts: MessageCounts;
   /** How often a connection of the server was lost, or could not be made, since then. */
   readonly reconnects: number;
+  /** Of the streams that have partitions: which of them this process has to itself. `inspect()` says who has the others. */
+  readonly partitions: readonly PartitionsStats[];
   /** Each stream that was read since then. */
   readonly byStream: readonly StreamStats[];
   /** The jobs that are scheduled here. */
   readonly jobs: readonly JobStats[];
+}
+
+/** A stream's partitions, as this process knows them. */
+export interface PartitionsStats {
+  readonly stream: string;
+  /** How many there are, by the option. */
+  readonly count: number;
+  /** Those that this process has to itself now. */
+  readonly owned: readonly OwnedPartitionStats[];
+}
+
+/** A partition that this process has to itself. */
+export interface OwnedPartitionStats {
+  /** Its number, from 0. */
+  readonly partition: number;
+  /** One more with each owner that it had. */
+  readonly epoch: number;
 }
 
 /** What became of messages. */

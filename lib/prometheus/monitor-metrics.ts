@@ -97,6 +97,15 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
       for (const { stream, inFlight } of byStream) set({ stream, group }, inFlight);
     },
   );
+  gauge(
+    'redis_streams_partitions_owned',
+    'Partitions that this process has to itself; left out for streams without any.',
+    ['stream', 'group'],
+    (set) => {
+      const { partitions, group } = source.stats();
+      for (const { stream, owned } of partitions) set({ stream, group }, owned.length);
+    },
+  );
   const ofJobs = 'of a scheduled job in this process; left out before the first.';
   gauge(
     'redis_streams_job_last_run_timestamp_seconds',

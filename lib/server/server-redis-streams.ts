@@ -180,6 +180,11 @@ export class ServerRedisStreams
     return this.consumer;
   }
 
+  /** @internal For the monitor: the partitions that are this member's own. */
+  get ownedPartitions(): Consumer['ownedPartitions'] {
+    return this.consumer?.ownedPartitions ?? [];
+  }
+
   /** How many messages are being handled now. */
   get inFlight(): number {
     return this.consumer?.inFlight ?? 0;

@@ -56,6 +56,7 @@ const EXPORTED: Record<string, readonly [string, ...string[]]> = {
   redis_streams_in_flight: ['gauge', 'group', 'stream'],
   redis_streams_job_last_run_timestamp_seconds: ['gauge', 'scheduled_job'],
   redis_streams_job_last_duration_seconds: ['gauge', 'scheduled_job'],
+  redis_streams_partitions_owned: ['gauge', 'group', 'stream'],
 };
 
 interface Sample {
@@ -84,15 +85,20 @@ async function metricsApp(
 describe('metrics', () => {
   it('have these names, types and labels, and no others', async () => {
     const stream = freshName('orders');
+    const spread = freshName('spread');
     const { registry, emit, read } = await metricsApp(
       {
         connection: redis.url,
         group: GROUP,
-        streams: { [stream]: { retention: { maxAgeMs: 60_000 } } },
+        streams: {
+          [stream]: { retention: { maxAgeMs: 60_000 } },
+          [spread]: { partitions: 2 },
+        },
         retry: { backoff: { type: 'fixed', delayMs: 60_000 } },
         maintenance: { ledgerIntervalMs: 1_000 },
       },
       [
+        handlerOf(spread, () => undefined),
         handlerOf(stream, () => {
           throw new Error('not yet');
         }),

@@ -15,6 +15,8 @@ export interface IncomingMessage {
   readonly messageId: string;
   /** From 1. */
   readonly attempt: number;
+  /** The partition that it was in, where streams have some. Order is that of a partition then. */
+  readonly partition: number | undefined;
   /** Which of the consumer's instances runs it, from 0. */
   readonly instance: number;
   /** Aborted when the handler has to end. */

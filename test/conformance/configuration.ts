@@ -7,6 +7,8 @@ export interface Configuration {
   readonly name: string;
   /** Options of every consumer, under those that a behaviour asks for. */
   readonly options?: SubscriptionOptions;
+  /** Over how many partitions each stream is spread whose name has no hash tag. */
+  readonly partitions?: number;
   /** How many servers of one group make up a consumer. */
   readonly instances?: number;
   /** The server program; where none is given, what `startRedis()` finds. */

@@ -10,7 +10,9 @@ import {
   type RetryOptions,
   ServerRedisStreams,
 } from '../../lib/index.js';
+import { placesOf } from '../../lib/keys/partitions.js';
 import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { resolveClientOptions, resolveServerOptions } from '../../lib/options/resolve-options.js';
 import { groupState } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { handlerOf, moduleOf } from '../support/streams-app.js';
@@ -20,6 +22,7 @@ import type {
   ConsumerRequest,
   OpenConsumer,
   OpenPublisher,
+  RecordedState,
 } from './broker-under-test.js';
 import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
 import type { ServersUnderTest } from './servers-under-test.js';
@@ -53,17 +56,19 @@ export function redisStreamsBroker(
           headers: context.getHeaders(),
           messageId: context.getMessageId(),
           attempt: context.getAttempt(),
+          partition: context.getPartition(),
           instance,
           signal: context.getSignal(),
         }),
       ),
     );
-    const strategy = new ServerRedisStreams({
+    const resolved = resolveServerOptions({
       connection: redis.connection,
       group,
       ...configuration.options,
       ...serverOptions(options),
     });
+    const strategy = new ServerRedisStreams(inPartitions(resolved, configuration));
     const app = await NestFactory.createMicroservice(moduleOf([], { controllers }), {
       strategy,
       logger: recordedLog,
@@ -75,13 +80,15 @@ export function redisStreamsBroker(
     return close;
   };
 
+  const places = (stream: string): string[] =>
+    placesOf(stream, inEveryStream(configuration.partitions).get(stream));
+
   return {
     promises: { ...AT_LEAST_ONCE, ...configuration.promises },
 
     async openPublisher(): Promise<OpenPublisher> {
-      const client = new ClientRedisStreams({
-        connection: redis.connection,
-      });
+      const resolved = resolveClientOptions({ connection: redis.connection });
+      const client = new ClientRedisStreams(inPartitions(resolved, configuration));
       const close = closing(() => client.close());
       await client.connect();
       return {
@@ -104,32 +111,71 @@ export function redisStreamsBroker(
     },
 
     async state(stream, group) {
-      const keys = streamKeys('', stream, group);
-      const [inGroup, processed, deadLetters, leases, retries, attempts] = await Promise.all([
-        groupState(redis.client, keys.stream, group),
-        redis.client.zcard(keys.ledger),
-        redis.client.xlen(keys.deadLetters),
-        redis.client.hlen(keys.leases),
-        redis.client.zcard(keys.retries),
-        redis.client.hlen(keys.attempts),
-      ]);
-      const pending = inGroup?.pending ?? 0;
-      return { pending, processed, deadLetters, leases, retries, attempts };
+      const states = await Promise.all(places(stream).map((place) => stateOf(redis, place, group)));
+      const sum = (of: keyof RecordedState): number =>
+        states.reduce((total, state) => total + state[of], 0);
+      return {
+        pending: sum('pending'),
+        processed: sum('processed'),
+        deadLetters: sum('deadLetters'),
+        leases: sum('leases'),
+        retries: sum('retries'),
+        attempts: sum('attempts'),
+      };
     },
 
     async members(stream, group) {
-      const rows = (await redis.client.xinfo('CONSUMERS', stream, group)) as unknown[][];
-      return rows.map((row) => String(row[row.indexOf('name') + 1]));
+      const members = new Set<string>();
+      for (const place of places(stream)) {
+        const rows = (await redis.client.xinfo('CONSUMERS', place, group)) as unknown[][];
+        for (const row of rows) members.add(String(row[row.indexOf('name') + 1]));
+      }
+      return [...members];
     },
 
     async deadLetters(stream, group) {
-      const { deadLetters } = streamKeys('', stream, group);
-      const entries = await redis.client.xrange(deadLetters, '-', '+');
-      return entries.map(([, fields]) => fields[fields.indexOf('id') + 1] ?? '');
+      const each = places(stream).map(async (place) => {
+        const { deadLetters } = streamKeys('', place, group);
+        const entries = await redis.client.xrange(deadLetters, '-', '+');
+        return entries.map(([, fields]) => fields[fields.indexOf('id') + 1] ?? '');
+      });
+      return (await Promise.all(each)).flat();
     },
 
     restart: () => redis.restart(),
   };
+}
+
+async function stateOf(
+  redis: ServersUnderTest,
+  stream: string,
+  group: string,
+): Promise<RecordedState> {
+  const keys = streamKeys('', stream, group);
+  const [inGroup, processed, deadLetters, leases, retries, attempts] = await Promise.all([
+    groupState(redis.client, keys.stream, group),
+    redis.client.zcard(keys.ledger),
+    redis.client.xlen(keys.deadLetters),
+    redis.client.hlen(keys.leases),
+    redis.client.zcard(keys.retries),
+    redis.client.hlen(keys.attempts),
+  ]);
+  const pending = inGroup?.pending ?? 0;
+  return { pending, processed, deadLetters, leases, retries, attempts };
+}
+
+/** The behaviours name their streams as they go: so each is said to have partitions, and none is named in the options. */
+const inPartitions = <Resolved extends { readonly partitions: ReadonlyMap<string, number> }>(
+  resolved: Resolved,
+  { partitions }: Configuration,
+): Resolved => Object.assign(resolved, { partitions: inEveryStream(partitions) });
+
+function inEveryStream(partitions: number | undefined): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  if (partitions === undefined) return counts;
+  counts.get = (stream) => (stream.includes('{') ? undefined : partitions);
+  counts.has = (stream) => counts.get(stream) !== undefined;
+  return counts;
 }
 
 function serverOptions({

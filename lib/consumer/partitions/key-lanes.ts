@@ -1,3 +1,4 @@
+import type { laneKeyFor } from '../../codec/lane-key.js';
 import { isRedrive } from '../../keys/redrive-member.js';
 import { compareEntryIds } from '../../redis/entry-id.js';
 import type { StreamMessage } from '../stream-message.js';
@@ -9,10 +10,6 @@ interface Lane {
   /** In their order. */
   readonly waiting: StreamMessage[];
 }
-
-/** By what messages are kept in order; without one by its message ID, so that a message meets itself. */
-export const orderingKeyOf = ({ envelope, messageId }: StreamMessage): string =>
-  envelope.key ?? messageId;
 
 /**
  * Messages of one key run one after the other, in the order of their entries; those of different keys do not wait for
@@ -32,6 +29,9 @@ export class KeyLanes {
   private someBecameHeld = false;
   /** How far entries may be let out; nothing where there is no bound. */
   private bound: string | undefined = '0-0';
+
+  /** @param keyOf by what messages are kept in order */
+  constructor(private readonly keyOf: ReturnType<typeof laneKeyFor>) {}
 
   /** How many messages wait, for their turn or for their time. */
   get waiting(): number {
@@ -59,7 +59,7 @@ export class KeyLanes {
 
   /** @param waits whether its time is yet to come, so that it holds back its key */
   add(message: StreamMessage, waits = false): void {
-    const key = orderingKeyOf(message);
+    const key = this.keyOf(message.envelope, message.messageId);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       lane = { key, first: undefined, waiting: [] };

@@ -1,3 +1,4 @@
+import { laneKeyFor } from '../../codec/lane-key.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import type { RawEntry } from '../../redis/replies.js';
 import type { Reservation } from '../../redis/scripts/reservation.js';
@@ -27,7 +28,7 @@ export interface PartitionFlowParts extends StreamFlowParts {
  */
 export class PartitionFlow extends StreamFlow {
   override readonly isOwned = true;
-  private readonly lanes = new KeyLanes();
+  private readonly lanes: KeyLanes;
   /** What failed, until it is recorded that it waits; and for how long. */
   private readonly failing = new Map<string, number>();
   /** Whether what is pending is still being claimed: until then nothing new is read. */
@@ -38,6 +39,7 @@ export class PartitionFlow extends StreamFlow {
 
   constructor(private readonly its: PartitionFlowParts) {
     super(its);
+    this.lanes = new KeyLanes(laneKeyFor(its.codec));
   }
 
   override get wantsRead(): boolean {

@@ -72,9 +72,10 @@ function stayInOrder(broker: BrokerUnderTest): void {
     await expectSettled(broker, stream, GROUP, { processed: 30 });
     expectExactly(recorder.handled, sent);
     expect(recorder.runs).toHaveLength(50);
-    // Each instance waits for its own: its runs are in the order of the stream, attempt after attempt.
-    for (const instance of new Set(recorder.runs.map((run) => run.instance))) {
-      const runs = recorder.runs.filter((run) => run.instance === instance).map(placeOf);
+    // Each instance waits for its own: its runs are in the order of the stream or partition, attempt after attempt.
+    const readers = new Set(recorder.runs.map(readerOf));
+    for (const reader of readers) {
+      const runs = recorder.runs.filter((run) => readerOf(run) === reader).map(placeOf);
       expect(runs).toEqual([...runs].sort((a, b) => a.n - b.n || a.attempt - b.attempt));
     }
   });
@@ -98,6 +99,8 @@ function areDeadAtOnce(broker: BrokerUnderTest): void {
     expectExactly(await broker.deadLetters(stream, GROUP), sent);
   });
 }
+
+const readerOf = ({ instance, partition }: IncomingMessage): string => `${instance}/${partition}`;
 
 const placeOf = ({ payload, attempt }: IncomingMessage): { n: number; attempt: number } => ({
   n: numberOf(payload),

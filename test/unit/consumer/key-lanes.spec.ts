@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { JsonCodec } from '../../../lib/codec/json.codec.js';
+import { laneKeyFor } from '../../../lib/codec/lane-key.js';
 import { KeyLanes } from '../../../lib/consumer/partitions/key-lanes.js';
 import type { StreamMessage } from '../../../lib/consumer/stream-message.js';
 
@@ -14,7 +16,7 @@ const message = (entryId: string, key?: string, messageId = entryId): StreamMess
 });
 
 function lanesOf(...messages: StreamMessage[]): KeyLanes {
-  const lanes = new KeyLanes();
+  const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
   lanes.open();
   for (const its of messages) lanes.add(its);
   return lanes;
@@ -52,7 +54,7 @@ describe('the lanes of keys', () => {
   });
 
   it('put an entry that comes late before those that were given later', () => {
-    const lanes = new KeyLanes();
+    const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
     lanes.add(message('11-0', 'a'));
     lanes.add(message('12-0', 'a'));
     lanes.add(message('9-0', 'a'));
@@ -96,7 +98,7 @@ describe('the lanes of keys', () => {
   });
 
   it('let a message that waits for its time hold back its key when its turn comes', () => {
-    const lanes = new KeyLanes();
+    const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
     lanes.open();
     lanes.add(message('1-0', 'a'), true);
     lanes.add(message('2-0', 'a'));
