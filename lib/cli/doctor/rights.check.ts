@@ -36,13 +36,14 @@ function callsOf(prefix: string, stream: string, group: string): readonly Call[]
       ['ZADD', key, '1', 'a'],
       ['ZSCORE', key, 'a'],
       ['ZMSCORE', key, 'a'],
+      ['ZCARD', key],
       ['ZRANGE', key, '0', '0'],
       ['ZRANGEBYSCORE', key, '0', '0'],
       ['ZCOUNT', key, '0', '0'],
       ['ZREM', key, 'a'],
       ['ZREMRANGEBYRANK', key, '0', '0'],
     ]),
-    ...[keys.leases, keys.attempts].flatMap((key): Call[] => [
+    ...[keys.leases, keys.attempts, keys.packedLedger].flatMap((key): Call[] => [
       ['HSET', key, 'a', 'b'],
       ['HGET', key, 'a'],
       ['HMGET', key, 'a'],
