@@ -401,6 +401,18 @@ describe('who may run a job', () => {
     expect(await redis.client.get(key)).toBe('another');
   });
 
+  it('is kept for longer by one that says so, and only while it is its own', async () => {
+    const key = freshName('lock');
+    await withJobLock(redis.client, key, async (keep) => {
+      await redis.client.pexpire(key, 5_000);
+      expect(await keep()).toBe(1);
+      expect(await redis.client.pttl(key)).toBeGreaterThan(5_000);
+      await redis.client.set(key, 'another', 'PX', 5_000);
+      expect(await keep()).toBe(0);
+      expect(await redis.client.pttl(key)).toBeLessThanOrEqual(5_000);
+    });
+  });
+
   it('is free again where the job failed', async () => {
     const key = freshName('lock');
     const failing = withJobLock(redis.client, key, () => Promise.reject(new Error('refused')));

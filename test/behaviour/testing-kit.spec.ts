@@ -13,6 +13,8 @@ import {
   RetryException,
   ServerRedisStreams,
 } from '../../lib/index.js';
+import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
 import {
   RedisStreamsTesting,
   type RedisStreamsTestingOptions,
@@ -126,6 +128,13 @@ describe('RedisStreamsTesting', () => {
     expect(await streams.historyOf(receipt)).toMatchObject({ state: { kind: 'handled' } });
     // Also where that was long ago.
     await streams.handled(receipt.messageId, { timeoutMs: 1 });
+    // And where its ledger is packed.
+    const { ledger, packedLedger } = streamKeys(streams.keyPrefix, 'orders', 'orders-service');
+    await packLedgerScript.run(redis.client, [ledger, packedLedger], [60_000, 0, 10]);
+    expect(await redis.client.exists(ledger)).toBe(0);
+    expect(await streams.historyOf(receipt)).toMatchObject({
+      state: { kind: 'handled', handledAt: expect.any(Date) },
+    });
   });
 
   it('keeps apps apart that run at the same time', async () => {

@@ -4,6 +4,7 @@ import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { hasTerminal } from '../support/command-line.js';
 import { freshName } from '../support/fresh-name.js';
+import { LedgerConsumer } from '../support/ledger-consumer.js';
 import { addEntries, groupState } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -227,6 +228,24 @@ describe('nest-streams reset-group and ledger', () => {
     await nestStreams.json([...reset, '--forget-ledger', '--yes']);
     await waitFor(() => got.length === 5);
     expect(got).toEqual(['a', 'b', 'b', 'a', 'b']);
+  });
+
+  it('what is packed is counted, forgotten and emptied like the rest', async () => {
+    const stream = freshName('orders');
+    const its = [stream, 'billing'];
+    const ledger = new LedgerConsumer(redis.client, stream);
+    const { keys } = ledger;
+    await addEntries(redis.client, stream, [1]);
+    await redis.client.xgroup('CREATE', stream, 'billing', '0');
+    await redis.client.zadd(keys.ledger, ...[1, 2, 3, 4].flatMap((n) => [Date.now(), `o-${n}`]));
+    await ledger.packStep(3, 1);
+    const size = await nestStreams.json(['ledger', 'size', ...its]);
+    expect(size).toMatchObject([{ size: 4, packed: 3, newest: expect.any(String) }]);
+    const forget = ['ledger', 'forget', ...its, 'o-1', 'o-4', 'o-5', '--yes'];
+    expect(await nestStreams.json(forget)).toEqual({ forgotten: 2, asked: 3 });
+    const reset = ['reset-group', ...its, '--to', 'latest', '--forget-ledger', '--yes'];
+    await nestStreams.json(reset);
+    expect(await redis.client.exists(keys.ledger, keys.packedLedger)).toBe(0);
   });
 
   it('a group that skipped what lies between does not come back there when it vanishes', async () => {

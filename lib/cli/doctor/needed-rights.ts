@@ -74,8 +74,10 @@ export function rightsFor(prefix: string, stream: string, group: string): readon
       calls: [
         ...onStream(keys.stream, group),
         ...[keys.ledger, keys.retries, published].flatMap(onSet),
-        ...[keys.leases, keys.attempts].flatMap(onHash),
+        ...[keys.leases, keys.attempts, keys.packedLedger].flatMap(onHash),
         ['HINCRBY', keys.attempts, 'a', '1'],
+        ['HINCRBY', keys.packedLedger, 'a', '1'],
+        ['ZREMRANGEBYRANK', keys.ledger, '0', '0'],
         ['ZCOUNT', keys.ledger, '0', '0'],
         ['SET', keys.position, '0-0'],
         ['GET', keys.position],

@@ -17,10 +17,12 @@
  */
 export const PACKED_LEDGER = `
 local DIGEST, RECORD = 14, 20
+-- Locals, since this is done for each message.
+local sha, sub, number, pack, search = redis.sha1hex, string.sub, tonumber, struct.pack, string.find
 local function digestOf(id)
-  local hex = redis.sha1hex(id)
-  local first = tonumber(string.sub(hex, 1, 13), 16)
-  return struct.pack('<I7I7', tonumber(string.sub(hex, 14, 26), 16), first), first
+  local hex = sha(id)
+  local first = number(sub(hex, 1, 13), 16)
+  return pack('<I7I7', number(sub(hex, 14, 26), 16), first), first
 end
 local function highestPower(buckets)
   local power = 1
@@ -32,15 +34,15 @@ local function bucketOf(first, buckets, power)
   return bucket < buckets and bucket or bucket % power
 end
 local function nameOf(bucket)
-  return struct.pack('>I4', bucket)
+  return pack('>I4', bucket)
 end
 local function processedAt(records, at)
   return (struct.unpack('<I6', records, at + DIGEST))
 end
 -- Only what begins where a record does is one.
 local function find(records, digest, from)
-  local at = string.find(records, digest, from, true)
-  while at and (at - 1) % RECORD ~= 0 do at = string.find(records, digest, at + 1, true) end
+  local at = search(records, digest, from, true)
+  while at and (at - 1) % RECORD ~= 0 do at = search(records, digest, at + 1, true) end
   return at
 end
 `;
@@ -61,10 +63,12 @@ local function findPacked(packed, ids)
   local power, names, digests, found = highestPower(buckets), {}, {}, {}
   for n = 1, #ids do
     local digest, first = digestOf(ids[n])
-    digests[n], names[n] = digest, nameOf(bucketOf(first, buckets, power))
+    digests[n], names[n] = digest, pack('>I4', bucketOf(first, buckets, power))
   end
   local all = redis.call('HMGET', packed, unpack(names))
-  for n = 1, #ids do found[n] = all[n] and newestOf(all[n], digests[n]) end
+  for n = 1, #ids do
+    if all[n] and search(all[n], digests[n], 1, true) then found[n] = newestOf(all[n], digests[n]) end
+  end
   return found
 end
 `;
