@@ -101,6 +101,9 @@ async function reason(connection: ConnectionOption): Promise<string> {
   it('has a password of its own, and Redis that of the function; a wrong one, or a wrong name, is said', async () => {
     const { connection, client } = await watched();
     await client.call('ACL', 'SETUSER', 'default', 'resetpass', `>${SECRET}`);
+    // As docs/security.md has it.
+    const rights = ['+sentinel|get-master-addr-by-name', '+sentinel|sentinels'];
+    await client.call('ACL', 'SETUSER', 'asker', 'on', `>${SECRET}`, '-@all', ...rights);
     const [only] = connection.sentinels;
     const look = new Redis(redis.url);
     await look.call('ACL', 'SETUSER', 'app', 'on', '>token', '~*', '&*', '+@all');
@@ -118,6 +121,8 @@ async function reason(connection: ConnectionOption): Promise<string> {
     };
     expect(await carried({ ...its, sentinelPassword: SECRET })).toEqual({ n: 1 });
     expect(asked).toBe(3);
+    const asker = { ...its, sentinelUsername: 'asker', sentinelPassword: SECRET };
+    expect(await carried(asker)).toEqual({ n: 1 });
     const refused = await reason({ ...its, sentinelPassword: `${SECRET}-not` });
     expect(refused).toMatch(/sentinel 127.0.0.1:\d+ because WRONGPASS/);
     const unknown = await reason({ ...its, sentinelPassword: SECRET, name: 'other' });
@@ -160,6 +165,10 @@ async function reason(connection: ConnectionOption): Promise<string> {
     expect(await carried(withTls({ rejectUnauthorized: false }))).toEqual({ n: 1 });
     expect(await reason(withTls({ ca: certificates.otherCa }))).toMatch(/certificate/);
     expect(await reason(withTls({}))).toMatch(/certificate/);
+    const tls = { ca: certificates.ca };
+    const factory: ConnectionOption = ({ options }) =>
+      new Redis({ ...options, ...sentinels.connection, tls });
+    expect(await carried(factory)).toEqual({ n: 1 });
   });
 
   it('is spoken where the URL says rediss', async () => {

@@ -1,4 +1,4 @@
-import type { ConnectionOption, SubscriptionOptions } from '../../lib/index.js';
+import type { ConnectionOption, ConnectionOptions, SubscriptionOptions } from '../../lib/index.js';
 import type { Promises } from './broker-under-test.js';
 import type { ServersUnderTest } from './servers-under-test.js';
 
@@ -17,6 +17,8 @@ export interface Configuration {
   readonly args?: readonly string[];
   /** How consumers and publishers connect, unless by the server's URL. */
   readonly connection?: ConnectionOption;
+  /** More options of the connection, beside the server's URL. */
+  readonly beside?: Omit<ConnectionOptions, 'url'>;
   /** Several servers in place of one, to be called in a `describe`. What `args` asks of a Redis holds for each of them. */
   readonly servers?: (args: readonly string[]) => ServersUnderTest;
   /** Where it differs from what is promised at least once. */

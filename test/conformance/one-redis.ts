@@ -4,7 +4,7 @@ import type { ServersUnderTest } from './servers-under-test.js';
 
 /** One Redis: that of the file, or with `args` or a `binary` one of its own. To be called in a `describe`. */
 export function oneRedis(
-  { binary, args: its, connection }: Configuration,
+  { binary, args: its, connection, beside }: Configuration,
   more: readonly string[] = [],
 ): ServersUnderTest {
   const args = [...more, ...(its ?? [])];
@@ -15,7 +15,7 @@ export function oneRedis(
   const redis = redisForTests(Object.keys(program).length === 0 ? undefined : program);
   return {
     get connection() {
-      return connection ?? redis.url;
+      return connection ?? (beside === undefined ? redis.url : { url: redis.url, ...beside });
     },
     get client() {
       return redis.client;
