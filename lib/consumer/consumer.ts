@@ -11,7 +11,7 @@ import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
-import { FaultLog } from './fault-log.js';
+import { FaultLog, type Faults } from './fault-log.js';
 import { FlowSet, type FollowedStream } from './flow-set.js';
 import { Groups } from './groups.js';
 import { Heartbeat } from './heartbeat.js';
@@ -67,7 +67,10 @@ export class Consumer {
     this.tallies = new ConsumerTallies(group, consumer);
     this.loneRuns = new LoneRuns(leaseMs);
     this.faults = new FaultLog(logger);
-    const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
+    const faults = (about: string, say = text.readFailed): Faults => ({
+      onFault: (error) => this.faults.say(say(errorText(error)), about),
+      onWorking: () => this.faults.over(about),
+    });
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
     const wildcards = this.known;
     this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
@@ -75,7 +78,7 @@ export class Consumer {
     this.replier = new Replier({
       client,
       signal: this.closing.signal,
-      onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
+      ...faults('replies', text.repliesFailed),
     });
     this.reader = new StreamReader({
       connections,
@@ -85,15 +88,15 @@ export class Consumer {
       flows,
       ownPending,
       ensureGroups,
-      onFault,
-      onWorking: () => this.faults.over(),
+      ...faults('read'),
     });
     const delayed = new DelayedMessages(client, logger);
-    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, onFault);
-    const member = { client, group, consumer, flows, onFault };
-    this.heartbeat = new Heartbeat({ ...member, token: this.token, leaseMs });
+    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, faults('due'));
+    const member = { client, group, consumer, flows };
+    this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), token: this.token, leaseMs });
     this.recovery = new Recovery({
       ...member,
+      ...faults('recover'),
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
       ensureGroups,

@@ -19,7 +19,7 @@ export interface SettlerParts extends OutcomeScriptsParts {
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
-  readonly onDone: () => void;
+  readonly onDone: (what: string) => void;
   /** Told of entries that are settled, or were given up on. */
   readonly onSettled: (entryIds: readonly string[]) => void;
   /** Told of what at-most-once acknowledged and could not put back. */
@@ -182,7 +182,7 @@ export class Settler {
     const { signal, onFault, onDone } = this.parts;
     try {
       const answer = await persist(send, signal, (error) => onFault(what, error));
-      onDone();
+      onDone(what);
       return answer;
     } catch {
       return undefined;

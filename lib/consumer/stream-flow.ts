@@ -52,7 +52,7 @@ export class StreamFlow {
       reserver: parts.requests.withClock(new Reserver(parts)),
       signal: parts.signal,
       onFault: this.sayFault,
-      onDone: () => this.faults.over(),
+      onDone: (what) => this.faults.over(what),
       onAnswers: (messages, answers) => this.takeOurs(messages, answers),
     });
     this.slots = new HandlerSlots({
@@ -67,7 +67,7 @@ export class StreamFlow {
     this.settler = new Settler({
       ...parts,
       onFault: this.sayFault,
-      onDone: () => this.faults.over(),
+      onDone: (what) => this.faults.over(what),
       onSettled: (entryIds) => {
         for (const entryId of entryIds) this.inHand.remove(entryId);
         this.offerRoom();
@@ -241,5 +241,5 @@ export class StreamFlow {
   }
 
   private readonly sayFault = (what: string, error: unknown): void =>
-    this.faults.say(text.stepFailed(what, this.parts.stream, errorText(error)));
+    this.faults.say(text.stepFailed(what, this.parts.stream, errorText(error)), what);
 }

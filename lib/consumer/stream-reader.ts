@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { reconnectDelayMs } from '../redis/reconnect-delay.js';
 import { isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
+import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { OwnPending } from './own-pending.js';
 import type { ServerConnections } from './server-connections.js';
 import type { StreamFlow } from './stream-flow.js';
 import { within } from './within.js';
 
-export interface StreamReaderParts {
+export interface StreamReaderParts extends Faults {
   readonly connections: ServerConnections;
   readonly group: string;
   readonly consumer: string;
@@ -17,8 +18,6 @@ export interface StreamReaderParts {
   readonly ownPending: OwnPending;
   /** Makes what is missing of the groups. */
   readonly ensureGroups: () => Promise<void>;
-  readonly onFault: (error: unknown) => void;
-  readonly onWorking: () => void;
 }
 
 /** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
