@@ -6,16 +6,25 @@ export interface FollowedStream extends Pick<ConsumedStream, 'isNamed' | 'wildca
   readonly flow: StreamFlow;
 }
 
+/** Streams that are read. */
+export type ReadFlows = Pick<FlowSet, 'present' | 'find' | 'isPresent'>;
+
 /** The streams of a consumer: those that are read, and those that vanished while something of them was in hand. */
 export class FlowSet {
   private readonly byKey = new Map<string, FollowedStream>();
   private readonly absent = new Set<FollowedStream>();
   private read: ReadonlySet<StreamFlow> = new Set();
   private readInOrder: readonly StreamFlow[] = [];
+  private readTogether: readonly StreamFlow[] = [];
 
   /** Those that are read. */
   get present(): readonly StreamFlow[] {
     return this.readInOrder;
+  }
+
+  /** Of those that are read, the ones that all members of the group read together. */
+  get shared(): readonly StreamFlow[] {
+    return this.readTogether;
   }
 
   /** Those whose messages may be in hand. */
@@ -30,6 +39,26 @@ export class FlowSet {
   /** Those that are not read, since they are not there. */
   get vanished(): readonly FollowedStream[] {
     return [...this.absent];
+  }
+
+  /** Some of those that are read. */
+  part(isOfIt: (flow: StreamFlow) => boolean): ReadFlows {
+    let all: readonly StreamFlow[] = [];
+    let some: readonly StreamFlow[] = [];
+    const present = (): readonly StreamFlow[] => {
+      if (all !== this.readInOrder) {
+        all = this.readInOrder;
+        some = all.filter(isOfIt);
+      }
+      return some;
+    };
+    return {
+      get present() {
+        return present();
+      },
+      find: (streamKey) => this.find(streamKey),
+      isPresent: (flow) => this.isPresent(flow),
+    };
   }
 
   find(streamKey: string): FollowedStream | undefined {
@@ -65,5 +94,6 @@ export class FlowSet {
       .filter((followed) => !this.absent.has(followed))
       .map(({ flow }) => flow);
     this.read = new Set(this.readInOrder);
+    this.readTogether = this.readInOrder.filter(({ isOwned }) => !isOwned);
   }
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { onReconnect } from '../redis/cluster-client.js';
 import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
@@ -23,6 +24,7 @@ export class Recovery {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
   private stopped = false;
+  private endFollowing: (() => void) | undefined;
   /** Whether a walk is to begin, with a look at the groups. */
   private isAnew = true;
   private readonly after = new Map<StreamFlow, string>();
@@ -31,14 +33,14 @@ export class Recovery {
   constructor(private readonly parts: RecoveryParts) {}
 
   start(): void {
-    this.parts.client.on('ready', this.runSoon);
+    this.endFollowing = onReconnect(this.parts.client, this.runSoon);
     this.runSoon();
   }
 
   /** Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     this.stopped = true;
-    this.parts.client.off('ready', this.runSoon);
+    this.endFollowing?.();
     clearTimeout(this.timer);
     await this.underWay;
   }
@@ -57,7 +59,7 @@ export class Recovery {
   private beginAnew(): void {
     this.isAnew = true;
     this.after.clear();
-    for (const flow of this.parts.flows.present) this.after.set(flow, '-');
+    for (const flow of this.parts.flows.shared) this.after.set(flow, '-');
   }
 
   private schedule(delayMs: number): void {
@@ -76,7 +78,7 @@ export class Recovery {
       if (client.status === 'ready') {
         if (this.isAnew) await this.parts.ensureGroups();
         this.isAnew = false;
-        await Promise.all(flows.present.map((flow) => this.takePage(flow)));
+        await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
         onWorking();
       }
     } catch (error) {
@@ -84,7 +86,7 @@ export class Recovery {
       onFault(error);
     }
     // One that vanished on the way has nothing that could be taken over.
-    if (flows.present.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
+    if (flows.shared.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
     this.beginAnew();
     this.schedule(intervalMs);
   }

@@ -104,8 +104,8 @@ export class ScheduledJobs {
       .catch((error: unknown) => {
         const [reason, before] = [errorText(error), this.lastRuns.get(name)?.lastError];
         note(0, reason);
-        // Said once, until it succeeds or fails otherwise.
-        if (reason !== before) this.logger.warn(text.jobFailed(name, reason));
+        // Said once, until it succeeds or fails otherwise. Its connection closes with the app.
+        if (this.isScheduled && reason !== before) this.logger.warn(text.jobFailed(name, reason));
       })
       .finally(() => this.underWay.delete(name));
     this.underWay.set(name, done);

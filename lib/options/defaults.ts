@@ -15,7 +15,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   batchSize: 100,
   concurrency: 1,
   delivery: 'at-least-once',
-  dedup: { windowMs: DEDUP_WINDOW_MS },
+  dedup: { windowMs: DEDUP_WINDOW_MS, packed: true },
   handlerTimeoutMs: undefined,
   retry: { maxAttempts: 5, backoff: BACKOFF, blocking: false },
   requestRetry: { maxAttempts: 1, backoff: BACKOFF, blocking: false },
@@ -42,3 +42,6 @@ export const DEFAULTS = {
   backoff: BACKOFF,
   subscription: SUBSCRIPTION,
 } as const;
+
+/** Each is a flow of its own in every member, and a row in each answer about the stream. */
+export const MOST_PARTITIONS = 1_024;

@@ -79,7 +79,9 @@ export function resolveSubscription(
 const resolveDedup = (
   dedup: NonNullable<SubscriptionOptions['dedup']>,
 ): ResolvedSubscription['dedup'] =>
-  dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
+  dedup === false
+    ? false
+    : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs, packed: dedup.packed ?? true };
 
 /** How a policy that sets some of it is meant. */
 export const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({
@@ -110,7 +112,8 @@ const resolveSchemas = (streams: Record<string, PublishedStreamOptions> = {}): P
     ),
   );
 
-const resolvePartitions = (
+/** Over how many keys each stream is spread that is. */
+export const resolvePartitions = (
   streams: Record<string, PublishedStreamOptions> = {},
 ): StreamPartitions =>
   new Map(

@@ -107,3 +107,12 @@ export const found = (count: number): string => `${counted(count, 'finding')}.`;
 
 export const notLookedInto = (stream: string): string =>
   `stream "${stream}" (this user may not look into it)`;
+
+export const outsidePartitions = (stream: string, count: number): string =>
+  `Stream "${stream}" has ${count} partitions, and entries outside them, which their readers do not read`;
+
+export const beyondPartitions = (stream: string, partition: number, count: number): string =>
+  `Stream "${stream}" has ${count} partitions: what waits in number ${partition} is from when it had more, or from somebody who publishes with more`;
+
+export const PARTITIONS_TODO =
+  'Set the same streams[name].partitions in all services. docs/partitions.md says how to have what waits there handled.';

@@ -2,11 +2,13 @@ import type { Redis } from 'ioredis';
 import { streamKey, streamKeys } from '../../keys/stream-keys.js';
 import { publishedAtMs } from '../../redis/entry-id.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/group-info.js';
+import { ledgerSize } from '../../redis/ledger-size.js';
 import { redisTimeMs } from '../../redis/redis-time.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';
 import { knownLag } from './known-lag.js';
+import { noStream, streamsOf } from './streams-of.js';
 
 /** How a group of a stream stands. What is not known is left out. */
 export interface GroupRow {
@@ -38,17 +40,20 @@ export async function groupRows(session: Session, streams: readonly string[]): P
 }
 
 /** @throws CliError where the stream or the group is not there */
-export async function groupOf(
-  { client, prefix }: Session,
-  stream: string,
-  group: string,
-): Promise<GroupInfo> {
+export async function groupOf(session: Session, stream: string, group: string): Promise<GroupInfo> {
+  const { client, prefix } = session;
   const key = streamKey(prefix, stream);
   const [info, groups] = await Promise.all([readStream(client, key), readGroups(client, key)]);
-  if (info === undefined) throw new CliError(text.noSuchStream(stream));
+  if (info === undefined) throw await noStream(session, stream);
   const found = groups.find(({ name }) => name === group);
   if (found === undefined) throw new CliError(text.noSuchGroup(stream, group));
   return found;
+}
+
+/** @throws CliError where no partition of the stream has the group */
+export async function groupOfAny(session: Session, stream: string, group: string): Promise<void> {
+  const rows = await groupRows(session, await streamsOf(session, [stream]));
+  if (!rows.some((row) => row.group === group)) throw new CliError(text.noSuchGroup(stream, group));
 }
 
 async function rowsOf({ client, prefix }: Session, stream: string): Promise<GroupRow[]> {
@@ -78,7 +83,7 @@ async function rowOf(
       .then(([, id]) => (id == null ? undefined : String(id))),
     client.zcard(keys.retries),
     client.xlen(keys.deadLetters),
-    client.zcard(keys.ledger),
+    ledgerSize(client, keys),
   ]);
   return {
     stream,
@@ -89,7 +94,7 @@ async function rowOf(
     oldestPendingMs: oldest === undefined ? undefined : Math.max(0, now - publishedAtMs(oldest)),
     retries,
     deadLetters,
-    ledger,
+    ledger: ledger.all,
     consumers: group.consumers,
     lastDeliveredId: group.lastDeliveredId,
   };
