@@ -10,7 +10,7 @@ import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
-import { FaultLog } from './fault-log.js';
+import { FaultLog, type Faults } from './fault-log.js';
 import { flowParts, type PartsOf } from './flow-parts.js';
 import { FlowSet, type FollowedStream } from './flow-set.js';
 import { Groups } from './groups.js';
@@ -67,14 +67,17 @@ export class Consumer {
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
     this.faults = new FaultLog(logger);
-    const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
+    const faults = (about: string, say = text.readFailed): Faults => ({
+      onFault: (error) => this.faults.say(say(errorText(error)), about),
+      onWorking: () => this.faults.over(about),
+    });
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const member = { client, group, consumer, flows, onFault };
+    const member = { client, group, consumer, flows };
     this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
       signal: this.closing.signal,
-      onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
+      ...faults('replies', text.repliesFailed),
     });
     this.partsOf = flowParts({
       options,
@@ -94,14 +97,14 @@ export class Consumer {
       flows,
       ownPending,
       ensureGroups: this.ensureGroups,
-      onFault,
-      onWorking: () => this.faults.over(),
+      ...faults('read'),
     });
     const delayed = new DelayedMessages(client, logger);
-    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, onFault);
-    this.heartbeat = new Heartbeat({ ...member, token: this.token, leaseMs });
+    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, faults('due'));
+    this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), token: this.token, leaseMs });
     this.recovery = new Recovery({
       ...member,
+      ...faults('recover'),
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
       ensureGroups: this.ensureGroups,
@@ -127,6 +130,7 @@ export class Consumer {
     this.partitions = new Partitions(
       {
         ...member,
+        onFault: faults('read').onFault,
         connections,
         keyPrefix,
         token: this.token,

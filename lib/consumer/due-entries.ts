@@ -5,6 +5,7 @@ import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
+import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 
@@ -24,7 +25,7 @@ export class DueEntries {
     private readonly leaseMs: number,
     private readonly flows: FlowSet,
     private readonly delayed: DelayedMessages,
-    private readonly onFault: (error: unknown) => void,
+    private readonly faults: Faults,
   ) {
     this.jointWrite = new JointWrite(client);
   }
@@ -69,6 +70,7 @@ export class DueEntries {
       );
       // The answer to what put them off may have come just before this one, and is dealt with first.
       if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
+      this.faults.onWorking();
       asked.forEach((flow, index) => {
         const entries = taken[index] ?? [];
         // Those that are due at the same time come in the order of their text.
@@ -77,7 +79,7 @@ export class DueEntries {
         );
       });
     } catch (error) {
-      this.onFault(error);
+      this.faults.onFault(error);
     }
   }
 }

@@ -2,17 +2,25 @@ import type { LoggerService } from '@nestjs/common';
 
 /** Says a fault once, and not again before it was over or became another. */
 export class FaultLog {
-  private last: string | undefined;
+  /** By what it is about: one thing that works is no end of another's fault. */
+  private readonly last = new Map<string, string>();
 
   constructor(private readonly logger: LoggerService) {}
 
-  say(text: string): void {
-    if (text === this.last) return;
-    this.last = text;
-    this.logger.warn(text);
+  say(text: string, about: string): void {
+    // Where Redis is away, many things fail alike.
+    const isSaid = [...this.last.values()].includes(text);
+    this.last.set(about, text);
+    if (!isSaid) this.logger.warn(text);
   }
 
-  over(): void {
-    this.last = undefined;
+  over(about: string): void {
+    this.last.delete(about);
   }
+}
+
+/** The faults of one thing. */
+export interface Faults {
+  readonly onFault: (error: unknown) => void;
+  readonly onWorking: () => void;
 }

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { renewScript } from '../redis/scripts/renew.script.js';
 import { leaseClock } from './lease-clock.js';
 import { leaseIdOf } from './lease-id.js';
+import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 import type { StreamMessage } from './stream-message.js';
@@ -9,14 +10,13 @@ import type { StreamMessage } from './stream-message.js';
 /** How many messages one script renews: Redis serves nobody else meanwhile. */
 const STEP = 200;
 
-export interface HeartbeatParts {
+export interface HeartbeatParts extends Faults {
   readonly client: Redis;
   readonly group: string;
   readonly consumer: string;
   readonly token: string;
   readonly leaseMs: number;
   readonly flows: FlowSet;
-  readonly onFault: (error: unknown) => void;
 }
 
 /** Keeps the leases of what runs and of what was read ahead, three times in the life of one. */
@@ -48,7 +48,7 @@ export class Heartbeat {
   }
 
   private async renew(flow: StreamFlow, messages: readonly StreamMessage[]): Promise<void> {
-    const { client, group, consumer, token, leaseMs, onFault } = this.parts;
+    const { client, group, consumer, token, leaseMs, onFault, onWorking } = this.parts;
     const sentAt = leaseClock();
     try {
       const kept = await renewScript.run(
@@ -67,6 +67,7 @@ export class Heartbeat {
         if (kept[index] === true) message.leasedAt = sentAt;
         else flow.leaseLost(message);
       });
+      onWorking();
     } catch (error) {
       onFault(error);
     }

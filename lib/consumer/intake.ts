@@ -9,7 +9,7 @@ export interface IntakeParts {
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
-  readonly onDone: () => void;
+  readonly onDone: (what: string) => void;
   /** Given each message with its answer; `undefined` where it was closed before there was one. */
   readonly onAnswers: (
     messages: readonly StreamMessage[],
@@ -49,7 +49,7 @@ export class Intake {
         signal,
         (error) => onFault('reserve', error),
       );
-      onDone();
+      onDone('reserve');
     } catch {
       // Closed meanwhile: they are pending, and another run of this consumer or its group will have them.
     }

@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis';
 import { onReconnect } from '../redis/cluster-client.js';
 import { recoverScript } from '../redis/scripts/recover.script.js';
+import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 
-export interface RecoveryParts {
+export interface RecoveryParts extends Faults {
   readonly client: Redis;
   readonly group: string;
   readonly consumer: string;
@@ -13,7 +14,6 @@ export interface RecoveryParts {
   readonly flows: FlowSet;
   /** Sees to it that the groups are where they have to be. */
   readonly ensureGroups: () => Promise<void>;
-  readonly onFault: (error: unknown) => void;
 }
 
 /** How soon the next page is asked for where there was no room for it, or there may be more. */
@@ -73,12 +73,13 @@ export class Recovery {
   }
 
   private async run(): Promise<void> {
-    const { client, flows, intervalMs, onFault } = this.parts;
+    const { client, flows, intervalMs, onFault, onWorking } = this.parts;
     try {
       if (client.status === 'ready') {
         if (this.isAnew) await this.parts.ensureGroups();
         this.isAnew = false;
         await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
+        onWorking();
       }
     } catch (error) {
       this.isAnew = true;

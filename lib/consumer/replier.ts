@@ -3,6 +3,7 @@ import type { EntryFields } from '../codec/codec.js';
 import { inboxKeysOf } from '../keys/inbox-keys.js';
 import { replyScript } from '../redis/scripts/reply.script.js';
 import { persist } from './persist.js';
+import type { Faults } from './fault-log.js';
 
 /** What becomes of a reply: it is in the inbox; it is, or is not, and nobody waits for it; it was closed before that was known. */
 export type ReplyOutcome = 'written' | 'unwanted' | 'closed';
@@ -14,11 +15,10 @@ export interface OutgoingReply {
   readonly settle: (outcome: ReplyOutcome) => void;
 }
 
-export interface ReplierParts {
+export interface ReplierParts extends Faults {
   readonly client: Redis;
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
-  readonly onFault: (error: unknown) => void;
 }
 
 /** A script serves nobody else while it runs: so many replies, and about so many characters. */
@@ -52,7 +52,7 @@ export class Replier {
   }
 
   private async sendBatch(inbox: string, queue: OutgoingReply[]): Promise<void> {
-    const { client, signal, onFault } = this.parts;
+    const { client, signal, onFault, onWorking } = this.parts;
     const { replies, left } = inboxKeysOf(inbox);
     const batch: OutgoingReply[] = [];
     const args: (string | number | Buffer)[] = [];
@@ -70,6 +70,7 @@ export class Replier {
         signal,
         onFault,
       );
+      onWorking();
       for (const { requestId, settle } of batch) {
         settle(answer.inboxIsThere && !answer.left.has(requestId) ? 'written' : 'unwanted');
       }

@@ -19,7 +19,7 @@ export interface SettlerParts extends OutcomeScriptsParts {
   /** Ends its attempts to reach Redis. */
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
-  readonly onDone: () => void;
+  readonly onDone: (what: string) => void;
   /** Told of a message that failed and is about to be put off. */
   readonly onRetry: (message: StreamMessage, delayMs: number) => void;
   /** Told of entries that are settled, or were given up on. */
@@ -185,7 +185,7 @@ export class Settler {
     const { signal, onFault, onDone } = this.parts;
     try {
       const answer = await persist(send, signal, (error) => onFault(what, error));
-      onDone();
+      onDone(what);
       return answer;
     } catch {
       return undefined;

@@ -77,11 +77,11 @@ export class StreamDiscovery {
     try {
       await this.look();
       this.failures = 0;
-      this.faults.over();
+      this.faults.over('look');
     } catch (error) {
       if (this.stopping.signal.aborted) return;
       this.failures++;
-      this.faults.say(text.lookFailed(errorText(error)));
+      this.faults.say(text.lookFailed(errorText(error)), 'look');
     }
     this.onFirstLook?.();
     const tookMs = performance.now() - since;

@@ -43,8 +43,8 @@ export class StreamFlow {
     const faults = new FaultLog(parts.logger);
     const toldOfFaults = {
       onFault: (what: string, error: unknown): void =>
-        faults.say(text.stepFailed(what, parts.stream, errorText(error))),
-      onDone: () => faults.over(),
+        faults.say(text.stepFailed(what, parts.stream, errorText(error)), what),
+      onDone: (what: string): void => faults.over(what),
     };
     this.outcomes = new Outcomes({
       ...parts,

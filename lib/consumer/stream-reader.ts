@@ -5,13 +5,14 @@ import { reconnectDelayMs } from '../redis/reconnect-delay.js';
 import { clientId } from '../redis/client-id.js';
 import { isClusterFault, isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
+import type { Faults } from './fault-log.js';
 import type { ReadFlows } from './flow-set.js';
 import type { OwnPending } from './own-pending.js';
 import type { ReadConnections } from './read-connections.js';
 import type { StreamFlow } from './stream-flow.js';
 import { within } from './within.js';
 
-export interface StreamReaderParts {
+export interface StreamReaderParts extends Faults {
   readonly connections: ReadConnections;
   readonly group: string;
   readonly consumer: string;
@@ -20,8 +21,6 @@ export interface StreamReaderParts {
   readonly ownPending: OwnPending;
   /** Makes what is missing of the groups. */
   readonly ensureGroups: () => Promise<void>;
-  readonly onFault: (error: unknown) => void;
-  readonly onWorking: () => void;
   /** Told where none of the streams is there any more. */
   readonly onEmpty: (() => void) | undefined;
 }

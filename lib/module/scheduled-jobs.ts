@@ -102,9 +102,10 @@ export class ScheduledJobs {
         if (removed > 0) this.logger.debug(text.jobRemoved(name, removed));
       })
       .catch((error: unknown) => {
-        note(0, errorText(error));
-        // Its connection closes with the app.
-        if (this.isScheduled) this.logger.warn(text.jobFailed(name, errorText(error)));
+        const [reason, before] = [errorText(error), this.lastRuns.get(name)?.lastError];
+        note(0, reason);
+        // Said once, until it succeeds or fails otherwise. Its connection closes with the app.
+        if (this.isScheduled && reason !== before) this.logger.warn(text.jobFailed(name, reason));
       })
       .finally(() => this.underWay.delete(name));
     this.underWay.set(name, done);
