@@ -49,15 +49,15 @@ async function publishAndConsume(task) {
     }
   }
   Processor(QUEUE, { concurrency: 100 })(OrdersProcessor);
-  const module = class BenchModule {};
+  function BenchModule() {}
   Module({
     imports: [
       BullModule.forRoot({ connection: connectionOf(task) }),
       BullModule.registerQueue({ name: QUEUE }),
     ],
     providers: [OrdersProcessor],
-  })(module);
-  const app = await NestFactory.createApplicationContext(module, {
+  })(BenchModule);
+  const app = await NestFactory.createApplicationContext(BenchModule, {
     logger: ['error', 'warn'],
   });
   const queue = app.get(getQueueToken(QUEUE));

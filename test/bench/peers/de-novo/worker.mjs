@@ -25,13 +25,13 @@ serveTasks(async ({ redisUrl, messages }) => {
   const descriptor = Object.getOwnPropertyDescriptor(OrdersController.prototype, 'on');
   EventPattern(STREAM)(OrdersController.prototype, 'on', descriptor);
   Controller()(OrdersController);
-  const module = class BenchModule {};
-  Module({ controllers: [OrdersController] })(module);
+  function BenchModule() {}
+  Module({ controllers: [OrdersController] })(BenchModule);
   const options = {
     connection: { path: redisUrl },
     streams: { consumer: 'bench-1', consumerGroup: 'bench', block: 1_000 },
   };
-  const app = await NestFactory.createMicroservice(module, {
+  const app = await NestFactory.createMicroservice(BenchModule, {
     strategy: new RedisStreamServer(options),
     logger: ['error'],
   });
