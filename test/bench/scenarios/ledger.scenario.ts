@@ -13,7 +13,7 @@ const FILLING = 0.4;
 /** Whether a group that has a week behind it is slower than one that begins. */
 export const ledger: Scenario = {
   key: 'ledger',
-  seconds: 90,
+  seconds: 120,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis((empty) =>
