@@ -1,7 +1,7 @@
 import { withRedis } from '../measure/bench-redis.js';
 import { inTurn, type Side } from '../measure/in-turn.js';
 import { startOver, writeMessages } from '../messages/waiting-messages.js';
-import { installedPeer, pinnedVersion } from '../peers/installed-peers.js';
+import { installedPeer, pinnedVersion } from '../measure/installed-peers.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
