@@ -85,6 +85,9 @@ export { RedisStreamsModule } from './module/redis-streams.module.js';
 export type {
   ConsumerInspection,
   InspectedServer,
+  EntriesInspection,
+  OwnerInspection,
+  PartitionInspection,
   StreamInspection,
   StreamsInspection,
 } from './monitor/streams-inspection.js';

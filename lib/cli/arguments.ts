@@ -28,6 +28,12 @@ export function parseEntryId(given: string): string {
   throw new InvalidArgumentError(text.notANumber(given, text.NOT_AN_ENTRY_ID));
 }
 
+/** A dead letter's ID, which says its partition where its stream has any. */
+export function parseDeadLetterId(given: string): string {
+  if (/^(\d{1,4}:)?\d{1,20}-\d{1,20}$/.test(given)) return given;
+  throw new InvalidArgumentError(text.notANumber(given, text.NOT_A_DEAD_LETTER_ID));
+}
+
 /** For options that may be given several times. */
 export const collect = (given: string, before: readonly string[] = []): string[] => [
   ...before,

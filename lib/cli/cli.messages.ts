@@ -13,10 +13,23 @@ export const NO_ANSWER = 'it does not answer';
 export const URL_UNKNOWN =
   'the URL of Redis has to look like redis://user:password@host:6379/0 or rediss://… (it is not shown, since it may hold a password)';
 
+export const MASTER_NAME_MISSING =
+  '--sentinel needs --master-name: what the sentinels call the primary ("sentinel monitor <name> …")';
+
+export const MASTER_NAME_ALONE = '--master-name is for --sentinel <host:port>';
+
+export const SENTINEL_UNKNOWN = '--sentinel has to look like host, host:26379 or [::1]:26379';
+
 export const fileUnreadable = (option: string, path: string, why: string): string =>
   `${option}: ${path} cannot be read: ${why}`;
 
 export const noSuchStream = (stream: string): string => `there is no stream "${stream}"`;
+
+export const onlyPartitions = (stream: string, count: number, first: string): string =>
+  `stream "${stream}" has ${count} partitions, and this is for one stream: name one of them, such as "${first}"`;
+
+export const NOT_A_DEAD_LETTER_ID =
+  'the ID of a dead letter such as 1729768245123-0, or 3:1729768245123-0 of partition 3';
 
 export const noSuchGroup = (stream: string, group: string): string =>
   `stream "${stream}" has no group "${group}"`;

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { CancelError } from '../errors/cancel.error.js';
+import { placesOf } from '../keys/partitions.js';
 import { cancelledByKey, delayedKeys, streamKey } from '../keys/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/opened-connection.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/redis-errors.js';
+import { JointWrite } from '../redis/joint-write.js';
 import { cancelScript } from '../redis/scripts/cancel.script.js';
 import * as text from './client.messages.js';
 
@@ -12,20 +14,24 @@ import * as text from './client.messages.js';
 const PAUSE_MS = 50;
 
 /**
- * Cancels a message that waits to be published. A call that was not answered when the connection dropped is sent again, and
+ * Cancels a message that waits to be published. Where it was placed by a key nobody knows that here, so that all partitions are
+ * asked. A call that was not answered when the connection dropped is sent again, and
  * gets the answer of the first time.
  *
  * @throws CancelError
  */
 export async function cancelDelayed(
   connection: OpenedConnection,
-  { keyPrefix, publishTimeoutMs }: ResolvedClientOptions,
+  { keyPrefix, publishTimeoutMs, partitions }: ResolvedClientOptions,
   stream: string,
   messageId: string,
 ): Promise<boolean> {
-  const key = streamKey(keyPrefix, stream);
-  const { delayed, messages } = delayedKeys(key);
-  const keys = [delayed, messages, cancelledByKey(key, randomBytes(8).toString('hex'))];
+  const token = randomBytes(8).toString('hex');
+  const asked = placesOf(stream, partitions.get(stream)).map((place) => {
+    const key = streamKey(keyPrefix, place);
+    const { delayed, messages } = delayedKeys(key);
+    return [delayed, messages, cancelledByKey(key, token)];
+  });
   const args = [messageId, 2 * publishTimeoutMs + 60_000];
   let sent = false;
   let over = false;
@@ -49,7 +55,8 @@ export async function cancelDelayed(
       const before = sent;
       try {
         sent = true;
-        return await cancelScript.run(client, keys, args);
+        new JointWrite(client).begin();
+        return await anyOf(asked.map((keys) => cancelScript.run(client, keys, args)));
       } catch (error) {
         if (isRedisReply(error)) throw fail(before, errorText(error), error);
         await delay(PAUSE_MS);
@@ -64,4 +71,17 @@ export async function cancelDelayed(
     over = true;
     clearTimeout(timer);
   }
+}
+
+/** Whether one of them says so; only where none does, one that Redis refused counts. */
+async function anyOf(answers: readonly Promise<boolean>[]): Promise<boolean> {
+  const settled = await Promise.allSettled(answers);
+  const errors: unknown[] = settled.flatMap((its) =>
+    its.status === 'rejected' ? [its.reason] : [],
+  );
+  const unanswered = errors.find((error) => !isRedisReply(error));
+  if (unanswered !== undefined) throw unanswered;
+  if (settled.some((its) => its.status === 'fulfilled' && its.value)) return true;
+  if (errors.length > 0) throw errors[0];
+  return false;
 }

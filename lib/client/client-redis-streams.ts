@@ -119,7 +119,8 @@ export class ClientRedisStreams<Events = any>
   }
 
   /**
-   * Takes back a message that was to be published later.
+   * Takes back a message that was to be published later; on a stream with `partitions` all of them are asked, since its key is
+   * not known here.
    *
    * @param stream the stream's name
    * @returns `true` where it will not be published, so that its ID is free again; `false` where none of this ID waits

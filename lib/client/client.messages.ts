@@ -59,3 +59,6 @@ export const NO_REQUEST_LATER =
   'a request is sent now: its caller waits for the reply; setDelayMs() and setDeliverAt() are for emit()';
 
 export const NOBODY_WAITS = 'nobody waits for a reply any longer';
+
+export const otherPartitions = (stream: string, noted: number, count: number): string =>
+  `Stream "${stream}" has ${count} partitions here, and ${noted} where it is read: set the same streams.${stream}.partitions in all services. Until then keys are out of order${count > noted ? `, and what goes to partition ${noted} or a higher one waits unread` : ''}`;

@@ -2,6 +2,7 @@ import type { ReadPacket } from '@nestjs/microservices';
 import type { EntryFields } from '../codec/codec.js';
 import { FieldCodec } from '../codec/field.codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { placeOf } from '../keys/partitions.js';
 import { streamKey } from '../keys/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import * as text from './client.messages.js';
@@ -56,12 +57,16 @@ export class MessageEncoder {
   /** The second half of {@link encode}. */
   write({ stream, envelope, due }: MessageDraft): EncodedMessage {
     const { messageId, idIsNew, payload } = envelope;
-    const { keyPrefix, limits, maxPayloadBytes, codecs, schemas, publishTimeoutMs } = this.options;
+    const { keyPrefix, limits, maxPayloadBytes, codecs, schemas, partitions, publishTimeoutMs } =
+      this.options;
     const schema = schemas.get(stream);
     const whenValid =
       schema === undefined ? undefined : checkPayload(schema, stream, payload, publishTimeoutMs);
-    const key = streamKey(keyPrefix, stream);
-    const fields = codecs.of(stream).encode(stream, envelope);
+    const count = partitions.get(stream);
+    const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
+    const isPlacedOnly = count !== undefined && codecs.plain(stream).carriesKey === false;
+    const written = isPlacedOnly ? { ...envelope, key: undefined } : envelope;
+    const fields = codecs.of(stream).encode(stream, written);
     mustFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
   }

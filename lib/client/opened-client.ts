@@ -3,6 +3,7 @@ import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { OpenedConnection, type ConnectionPurpose } from '../redis/opened-connection.js';
 import type { MessageEncoder } from './message-encoder.js';
 import { ClientPublisher } from './client-publisher.js';
+import { comparePartitionCounts } from './partition-counts.js';
 import { Requests } from './requests.js';
 import type { SendingOrder } from './sending-order.js';
 
@@ -45,5 +46,6 @@ export function openClient(
     commands: connection,
     logger,
   });
+  void comparePartitionCounts(connection, options, logger);
   return { connection, publisher, requests };
 }

@@ -35,9 +35,11 @@ export class PlainSending {
     const [first] = this.messages;
     const ttlMs = first?.limits?.ttlMs;
     if (first === undefined || ttlMs === undefined) return;
-    client.pexpire(first.key, ttlMs).catch((error: unknown) => {
-      if (isRedisReply(error)) warn(text.limitFailed(first.stream, errorText(error)));
-    });
+    for (const key of new Set(this.messages.map((message) => message.key))) {
+      client.pexpire(key, ttlMs).catch((error: unknown) => {
+        if (isRedisReply(error)) warn(text.limitFailed(first.stream, errorText(error)));
+      });
+    }
   }
 
   /** Ends it for those that have no answer. */

@@ -6,7 +6,7 @@ import type { PublishReceipt } from './publish-receipt.js';
 /** A message on its way to Redis. */
 export interface Publishing {
   readonly stream: string;
-  /** The stream's key. */
+  /** The stream's key, or that of its partition. */
   readonly key: string;
   readonly messageId: string;
   /** Whether the ID was made for this call. */

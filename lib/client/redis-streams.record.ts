@@ -45,7 +45,10 @@ export class RedisStreamsRecordBuilder<Payload> {
     return this.set({ headers: { ...headers } });
   }
 
-  /** The ordering key: what belongs together, an order's number for example. For `getKey()` at the other end. */
+  /**
+   * The ordering key: what belongs together, an order's number for example. On a stream with `partitions`, messages of one key
+   * are in one partition, and are handled one after the other in each group. On others it is for `getKey()` at the other end.
+   */
   setKey(key: string): this {
     return this.set({ key });
   }

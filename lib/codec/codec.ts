@@ -30,6 +30,14 @@ export type RawFields = readonly Buffer[];
  */
 export interface Codec {
   /**
+   * Whether `decode` gives back the ordering key that `encode` was given. On a stream with `partitions` a consumer keeps messages
+   * of one key in order by it; where it is not `true`, all messages of a partition are handled one after the other, as of
+   * one key. `false` says besides that there is no room for a key: `encode` is given none then.
+   *
+   * @default undefined: nothing is relied on
+   */
+  readonly carriesKey?: boolean;
+  /**
    * @param stream the stream's name, for errors
    * @throws MessageEncodingError where the message cannot be written: nothing is sent, and the caller gets the error
    */

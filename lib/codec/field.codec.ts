@@ -29,7 +29,8 @@ export interface FieldCodecOptions {
  * There is room for the payload alone. What the caller put on a message and would be lost is refused: headers, an ordering
  * key, a name that is not the stream's. What every message has is not carried: readers take the entry ID for message ID, and
  * what Nest's dispatch hook attaches does not arrive. The message ID still counts where it is published: once within the
- * window of `publishDedup`.
+ * window of `publishDedup`. On a stream with `partitions` an ordering key is taken, to choose the partition by; it does not
+ * arrive, and messages of a partition are handled one after the other.
  *
  * @example
  * ```ts
@@ -40,6 +41,7 @@ export interface FieldCodecOptions {
  * ```
  */
 export class FieldCodec implements Codec {
+  readonly carriesKey: boolean = false;
   private readonly field: string;
   private readonly form: PayloadForm;
 

@@ -18,6 +18,8 @@ const BODY_ENCODING = 'body-encoding';
  * ```
  */
 export class JsonCodec implements Codec {
+  readonly carriesKey: boolean = true;
+
   encode(stream: string, envelope: MessageEnvelope): EntryFields {
     const { payload, messageId, headers, metadata, key } = envelope;
     const bytes = payload instanceof Uint8Array;

@@ -50,6 +50,7 @@ export interface WatermillCodecOptions {
  * ```
  */
 export class WatermillCodec implements Codec {
+  readonly carriesKey: boolean = true;
   private readonly uuidKey: string;
   private readonly form: PayloadForm;
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
-import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
 import { errorText } from '../redis/redis-errors.js';
@@ -12,15 +11,16 @@ import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog } from './fault-log.js';
+import { flowParts, type PartsOf } from './flow-parts.js';
 import { FlowSet, type FollowedStream } from './flow-set.js';
 import { Groups } from './groups.js';
 import { Heartbeat } from './heartbeat.js';
 import { KnownWildcards } from './known-wildcards.js';
 import { LoneRuns } from './lone-runs.js';
 import { OwnPending } from './own-pending.js';
+import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { Recovery } from './recovery.js';
 import { Replier } from './replier.js';
-import { RequestRuns } from './request-runs.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
@@ -36,17 +36,17 @@ export class Consumer {
   readonly connections: ServerConnections;
   private readonly flows = new FlowSet();
   private readonly groups: Groups;
-  private readonly replier: Replier;
+  private readonly partsOf: PartsOf;
   private readonly known: KnownWildcards;
   private readonly reader: StreamReader;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
+  private readonly partitions: Partitions;
   /** Where there are wildcards. */
   private readonly discovery: StreamDiscovery | undefined;
   private readonly faults: FaultLog;
   private readonly token = randomBytes(8).toString('hex');
-  private readonly loneRuns: LoneRuns;
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
   private started = false;
@@ -65,17 +65,25 @@ export class Consumer {
     const ownPending = new OwnPending(group, consumer);
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
-    this.loneRuns = new LoneRuns(leaseMs);
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
     const wildcards = this.known;
     this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
-    const ensureGroups = (): Promise<void> => this.groups.ensureAll();
-    this.replier = new Replier({
+    const replier = new Replier({
       client,
       signal: this.closing.signal,
       onFault: (error) => this.faults.say(text.repliesFailed(errorText(error))),
+    });
+    this.partsOf = flowParts({
+      options,
+      connections,
+      replier,
+      tallies: this.tallies,
+      loneRuns: new LoneRuns(leaseMs),
+      logger,
+      onRoom: (streamKey) => this.reader.roomIn(streamKey),
+      signal: this.closing.signal,
     });
     this.reader = new StreamReader({
       connections,
@@ -84,7 +92,7 @@ export class Consumer {
       blockMs,
       flows,
       ownPending,
-      ensureGroups,
+      ensureGroups: this.ensureGroups,
       onFault,
       onWorking: () => this.faults.over(),
     });
@@ -96,7 +104,7 @@ export class Consumer {
       ...member,
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
-      ensureGroups,
+      ensureGroups: this.ensureGroups,
     });
     if (asked.wildcards.length > 0) {
       this.discovery = new StreamDiscovery({
@@ -115,7 +123,22 @@ export class Consumer {
         logger,
       });
     }
-    for (const followed of streams.map((stream) => this.follow(stream))) {
+    this.partitions = new Partitions(
+      {
+        ...member,
+        connections,
+        keyPrefix,
+        token: this.token,
+        leaseMs,
+        groups: this.groups,
+        partsOf: this.partsOf,
+        leaveRead: (flow) => this.reader.leave(flow),
+      },
+      streams,
+      options.partitions,
+    );
+    const whole = streams.filter(({ stream }) => !options.partitions.has(stream));
+    for (const followed of whole.map((stream) => this.follow(stream))) {
       flows.include(followed);
       ownPending.restart(followed.flow);
     }
@@ -131,13 +154,18 @@ export class Consumer {
     return this.reader.quietMs;
   }
 
+  /** The partitions that this process has to itself now, of the streams that have some. */
+  get ownedPartitions(): OwnedPartition[] {
+    return this.partitions.owned;
+  }
+
   /** Whether it stops, or has. */
   get isDraining(): boolean {
     return this.drained !== undefined;
   }
 
   get inFlight(): number {
-    return this.flows.all.reduce((sum, { runningCount }) => sum + runningCount, 0);
+    return this.everyFlow.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }
 
   /**
@@ -151,15 +179,15 @@ export class Consumer {
     await this.connections.ready(this.closing.signal);
     await watchServer(this.connections.commands, this.logger, this.closing.signal);
     await this.known.remember();
-    await this.groups.ensureAll();
+    await this.ensureGroups();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
     this.due.start();
-    if (this.flows.all.length === 0 && this.discovery === undefined) return;
+    if (this.flows.all.length === 0 && !this.discovery && !this.partitions.areThere) return;
     this.reader.start();
     this.heartbeat.start();
     this.recovery.start();
-    await this.discovery?.start();
+    await Promise.all([this.discovery?.start(), this.partitions.start()]);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
   }
 
@@ -176,6 +204,7 @@ export class Consumer {
   async close(): Promise<void> {
     await this.drain();
     this.heartbeat.stop();
+    this.partitions.end();
     this.closing.abort(new ConnectionClosedError('Redis'));
     this.connections.close();
   }
@@ -187,50 +216,35 @@ export class Consumer {
     }
     // Before all else: to end the reads can take as long as Redis is away.
     for (const flow of this.flows.all) flow.stop();
-    const sources = [this.reader, this.due, this.recovery, this.discovery];
+    const sources = [this.reader, this.due, this.recovery, this.discovery, this.partitions];
     const drained = Promise.all(sources.map((source) => source?.stop()))
-      .then(() => Promise.all(this.flows.all.map((flow) => flow.drain())))
+      .then(() =>
+        Promise.all([...this.everyFlow.map((flow) => flow.drain()), this.partitions.leave()]),
+      )
       .then(() => this.leaveGroups());
     if (await within(drained, this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome too, and it is recorded like any other.
-    const given = Promise.all(this.flows.all.map((flow) => flow.giveUp())).then(() => drained);
+    const given = Promise.all(this.everyFlow.map((flow) => flow.giveUp())).then(() => drained);
     await within(given, FINISH_MS);
   }
 
+  private readonly ensureGroups = async (): Promise<void> => {
+    await Promise.all([this.groups.ensureAll(), this.partitions.ensureGroups()]);
+  };
+
   private async leaveGroups(): Promise<void> {
-    if (this.options.consumerIsGenerated) await this.groups.leave();
+    if (!this.options.consumerIsGenerated) return;
+    await Promise.all([this.groups.leave(), this.partitions.leaveGroups()]);
   }
 
-  private follow({ stream, options, invoke, ...its }: ConsumedStream): FollowedStream {
-    const { group, consumer, leaseMs, keyPrefix, codecs } = this.options;
-    const { replier, token } = this;
-    const client = this.connections.commands;
-    const flow = new StreamFlow({
-      stream,
-      requests: new RequestRuns({
-        client,
-        replier,
-        codec: codecs.plain(stream),
-        stream,
-        streamKey: keyPrefix + stream,
-        group,
-        token,
-      }),
-      keys: streamKeys(keyPrefix, stream, group),
-      options,
-      group,
-      consumer,
-      token,
-      leaseMs,
-      client,
-      codec: codecs.of(stream),
-      invoke,
-      tally: this.tallies.of(stream),
-      loneRuns: this.loneRuns,
-      logger: this.logger,
-      onRoom: (streamKey) => this.reader.roomIn(streamKey),
-      signal: this.closing.signal,
-    });
-    return { flow, ...its };
+  /** Those of which something may be in hand. */
+  private get everyFlow(): StreamFlow[] {
+    return [...new Set([...this.flows.all, ...this.partitions.left])];
+  }
+
+  private follow(consumed: ConsumedStream): FollowedStream {
+    const { stream, isNamed, wildcards } = consumed;
+    const flow = new StreamFlow(this.partsOf(consumed, stream, this.token));
+    return { flow, isNamed, wildcards };
   }
 }

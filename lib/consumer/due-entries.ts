@@ -44,7 +44,7 @@ export class DueEntries {
   }
 
   private async ask(): Promise<void> {
-    const asked = this.flows.present.filter(({ room }) => room > 0);
+    const asked = this.flows.shared.filter(({ room }) => room > 0);
     if (asked.length === 0) return;
     try {
       const taken = await dueEntriesScript.run(

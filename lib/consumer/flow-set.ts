@@ -12,10 +12,16 @@ export class FlowSet {
   private readonly absent = new Set<FollowedStream>();
   private read: ReadonlySet<StreamFlow> = new Set();
   private readInOrder: readonly StreamFlow[] = [];
+  private readTogether: readonly StreamFlow[] = [];
 
   /** Those that are read. */
   get present(): readonly StreamFlow[] {
     return this.readInOrder;
+  }
+
+  /** Of those that are read, the ones that all members of the group read together. */
+  get shared(): readonly StreamFlow[] {
+    return this.readTogether;
   }
 
   /** Those whose messages may be in hand. */
@@ -65,5 +71,6 @@ export class FlowSet {
       .filter((followed) => !this.absent.has(followed))
       .map(({ flow }) => flow);
     this.read = new Set(this.readInOrder);
+    this.readTogether = this.readInOrder.filter(({ isOwned }) => !isOwned);
   }
 }

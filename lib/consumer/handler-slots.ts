@@ -14,12 +14,22 @@ import type { Verdict } from './verdict.js';
 /** The part of a lease's life in which a handler may still be started under it. */
 const LEASE_IS_SAFE = 0.8;
 
+/** What else has a say in whether a handler may start; all of it is asked of a partition only. */
+export interface Admission {
+  /** Whether one may start now; where not, `again` is called when that may have changed. */
+  mayStart(again: () => void): boolean;
+  started(): void;
+  ended(): void;
+}
+
 export interface HandlerSlotsParts {
   readonly stream: string;
   readonly options: ResolvedSubscription;
   readonly leaseMs: number;
   readonly invoke: Invoke;
   readonly loneRuns: LoneRuns;
+  /** Of a partition. It is owned, so that no lease has to be looked at. */
+  readonly admission?: Admission;
   readonly tally: StreamTally;
   /** Notes in Redis that a message starts alone. `false`: it may not start here any more. */
   readonly announceAlone: (message: StreamMessage) => Promise<boolean>;
@@ -119,11 +129,12 @@ export class HandlerSlots {
   }
 
   private readonly fill = (): void => {
-    const { options, loneRuns } = this.parts;
+    const { options, loneRuns, admission } = this.parts;
     while (!this.stopped && this.running.size < options.concurrency) {
       const [message] = this.ready;
       if (message === undefined) return;
       if (this.unfinished.size > 0 && !this.unfinished.has(message)) return;
+      if (admission?.mayStart(this.fill) === false) return;
       if (this.mayHaveEnded(message)) return this.parts.onStale(this.takeWaiting());
       if (!loneRuns.mayStart(message, this.fill)) return;
       this.ready.shift();
@@ -139,18 +150,20 @@ export class HandlerSlots {
 
   /** Whether its lease could be over by now, so that another consumer may have begun. */
   private mayHaveEnded(message: StreamMessage): boolean {
-    const { options, leaseMs } = this.parts;
+    const { options, leaseMs, admission } = this.parts;
     const { leasedAt } = message;
+    if (admission !== undefined) return false;
     if (!isLeased(message, options) || options.delivery === 'at-most-once') return false;
     return leasedAt === undefined || elapsedMs(leasedAt) > LEASE_IS_SAFE * leaseMs;
   }
 
   private async run(message: StreamMessage): Promise<void> {
-    const { options, loneRuns, onEnded, tally } = this.parts;
+    const { options, loneRuns, onEnded, tally, admission } = this.parts;
     const startedAt = performance.now();
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
+    admission?.started();
     loneRuns.started(message, options.handlerTimeoutMs);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message);
@@ -168,6 +181,7 @@ export class HandlerSlots {
     // The next one may be what killed the process: by then it has to be known that this one was not.
     if (message.alone) await this.parts.whenSettled();
     loneRuns.ended(message);
+    admission?.ended();
     this.fill();
     if (!decidesFirst) onEnded(message, verdict);
   }
@@ -180,6 +194,7 @@ export class HandlerSlots {
     this.running.delete(message);
     this.unfinished.delete(message);
     this.parts.loneRuns.ended(message);
+    this.parts.admission?.ended();
     this.fill();
     this.parts.onNotStarted(message);
   }

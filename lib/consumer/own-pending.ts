@@ -12,9 +12,9 @@ export class OwnPending {
     private readonly consumer: string,
   ) {}
 
-  /** Begins the walk for `flow` anew. */
+  /** Begins the walk for `flow` anew. An owner does that itself, with what was pending for others. */
   restart(flow: StreamFlow): void {
-    this.after.set(flow, '-');
+    if (!flow.isOwned) this.after.set(flow, '-');
   }
 
   /** Whether the walk of `flow` is not at its end. New entries wait for it, so that order holds. */

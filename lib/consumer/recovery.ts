@@ -57,7 +57,7 @@ export class Recovery {
   private beginAnew(): void {
     this.isAnew = true;
     this.after.clear();
-    for (const flow of this.parts.flows.present) this.after.set(flow, '-');
+    for (const flow of this.parts.flows.shared) this.after.set(flow, '-');
   }
 
   private schedule(delayMs: number): void {
@@ -76,14 +76,14 @@ export class Recovery {
       if (client.status === 'ready') {
         if (this.isAnew) await this.parts.ensureGroups();
         this.isAnew = false;
-        await Promise.all(flows.present.map((flow) => this.takePage(flow)));
+        await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
       }
     } catch (error) {
       this.isAnew = true;
       onFault(error);
     }
     // One that vanished on the way has nothing that could be taken over.
-    if (flows.present.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
+    if (flows.shared.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
     this.beginAnew();
     this.schedule(intervalMs);
   }

@@ -31,6 +31,11 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[1].stream;
   }
 
+  /** Which partition of its stream holds it, from 0; `undefined` where the stream has none. */
+  getPartition(): number | undefined {
+    return this.args[0].partition;
+  }
+
   /** What kind of message it is: the stream's name unless its producer set another. */
   getName(): string {
     return this.args[0].envelope.name;
@@ -64,7 +69,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].envelope.headers ?? {};
   }
 
-  /** The ordering key that the producer set; `undefined` where it set none. */
+  /** The ordering key that the producer set; `undefined` where it set none, or the codec has no room for it. */
   getKey(): string | undefined {
     return this.args[0].envelope.key;
   }

@@ -17,6 +17,8 @@ export interface ReserverParts {
   readonly token: string;
   readonly leaseMs: number;
   readonly options: ResolvedSubscription;
+  /** Of a partition: the key of its owner, whose token this is. */
+  readonly ownerKey?: string;
 }
 
 /** Asks the ledger and the leases of one stream what of a batch may run here. */
@@ -24,7 +26,7 @@ export class Reserver {
   constructor(private readonly parts: ReserverParts) {}
 
   async reserve(messages: readonly StreamMessage[]): Promise<Reservation[]> {
-    const { client, keys, group, options } = this.parts;
+    const { client, keys, group, consumer, token, options } = this.parts;
     const { dedup, delivery } = options;
     const redrives = messages.filter(({ entryId }) => isRedrive(entryId));
     if (dedup !== false) return this.reserveLeased(messages, redrives.length > 0, dedup.windowMs);
@@ -32,9 +34,21 @@ export class Reserver {
     const entryIds = messages.map(({ entryId }) => entryId);
     return reserveWithoutLedgerScript.run(
       client,
-      [keys.stream, keys.attempts, keys.position],
-      [group, delivery === 'at-most-once' ? 1 : 0, highestOf(entryIds), JSON.stringify(entryIds)],
+      [keys.stream, keys.attempts, keys.position, ...this.owner],
+      [
+        group,
+        delivery === 'at-most-once' ? 1 : 0,
+        highestOf(entryIds),
+        JSON.stringify(entryIds),
+        consumer,
+        token,
+      ],
     );
+  }
+
+  private get owner(): readonly string[] {
+    const { ownerKey } = this.parts;
+    return ownerKey === undefined ? [] : [ownerKey];
   }
 
   /** Without a ledger entries need no lease, and redrives do: they are reserved beside each other. */
@@ -73,6 +87,7 @@ export class Reserver {
         keys.position,
         keys.attempts,
         keys.deadLetters,
+        ...this.owner,
       ],
       [
         group,
@@ -85,6 +100,7 @@ export class Reserver {
         JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
         someAreRedrives ? 1 : 0,
         consumer,
+        someAreRedrives ? '' : lowestOf(entryIds),
       ],
     );
   }
@@ -93,3 +109,6 @@ export class Reserver {
 /** The highest of some entry IDs; empty where there are none. */
 const highestOf = (entryIds: readonly string[]): string =>
   entryIds.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');
+
+const lowestOf = (entryIds: readonly string[]): string =>
+  entryIds.reduce((a, b) => (compareEntryIds(a, b) < 0 ? a : b));

@@ -20,6 +20,8 @@ export interface SettlerParts extends OutcomeScriptsParts {
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
   readonly onDone: () => void;
+  /** Told of a message that failed and is about to be put off. */
+  readonly onRetry: (message: StreamMessage, delayMs: number) => void;
   /** Told of entries that are settled, or were given up on. */
   readonly onSettled: (entryIds: readonly string[]) => void;
   /** Told of what at-most-once acknowledged and could not put back. */
@@ -72,6 +74,7 @@ export class Settler {
 
   /** The attempt failed, and there is to be another one. */
   retry(message: StreamMessage, delayMs: number): void {
+    this.parts.onRetry(message, delayMs);
     this.retries.push({ message, delayMs });
     this.schedule(this.retries);
   }

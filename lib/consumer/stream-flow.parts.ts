@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Codec } from '../codec/codec.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { Admission } from './handler-slots.js';
 import type { LoneRuns } from './lone-runs.js';
 import type { RequestRuns } from './request-runs.js';
 import type { Invoke } from './stream-message.js';
@@ -22,6 +23,10 @@ export interface StreamFlowParts {
   readonly codec: Codec;
   readonly invoke: Invoke;
   readonly requests: RequestRuns;
+  /** Of a partition: what says whether a handler may start. */
+  readonly admission?: Admission;
+  /** Of a partition: the key of its owner. */
+  readonly ownerKey?: string;
   /** Shared by all streams of the process. */
   readonly loneRuns: LoneRuns;
   readonly tally: StreamTally;

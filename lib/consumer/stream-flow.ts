@@ -24,18 +24,28 @@ import type { Verdict } from './verdict.js';
  * read ahead as its options and its pace allow.
  */
 export class StreamFlow {
+  readonly stream: string;
+  readonly keys: StreamKeys;
+  readonly options: ResolvedSubscription;
+  /** Whether this consumer has the stream to itself: then nobody else's entries are looked for from time to time. */
+  readonly isOwned: boolean = false;
   readonly inHand = new EntriesInHand();
-  private stopped = false;
-  private readonly slots: HandlerSlots;
-  private readonly settler: Settler;
-  private readonly intake: Intake;
-  private readonly outcomes: Outcomes;
+  protected stopped = false;
+  protected readonly slots: HandlerSlots;
+  protected readonly settler: Settler;
+  protected readonly intake: Intake;
+  protected readonly outcomes: Outcomes;
   private readonly decoder: EntryDecoder;
-  private readonly faults: FaultLog;
   private onIdle: (() => void) | undefined;
 
-  constructor(private readonly parts: StreamFlowParts) {
-    this.faults = new FaultLog(parts.logger);
+  constructor(protected readonly parts: StreamFlowParts) {
+    ({ stream: this.stream, keys: this.keys, options: this.options } = parts);
+    const faults = new FaultLog(parts.logger);
+    const toldOfFaults = {
+      onFault: (what: string, error: unknown): void =>
+        faults.say(text.stepFailed(what, parts.stream, errorText(error))),
+      onDone: () => faults.over(),
+    };
     this.outcomes = new Outcomes({
       ...parts,
       settler: () => this.settler,
@@ -51,8 +61,7 @@ export class StreamFlow {
     this.intake = new Intake({
       reserver: parts.requests.withClock(new Reserver(parts)),
       signal: parts.signal,
-      onFault: this.sayFault,
-      onDone: () => this.faults.over(),
+      ...toldOfFaults,
       onAnswers: (messages, answers) => this.takeOurs(messages, answers),
     });
     this.slots = new HandlerSlots({
@@ -66,26 +75,11 @@ export class StreamFlow {
     });
     this.settler = new Settler({
       ...parts,
-      onFault: this.sayFault,
-      onDone: () => this.faults.over(),
-      onSettled: (entryIds) => {
-        for (const entryId of entryIds) this.inHand.remove(entryId);
-        this.offerRoom();
-      },
+      ...toldOfFaults,
+      onRetry: (message, delayMs) => this.putOff(message, delayMs),
+      onSettled: (entryIds) => this.leave(entryIds),
       onLost: (message) => this.outcomes.lost(message),
     });
-  }
-
-  get stream(): string {
-    return this.parts.stream;
-  }
-
-  get keys(): StreamKeys {
-    return this.parts.keys;
-  }
-
-  get options(): ResolvedSubscription {
-    return this.parts.options;
   }
 
   /** How many messages are running. */
@@ -95,12 +89,12 @@ export class StreamFlow {
 
   /** How many entries may be brought now. */
   get room(): number {
-    return this.stopped ? 0 : roomFor(this.load, this.parts.options);
+    return this.stopped ? 0 : roomFor(this.load, this.options);
   }
 
   /** Whether a read is worth its round trip. */
   get wantsRead(): boolean {
-    return !this.stopped && isWorthARead(this.load, this.parts.options);
+    return !this.stopped && isWorthARead(this.load, this.options);
   }
 
   /** Takes entries in: new ones, or ones of before, in the order in which they are to run. */
@@ -108,52 +102,52 @@ export class StreamFlow {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
       if (this.inHand.has(entry.id)) continue;
-      this.inHand.noteGiven(entry.id);
-      const message = this.decoder.decode(entry);
-      if (message === undefined) continue;
-      this.inHand.add(entry.id);
-      this.parts.tally.received(message);
-      messages.push(message);
+      const message = this.messageOf(entry);
+      if (message !== undefined) messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);
+  }
+
+  /** The message of an entry, in hand from now on; nothing where there is nothing to run. */
+  protected messageOf(entry: RawEntry): StreamMessage | undefined {
+    this.inHand.noteGiven(entry.id);
+    const message = this.decoder.decode(entry);
+    if (message === undefined) return undefined;
+    this.inHand.add(entry.id);
+    this.parts.tally.received(message);
+    return message;
   }
 
   /** The messages whose leases are to be kept. */
   held(): StreamMessage[] {
     // At-most-once without ledger has neither a lease nor a pending entry.
-    const { dedup, delivery } = this.parts.options;
+    const { dedup, delivery } = this.options;
     return dedup === false && delivery === 'at-most-once' ? [] : this.slots.all();
   }
 
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
   leaseLost(message: StreamMessage): void {
-    this.slots.abort(new LeaseLostError(this.parts.stream, message.originalEntryId), message);
+    this.slots.abort(new LeaseLostError(this.stream, message.originalEntryId), message);
     // At-most-once has acknowledged it: nobody else will have it.
-    if (this.parts.options.delivery === 'at-most-once') return;
+    if (this.options.delivery === 'at-most-once') return;
     this.leaveToOthers(message);
   }
 
   /** Begins nothing more. */
   stop(): void {
-    const { delivery, dedup } = this.parts.options;
+    const { delivery, dedup } = this.options;
     // It has acknowledged what it read, and without leases there is no way back.
     if (delivery === 'at-most-once' && dedup === false) return;
     this.stopped = true;
     this.slots.stop();
   }
 
-  /**
-   * Stops. Fulfilled once nothing runs; what did not start goes to the group at once.
-   */
+  /** Stops. Fulfilled once nothing runs; what did not start goes to the group at once. */
   async drain(): Promise<void> {
     this.stop();
     await this.intake.done();
     if (this.stopped) this.giveWaitingBack();
-    if (!this.isIdle) {
-      await new Promise<void>((resolve) => {
-        this.onIdle = resolve;
-      });
-    }
+    if (!this.isIdle) await new Promise<void>((resolve) => (this.onIdle = resolve));
     this.stopped = true;
     await this.settler.drained();
   }
@@ -169,12 +163,12 @@ export class StreamFlow {
     await this.settler.drained();
   }
 
-  private get load(): FlowLoad {
+  protected get load(): FlowLoad {
     const { taken, mayWait } = this.slots;
     return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
   }
 
-  private get readAhead(): number {
+  protected get readAhead(): number {
     return this.slots.waiting + this.intake.entering;
   }
 
@@ -183,14 +177,14 @@ export class StreamFlow {
   }
 
   /** Runs what is ours; what is not is counted and forgotten, and what used up its attempts in crashes given up. */
-  private takeOurs(
+  protected takeOurs(
     messages: readonly StreamMessage[],
     answers: readonly Reservation[] | undefined,
   ): void {
     const ours = messages.filter((message, index) => {
       const kind = answers?.[index]?.kind;
       if (kind === 'duplicate') this.outcomes.duplicate(message);
-      if (kind !== 'new') this.forget(message);
+      if (kind !== 'new') this.forget(message, kind);
       else if (this.outcomes.isUsedUp(message)) this.outcomes.giveUp(message);
       else return true;
       return false;
@@ -199,8 +193,21 @@ export class StreamFlow {
     this.offerRoom();
   }
 
+  /** It failed, and is about to be put off. */
+  protected putOff(_message: StreamMessage, _delayMs: number): void {}
+
+  protected leave(entryIds: readonly string[]): void {
+    for (const entryId of entryIds) this.inHand.remove(entryId);
+    this.offerRoom();
+  }
+
+  /** Whether the app is going down, so that a failure may be its doing. */
+  protected get isClosing(): boolean {
+    return this.stopped;
+  }
+
   private settle(message: StreamMessage, verdict: Verdict): void {
-    this.outcomes.record(message, verdict, this.stopped);
+    this.outcomes.record(message, verdict, this.isClosing);
     this.offerRoom();
     if (this.slots.taken > 0) return;
     // Nothing runs that could be settled together with it.
@@ -209,7 +216,7 @@ export class StreamFlow {
   }
 
   /** It waits for its next attempt in its slot; the attempt is counted before the wait begins. */
-  private async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
+  protected async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
     this.slots.hold(message);
     const kept = await this.settler.countAttempt(message);
     if (kept === undefined) return;
@@ -232,14 +239,11 @@ export class StreamFlow {
     for (const message of this.slots.takeWaiting()) this.outcomes.giveBack(message);
   }
 
-  private forget({ entryId }: StreamMessage): void {
+  protected forget({ entryId }: StreamMessage, _why?: Reservation['kind']): void {
     this.inHand.remove(entryId);
   }
 
-  private offerRoom(): void {
-    if (this.wantsRead) this.parts.onRoom(this.parts.keys.stream);
+  protected offerRoom(): void {
+    if (this.wantsRead) this.parts.onRoom(this.keys.stream);
   }
-
-  private readonly sayFault = (what: string, error: unknown): void =>
-    this.faults.say(text.stepFailed(what, this.parts.stream, errorText(error)));
 }

@@ -17,6 +17,8 @@ export interface StreamMessage {
   readonly envelope: MessageEnvelope;
   /** The entry's fields as they were read; those of a redrive without what made it a dead letter. */
   readonly fields: RawFields;
+  /** Which partition of its stream it is in, where that has some. */
+  partition?: number;
   /** What makes it a request; nothing where it is an event. */
   readonly request?: RequestFields | undefined;
   /** Which attempt its run is, from 1; known once it is reserved. */

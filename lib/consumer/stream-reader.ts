@@ -56,6 +56,17 @@ export class StreamReader {
     else if (!this.blockedFor.has(flow)) this.catchUp(flow);
   }
 
+  /** Fulfilled once no read under way covers a flow that wants none any more; most often at once. */
+  async leave(flow: StreamFlow): Promise<void> {
+    await this.catchingUp.get(flow);
+    // Where Redis does not let us end it, it ends by itself.
+    for (let tries = 0; this.blockedFor?.has(flow) === true && tries < 20; tries++) {
+      const underWay = this.blockedFor;
+      await this.unblock();
+      if (this.blockedFor === underWay) await delay(5);
+    }
+  }
+
   /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     const { blocking, commands } = this.parts.connections;

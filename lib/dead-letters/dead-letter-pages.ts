@@ -1,27 +1,33 @@
 import type { Redis } from 'ioredis';
-import type { StreamKeys } from '../keys/stream-keys.js';
-import type { RawEntry } from '../redis/replies.js';
-import { readEntries, readRange, readRangeBackwards } from '../redis/stream-range.js';
+import { readRange, readRangeBackwards } from '../redis/stream-range.js';
+import type { DeadLetterPlace, PlacedEntry, PlacedId } from './dead-letter-places.js';
+import { mergedEntries, PlacedReading } from './merged-entries.js';
 
 /** How many dead letters are read at a time: each may hold a payload of a megabyte. */
 const PAGE = 100;
 
 /** A page of dead letters, and how many IDs or dead letters it stands for. */
 export interface DeadLetterPage {
-  readonly entries: readonly RawEntry[];
+  readonly entries: readonly PlacedEntry[];
   readonly scanned: number;
 }
 
 /** The dead letters of these IDs, page by page. */
 export async function* pagesOf(
   client: Redis,
-  { deadLetters }: StreamKeys,
-  ids: readonly string[],
+  ids: readonly PlacedId[],
 ): AsyncGenerator<DeadLetterPage> {
   for (let at = 0; at < ids.length; at += PAGE) {
     const some = ids.slice(at, at + PAGE);
-    yield { entries: await readEntries(client, deadLetters, some), scanned: some.length };
+    const found = await Promise.all(some.map((its) => entryOf(client, its)));
+    yield { entries: found.flat(), scanned: some.length };
   }
+}
+
+/** The dead letter of this ID; an empty list where it is not there. */
+export async function entryOf(client: Redis, { place, id }: PlacedId): Promise<PlacedEntry[]> {
+  const entries = await readRange(client, place.keys.deadLetters, id, id, 1);
+  return entries.map((entry) => ({ place, entry }));
 }
 
 /**
@@ -30,13 +36,57 @@ export async function* pagesOf(
  */
 export async function* pagesOfAll(
   client: Redis,
-  { deadLetters }: StreamKeys,
+  places: readonly DeadLetterPlace[],
 ): AsyncGenerator<DeadLetterPage> {
-  const [last] = await readRangeBackwards(client, deadLetters, '+', '-', 1);
-  if (last === undefined) return;
-  for (let from: string | undefined = '-'; from !== undefined;) {
-    const entries: RawEntry[] = await readRange(client, deadLetters, from, last.id, PAGE);
-    if (entries.length > 0) yield { entries, scanned: entries.length };
-    from = entries.length < PAGE ? undefined : `(${entries[entries.length - 1]?.id}`;
+  const readings = await Promise.all(
+    places.map(async (place) => {
+      const { deadLetters } = place.keys;
+      const [last] = await readRangeBackwards(client, deadLetters, '+', '-', 1);
+      return last === undefined
+        ? []
+        : new PlacedReading(place, shareOf(PAGE, places), (after, count) =>
+            readRange(client, deadLetters, after === undefined ? '-' : `(${after}`, last.id, count),
+          );
+    }),
+  );
+  let entries: PlacedEntry[] = [];
+  for await (const placed of mergedEntries(readings.flat(), 1)) {
+    entries.push(placed);
+    if (entries.length < PAGE) continue;
+    yield { entries, scanned: entries.length };
+    entries = [];
   }
+  if (entries.length > 0) yield { entries, scanned: entries.length };
 }
+
+/** One page, the newest first: those after `before` in that order. */
+export async function newestOf(
+  client: Redis,
+  places: readonly DeadLetterPlace[],
+  limit: number,
+  before: PlacedId | undefined,
+): Promise<PlacedEntry[]> {
+  const readings = places.map(
+    (place) =>
+      new PlacedReading(place, shareOf(limit, places), (after, count) => {
+        const from = after === undefined ? newestFrom(place, before) : `(${after}`;
+        return readRangeBackwards(client, place.keys.deadLetters, from, '-', count);
+      }),
+  );
+  const page: PlacedEntry[] = [];
+  for await (const placed of mergedEntries(readings, -1)) {
+    page.push(placed);
+    if (page.length === limit) break;
+  }
+  return page;
+}
+
+/** Of equal IDs, those of higher partitions come later. */
+function newestFrom({ partition = 0 }: DeadLetterPlace, before: PlacedId | undefined): string {
+  if (before === undefined) return '+';
+  return partition > (before.place.partition ?? 0) ? before.id : `(${before.id}`;
+}
+
+/** So that a page is about so much in memory, however many places there are. */
+const shareOf = (size: number, places: readonly unknown[]): number =>
+  Math.ceil(size / places.length);

@@ -2,16 +2,22 @@ import type { Codec, RawFields } from '../codec/codec.js';
 import type { DecodedEnvelope } from '../codec/envelope.js';
 import { publishedAtMs } from '../redis/entry-id.js';
 import type { RawEntry } from '../redis/replies.js';
+import { idOf, type PlacedEntry } from './dead-letter-places.js';
 import { AT_MOST_ONCE } from './dead-letter-fields.js';
 import { deadLetterParts } from './dead-letter-parts.js';
 
 /** A message that will not be tried again, and why. */
 export interface DeadLetter {
-  /** Its own ID, which `get`, `redrive` and `purge` take. It says when it was written. */
+  /**
+   * Its own ID, which `get`, `redrive` and `purge` take. It says when it was written; on a stream with `partitions` it begins
+   * with its partition: `3:1729768245123-0`.
+   */
   readonly id: string;
   /** The ID that its entry had in the stream. */
   readonly entryId: string;
   readonly stream: string;
+  /** The partition that its entry was in; nothing where the stream has none. */
+  readonly partition: number | undefined;
   readonly group: string;
   /** The consumer that gave it up. */
   readonly consumer: string;
@@ -39,19 +45,22 @@ export interface DeadLetter {
 
 /** Makes a dead letter of what Redis has. Nothing in it is so wrong that it could not be looked at. */
 export function toDeadLetter(
-  { id, fields: all = [] }: RawEntry,
+  placed: PlacedEntry,
   codec: Codec,
   where: { readonly stream: string; readonly group: string },
 ): DeadLetter {
+  const { partition } = placed.place;
+  const { id, fields: all = [] } = placed.entry;
   const { fields, cause } = deadLetterParts(all);
   const envelope = decoded(codec, fields);
   const entryId = cause.get('entry-id') ?? id;
-  const stream = cause.get('stream') ?? where.stream;
+  const stream = partition === undefined ? (cause.get('stream') ?? where.stream) : where.stream;
   const errorName = cause.get('error-name');
   return {
-    id,
+    id: idOf(placed),
     entryId,
     stream,
+    partition,
     group: cause.get('group') ?? where.group,
     consumer: cause.get('consumer') ?? '',
     messageId: envelope?.messageId ?? entryId,

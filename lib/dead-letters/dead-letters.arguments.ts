@@ -16,7 +16,7 @@ export interface ListDeadLetters extends DeadLettersOf {
    * @default 100
    */
   readonly limit?: number;
-  /** The ID of a dead letter: those older than it. That of the last one of a page gives the next page. */
+  /** The ID of a dead letter, as it has it: those older than it. That of the last one of a page gives the next page. */
   readonly before?: string;
 }
 

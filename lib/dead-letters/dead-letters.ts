@@ -2,19 +2,22 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { StreamCodecs } from '../codec/stream-codecs.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { type StreamKeys, streamKeys } from '../keys/stream-keys.js';
 import { checkOptions } from '../options/check-options.js';
 import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
 import type { DeadLettersOptions } from '../options/dead-letters-options.js';
 import { DEFAULTS } from '../options/defaults.js';
-import { resolveCodecs } from '../options/resolve-options.js';
+import { resolveCodecs, resolvePartitions } from '../options/resolve-options.js';
+import type { StreamPartitions } from '../options/resolved-options.js';
 import { OpenedConnection } from '../redis/opened-connection.js';
-import type { RawEntry } from '../redis/replies.js';
-import { purgeDeadLettersScript } from '../redis/scripts/purge-dead-letters.script.js';
-import { redriveScript } from '../redis/scripts/redrive.script.js';
-import { readEntries, readRangeBackwards } from '../redis/stream-range.js';
-import { type DeadLetter, idInLedger, toDeadLetter } from './dead-letter.js';
-import { type DeadLetterPage, pagesOf, pagesOfAll } from './dead-letter-pages.js';
+import { type DeadLetter, toDeadLetter } from './dead-letter.js';
+import {
+  type DeadLetterPage,
+  entryOf,
+  newestOf,
+  pagesOf,
+  pagesOfAll,
+} from './dead-letter-pages.js';
+import { DeadLetterPlaces, type PlacedEntry } from './dead-letter-places.js';
 import type {
   DeadLetterFilter,
   DeadLettersOf,
@@ -24,6 +27,7 @@ import type {
   RedriveDeadLetters,
 } from './dead-letters.arguments.js';
 import * as text from './dead-letters.messages.js';
+import { purgeEach, redriveEach } from './each-place.js';
 
 const LIST_LIMIT = 100;
 
@@ -40,6 +44,7 @@ const LIST_LIMIT = 100;
 @Injectable()
 export class DeadLetters implements OnApplicationShutdown {
   private readonly codecs: StreamCodecs;
+  private readonly partitions: StreamPartitions;
   private readonly logger = new Logger(DeadLetters.name);
   private connection: OpenedConnection | undefined;
 
@@ -47,36 +52,34 @@ export class DeadLetters implements OnApplicationShutdown {
   constructor(
     private readonly options: DeadLettersOptions = {},
     /** @internal The module has them already. */
-    codecs?: StreamCodecs,
+    resolved?: { readonly codecs: StreamCodecs; readonly partitions: StreamPartitions },
   ) {
     checkOptions(schemas.options, options);
-    this.codecs = codecs ?? resolveCodecs(options);
+    this.codecs = resolved?.codecs ?? resolveCodecs(options);
+    this.partitions = resolved?.partitions ?? resolvePartitions(options.streams);
   }
 
   /** A page of them, the newest first. */
   async list(its: ListDeadLetters): Promise<DeadLetter[]> {
     checkOptions(schemas.list, its, 'list');
-    const { deadLetters } = this.keysOf(its, 'list');
-    const { limit = LIST_LIMIT, before } = its;
-    const from = before === undefined ? '+' : `(${before}`;
-    const client = await this.ready();
-    const entries = await readRangeBackwards(client, deadLetters, from, '-', limit);
+    const places = this.placesOf(its, 'list');
+    const { limit = LIST_LIMIT } = its;
+    const before = its.before === undefined ? undefined : places.find(its.before, 'list.before');
+    const entries = await newestOf(await this.ready(), places.all, limit, before);
     return entries.map((entry) => this.asDeadLetter(entry, its));
   }
 
   /** How many there are, with those that wait to run again or are running. */
   async count(its: DeadLettersOf): Promise<number> {
     checkOptions(schemas.count, its, 'count');
-    const { deadLetters } = this.keysOf(its, 'count');
-    const client = await this.ready();
-    return client.xlen(deadLetters);
+    return this.countIn(this.placesOf(its, 'count'));
   }
 
   /** One of them; nothing where it is not there (any more). */
   async get(its: GetDeadLetter): Promise<DeadLetter | undefined> {
     checkOptions(schemas.get, its, 'get');
-    const { deadLetters } = this.keysOf(its, 'get');
-    const [entry] = await readEntries(await this.ready(), deadLetters, [its.id]);
+    const id = this.placesOf(its, 'get').find(its.id, 'get.id');
+    const [entry] = await entryOf(await this.ready(), id);
     return entry === undefined ? undefined : this.asDeadLetter(entry, its);
   }
 
@@ -90,20 +93,17 @@ export class DeadLetters implements OnApplicationShutdown {
   async redrive(its: RedriveDeadLetters): Promise<{ redriven: number }> {
     checkOptions(schemas.redrive, its, 'redrive');
     const { limit = Infinity, onProgress } = its;
-    const keys = this.keysOf(its, 'redrive');
+    const places = this.placesOf(its, 'redrive');
     const codec = this.codecs.of(its.stream);
+    const pages = this.pages(places, its.ids, 'redrive');
     const client = await this.ready();
-    const total = its.ids?.length ?? (await client.xlen(keys.deadLetters));
+    const total = its.ids?.length ?? (await this.countIn(places));
     let [redriven, scanned] = [0, 0];
-    for await (const page of this.pages(keys, its.ids)) {
+    for await (const page of pages(client)) {
       const wanted = await this.wanted(page, its);
       while (wanted.length > 0 && redriven < limit) {
         const some = wanted.splice(0, limit - redriven);
-        redriven += await redriveScript.run(
-          client,
-          [keys.deadLetters, keys.retries, keys.attempts, keys.ledger],
-          some.flatMap((entry) => [entry.id, idInLedger(entry, codec) ?? '']),
-        );
+        redriven += await redriveEach(client, some, codec);
       }
       scanned += page.scanned;
       onProgress?.({ redriven, scanned, total });
@@ -120,17 +120,11 @@ export class DeadLetters implements OnApplicationShutdown {
    */
   async purge(its: PurgeDeadLetters): Promise<{ purged: number }> {
     checkOptions(schemas.purge, its, 'purge');
-    const keys = this.keysOf(its, 'purge');
+    const pages = this.pages(this.placesOf(its, 'purge'), its.ids, 'purge');
     const client = await this.ready();
     let purged = 0;
-    for await (const page of this.pages(keys, its.ids)) {
-      const wanted = await this.wanted(page, its);
-      if (wanted.length === 0) continue;
-      purged += await purgeDeadLettersScript.run(
-        client,
-        [keys.deadLetters, keys.retries, keys.attempts],
-        wanted.map(({ id }) => id),
-      );
+    for await (const page of pages(client)) {
+      purged += await purgeEach(client, await this.wanted(page, its));
     }
     return { purged };
   }
@@ -157,36 +151,48 @@ export class DeadLetters implements OnApplicationShutdown {
     return this.connection.ready();
   }
 
-  private async *pages(
-    keys: StreamKeys,
-    ids: readonly string[] | undefined,
-  ): AsyncGenerator<DeadLetterPage> {
+  private async countIn({ all }: DeadLetterPlaces): Promise<number> {
     const client = await this.ready();
-    yield* ids === undefined ? pagesOfAll(client, keys) : pagesOf(client, keys, ids);
+    const counts = await Promise.all(all.map(({ keys }) => client.xlen(keys.deadLetters)));
+    return counts.reduce((sum, its) => sum + its, 0);
+  }
+
+  private pages(
+    places: DeadLetterPlaces,
+    ids: readonly string[] | undefined,
+    call: string,
+  ): (client: Redis) => AsyncGenerator<DeadLetterPage> {
+    const found = ids?.map((id, at) => places.find(id, `${call}.ids.${at}`));
+    return (client) =>
+      found === undefined ? pagesOfAll(client, places.all) : pagesOf(client, found);
   }
 
   private async wanted(
     { entries }: DeadLetterPage,
     its: DeadLettersOf & { filter?: DeadLetterFilter },
-  ): Promise<RawEntry[]> {
+  ): Promise<PlacedEntry[]> {
     const { filter } = its;
     if (filter === undefined) return [...entries];
-    const wanted: RawEntry[] = [];
+    const wanted: PlacedEntry[] = [];
     for (const entry of entries) {
       if (await filter(this.asDeadLetter(entry, its))) wanted.push(entry);
     }
     return wanted;
   }
 
-  private asDeadLetter(entry: RawEntry, its: DeadLettersOf): DeadLetter {
+  private asDeadLetter(entry: PlacedEntry, its: DeadLettersOf): DeadLetter {
     const { stream, group = this.options.group ?? '' } = its;
     return toDeadLetter(entry, this.codecs.of(stream), { stream, group });
   }
 
-  private keysOf({ stream, group = this.options.group }: DeadLettersOf, call: string): StreamKeys {
+  private placesOf(
+    { stream, group = this.options.group }: DeadLettersOf,
+    call: string,
+  ): DeadLetterPlaces {
     if (group === undefined) {
       throw new InvalidOptionsError(`${call}.group`, 'nothing', text.GROUP_NEEDED);
     }
-    return streamKeys(this.options.keyPrefix ?? '', stream, group);
+    const { keyPrefix = '' } = this.options;
+    return new DeadLetterPlaces(keyPrefix, stream, group, this.partitions.get(stream));
   }
 }

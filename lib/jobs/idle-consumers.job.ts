@@ -5,6 +5,7 @@ import { readConsumers } from '../redis/stream-info.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
+import { subscribedPlaces } from './job-places.js';
 
 /**
  * Removes consumers of this app's group that have been idle for `maintenance.consumerIdleMs` and have nothing pending. It
@@ -14,10 +15,9 @@ export class IdleConsumersJob {
   constructor(private readonly parts: JobParts) {}
 
   async run(): Promise<JobResult> {
-    const { options, subscriptions, connection } = this.parts;
+    const { options, connection } = this.parts;
     const client = await connection();
-    const streams = subscriptions().map(({ stream, options: its }) => [stream, its] as const);
-    return inEachStream(streams, (stream) => {
+    return inEachStream(subscribedPlaces(this.parts), (stream) => {
       const key = jobKey(options.keyPrefix, stream, 'consumers', options.group);
       return withJobLock(client, key, () => this.remove(client, stream));
     });

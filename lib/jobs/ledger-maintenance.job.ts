@@ -5,6 +5,7 @@ import { purgeLedgerScript } from '../redis/scripts/purge-ledger.script.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
+import { subscribedPlaces } from './job-places.js';
 
 /** How many entries one script removes: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
@@ -30,11 +31,10 @@ export class LedgerMaintenanceJob {
   }
 
   async run(): Promise<JobResult> {
-    const { options, subscriptions, connection } = this.parts;
+    const { options, connection } = this.parts;
     const { keyPrefix, group } = options;
     const client = await connection();
-    const streams = subscriptions().map(({ stream, options: its }) => [stream, its] as const);
-    const result = await inEachStream(streams, (stream, { dedup }) => {
+    const result = await inEachStream(subscribedPlaces(this.parts), (stream, { dedup }) => {
       const key = jobKey(keyPrefix, stream, 'ledger', group);
       const keys = streamKeys(keyPrefix, stream, group);
       return withJobLock(client, key, async () => {

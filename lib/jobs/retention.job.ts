@@ -6,6 +6,7 @@ import { trimStreamScript } from '../redis/scripts/trim-stream.script.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
+import { inPartitions } from './job-places.js';
 import * as text from './jobs.messages.js';
 
 /** How many entries one script looks at: Redis serves nobody else meanwhile. */
@@ -25,7 +26,7 @@ export class RetentionJob {
   async run(): Promise<JobResult> {
     const { options, connection } = this.parts;
     const client = await connection();
-    return inEachStream(options.retention, (stream, retention) => {
+    return inEachStream(inPartitions(this.parts, options.retention), (stream, retention) => {
       const key = jobKey(options.keyPrefix, stream, 'retention');
       return withJobLock(client, key, () => this.trim(client, stream, retention));
     });

@@ -76,8 +76,10 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     {
       provide: DeadLetters,
       inject: [RESOLVED_OPTIONS],
-      useFactory: ({ server: { connection, group, keyPrefix, codecs } }: Resolved) =>
-        new DeadLetters({ connection, group, keyPrefix }, codecs),
+      useFactory: ({ server }: Resolved) => {
+        const { connection, group, keyPrefix } = server;
+        return new DeadLetters({ connection, group, keyPrefix }, server);
+      },
     },
     {
       provide: JOB_PARTS,

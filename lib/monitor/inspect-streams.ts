@@ -1,14 +1,23 @@
 import type { Redis } from 'ioredis';
+import { ownerKey } from '../keys/partition-keys.js';
+import { partitionName } from '../keys/partitions.js';
 import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds, publishedAtMs } from '../redis/entry-id.js';
+import { readOwner } from '../redis/partition-owner.js';
 import {
   type InspectedStream,
   inspectStreamScript,
 } from '../redis/scripts/inspect-stream.script.js';
 import { askServerFacts } from '../redis/server-facts.js';
+import { allTogether } from './partitions-together.js';
 import { retentionHeadroom } from './retention-headroom.js';
-import type { InspectedServer, StreamInspection } from './streams-inspection.js';
+import type {
+  EntriesInspection,
+  InspectedServer,
+  PartitionInspection,
+  StreamInspection,
+} from './streams-inspection.js';
 
 /** What removes entries of a stream, whichever way. */
 export interface StreamLimitsKnown {
@@ -22,36 +31,86 @@ export interface Inspected {
   readonly streams: readonly StreamInspection[];
 }
 
-/** Asks for all streams at once: one script each, sent together. */
+type Where = Pick<ResolvedServerOptions, 'keyPrefix' | 'group' | 'partitions'>;
+
+/** What was seen of a stream or a partition, and when by Redis's clock. */
+interface Seen<Inspection> {
+  readonly nowMs: number;
+  readonly inspection: Inspection;
+}
+
+/** Asks for all streams at once: a script for each, or for each partition, sent together. */
 export async function inspectStreams(
   client: Redis,
-  { keyPrefix, group }: Pick<ResolvedServerOptions, 'keyPrefix' | 'group'>,
+  where: Where,
   streams: readonly string[],
   limitsOf: (stream: string) => StreamLimitsKnown,
 ): Promise<Inspected> {
-  const [{ product, version, role, maxmemoryPolicy }, ...inspected] = await Promise.all([
+  const [{ product, version, role, maxmemoryPolicy }, ...seen] = await Promise.all([
     askServerFacts(client),
-    ...streams.map((stream) => {
-      const keys = streamKeys(keyPrefix, stream, group);
-      const its = [keys.stream, keys.ledger, keys.retries, keys.deadLetters];
-      return inspectStreamScript.run(client, its, [group]);
-    }),
+    ...streams.map((stream) => inspectStream(client, where, stream, limitsOf(stream))),
   ]);
   return {
-    at: new Date(inspected[0]?.nowMs ?? Date.now()),
+    at: new Date(seen[0]?.nowMs ?? Date.now()),
     server: { product, version, role, maxmemoryPolicy },
-    streams: inspected.map((its, index) => {
-      const stream = streams[index] ?? '';
-      return inspectionOf({ stream, group }, its, limitsOf(stream));
-    }),
+    streams: seen.map(({ inspection }) => inspection),
   };
 }
 
-function inspectionOf(
-  where: Pick<StreamInspection, 'stream' | 'group'>,
-  its: InspectedStream,
+async function inspectStream(
+  client: Redis,
+  where: Where,
+  stream: string,
   limits: StreamLimitsKnown,
-): StreamInspection {
+): Promise<Seen<StreamInspection>> {
+  const { group, partitions } = where;
+  const count = partitions.get(stream);
+  if (count === undefined) {
+    const { nowMs, inspection } = await inspectEntries(client, where, stream, limits);
+    return { nowMs, inspection: { stream, group, ...inspection, partitions: undefined } };
+  }
+  const seen = await Promise.all(
+    Array.from({ length: count }, (_, partition) =>
+      inspectPartition(client, where, stream, partition, limits),
+    ),
+  );
+  const its = seen.map(({ inspection }) => inspection);
+  const inspection = { stream, group, ...allTogether(its), partitions: its };
+  return { nowMs: seen[0]?.nowMs ?? Date.now(), inspection };
+}
+
+async function inspectPartition(
+  client: Redis,
+  where: Where,
+  stream: string,
+  partition: number,
+  limits: StreamLimitsKnown,
+): Promise<Seen<PartitionInspection>> {
+  const [{ nowMs, inspection }, its] = await Promise.all([
+    inspectEntries(client, where, partitionName(stream, partition), limits),
+    readOwner(client, ownerKey(where.keyPrefix, stream, partition, where.group)),
+  ]);
+  const owner = its && {
+    consumer: its.consumer,
+    epoch: its.epoch,
+    endsInMs: Math.max(0, its.endsAt - nowMs),
+  };
+  return { nowMs, inspection: { partition, owner, ...inspection } };
+}
+
+async function inspectEntries(
+  client: Redis,
+  { keyPrefix, group }: Where,
+  name: string,
+  limits: StreamLimitsKnown,
+): Promise<Seen<EntriesInspection>> {
+  const { stream, ledger, retries, deadLetters } = streamKeys(keyPrefix, name, group);
+  const keys = [stream, ledger, retries, deadLetters];
+  const its = await inspectStreamScript.run(client, keys, [group]);
+  return { nowMs: its.nowMs, inspection: inspectionOf(its, limits) };
+}
+
+function inspectionOf(its: InspectedStream, limits: StreamLimitsKnown): EntriesInspection {
   const { exists, length, group, firstId, lastId, ledgerSize, nextRetryAtMs, nowMs } = its;
   const ageOf = (id: string): number | undefined =>
     id === '' ? undefined : Math.max(0, nowMs - publishedAtMs(id));
@@ -64,7 +123,6 @@ function inspectionOf(
   } = group ?? {};
   const unfinishedId = lowerOf(oldestPendingId, oldestUnreadId);
   return {
-    ...where,
     exists,
     groupExists: group !== undefined,
     length,

@@ -19,12 +19,35 @@ export interface InspectedServer {
   readonly maxmemoryPolicy: string | undefined;
 }
 
-export interface StreamInspection {
+/** A stream and a group of it. Of a stream with `partitions` it is what all of them have together. */
+export interface StreamInspection extends EntriesInspection {
   readonly stream: string;
   readonly group: string;
-  /** Whether the stream is there. */
+  /** Each partition, in order; nothing where the stream has none. */
+  readonly partitions: readonly PartitionInspection[] | undefined;
+}
+
+/** One partition of a stream, and who reads it. */
+export interface PartitionInspection extends EntriesInspection {
+  /** Its number, from 0. */
+  readonly partition: number;
+  /** The member of the group that has it to itself; nothing where none has. */
+  readonly owner: OwnerInspection | undefined;
+}
+
+export interface OwnerInspection {
+  readonly consumer: string;
+  /** One more with each owner that the partition had. */
+  readonly epoch: number;
+  /** How long it is its own unless that is renewed, which is done about each second; 0 where the time is over. */
+  readonly endsInMs: number;
+}
+
+/** Entries in Redis, and how far a group is with them. */
+export interface EntriesInspection {
+  /** Whether the stream is there: some of it, where it has partitions. */
   readonly exists: boolean;
-  /** Whether the group is there. */
+  /** Whether the group is there: in all partitions, where there are any. */
   readonly groupExists: boolean;
   /** How many entries the stream has. */
   readonly length: number;

@@ -42,6 +42,7 @@ export interface RedisStreamsClientOptions {
    * The window in which a message ID is published once. What was sent when the connection dropped is then sent again by
    * itself, until `publishTimeoutMs`. `false`: faster, but a dropped connection is an error that leaves open whether the
    * message arrived, and two calls with one message ID write two entries.
+   * Each partition of a stream with `partitions` remembers its own: an ID meets itself under the same key, or without one.
    *
    * @default { windowMs: 120_000 }
    */

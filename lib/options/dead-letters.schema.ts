@@ -3,8 +3,9 @@ import { connection, keyPrefix } from './connection.schema.js';
 import { codec, count, groupError, nameText, object } from './schema-parts.js';
 import { publishedStreams } from './streams.schema.js';
 
-const idError = "a dead letter's ID, such as '1729768245123-0'";
-const id = z.string({ error: idError }).regex(/^\d{1,20}-\d{1,20}$/, { error: idError });
+const idError =
+  "a dead letter's ID, such as '1729768245123-0', or '3:1729768245123-0' of partition 3";
+const id = z.string({ error: idError }).regex(/^(\d{1,4}:)?\d{1,20}-\d{1,20}$/, { error: idError });
 const callable = (error: string) =>
   z.custom((value) => typeof value === 'function', { error }).optional();
 

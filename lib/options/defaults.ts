@@ -42,3 +42,6 @@ export const DEFAULTS = {
   backoff: BACKOFF,
   subscription: SUBSCRIPTION,
 } as const;
+
+/** Each is a flow of its own in every member, and a row in each answer about the stream. */
+export const MOST_PARTITIONS = 1_024;

@@ -110,7 +110,8 @@ const resolveSchemas = (streams: Record<string, PublishedStreamOptions> = {}): P
     ),
   );
 
-const resolvePartitions = (
+/** Over how many keys each stream is spread that is. */
+export const resolvePartitions = (
   streams: Record<string, PublishedStreamOptions> = {},
 ): StreamPartitions =>
   new Map(

@@ -6,7 +6,10 @@ export type RetentionLimits =
   | {
       /** Entries older than this many ms may go, 1 or more. By Redis's clock. */
       maxAgeMs: number;
-      /** How many entries to keep, 1 or more. Approximate: Redis frees whole nodes. */
+      /**
+       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes. Of a stream with `partitions` each keeps so
+       * many.
+       */
       maxLength?: number;
     }
   | { maxAgeMs?: number; maxLength: number };
@@ -42,7 +45,8 @@ export type RetentionOptions = RetentionLimits & RetentionReaders;
 export type PublishLimits =
   | {
       /**
-       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries.
+       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries. Of a stream with
+       * `partitions` each keeps so many.
        *
        * @default none: publishing drops nothing
        */
@@ -50,7 +54,8 @@ export type PublishLimits =
       /**
        * How long after the last entry was written the whole stream expires, in ms, 1 or more: its entries, read or not,
        * and its groups with what is pending in them. A group that still has a consumer comes back with the next message.
-       * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`.
+       * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`. Of a stream
+       * with `partitions` each expires on its own.
        *
        * @default none: a stream lasts
        */

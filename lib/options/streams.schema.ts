@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_PARTITIONS } from './defaults.js';
 import {
   codec,
   count,
@@ -59,8 +60,6 @@ const byStream = (shape: z.ZodRawShape) =>
       }
     })
     .optional();
-/** Each is a flow of its own in every member, and a row in each answer about the stream. */
-const MOST_PARTITIONS = 1_024;
 const publishedStream = {
   maxLength: count(1, Number.MAX_SAFE_INTEGER),
   ttlMs: windowMs,

@@ -22,13 +22,3 @@ export async function readRangeBackwards(
 ): Promise<RawEntry[]> {
   return parseEntries(await client.xrevrangeBuffer(key, from, to, 'COUNT', count), 'XREVRANGE');
 }
-
-/** The entries of these IDs, in one round trip; those that are not there are left out. */
-export async function readEntries(
-  client: Redis,
-  key: string,
-  ids: readonly string[],
-): Promise<RawEntry[]> {
-  const found = await Promise.all(ids.map((id) => readRange(client, key, id, id, 1)));
-  return found.flat();
-}

@@ -20,6 +20,7 @@ import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/redis-errors.js';
 import { HandlerRegistry, type Subscription } from './handler-registry.js';
 import { nestHooks } from './nest-hooks.js';
+import { notePartitionCounts } from './partition-counts.js';
 import type { RedisStreamsEvents } from './redis-streams.events.js';
 import { REDIS_STREAMS } from './redis-streams.symbol.js';
 import * as text from './server.messages.js';
@@ -202,7 +203,10 @@ export class ServerRedisStreams
     }
     this.listening = true;
     for (const callback of this.onListening) callback();
-    const read = [...named.map(({ stream }) => stream), ...wildcards];
+    const { commands } = consumer.connections;
+    const streams = named.map(({ stream }) => stream);
+    void notePartitionCounts(commands, this.options, streams, this.logger);
+    const read = [...streams, ...wildcards];
     if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
     else this.logger.log(text.reading(read, group, name));
   }

@@ -14,3 +14,17 @@ export const LISTENING_ALREADY = 'The server listens already: close it first';
 
 export const reading = (streams: readonly string[], group: string, consumer: string): string =>
   `Reading ${streams.map((stream) => `"${stream}"`).join(', ')} as group "${group}", consumer "${consumer}"`;
+
+export const otherPartitions = (stream: string, noted: number, count: number): string =>
+  `Stream "${stream}" has ${count} partitions here, and who read it last had ${noted}: all services that publish to it or read it need the same streams.${stream}.partitions, else keys are out of order and ${unreadWhere(Math.min(noted, count), Math.max(noted, count))} is unread by those with fewer. docs/partitions.md says how to change it`;
+
+const unreadWhere = (fewer: number, more: number): string =>
+  fewer === more - 1
+    ? `what is in partition ${fewer}`
+    : `what is in partitions ${fewer} to ${more - 1}`;
+
+export const outsidePartitions = (stream: string, group: string): string =>
+  `Stream "${stream}" has entries that are in none of its partitions, and group "${group}" has not finished them: they were published without streams.${stream}.partitions, and nobody here reads them. docs/partitions.md says what to do`;
+
+export const partitionsNotNoted = (stream: string, reason: string): string =>
+  `Whether all have the same partitions of stream "${stream}" cannot be known: ${reason}`;

@@ -1,4 +1,5 @@
 import { redriveMember } from '../keys/redrive-member.js';
+import { partitionName } from '../keys/partitions.js';
 import { delayedKeys, streamKeys } from '../keys/stream-keys.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { readRange } from '../redis/stream-range.js';
@@ -12,6 +13,8 @@ const ORDER_DIGITS = 16;
 /** Which message of a stream; the entry ID where it is known. */
 export interface SoughtMessage {
   readonly stream: string;
+  /** The stream itself, or one of its partitions. */
+  readonly place: string;
   readonly messageId: string;
   readonly entryId: string | undefined;
 }
@@ -19,14 +22,17 @@ export interface SoughtMessage {
 /** How a message is in Redis: one look at everything but its dead letter, which stays where it is written last. */
 export async function messageState(
   parts: LookingParts,
-  { stream, messageId, ...known }: SoughtMessage,
+  sought: SoughtMessage,
 ): Promise<MessageState> {
+  const { stream, place, messageId } = sought;
   const { client, server } = parts;
   const { keyPrefix, group } = server.options;
-  const keys = streamKeys(keyPrefix, stream, group);
+  const keys = streamKeys(keyPrefix, place, group);
   const later = delayedKeys(keys.stream);
   const order = (await client.hget(later.messages, messageId))?.slice(0, ORDER_DIGITS) ?? '';
-  const entryId = known.entryId ?? (await findEntry(parts, stream, messageId));
+  // An ID of another partition can be one of this one's too.
+  const known = place === stream ? sought.entryId : undefined;
+  const entryId = known ?? (await findEntry(parts, sought));
   const id = entryId ?? '0-1';
   const [time, dueLater, pending, dueAt, used, handledAt, groups, entries] = await together(
     client,
@@ -57,7 +63,7 @@ export async function messageState(
       attemptsUsed,
     };
   }
-  const dead = await deadLetterOf(parts, stream, messageId);
+  const dead = await deadLetterOf(parts, sought);
   if (dead !== undefined) return dead;
   if (isScore(handledAt)) return { kind: 'handled', handledAt: new Date(Number(handledAt)) };
   if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
@@ -69,21 +75,25 @@ const isScore = (reply: unknown): reply is string => typeof reply === 'string';
 
 async function deadLetterOf(
   { client, server, deadLetters }: LookingParts,
-  stream: string,
-  messageId: string,
+  { stream, place, messageId }: SoughtMessage,
 ): Promise<MessageState | undefined> {
   const { keyPrefix, group } = server.options;
-  const keys = streamKeys(keyPrefix, stream, group);
+  const keys = streamKeys(keyPrefix, place, group);
   for (let before: string | undefined; ;) {
     const page = await deadLetters.list({
       stream,
       limit: PAGE,
       ...(before === undefined ? {} : { before }),
     });
-    const found = page.find((letter) => letter.messageId === messageId);
+    const found = page.find(
+      ({ partition, ...letter }) =>
+        letter.messageId === messageId &&
+        (partition === undefined || partitionName(stream, partition) === place),
+    );
     if (found !== undefined) {
       const { id, reason, attempts } = found;
-      const isRedriven = isScore(await client.zscore(keys.retries, redriveMember(id)));
+      const member = redriveMember(id.slice(id.indexOf(':') + 1));
+      const isRedriven = isScore(await client.zscore(keys.retries, member));
       return { kind: 'dead-letter', deadLetterId: id, reason, attempts, isRedriven };
     }
     if (page.length < PAGE) return undefined;
@@ -94,13 +104,12 @@ async function deadLetterOf(
 /** The entry of a message; nothing where none has its ID. */
 async function findEntry(
   { client, server }: LookingParts,
-  stream: string,
-  messageId: string,
+  { stream, place, messageId }: SoughtMessage,
 ): Promise<string | undefined> {
   const { keyPrefix, codecs } = server.options;
   const codec = codecs.of(stream);
   for (let from = '-'; ;) {
-    const page = await readRange(client, keyPrefix + stream, from, '+', PAGE);
+    const page = await readRange(client, keyPrefix + place, from, '+', PAGE);
     for (const { id, fields = [] } of page) {
       if (id === messageId) return id;
       try {

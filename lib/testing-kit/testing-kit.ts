@@ -6,6 +6,7 @@ import { firstValueFrom } from 'rxjs';
 import { ClientRedisStreams } from '../client/client-redis-streams.js';
 import type { PublishReceipt } from '../client/publish-receipt.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { placesOf } from '../keys/partitions.js';
 import { checkOptions } from '../options/check-options.js';
 import type { ConnectionOption } from '../options/connection-option.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
@@ -156,9 +157,12 @@ export class TestingKit {
     const entryId = events[0]?.entryId ?? receipt?.entryId ?? undefined;
     const attempts = attemptsOf(events);
     const streams = this.looking.server.subscriptions().map((its) => its.stream);
+    const { partitions } = this.looking.server.options;
     for (const one of stream === undefined ? streams : [stream]) {
-      const state = await messageState(this.looking, { stream: one, messageId, entryId });
-      if (state.kind !== 'unknown') return { messageId, stream: one, events, attempts, state };
+      for (const place of placesOf(one, partitions.get(one))) {
+        const state = await messageState(this.looking, { stream: one, place, messageId, entryId });
+        if (state.kind !== 'unknown') return { messageId, stream: one, events, attempts, state };
+      }
     }
     return { messageId, stream, events, attempts, state: { kind: 'unknown' } };
   }

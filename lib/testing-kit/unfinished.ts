@@ -1,10 +1,12 @@
 import { isRedrive } from '../keys/redrive-member.js';
+import { placesOf } from '../keys/partitions.js';
 import { streamKeys } from '../keys/stream-keys.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { groupIn, type LookingParts, together } from './looking.js';
 
 /** What a group has not finished of a stream. */
 export interface Unfinished {
+  /** Its name, or that of one of its partitions. */
   readonly stream: string;
   /** Whether there is something that the group was not given yet. */
   readonly hasUnread: boolean;
@@ -20,7 +22,9 @@ export interface Unfinished {
  */
 export async function unfinished({ client, server }: LookingParts): Promise<Unfinished[]> {
   const { keyPrefix, group } = server.options;
-  const streams = server.subscriptions().map(({ stream }) => stream);
+  const streams = server
+    .subscriptions()
+    .flatMap(({ stream }) => placesOf(stream, server.options.partitions.get(stream)));
   const replies = await together(
     client,
     streams.flatMap((stream) => {

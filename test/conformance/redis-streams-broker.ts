@@ -13,7 +13,6 @@ import {
 import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { groupState } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
-import type { RedisForTests } from '../support/redis-for-tests.js';
 import { handlerOf, moduleOf } from '../support/streams-app.js';
 import type {
   BrokerUnderTest,
@@ -23,11 +22,12 @@ import type {
   OpenPublisher,
 } from './broker-under-test.js';
 import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
+import type { ServersUnderTest } from './servers-under-test.js';
 
-/** This package over a real Redis, as the behaviours see it. To be called in a `describe`, before its Redis is there. */
+/** This package over real servers, as the behaviours see it. To be called in a `describe`, before they are there. */
 export function redisStreamsBroker(
   configuration: Configuration,
-  redis: RedisForTests,
+  redis: ServersUnderTest,
 ): BrokerUnderTest {
   const opened = new Set<() => Promise<void>>();
   afterEach(async () => {
@@ -59,7 +59,7 @@ export function redisStreamsBroker(
       ),
     );
     const strategy = new ServerRedisStreams({
-      connection: configuration.connection ?? redis.url,
+      connection: redis.connection,
       group,
       ...configuration.options,
       ...serverOptions(options),
@@ -80,7 +80,7 @@ export function redisStreamsBroker(
 
     async openPublisher(): Promise<OpenPublisher> {
       const client = new ClientRedisStreams({
-        connection: configuration.connection ?? redis.url,
+        connection: redis.connection,
       });
       const close = closing(() => client.close());
       await client.connect();
@@ -128,10 +128,7 @@ export function redisStreamsBroker(
       return entries.map(([, fields]) => fields[fields.indexOf('id') + 1] ?? '');
     },
 
-    async restart() {
-      await redis.server.process?.kill();
-      await redis.server.process?.restart();
-    },
+    restart: () => redis.restart(),
   };
 }
 

@@ -58,6 +58,12 @@ export const headerMalformed = (given: string): string =>
 export const LINES_FROM_STDIN =
   '--lines reads the messages from stdin: leave out the payload, --message-id and --key';
 
+export const needsPartitions = (stream: string, count: number | undefined): string =>
+  `stream "${stream}" has partitions: say --partitions ${count ?? '<count>, as many as its services have'}`;
+
+export const otherPartitions = (stream: string, given: number, count: number): string =>
+  `--partitions ${given}: those who read stream "${stream}" have ${count}`;
+
 export const published = (entryId: string | null, messageId: string, duplicate: boolean): string =>
   entryId === null
     ? `Message ${messageId} waits to be published later already: nothing was written.`

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { DeadLetters } from '../../dead-letters/dead-letters.js';
 import type { DeadLetterFilter } from '../../dead-letters/dead-letters.arguments.js';
-import { collect, parseEntryId, wholeNumber } from '../arguments.js';
+import { collect, parseDeadLetterId, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
 import { quietNest } from '../quiet-nest.js';
-import { groupOf } from '../reading/group-rows.js';
+import { groupOf, groupOfAny } from '../reading/group-rows.js';
+import { partitionsOf } from '../reading/partitions-of.js';
 import { Session } from '../session.js';
 import * as text from './commands.messages.js';
 import { DEAD_LETTER_COLUMNS, deadLetterJson, deadLetterText } from './dead-letter-words.js';
@@ -38,7 +39,7 @@ function listCommand(command: Command): void {
   command
     .description(text.LIST)
     .option('-n, --limit <count>', 'how many', wholeNumber(1, 1_000), 20)
-    .option('--before <id>', 'those older than this one: the next page', parseEntryId)
+    .option('--before <id>', 'those older than this one: the next page', parseDeadLetterId)
     .addHelpText('after', text.example('dead-letters list orders billing'))
     .action(
       (
@@ -67,7 +68,7 @@ function listCommand(command: Command): void {
 function showCommand(command: Command): void {
   command
     .description(text.SHOW)
-    .argument('<id>', 'its ID, as `list` shows it', parseEntryId)
+    .argument('<id>', 'its ID, as `list` shows it', parseDeadLetterId)
     .addHelpText('after', text.example('dead-letters show orders billing 1729768245123-0'))
     .action((stream: string, group: string, id: string, _flags: unknown, self: Command) =>
       withDeadLetters(self, stream, group, async (session, letters) => {
@@ -132,7 +133,7 @@ function purgeCommand(command: Command): void {
 }
 
 const collectIds = (given: string, before?: readonly string[]): string[] =>
-  collect(parseEntryId(given), before);
+  collect(parseDeadLetterId(given), before);
 
 const which = (command: Command): Command =>
   command
@@ -161,9 +162,14 @@ function withDeadLetters(
     // Nest takes a while to load, which no other command should pay for.
     await quietNest();
     const { DeadLetters } = await import('../../dead-letters/dead-letters.js');
-    const letters = new DeadLetters({ connection: client, keyPrefix: prefix, codec });
+    const partitions = await partitionsOf(session, stream);
+    const streams = partitions === undefined ? {} : { [stream]: { partitions } };
+    const letters = new DeadLetters({ connection: client, keyPrefix: prefix, codec, streams });
     // They outlive their stream; what has none and no stream either is most often misspelt.
-    if ((await letters.count({ stream, group })) === 0) await groupOf(session, stream, group);
+    if ((await letters.count({ stream, group })) === 0) {
+      const isThere = partitions === undefined ? groupOf : groupOfAny;
+      await isThere(session, stream, group);
+    }
     try {
       await work(session, letters);
     } finally {

@@ -9,10 +9,12 @@ import {
 } from '../../client/redis-streams.record.js';
 import type { RedisStreamsClientOptions } from '../../options/client-options.js';
 import { errorText } from '../../redis/redis-errors.js';
-import { collect } from '../arguments.js';
+import { MOST_PARTITIONS } from '../../options/defaults.js';
+import { collect, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';
 import { visible } from '../output/visible.js';
+import { knownPartitions } from '../reading/partitions-of.js';
 import { quietNest } from '../quiet-nest.js';
 import { Session } from '../session.js';
 import * as text from './commands.messages.js';
@@ -24,6 +26,7 @@ interface Flags {
   readonly header?: readonly string[];
   readonly text?: boolean;
   readonly lines?: boolean;
+  readonly partitions?: number;
 }
 
 /** How many lines are published together. */
@@ -42,6 +45,11 @@ export function publishCommand(program: Command): void {
     .option('--header <name=value>', 'a header; may be given several times', collect)
     .option('--text', 'the payload is text and no JSON')
     .option('--lines', 'each line of stdin is a message')
+    .option(
+      '--partitions <count>',
+      "over how many keys its services spread the stream: the client's option",
+      wholeNumber(1, MOST_PARTITIONS),
+    )
     .addHelpText(
       'after',
       text.example(
@@ -56,11 +64,14 @@ export function publishCommand(program: Command): void {
         throw new UsageError(text.LINES_FROM_STDIN);
       }
       return Session.with(command, async (session) => {
+        const { partitions } = flags;
+        await mustBePlaced(session, stream, partitions);
         const client = await openClient({
           connection: session.client,
           keyPrefix: session.prefix,
           codec: session.codec,
           publishTimeoutMs: session.timeoutMs,
+          streams: partitions === undefined ? {} : { [stream]: { partitions } },
         });
         try {
           if (lines) return await publishLines(session, client, stream, flags, headers);
@@ -78,6 +89,21 @@ export function publishCommand(program: Command): void {
         }
       });
     });
+}
+
+/** What is published to a stream itself is read by nobody who reads its partitions. */
+async function mustBePlaced(
+  session: Session,
+  stream: string,
+  partitions: number | undefined,
+): Promise<void> {
+  const { noted, isPartitioned } = await knownPartitions(session, stream);
+  if (partitions === undefined && isPartitioned) {
+    throw new UsageError(text.needsPartitions(stream, noted));
+  }
+  if (partitions !== undefined && noted !== undefined && partitions !== noted) {
+    throw new UsageError(text.otherPartitions(stream, partitions, noted));
+  }
 }
 
 // RxJS is a part of that.

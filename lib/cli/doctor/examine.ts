@@ -10,6 +10,7 @@ import type { Session } from '../session.js';
 import * as text from './doctor.messages.js';
 import type { DoctorLimits, Finding } from './finding.js';
 import { checkGroup } from './groups.check.js';
+import { checkPartitions } from './partitions.check.js';
 import { checkRetention } from './retention.check.js';
 import { checkRights } from './rights.check.js';
 import { checkServer } from './server.check.js';
@@ -54,9 +55,9 @@ export async function examine(
   try {
     for (const [at, stream] of streams.entries()) {
       try {
-        const rows = (await groupRows(session, [stream])).filter(
-          ({ group }) => group !== undefined,
-        );
+        const all = await groupRows(session, [stream]);
+        const rows = all.filter(({ group }) => group !== undefined);
+        findings.push(...(await checkPartitions(client, prefix, stream, all)));
         groups += rows.length;
         for (const row of rows) findings.push(...(await checkGroup(client, prefix, row, limits)));
         findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));

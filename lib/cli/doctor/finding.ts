@@ -12,7 +12,8 @@ export interface Finding {
     | 'consumer-gone'
     | 'no-retention'
     | 'near-trimming'
-    | 'expires';
+    | 'expires'
+    | 'partitions';
   readonly stream?: string;
   readonly group?: string;
   readonly what: string;

@@ -7,6 +7,7 @@ import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';
 import { knownLag } from './known-lag.js';
+import { noStream, streamsOf } from './streams-of.js';
 
 /** How a group of a stream stands. What is not known is left out. */
 export interface GroupRow {
@@ -38,17 +39,20 @@ export async function groupRows(session: Session, streams: readonly string[]): P
 }
 
 /** @throws CliError where the stream or the group is not there */
-export async function groupOf(
-  { client, prefix }: Session,
-  stream: string,
-  group: string,
-): Promise<GroupInfo> {
+export async function groupOf(session: Session, stream: string, group: string): Promise<GroupInfo> {
+  const { client, prefix } = session;
   const key = streamKey(prefix, stream);
   const [info, groups] = await Promise.all([readStream(client, key), readGroups(client, key)]);
-  if (info === undefined) throw new CliError(text.noSuchStream(stream));
+  if (info === undefined) throw await noStream(session, stream);
   const found = groups.find(({ name }) => name === group);
   if (found === undefined) throw new CliError(text.noSuchGroup(stream, group));
   return found;
+}
+
+/** @throws CliError where no partition of the stream has the group */
+export async function groupOfAny(session: Session, stream: string, group: string): Promise<void> {
+  const rows = await groupRows(session, await streamsOf(session, [stream]));
+  if (!rows.some((row) => row.group === group)) throw new CliError(text.noSuchGroup(stream, group));
 }
 
 async function rowsOf({ client, prefix }: Session, stream: string): Promise<GroupRow[]> {

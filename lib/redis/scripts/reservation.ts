@@ -1,9 +1,12 @@
 import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
 import { parseText } from '../replies.js';
 
-/** What became of one entry: run it; it ran already; another run of its message is under way. */
+/**
+ * What became of one entry: run it; it ran already; another run of its message is under way; of a partition, it is not
+ * its turn, or not ours to run it.
+ */
 export interface Reservation {
-  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere';
+  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere' | 'postponed';
   /** Which attempt it will be, from 1. */
   readonly attempt: number;
   /** Whether nothing else may run in this process meanwhile: it came back from runs that did not come to their end. */
@@ -15,6 +18,7 @@ const KINDS: Record<string, Reservation['kind']> = {
   a: 'new',
   d: 'duplicate',
   e: 'leased-elsewhere',
+  p: 'postponed',
 };
 
 /**

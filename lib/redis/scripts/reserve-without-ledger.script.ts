@@ -1,23 +1,27 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { parseReservations } from './reservation.js';
 
 /**
  * Begins with a batch of entries that this consumer has read, where there is no ledger and are no leases: that they are
  * pending for it is all that makes them its own.
  *
- * KEYS   1 stream, 2 attempts (HASH), 3 position (string)
- * ARGV   1 group, 2 '1' for at-most-once, 3 highest entry ID given out, 4 entry IDs, as a JSON list
+ * KEYS   1 stream, 2 attempts (HASH), 3 position (string), 4 owner (HASH), where it is a partition
+ * ARGV   1 group, 2 '1' for at-most-once, 3 highest entry ID given out, 4 entry IDs, as a JSON list,
+ *        5 consumer, 6 its token
  * result a text with one letter for each entry, in order: n, and the number of its attempt where that is not the first;
- *        a and the number where it is to run alone
+ *        a and the number where it is to run alone; p where it is not to begin now, and nothing has changed: of a
+ *        partition, whose owner the caller is not, or of which another has entries pending that come first
  * atomic because an entry that is acknowledged before it runs has to be within the position, or it could be given out
  *        again where the group is made anew.
  * twice  it writes the same.
  */
 export const reserveWithoutLedgerScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}${PARTITION_FENCE}
 local entries = cjson.decode(ARGV[4])
+if KEYS[4] and not mayBegin(KEYS[4], KEYS[1], ARGV[1], ARGV[5], ARGV[6]) then return string.rep('p', #entries) end
 local position = redis.call('GET', KEYS[3])
 if not position or after(ARGV[3], position) then redis.call('SET', KEYS[3], ARGV[3]) end
 if ARGV[2] == '1' then redis.call('XACK', KEYS[1], ARGV[1], unpack(entries)) end

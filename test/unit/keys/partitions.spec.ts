@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { partitionName, partitionNames, partitionOf } from '../../../lib/keys/partitions.js';
+import {
+  partitionIn,
+  partitionName,
+  partitionNames,
+  partitionOf,
+} from '../../../lib/keys/partitions.js';
 import { streamKeys } from '../../../lib/keys/stream-keys.js';
 
 describe('partitions', () => {
@@ -22,5 +27,12 @@ describe('partitions', () => {
     const counts = Array.from({ length: 8 }, () => 0);
     for (let n = 0; n < 8_000; n++) counts[partitionOf(`customer-${n}`, 8)]!++;
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150);
+  });
+
+  it('are known by their names', () => {
+    expect(partitionIn('{orders:12}')).toEqual({ stream: 'orders', partition: 12 });
+    for (const name of ['orders', '{orders}', '{orders:01}', '{orders:x}', '{orders:1}s', '{:1}']) {
+      expect(partitionIn(name)).toBeUndefined();
+    }
   });
 });

@@ -1,0 +1,46 @@
+import { partitionName, partitionNames } from '../../keys/partitions.js';
+import { streamKey } from '../../keys/stream-keys.js';
+import { findStreams } from '../../redis/find-streams.js';
+import { readPartitionCount } from '../../redis/partition-count.js';
+import type { Session } from '../session.js';
+
+/**
+ * How many partitions a stream has, by what Redis knows: what its readers have noted; else, where there is no such stream, as many as
+ * are there. Nothing where it has none.
+ */
+export async function partitionsOf(session: Session, stream: string): Promise<number | undefined> {
+  // A name with a hash tag has none; it may be one.
+  if (stream.includes('{')) return undefined;
+  const { client, prefix } = session;
+  const noted = await readPartitionCount(client, prefix, stream);
+  if (noted !== undefined) return noted;
+  if ((await client.exists(streamKey(prefix, stream))) === 1) return undefined;
+  const start = `${prefix}{${stream}:`;
+  let count = 0;
+  for await (const keys of findStreams(client, start)) {
+    for (const key of keys) {
+      const [, number] = /^(\d{1,4})\}$/.exec(key.slice(start.length)) ?? [];
+      if (number !== undefined) count = Math.max(count, Number(number) + 1);
+    }
+  }
+  return count === 0 ? undefined : count;
+}
+
+/** The streams in Redis that are meant by a name: itself, and its partitions where it has any. */
+export async function withPartitions(session: Session, stream: string): Promise<string[]> {
+  const count = await partitionsOf(session, stream);
+  return count === undefined ? [stream] : [stream, ...partitionNames(stream, count)];
+}
+
+/** How many partitions a stream has for those who would publish to it: without a look through all keys. */
+export async function knownPartitions(
+  { client, prefix }: Session,
+  stream: string,
+): Promise<{ readonly noted: number | undefined; readonly isPartitioned: boolean }> {
+  if (stream.includes('{')) return { noted: undefined, isPartitioned: false };
+  const [noted, first] = await Promise.all([
+    readPartitionCount(client, prefix, stream),
+    client.exists(streamKey(prefix, partitionName(stream, 0))),
+  ]);
+  return { noted, isPartitioned: noted !== undefined || first === 1 };
+}

@@ -1,0 +1,250 @@
+import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import type { RawEntry } from '../../redis/replies.js';
+import type { Reservation } from '../../redis/scripts/reservation.js';
+import { type FlowLoad, isWorthARead } from '../flow-room.js';
+import { StreamFlow } from '../stream-flow.js';
+import type { StreamFlowParts } from '../stream-flow.parts.js';
+import type { StreamMessage } from '../stream-message.js';
+import { KeyLanes } from './key-lanes.js';
+
+/** A script that reserves takes no more at once. */
+const MOST_AT_ONCE = 1_000;
+const PAGE_AT_LEAST = 100;
+
+export interface PartitionFlowParts extends StreamFlowParts {
+  readonly partition: number;
+  /** Told that something which was about to begin has to wait: the partition is not ours, or others have some of it. */
+  readonly onPostponed: () => void;
+  /** Told how soon something is due that waits here. */
+  readonly onHeldBack: (delayMs: number) => void;
+  /** Told when there is room for more of what is pending. */
+  readonly onRoomToClaim: () => void;
+}
+
+/**
+ * The way of a partition's entries through its owner, for one turn of owning it: that of any stream, behind lanes that
+ * keep the messages of a key in order.
+ */
+export class PartitionFlow extends StreamFlow {
+  override readonly isOwned = true;
+  private readonly lanes = new KeyLanes();
+  /** What failed, until it is recorded that it waits; and for how long. */
+  private readonly failing = new Map<string, number>();
+  /** Whether what is pending is still being claimed: until then nothing new is read. */
+  private isClaiming = true;
+  private isDone = false;
+  private drained: Promise<void> | undefined;
+  private letsOut = false;
+
+  constructor(private readonly its: PartitionFlowParts) {
+    super(its);
+  }
+
+  override get wantsRead(): boolean {
+    return !this.isClaiming && !this.isDone && super.wantsRead;
+  }
+
+  /** How much of what is pending may be claimed now; some, where nothing moves before it was. */
+  get roomToClaim(): number {
+    const { room, lanes } = this;
+    if (this.isDone) return 0;
+    if (room === 0) return lanes.isStuck ? PAGE_AT_LEAST : 0;
+    return !lanes.isMoving || isWorthARead(this.load, this.options) ? room : 0;
+  }
+
+  /** How much may come that is due and was not here. */
+  get roomForDue(): number {
+    return this.isClaiming || this.isDone ? 0 : this.room;
+  }
+
+  /** What waits here for its time. */
+  get heldBack(): readonly string[] {
+    return this.lanes.heldBack;
+  }
+
+  /** Takes new entries, or what is due and was not here. What comes once it ends stays pending. */
+  override accept(entries: readonly RawEntry[]): void {
+    if (this.isDone) return;
+    for (const entry of entries) {
+      if (this.lanes.isHeldBack(entry.id)) this.takeDue(entry);
+      else if (!this.inHand.has(entry.id)) this.line(entry);
+    }
+    this.letOut();
+  }
+
+  /** Takes what was pending, whoever had it; those that wait for their time hold back their keys. */
+  claim(entries: readonly RawEntry[], waiting: ReadonlySet<string>): void {
+    if (this.isDone) return;
+    for (const entry of entries) {
+      if (!this.inHand.has(entry.id)) this.line(entry, waiting.has(entry.id));
+    }
+    this.letOut();
+  }
+
+  /** Up to an entry, all that was pending is here; where none is named, all of it is, and new entries may come. */
+  claimedUpTo(entryId?: string): void {
+    this.isClaiming = entryId !== undefined;
+    this.lanes.open(entryId);
+    this.letOut();
+    this.offerRoom();
+  }
+
+  /** Something may be pending that comes before what is here: nothing begins until it was claimed. */
+  shut(): void {
+    this.isClaiming = true;
+    this.lanes.shut();
+  }
+
+  /** What waited here in vain was settled, or is gone. */
+  dropHeldBack(entryIds: readonly string[]): void {
+    this.leave(entryIds);
+  }
+
+  override stop(): void {
+    this.isDone = true;
+    const { delivery, dedup } = this.options;
+    const waiting = this.lanes.clear();
+    for (const message of waiting) {
+      this.inHand.remove(message.entryId);
+      // Without leases only this says that it did not run.
+      if (dedup === false && delivery === 'at-least-once') this.settler.giveBack(message);
+    }
+    super.stop();
+  }
+
+  /** Can be called again, and is fulfilled with the first. */
+  override drain(): Promise<void> {
+    this.drained ??= super.drain();
+    return this.drained;
+  }
+
+  /** The partition is another's: what runs is told, and what waits is left alone, in Redis too. */
+  async lose(): Promise<void> {
+    this.isDone = true;
+    this.stopped = true;
+    this.lanes.clear();
+    this.slots.stop();
+    for (const message of this.slots.all()) {
+      this.slots.abort(new LeaseLostError(this.stream, message.originalEntryId), message);
+    }
+    this.dropWaiting();
+    await this.intake.done();
+    this.dropWaiting();
+  }
+
+  /** Only the app's end makes handlers fail: not that the partition goes to another. */
+  protected override get isClosing(): boolean {
+    return this.stopped && !this.isGivenUp;
+  }
+
+  /** Whether it ends since another is to have the partition, and not since the app does. */
+  isGivenUp = false;
+
+  /** There is no pace to keep with others. What waits behind its key leaves room for less. */
+  protected override get load(): FlowLoad {
+    const mayWait = this.options.batchSize - this.lanes.waiting;
+    const { taken } = this.slots;
+    return {
+      taken,
+      mayWait,
+      readAhead: this.readAhead,
+      inFlight: this.inHand.size - this.lanes.waiting,
+    };
+  }
+
+  protected override takeOurs(
+    messages: readonly StreamMessage[],
+    answers: readonly Reservation[] | undefined,
+  ): void {
+    if (answers?.[0]?.kind === 'postponed') {
+      this.lanes.shut();
+      this.lanes.putBack(messages);
+      if (this.isDone) for (const message of messages) super.forget(message);
+      else this.its.onPostponed();
+      return;
+    }
+    super.takeOurs(messages, answers);
+    this.letOut();
+  }
+
+  protected override putOff({ entryId }: StreamMessage, delayMs: number): void {
+    this.failing.set(entryId, delayMs);
+  }
+
+  protected override leave(entryIds: readonly string[]): void {
+    const through: string[] = [];
+    for (const entryId of entryIds) {
+      const delayMs = this.failing.get(entryId);
+      if (delayMs === undefined || this.isDone) through.push(entryId);
+      else this.holdUntilDue(entryId, delayMs);
+      this.failing.delete(entryId);
+    }
+    super.leave(through);
+    for (const entryId of through) this.lanes.through(entryId);
+    this.letOut();
+  }
+
+  protected override forget(message: StreamMessage, why?: Reservation['kind']): void {
+    // Another entry of the message is under way here: it is asked for again, in its place.
+    if (why === 'leased-elsewhere' && !this.isDone) {
+      return this.holdUntilDue(message.entryId, 0);
+    }
+    super.forget(message);
+    this.lanes.through(message.entryId);
+    this.letOut();
+  }
+
+  protected override async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
+    // Whoever has the partition next waits for it.
+    if (this.isDone) this.settler.retry(message, delayMs);
+    else await super.holdBack(message, delayMs);
+  }
+
+  protected override offerRoom(): void {
+    if (this.isClaiming) this.its.onRoomToClaim();
+    else super.offerRoom();
+  }
+
+  private holdUntilDue(entryId: string, delayMs: number): void {
+    this.lanes.holdBack(entryId);
+    this.its.onHeldBack(delayMs);
+  }
+
+  private line(entry: RawEntry, waits = false): void {
+    const message = this.read(entry);
+    if (message !== undefined) this.lanes.add(message, waits);
+  }
+
+  /** Read anew: what the handler before had may not be as it came any more. */
+  private takeDue(entry: RawEntry): void {
+    const message = this.read(entry);
+    if (message !== undefined) this.lanes.again(message);
+    else if (entry.fields === undefined) this.leave([entry.id]);
+  }
+
+  private read(entry: RawEntry): StreamMessage | undefined {
+    const message = this.messageOf(entry);
+    if (message !== undefined) message.partition = this.its.partition;
+    return message;
+  }
+
+  /** One batch after the other: what is settled meanwhile goes along with the next. */
+  private letOut(): void {
+    if (this.letsOut || this.isDone) return;
+    this.letsOut = true;
+    queueMicrotask(() => {
+      this.letsOut = false;
+      if (this.isDone || this.intake.entering > 0) return;
+      const messages = this.lanes.takeOut(MOST_AT_ONCE);
+      if (messages.length > 0) this.intake.add(messages);
+    });
+  }
+
+  private dropWaiting(): void {
+    const leavesWork = this.options.delivery === 'at-least-once';
+    for (const message of this.slots.takeWaiting()) {
+      this.inHand.remove(message.entryId);
+      if (!leavesWork) this.outcomes.lost(message);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** What a member of a group is to do so that all have as many partitions as each other. */
+export interface Share {
+  /** Those that it has beyond its share. */
+  readonly surplus: readonly number[];
+  /** Those that nobody has, and that are its to take. */
+  readonly wanted: readonly number[];
+}
+
+/**
+ * Shares partitions evenly, and moves no more of them than that takes: who has more already has the larger share. All
+ * members that see the same come to the same.
+ *
+ * @param holdings what each member says it has, `me` among them
+ */
+export function shareOf(
+  me: string,
+  holdings: ReadonlyMap<string, readonly number[]>,
+  partitions: number,
+): Share {
+  // Who was told of another number may have more.
+  const held = (member: string): number[] =>
+    (holdings.get(member) ?? []).filter((partition) => partition < partitions);
+  const ranked = [...holdings.keys()].sort(
+    (a, b) => held(b).length - held(a).length || (a < b ? -1 : 1),
+  );
+  const taken = new Set(ranked.flatMap((member) => held(member)));
+  const free = Array.from({ length: partitions }, (_, partition) => partition).filter(
+    (partition) => !taken.has(partition),
+  );
+  const least = Math.floor(partitions / ranked.length);
+  const larger = partitions % ranked.length;
+  // Dealt out in turn, so that members that look at the same time do not ask for the same.
+  let dealt = 0;
+  for (const [rank, member] of ranked.entries()) {
+    const target = least + (rank < larger ? 1 : 0);
+    const its = held(member);
+    const lacks = Math.max(0, target - its.length);
+    if (member === me) {
+      return { surplus: its.slice(target), wanted: free.slice(dealt, dealt + lacks) };
+    }
+    dealt += lacks;
+  }
+  return { surplus: [], wanted: [] };
+}

@@ -1,0 +1,30 @@
+import { partitionName } from './partitions.js';
+import { streamKeys } from './stream-keys.js';
+import { hashTagged } from './stream-name.js';
+
+/**
+ * HASH: the member of a group that has a partition to itself: `consumer`, `token`, `epoch` (one more with each owner) and
+ * `ends-at` (Redis time, ms). Nobody has it where there is only an epoch. It is in the partition's hash slot.
+ */
+export const ownerKey = (
+  keyPrefix: string,
+  stream: string,
+  partition: number,
+  group: string,
+): string => `${groupBase(keyPrefix, partitionName(stream, partition), group)}:owner`;
+
+/** The keys by which the members of a group find each other, to share the partitions of a stream. */
+export interface MemberKeys {
+  /** ZSET: consumer → until when it counts as there (Redis time, ms). */
+  readonly members: string;
+  /** HASH: consumer → the partitions that it says it has, as a JSON list. */
+  readonly holdings: string;
+}
+
+export function memberKeys(keyPrefix: string, stream: string, group: string): MemberKeys {
+  const members = `${groupBase(keyPrefix, stream, group)}:members`;
+  return { members, holdings: `${members}:holdings` };
+}
+
+const groupBase = (keyPrefix: string, stream: string, group: string): string =>
+  `stream:${hashTagged(streamKeys(keyPrefix, stream, group).stream)}:group:${group}`;

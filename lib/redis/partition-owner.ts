@@ -1,0 +1,17 @@
+import type { Redis } from 'ioredis';
+
+/** Who has a partition to itself. */
+export interface PartitionOwner {
+  readonly consumer: string;
+  /** One more with each owner that it had. */
+  readonly epoch: number;
+  /** Until when, unless it is renewed: Redis's clock, in ms. It may be over, and nobody has taken the partition yet. */
+  readonly endsAt: number;
+}
+
+/** @returns nothing where nobody has it */
+export async function readOwner(client: Redis, key: string): Promise<PartitionOwner | undefined> {
+  const [consumer, epoch, endsAt] = await client.hmget(key, 'consumer', 'epoch', 'ends-at');
+  if (typeof consumer !== 'string') return undefined;
+  return { consumer, epoch: Number(epoch), endsAt: Number(endsAt) };
+}
