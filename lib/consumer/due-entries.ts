@@ -4,6 +4,7 @@ import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
+import { dueAmong } from './due-among.js';
 import type { FlowSet } from './flow-set.js';
 
 const EVERY_MS = 200;
@@ -44,9 +45,11 @@ export class DueEntries {
   }
 
   private async ask(): Promise<void> {
-    const asked = this.flows.shared.filter(({ room }) => room > 0);
-    if (asked.length === 0) return;
+    const present = this.flows.shared.filter(({ room }) => room > 0);
+    if (present.length === 0) return;
     try {
+      const asked = await dueAmong(this.client, present);
+      if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
         this.client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
