@@ -87,6 +87,7 @@ export class Reserver {
         keys.position,
         keys.attempts,
         keys.deadLetters,
+        keys.packedLedger,
         ...this.owner,
       ],
       [

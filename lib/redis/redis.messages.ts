@@ -24,3 +24,5 @@ export const missingCommands = (commands: readonly string[]): string =>
 
 export const missingKeys = (keys: readonly string[]): string =>
   `NOPERM this user has no right to the key ${keys.join(', ')} (docs/security.md lists what is needed)`;
+
+export const slotWithoutNode = (slot: number): string => `no node of the cluster has slot ${slot}`;

@@ -1,6 +1,7 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 import { parseReservations } from './reservation.js';
@@ -9,7 +10,7 @@ import { parseReservations } from './reservation.js';
  * Reserves a batch of entries that this consumer has read.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
- *        7 dead letters (stream), 8 owner (HASH), where it is a partition
+ *        7 dead letters (stream), 8 packed ledger (HASH), 9 owner (HASH), where it is a partition
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
@@ -30,7 +31,7 @@ import { parseReservations } from './reservation.js';
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}${PACKED_LEDGER}${FIND_PACKED}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
@@ -39,8 +40,9 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
-if KEYS[8] and not mayBegin(KEYS[8], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
+if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local packed, never = ARGV[4] ~= '0' and findPacked(KEYS[8], ids) or {}, -math.huge
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
@@ -77,7 +79,8 @@ local function judge(n, entry, id)
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
-  if not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
+  local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
+  if not mine and (recorded and taken[id] or at > oldest) then
     answers[n] = 'd'
     through[#through + 1] = entry
   -- At-most-once has removed the dead letter of what is the caller's already.
@@ -121,7 +124,7 @@ local holds, firstTill = token .. ' ', ' 1' .. leasedTill
 local allFresh = not redrives and ARGV[11] ~= '' and isFresh(ARGV[11])
 for n = 1, #ids do
   local entry, id = entries[n], ids[n]
-  if allFresh and not (processed[n] or rows[n] or used[n] or taken[id]) then
+  if allFresh and not (processed[n] or packed[n] or rows[n] or used[n] or taken[id]) then
     answers[n], taken[id] = 'n', entry
     leases[leased + 1], leases[leased + 2] = id, holds .. entry .. firstTill
     if atMostOnce then done[leased + 1], done[leased + 2], acked[#acked + 1] = nowText, id, entry end
