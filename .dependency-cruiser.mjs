@@ -129,7 +129,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^test/pack/' },
+    // Programs of apps of their own, which are installed elsewhere.
+    exclude: { path: ['^test/pack/', '^test/bench/peers/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

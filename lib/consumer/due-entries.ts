@@ -5,6 +5,7 @@ import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
+import { dueAmong } from './due-among.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
@@ -61,8 +62,11 @@ export class DueEntries {
     }
   }
 
-  private async ask(asked: readonly StreamFlow[]): Promise<void> {
+  private async ask(present: readonly StreamFlow[]): Promise<void> {
     try {
+      const asked = await dueAmong(this.client, present);
+      this.faults.onWorking();
+      if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
         this.client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
@@ -70,7 +74,6 @@ export class DueEntries {
       );
       // The answer to what put them off may have come just before this one, and is dealt with first.
       if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
-      this.faults.onWorking();
       asked.forEach((flow, index) => {
         const entries = taken[index] ?? [];
         // Those that are due at the same time come in the order of their text.

@@ -7,6 +7,7 @@ import { Progress } from './report/progress.js';
 import { currentSetting, settingText } from './report/setting.js';
 import { writePage } from './report/written-page.js';
 import { chosenScenarios } from './scenarios/chosen-scenarios.js';
+import { PEERS } from './scenarios/peers.scenario.js';
 import { OURS } from './scenarios/scenarios.js';
 import type { Scenario } from './scenarios/scenario.js';
 
@@ -19,7 +20,7 @@ try {
 
 async function main(): Promise<number> {
   const { only, quick, write, peers, list } = benchArguments(process.argv.slice(2));
-  const known: readonly Scenario[] = peers ? [] : OURS;
+  const known: readonly Scenario[] = peers ? PEERS : OURS;
   if (list) {
     console.log(`${USAGE}\n\n${known.map(({ key }) => key).join(', ')}`);
     return 0;

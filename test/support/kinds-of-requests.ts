@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto';
 
 import type { Script } from '../../lib/redis/script.js';
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
+import { dueStreamsScript } from '../../lib/redis/scripts/due-streams.script.js';
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
 import type { SentRequest } from './request-meter.js';
 
 /** Scripts that a test looks for. Which others there are is no matter of its. */
 const NAMED: readonly (readonly [string, Script<unknown>])[] = [
   ['due', dueEntriesScript],
+  // Asked first where there are many.
+  ['due', dueStreamsScript],
   ['renew', renewScript],
 ];
 

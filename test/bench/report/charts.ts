@@ -4,7 +4,7 @@ import { isMet } from './figure.js';
 import { figureText, valueText } from './figure-text.js';
 import { line, rect, svg, text, WIDTH } from './svg.js';
 
-const LEFT = 236;
+const LEFT = 264;
 const RIGHT = WIDTH - 150;
 const ROW = 30;
 const TOP = 44;
@@ -54,6 +54,7 @@ export function reachedChart(
   const one = LEFT + (RIGHT - LEFT) / 2;
   return svg(title, height, [
     ...drawn(rows, 2),
+    text(one, TOP - 12, 'has to be', 'class="small" text-anchor="middle"'),
     line([
       [one, TOP - 6],
       [one, height - 10],

@@ -60,6 +60,7 @@ const barsTable = (all: readonly Measured[]): string => `
 | scenario | figure | median | has to be | |
 | --- | --- | ---: | ---: | --- |
 ${all
+  .filter(({ quick }) => !quick)
   .flatMap(({ key, result }) =>
     result.figures.filter(({ bar }) => bar !== undefined).map((figure) => barsRow(key, figure)),
   )

@@ -45,9 +45,11 @@ function merged(former: readonly Measured[], measured: readonly Measured[]): rea
 }
 
 function picturesOf(all: readonly Measured[]): Map<string, string> {
-  const bars = all.flatMap(({ key, result }) =>
-    result.figures.map((figure) => [`${key}: ${figure.label}`, figure] as const),
-  );
+  const bars = all
+    .filter(({ quick }) => !quick)
+    .flatMap(({ key, result }) =>
+      result.figures.map((figure) => [`${key}: ${figure.label}`, figure] as const),
+    );
   const pictures = new Map([['bars', reachedChart('Beside what has to be reached', bars)]]);
   for (const { key, result } of all) {
     const { title, curve, figures } = result;

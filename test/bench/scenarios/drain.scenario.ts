@@ -10,7 +10,7 @@ import type { Scenario } from './scenario.js';
 /** How fast one process gets through what waits, with a handler that does nothing. */
 export const drain: Scenario = {
   key: 'drain',
-  seconds: 90,
+  seconds: 110,
   quickSeconds: 10,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {

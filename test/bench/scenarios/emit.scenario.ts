@@ -48,7 +48,7 @@ async function publishing(
 /** How many messages one process publishes where it waits for the answers of a hundred before the next. */
 export const emit: Scenario = {
   key: 'emit',
-  seconds: 25,
+  seconds: 30,
   quickSeconds: 5,
   run: (parts) =>
     publishing(
@@ -65,7 +65,7 @@ export const emit: Scenario = {
 
 export const emitBatch: Scenario = {
   key: 'emit-batch',
-  seconds: 35,
+  seconds: 40,
   quickSeconds: 5,
   run: (parts) =>
     publishing(

@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js';
 /** What a process costs that has many streams, and nothing to do. */
 export const idleStreams: Scenario = {
   key: 'streams',
-  seconds: 35,
+  seconds: 30,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {

@@ -13,7 +13,7 @@ const MB = 2 ** 20;
 /** Whether a process grows with what goes through it. */
 export const memory: Scenario = {
   key: 'memory',
-  seconds: 90,
+  seconds: 110,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {

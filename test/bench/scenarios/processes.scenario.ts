@@ -11,7 +11,7 @@ const WORK_MS = 0.2;
 /** What more processes bring where the handlers' work is the limit, and Redis is not. */
 export const processes: Scenario = {
   key: 'processes',
-  seconds: 60,
+  seconds: 45,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {

@@ -1,0 +1,104 @@
+import { withRedis } from '../measure/bench-redis.js';
+import { inTurn, type Side } from '../measure/in-turn.js';
+import { startOver, writeMessages } from '../messages/waiting-messages.js';
+import { installedPeer, pinnedVersion } from '../measure/installed-peers.js';
+import { figure, ratio } from '../report/figure.js';
+import type { Scenario } from './scenario.js';
+
+/** What waits in a stream beside what waits in a queue. */
+const drain: Scenario = {
+  key: 'peers-drain',
+  seconds: 110,
+  quickSeconds: 20,
+  run: async ({ size, onProgress }) => {
+    const worker = await installedPeer('bullmq');
+    const version = await pinnedVersion('bullmq', 'bullmq');
+    return withRedis((streams) =>
+      withRedis(async (jobs) => {
+        const messages = size.drainBesidePeers;
+        await writeMessages(streams.client, messages);
+        const measured = await inTurn({
+          sides: {
+            bullmq: {
+              worker,
+              task: { redisUrl: jobs.url, messages, what: 'drain' },
+              prepare: () => jobs.client.flushall(),
+            },
+            ours: {
+              worker: 'drain-ours',
+              task: { redisUrl: streams.url, messages },
+              prepare: () => startOver(streams.client),
+            },
+          },
+          size,
+          onProgress,
+        });
+        const [bullmq, ours] = [measured.bullmq.flat(), measured.ours.flat()];
+        return {
+          title: `Drain of ${messages} beside a BullMQ ${version} worker, concurrency 100`,
+          figures: [
+            figure(`BullMQ ${version}`, 'per second', bullmq),
+            figure('nestjs-redis-streams', 'per second', ours),
+            ratio('ratio', ours, bullmq, { atLeast: 8 }),
+          ],
+        };
+      }),
+    );
+  },
+};
+
+/** One process that publishes and handles what it published, with each of what a Nest user could take instead. */
+const publishAndConsume: Scenario = {
+  key: 'peers-publish',
+  seconds: 150,
+  quickSeconds: 30,
+  run: async ({ size, onProgress }) => {
+    const [bullmq, deNovo, moleculer] = [
+      await installedPeer('bullmq'),
+      await installedPeer('de-novo'),
+      await installedPeer('moleculer'),
+    ];
+    const versions = {
+      bullmq: `BullMQ ${await pinnedVersion('bullmq', 'bullmq')}, Nest`,
+      deNovo: `@de-novo/… ${await pinnedVersion('de-novo', '@de-novo/nestjs-redis-streams')}`,
+      moleculer: `@moleculer/channels ${await pinnedVersion('moleculer', '@moleculer/channels')}`,
+    };
+    return withRedis(async ({ url, client }) => {
+      const messages = size.publishAndConsume;
+      const side = (worker: string | URL): Side => ({
+        worker,
+        task: { redisUrl: url, messages, what: 'publish' },
+        prepare: () => client.flushall(),
+      });
+      const measured = await inTurn({
+        sides: {
+          ours: side('publish-ours'),
+          nest: side('publish-nest'),
+          deNovo: side(deNovo),
+          bullmq: side(bullmq),
+          moleculer: side(moleculer),
+        },
+        size,
+        onProgress,
+      });
+      const ours = measured.ours.flat();
+      return {
+        title: `Publish ${messages}, 50 at a time, and consume, beside others`,
+        figures: [
+          figure('nestjs-redis-streams', 'per second', ours),
+          figure("Nest's Redis pub/sub", 'per second', measured.nest.flat()),
+          figure(versions.deNovo, 'per second', measured.deNovo.flat()),
+          figure(versions.bullmq, 'per second', measured.bullmq.flat()),
+          figure(versions.moleculer, 'per second', measured.moleculer.flat()),
+          ratio("ours / Nest's pub/sub", ours, measured.nest.flat(), { atLeast: 1.3 }),
+          ratio('ours / @de-novo', ours, measured.deNovo.flat()),
+          ratio('ours / BullMQ', ours, measured.bullmq.flat()),
+          ratio('ours / @moleculer', ours, measured.moleculer.flat()),
+        ],
+      };
+    });
+  },
+};
+
+/** What is measured beside packages that are installed for it. */
+export const PEERS: readonly Scenario[] = [drain, publishAndConsume];
