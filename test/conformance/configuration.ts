@@ -1,4 +1,5 @@
 import type { ConnectionOption, SubscriptionOptions } from '../../lib/index.js';
+import type { RedisForTests } from '../support/redis-for-tests.js';
 import type { Promises } from './broker-under-test.js';
 
 /** A way to run this package that has to show all behaviours. */
@@ -12,8 +13,10 @@ export interface Configuration {
   readonly binary?: string;
   /** Arguments for the server; where there are some, it is one of its own. */
   readonly args?: readonly string[];
+  /** What takes the place of one server, with arguments for each of its own. */
+  readonly servers?: (args: readonly string[]) => RedisForTests;
   /** How consumers and publishers connect, unless by the server's URL. */
-  readonly connection?: ConnectionOption;
+  readonly connection?: ConnectionOption | undefined;
   /** Where it differs from what is promised at least once. */
   readonly promises?: Partial<Promises>;
 }

@@ -18,7 +18,7 @@ const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.s
 
 /** All that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
-  const { name, binary, args } = configuration;
+  const { name, binary, args, servers } = configuration;
   const program = {
     ...(binary === undefined ? {} : { binary }),
     ...(args === undefined ? {} : { args }),
@@ -26,7 +26,7 @@ export function conformanceSuite(configuration: Configuration): void {
   const isPlain = Object.keys(program).length === 0;
 
   describe(`${name}`, () => {
-    const redis = redisForTests(isPlain ? undefined : program);
+    const redis = servers?.([]) ?? redisForTests(isPlain ? undefined : program);
     const broker = redisStreamsBroker(configuration, redis);
     for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
       behaviours(broker);
@@ -34,7 +34,8 @@ export function conformanceSuite(configuration: Configuration): void {
   });
 
   ifItCanBeKilled(`${name}, the broker restarted`, () => {
-    const redis = redisForTests({ ...program, args: [...DURABLE, ...(args ?? [])] });
+    const durable = [...DURABLE, ...(args ?? [])];
+    const redis = servers?.(durable) ?? redisForTests({ ...program, args: durable });
     brokerRestart(redisStreamsBroker(configuration, redis));
   });
 }
