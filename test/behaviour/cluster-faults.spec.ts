@@ -135,7 +135,6 @@ withCluster('a Redis Cluster that changes', () => {
     await more(its, 50);
     const readingMs = performance.now() - diedAt;
     await its.end();
-    console.log({ electedMs, readingMs, failed: its.failed.length, total: total(its.confirmed) });
     for (const name of streams) {
       const handled = its.handled.get(name) ?? [];
       const lost = its.confirmed.get(name)?.filter((n) => !handled.includes(n));
