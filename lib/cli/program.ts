@@ -38,6 +38,7 @@ export function buildProgram(script: string, ended: (code: ExitCode) => void): C
         .env('REDIS_URL')
         .default('redis://127.0.0.1:6379'),
     )
+    .option('--cluster', 'it is a node of a Redis Cluster; the others are found through it')
     .option('--tls', 'speak TLS also where the URL says redis://')
     .option('--tls-ca <file>', 'who signed the certificate of the server (PEM)')
     .option('--tls-cert <file>', 'our certificate (PEM)')

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
+import type { ConnectionOption } from '../../options/connection-option.js';
 import { errorText } from '../../redis/redis-errors.js';
 import { UsageError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
@@ -7,6 +8,7 @@ import * as text from '../cli.messages.js';
 /** Where Redis is, as it was typed. */
 export interface ConnectionFlags {
   readonly url: string;
+  readonly cluster?: boolean;
   readonly tls?: boolean;
   readonly tlsCa?: string;
   readonly tlsCert?: string;
@@ -15,11 +17,14 @@ export interface ConnectionFlags {
   readonly insecure?: boolean;
 }
 
-/** The options of a connection, and where it goes to as it may be shown. */
+/** How to connect, once, and where that goes to as it may be shown. */
 export interface ConnectionTarget {
-  readonly options: RedisOptions;
+  readonly connection: ConnectionOption;
   readonly where: string;
 }
+
+/** ioredis asks this before each further attempt: there is none. */
+const ONCE = (): null => null;
 
 /** @throws UsageError which never holds the URL: there may be a password in it */
 export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
@@ -30,17 +35,17 @@ export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
   if (!Number.isInteger(db) || db < 0) throw new UsageError(text.URL_UNKNOWN);
   const tls = tlsOf(flags, url);
   const where = `${url.hostname || host}:${port}${tls === undefined ? '' : ' (TLS)'}`;
-  return {
-    where,
-    options: {
-      host,
-      port,
-      db,
-      ...(url.username === '' ? {} : { username: decoded(url.username) }),
-      ...(url.password === '' ? {} : { password: decoded(url.password) }),
-      ...(tls === undefined ? {} : { tls }),
-    },
+  const its = {
+    ...(url.username === '' ? {} : { username: decoded(url.username) }),
+    ...(url.password === '' ? {} : { password: decoded(url.password) }),
+    ...(tls === undefined ? {} : { tls }),
   };
+  if (flags.cluster !== true) {
+    return { where, connection: { host, port, db, ...its, retryStrategy: ONCE } };
+  }
+  if (db !== 0) throw new UsageError(text.CLUSTER_DATABASE);
+  const options = { redisOptions: its, clusterRetryStrategy: ONCE };
+  return { where, connection: { cluster: [{ host, port }], options } };
 }
 
 function parsed(given: string): URL {

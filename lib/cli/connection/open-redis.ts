@@ -20,12 +20,11 @@ export interface OpenRedis {
  * @throws CliError without the password of the URL
  */
 export async function openRedis(
-  { options, where }: ConnectionTarget,
+  { connection: option, where }: ConnectionTarget,
   timeoutMs: number,
   role: 'operator' | 'blocking' = 'operator',
 ): Promise<OpenRedis> {
-  // ioredis asks this before each further attempt: there is none.
-  const connection = connectionFor({ ...options, retryStrategy: () => null }, role, NAME);
+  const connection = connectionFor(option, role, NAME);
   const { client } = connection;
   let why: string = text.NO_ANSWER;
   client.on('error', (error: unknown) => (why = errorText(error)));

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { type JobName, jobKey, publishedKeys, streamKeys } from '../../keys/stream-keys.js';
+import { masterFor } from '../../redis/cluster-client.js';
 import { errorText, isRedisReply } from '../../redis/redis-errors.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
@@ -76,14 +77,20 @@ export async function checkRights(
 ): Promise<Finding[] | undefined> {
   const commands = new Set<string>();
   const keys = new Set<string>();
-  for (const calls of [
-    ANYWHERE,
-    ...groups.map(({ stream, group }) => callsOf(prefix, stream, group)),
-  ]) {
+  const asked = [
+    { key: prefix, calls: ANYWHERE },
+    ...groups.map(({ stream, group }) => ({
+      key: prefix + stream,
+      calls: callsOf(prefix, stream, group),
+    })),
+  ];
+  for (const { key: where, calls } of asked) {
+    // A cluster would send what follows to other nodes than the one that queues.
+    const node = masterFor(client, where);
     // Without it, what follows would be run.
-    if (!(await isQueueing(client))) return undefined;
-    const refused = await Promise.all(calls.map((call) => refusal(client, call)));
-    await client.call('DISCARD');
+    if (node === undefined || !(await isQueueing(node))) return undefined;
+    const refused = await Promise.all(calls.map((call) => refusal(node, call)));
+    await node.call('DISCARD');
     for (const [at, why] of refused.entries()) {
       const [command = '', key = ''] = calls[at] ?? [];
       if (why === undefined) continue;
