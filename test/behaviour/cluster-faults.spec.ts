@@ -142,6 +142,7 @@ withCluster('a Redis Cluster that changes', () => {
       // Nothing is handled twice either: what was committed is known to who follows.
       expect(new Set(handled).size).toBe(handled.length);
     }
-    expect(readingMs).toBeLessThan(electedMs + 8_000);
+    // By itself, and soon; on a machine that others load too.
+    expect(readingMs).toBeLessThan(electedMs + 20_000);
   }, 90_000);
 });
