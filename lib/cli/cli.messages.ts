@@ -45,3 +45,8 @@ export const codecUnknown = (given: string): string =>
   `--codec "${given}" is not known: json, watermill, natricine, or field:<name>`;
 
 export const PAYLOAD_OF_JSON = '--payload is for the codecs watermill, natricine and field:<name>';
+
+export const CLUSTER_OR_SENTINEL =
+  '--cluster and --sentinel are two ways to find Redis: give one of them';
+
+export const CLUSTER_DATABASE = 'A Redis Cluster has database 0 alone';

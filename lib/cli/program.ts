@@ -38,6 +38,7 @@ export function buildProgram(script: string, ended: (code: ExitCode) => void): C
         .env('REDIS_URL')
         .default('redis://127.0.0.1:6379'),
     )
+    .option('--cluster', 'it is a node of a Redis Cluster; the others are found through it')
     .option(
       '--sentinel <host:port>',
       'a sentinel that says where Redis is; several times for several. User, password, database and TLS are those of the URL',

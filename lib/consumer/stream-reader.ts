@@ -128,26 +128,18 @@ export class StreamReader {
   }
 
   private async mend(error: unknown, failures: number): Promise<void> {
-    if (isClusterFault(error)) return this.readAround();
-    this.parts.onFault(error);
+    const isOnItsWay = isClusterFault(error);
+    if (!isOnItsWay) this.parts.onFault(error);
     try {
       if (isGroupGone(error) || isWrongType(error)) await this.parts.ensureGroups();
       if (!isGroupGone(error) || failures > 1) {
-        await delay(reconnectDelayMs(failures), undefined, { signal: this.stopping.signal });
+        // Not over the connection for commands, which follows the slot: what it sends again would overtake an answer that got lost.
+        const delayMs = isOnItsWay ? CLUSTER_MS : reconnectDelayMs(failures);
+        await delay(delayMs, undefined, { signal: this.stopping.signal });
       }
     } catch {
       // Closed, or Redis failed again: the next round says which.
     }
-  }
-
-  /** Until a slot has arrived, what is in it is found where the connection for commands is sent. */
-  private async readAround(): Promise<void> {
-    const { flows, connections } = this.parts;
-    const read = flows.present
-      .filter((flow) => this.wantsRead(flow) && !this.catchingUp.has(flow))
-      .map((flow) => this.read(connections.commands, [flow]));
-    await Promise.allSettled(read);
-    await delay(CLUSTER_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 
   private async round(): Promise<void> {

@@ -13,7 +13,7 @@ export interface ResolvedRetry {
 }
 
 /** For how long a group knows what it has processed. */
-export interface ResolvedDedup {
+interface ResolvedDedup {
   readonly windowMs: number;
   /** Whether what is older than the newest is packed; so it is unless this is `false`. */
   readonly packed?: boolean;

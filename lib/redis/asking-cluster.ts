@@ -45,12 +45,20 @@ export class AskingCluster extends Cluster {
     super.refreshSlotsCache(callback);
   }
 
+  /** Such a connection is made with its first command, and never made anew: there is another then. */
   private prepare(node: Redis): void {
     Object.assign(node.options, this.latest);
-    const connect = node.connect.bind(node);
-    node.connect = async () => {
-      await this.ask();
-      await connect();
+    const send = node.sendCommand.bind(node);
+    let asked: Promise<void> | undefined;
+    node.sendCommand = (command, stream) => {
+      asked ??= this.ask().finally(() => {
+        node.sendCommand = send;
+      });
+      asked.then(
+        () => send(command, stream),
+        (error: Error) => command.reject(error),
+      );
+      return command.promise;
     };
   }
 

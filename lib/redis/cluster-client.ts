@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
+import { hashSlot } from '../keys/hash-slot.js';
 
 /** The cluster behind what carries commands; nothing where that is a connection. */
 export const clusterOf = (client: Redis): Cluster | undefined =>
@@ -17,6 +18,14 @@ export const masterKeyOf = (cluster: Cluster, slot: number): string | undefined 
 /** The client's own connection to a node. */
 export const nodeOf = (cluster: Cluster, key: string): Redis | undefined =>
   cluster.nodes().find(({ options: { host, port } }) => `${host}:${port}` === key);
+
+/** The connection to the one server that has a key; nothing where it is not known. */
+export function masterFor(client: Redis, key: string): Redis | undefined {
+  const cluster = clusterOf(client);
+  if (cluster === undefined) return client;
+  const master = masterKeyOf(cluster, hashSlot(key));
+  return master === undefined ? undefined : nodeOf(cluster, master);
+}
 
 /** Has the client ask its nodes again who serves what. Fulfilled also where none of them answers. */
 export const askForSlots = (cluster: Cluster): Promise<void> =>

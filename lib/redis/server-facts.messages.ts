@@ -18,3 +18,5 @@ export const IS_PRIMARY_NOW = 'Redis is a primary now';
 
 export const notKnown = (facts: readonly string[]): string =>
   `Not known of Redis, since this user may not ask: ${facts.join(', ')}`;
+
+export const NO_MASTER = 'no master of the cluster is known';

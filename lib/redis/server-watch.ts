@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { UnsupportedServerError } from '../errors/unsupported-server.error.js';
+import { mastersOf } from './cluster-client.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
 import { askServerFacts } from './server-facts.js';
 import * as text from './server-facts.messages.js';
@@ -31,7 +32,7 @@ export async function watchServer(
     said.set(about, words);
   };
   const look = async (): Promise<ServerVerdict> => {
-    const verdict = verdictOn(await askServerFacts(client));
+    const verdict = await worstVerdict(client);
     say('is', 'log', verdict.is);
     say('notKnown', 'debug', verdict.notKnown);
     say('unfit', 'error', verdict.unfit);
@@ -66,4 +67,19 @@ export async function watchServer(
   };
   client.on('ready', onReady);
   signal.addEventListener('abort', () => client.off('ready', onReady), { once: true });
+}
+
+/** On a server, or of all masters of a cluster on the one of which there is most to say. */
+async function worstVerdict(client: Redis): Promise<ServerVerdict> {
+  const facts = await Promise.all(mastersOf(client).map((node) => askServerFacts(node)));
+  const verdicts = facts.map((its) => verdictOn(its));
+  const [first] = verdicts;
+  if (first === undefined) throw new Error(text.NO_MASTER);
+  if (!client.isCluster) return first;
+  const worst =
+    verdicts.find(({ unfit }) => unfit !== undefined) ??
+    verdicts.find(({ warning }) => warning !== undefined) ??
+    first;
+  // One that has just become a replica sends us on.
+  return { ...worst, isReplica: false };
 }

@@ -20,6 +20,8 @@ export function slotConnection(
   name: string,
   blockMs: number,
 ): Connection {
+  // Each slot follows what becomes of the nodes; ioredis would take so many listeners for a leak.
+  cluster.setMaxListeners(0);
   const options = {
     ...defaultOptions(true),
     ...cluster.options.redisOptions,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
+import type { ConnectionOption } from '../../options/connection-option.js';
 import { errorText } from '../../redis/redis-errors.js';
 import { UsageError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
@@ -8,6 +9,7 @@ import { type SentinelFlags, sentinelsOf } from './sentinels-of.js';
 /** Where Redis is, as it was typed. */
 export interface ConnectionFlags extends SentinelFlags {
   readonly url: string;
+  readonly cluster?: boolean;
   readonly tls?: boolean;
   readonly tlsCa?: string;
   readonly tlsCert?: string;
@@ -16,11 +18,14 @@ export interface ConnectionFlags extends SentinelFlags {
   readonly insecure?: boolean;
 }
 
-/** The options of a connection, and where it goes to as it may be shown. */
+/** How to connect, once, and where that goes to as it may be shown. */
 export interface ConnectionTarget {
-  readonly options: RedisOptions;
+  readonly connection: ConnectionOption;
   readonly where: string;
 }
+
+/** ioredis asks this before each further attempt: there is none. */
+const ONCE = (): null => null;
 
 /** @throws UsageError which never holds the URL: there may be a password in it */
 export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
@@ -31,17 +36,22 @@ export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
   if (!Number.isInteger(db) || db < 0) throw new UsageError(text.URL_UNKNOWN);
   const tls = tlsOf(flags, url);
   const sentinels = sentinelsOf(flags, tls);
-  const where = sentinels?.where ?? `${url.hostname || host}:${port}`;
-  return {
-    where: `${where}${tls === undefined ? '' : ' (TLS)'}`,
-    options: {
-      ...(sentinels?.options ?? { host, port }),
-      db,
-      ...(url.username === '' ? {} : { username: decoded(url.username) }),
-      ...(url.password === '' ? {} : { password: decoded(url.password) }),
-      ...(tls === undefined ? {} : { tls }),
-    },
+  const address = sentinels?.where ?? `${url.hostname || host}:${port}`;
+  const where = `${address}${tls === undefined ? '' : ' (TLS)'}`;
+  const its = {
+    ...(url.username === '' ? {} : { username: decoded(url.username) }),
+    ...(url.password === '' ? {} : { password: decoded(url.password) }),
+    ...(tls === undefined ? {} : { tls }),
   };
+  if (flags.cluster !== true) {
+    const at = sentinels?.options ?? { host, port };
+    const once = { retryStrategy: ONCE, sentinelRetryStrategy: ONCE };
+    return { where, connection: { ...at, db, ...its, ...once } };
+  }
+  if (sentinels !== undefined) throw new UsageError(text.CLUSTER_OR_SENTINEL);
+  if (db !== 0) throw new UsageError(text.CLUSTER_DATABASE);
+  const options = { redisOptions: its, clusterRetryStrategy: ONCE };
+  return { where, connection: { cluster: [{ host, port }], options } };
 }
 
 function parsed(given: string): URL {

@@ -21,13 +21,11 @@ export interface OpenRedis {
  * @throws CliError without the password of the URL
  */
 export async function openRedis(
-  { options, where }: ConnectionTarget,
+  { connection: option, where }: ConnectionTarget,
   timeoutMs: number,
   role: 'operator' | 'blocking' = 'operator',
 ): Promise<OpenRedis> {
-  // ioredis asks these before each further attempt: there is none.
-  const once = { retryStrategy: () => null, sentinelRetryStrategy: () => null };
-  const connection = connectionFor({ ...options, ...once }, role, NAME);
+  const connection = connectionFor(option, role, NAME);
   const { client } = connection;
   const { reasonOf } = hearSentinels(client);
   let why: string = text.NO_ANSWER;

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { masterFor } from '../../redis/cluster-client.js';
 import { errorText, isRedisReply } from '../../redis/redis-errors.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
@@ -30,14 +31,19 @@ export async function checkRights(
   groups: readonly { readonly stream: string; readonly group: string }[],
 ): Promise<Finding[] | undefined> {
   const refused = new Map<NeededRights['use'], Refused>();
-  for (const needed of [
-    rightsAnywhere(prefix),
-    ...groups.map(({ stream, group }) => rightsFor(prefix, stream, group)),
+  for (const { key, needed } of [
+    { key: prefix, needed: rightsAnywhere(prefix) },
+    ...groups.map(({ stream, group }) => ({
+      key: prefix + stream,
+      needed: rightsFor(prefix, stream, group),
+    })),
   ]) {
+    // A cluster would send what follows to other nodes than the one that queues.
+    const node = masterFor(client, key);
     // Without it, what follows would be run.
-    if (!(await isQueueing(client))) return undefined;
-    await Promise.all(needed.map((its) => tryAll(client, its, refused)));
-    await client.call('DISCARD');
+    if (node === undefined || !(await isQueueing(node))) return undefined;
+    await Promise.all(needed.map((its) => tryAll(node, its, refused)));
+    await node.call('DISCARD');
   }
   const user = await client.call('ACL', 'WHOAMI').then(String, () => 'default');
   return findingsOf(user, refused);

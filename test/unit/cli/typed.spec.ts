@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { RedisOptions } from 'ioredis';
 
 import { parseEntryId, parseSpan, wholeNumber } from '../../../lib/cli/arguments.js';
 import { codecOf } from '../../../lib/cli/connection/codec-of.js';
@@ -32,19 +33,29 @@ describe('what is typed', () => {
   it('the URL says where Redis is, and who asks', () => {
     expect(connectionOf({ url: 'redis://bob:p%40ss@redis.example:6380/2' })).toEqual({
       where: 'redis.example:6380',
-      options: { host: 'redis.example', port: 6380, db: 2, username: 'bob', password: 'p@ss' },
+      connection: {
+        host: 'redis.example',
+        port: 6380,
+        db: 2,
+        username: 'bob',
+        password: 'p@ss',
+        retryStrategy: expect.any(Function),
+        sentinelRetryStrategy: expect.any(Function),
+      },
     });
-    expect(connectionOf({ url: 'redis://' }).options).toMatchObject({
+    expect(connectionOf({ url: 'redis://' }).connection).toMatchObject({
       host: '127.0.0.1',
       port: 6379,
       db: 0,
     });
-    expect(connectionOf({ url: 'redis://[::1]:7000' }).options).toMatchObject({ host: '::1' });
+    expect(connectionOf({ url: 'redis://[::1]:7000' }).connection).toMatchObject({ host: '::1' });
   });
 
   it('any TLS option means TLS, and certificates are verified unless --insecure says otherwise', () => {
-    const tlsOf = (flags: object) =>
-      connectionOf({ url: 'redis://localhost', ...flags }).options.tls;
+    const tlsOf = (flags: object) => {
+      const { connection } = connectionOf({ url: 'redis://localhost', ...flags });
+      return (connection as RedisOptions).tls;
+    };
     expect(tlsOf({})).toBeUndefined();
     expect(tlsOf({ url: 'rediss://localhost' })).toEqual({ rejectUnauthorized: true });
     expect(tlsOf({ tls: true })).toEqual({ rejectUnauthorized: true });

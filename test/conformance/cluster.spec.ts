@@ -1,0 +1,34 @@
+import { describe } from '@jest/globals';
+
+import { asClient } from '../../lib/redis/cluster-client.js';
+import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
+import { conformanceSuite } from './conformance-suite.js';
+import type { ServersUnderTest } from './servers-under-test.js';
+
+const [withCluster, title] = (await canHaveCluster())
+  ? [describe, 'Redis Cluster']
+  : [describe.skip, 'skipped: a redis-server of our own is needed'];
+
+/** Three masters and three replicas; the broker restarted is all masters killed at once. */
+function cluster(args: readonly string[]): ServersUnderTest {
+  const its = clusterForTests(args);
+  return {
+    get connection() {
+      return its.redis.connection;
+    },
+    get client() {
+      return asClient(its.redis.client);
+    },
+    async restart() {
+      const roles = await Promise.all(its.redis.nodes.map(({ client }) => client.role()));
+      const masters = its.redis.nodes.filter((_, index) => roles[index]?.[0] === 'master');
+      await Promise.all(masters.map(({ server }) => server.process?.kill()));
+      // Before the others agree that they are gone: these have all that was confirmed.
+      await Promise.all(masters.map(({ server }) => server.process?.restart()));
+    },
+  };
+}
+
+withCluster(title, () => {
+  conformanceSuite({ name: 'three masters and three replicas', servers: cluster });
+});
