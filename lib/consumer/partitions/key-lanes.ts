@@ -10,10 +10,6 @@ interface Lane {
   readonly waiting: StreamMessage[];
 }
 
-/** By what messages are kept in order; without one by its message ID, so that a message meets itself. */
-export const orderingKeyOf = ({ envelope, messageId }: StreamMessage): string =>
-  envelope.key ?? messageId;
-
 /**
  * Messages of one key run one after the other, in the order of their entries; those of different keys do not wait for
  * each other. Of each key one message is let out at a time: the next one once that is settled, so that a crash repeats no
@@ -32,6 +28,9 @@ export class KeyLanes {
   private someBecameHeld = false;
   /** How far entries may be let out; nothing where there is no bound. */
   private bound: string | undefined = '0-0';
+
+  /** @param keyOf what keeps messages in order with each other */
+  constructor(private readonly keyOf: (message: StreamMessage) => string) {}
 
   /** How many messages wait, for their turn or for their time. */
   get waiting(): number {
@@ -59,7 +58,7 @@ export class KeyLanes {
 
   /** @param waits whether its time is yet to come, so that it holds back its key */
   add(message: StreamMessage, waits = false): void {
-    const key = orderingKeyOf(message);
+    const key = this.keyOf(message);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       lane = { key, first: undefined, waiting: [] };

@@ -1,3 +1,4 @@
+import { laneKeyFor } from '../../codec/lane-key.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import type { RawEntry } from '../../redis/replies.js';
 import type { Reservation } from '../../redis/scripts/reservation.js';
@@ -27,7 +28,7 @@ export interface PartitionFlowParts extends StreamFlowParts {
  */
 export class PartitionFlow extends StreamFlow {
   override readonly isOwned = true;
-  private readonly lanes = new KeyLanes();
+  private readonly lanes: KeyLanes;
   /** What failed, until it is recorded that it waits; and for how long. */
   private readonly failing = new Map<string, number>();
   /** Whether what is pending is still being claimed: until then nothing new is read. */
@@ -38,6 +39,8 @@ export class PartitionFlow extends StreamFlow {
 
   constructor(private readonly its: PartitionFlowParts) {
     super(its);
+    const keyOf = laneKeyFor(its.codec);
+    this.lanes = new KeyLanes(({ envelope, messageId }) => keyOf(envelope, messageId));
   }
 
   override get wantsRead(): boolean {
@@ -93,11 +96,6 @@ export class PartitionFlow extends StreamFlow {
   shut(): void {
     this.isClaiming = true;
     this.lanes.shut();
-  }
-
-  /** What waited here in vain was settled, or is gone. */
-  dropHeldBack(entryIds: readonly string[]): void {
-    this.leave(entryIds);
   }
 
   override stop(): void {
@@ -170,7 +168,8 @@ export class PartitionFlow extends StreamFlow {
     this.failing.set(entryId, delayMs);
   }
 
-  protected override leave(entryIds: readonly string[]): void {
+  /** They are settled, or gone: what failed waits for its time from now on. */
+  override leave(entryIds: readonly string[]): void {
     const through: string[] = [];
     for (const entryId of entryIds) {
       const delayMs = this.failing.get(entryId);
