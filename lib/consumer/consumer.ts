@@ -44,7 +44,6 @@ export class Consumer {
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
   private readonly partitions: Partitions;
-  /** Where there are wildcards. */
   private readonly discovery: StreamDiscovery | undefined;
   private readonly faults: FaultLog;
   private readonly token = randomBytes(8).toString('hex');
@@ -90,11 +89,9 @@ export class Consumer {
       signal: this.closing.signal,
     });
     this.reader = new StreamReaders({
+      ...member,
       connections,
-      group,
-      consumer,
       blockMs,
-      flows,
       ownPending,
       ensureGroups: this.ensureGroups,
       ...faults('read'),
@@ -226,9 +223,8 @@ export class Consumer {
     for (const flow of this.flows.all) flow.stop();
     const sources = [this.reader, this.due, this.recovery, this.discovery, this.partitions];
     const drained = Promise.all(sources.map((source) => source?.stop()))
-      .then(() =>
-        Promise.all([...this.everyFlow.map((flow) => flow.drain()), this.partitions.leave()]),
-      )
+      .then(() => Promise.all(this.everyFlow.map((flow) => flow.drain())))
+      .then(() => this.partitions.leave())
       .then(() => this.leaveGroups());
     if (await within(drained, this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome too, and it is recorded like any other.

@@ -5,25 +5,9 @@ import { reconnectDelayMs } from '../redis/reconnect-delay.js';
 import { clientId } from '../redis/client-id.js';
 import { isClusterFault, isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
-import type { Faults } from './fault-log.js';
-import type { ReadFlows } from './flow-set.js';
-import type { OwnPending } from './own-pending.js';
-import type { ReadConnections } from './read-connections.js';
 import type { StreamFlow } from './stream-flow.js';
+import type { StreamReaderParts } from './stream-reader.parts.js';
 import { within } from './within.js';
-
-export interface StreamReaderParts extends Faults {
-  readonly connections: ReadConnections;
-  readonly group: string;
-  readonly consumer: string;
-  readonly blockMs: number;
-  readonly flows: ReadFlows;
-  readonly ownPending: OwnPending;
-  /** Makes what is missing of the groups. */
-  readonly ensureGroups: () => Promise<void>;
-  /** Told where none of the streams is there any more. */
-  readonly onEmpty: (() => void) | undefined;
-}
 
 /** How soon to read again where a slot is on its way to another node, or a node is replaced: in ms. */
 const CLUSTER_MS = 100;
@@ -68,11 +52,8 @@ export class StreamReader {
   async leave(flow: StreamFlow): Promise<void> {
     await this.catchingUp.get(flow);
     // Where Redis does not let us end it, it ends by itself.
-    for (let tries = 0; this.blockedFor?.has(flow) === true && tries < 20; tries++) {
-      const underWay = this.blockedFor;
-      await this.unblock();
-      if (this.blockedFor === underWay) await delay(5);
-    }
+    let tries = 0;
+    await this.endBlockedWhile(() => this.blockedFor?.has(flow) === true && tries++ < 20);
   }
 
   /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
@@ -204,13 +185,17 @@ export class StreamReader {
   private async includeInBlocking(flow: StreamFlow): Promise<void> {
     const leavesOut = (): boolean =>
       this.wantsRead(flow) && this.blockedFor !== undefined && !this.blockedFor.has(flow);
-    while (leavesOut() && !this.stopping.signal.aborted) {
+    await this.endBlockedWhile(() => leavesOut() && !this.stopping.signal.aborted);
+    this.wakeUp?.();
+  }
+
+  private async endBlockedWhile(isMeant: () => boolean): Promise<void> {
+    while (isMeant()) {
       const underWay = this.blockedFor;
       await this.unblock();
       // Redis may see the end of the read before the read itself.
       if (this.blockedFor === underWay) await delay(5);
     }
-    this.wakeUp?.();
   }
 
   // One that vanished has room too, and no read would ever cover it.

@@ -1,7 +1,8 @@
 import type { FlowSet } from './flow-set.js';
 import type { ServerConnections } from './server-connections.js';
 import type { StreamFlow } from './stream-flow.js';
-import { StreamReader, type StreamReaderParts } from './stream-reader.js';
+import { StreamReader } from './stream-reader.js';
+import type { StreamReaderParts } from './stream-reader.parts.js';
 
 export interface StreamReadersParts extends Omit<
   StreamReaderParts,

@@ -158,8 +158,12 @@ describe('a stream with partitions', () => {
     const runs = new KeyedRuns();
     await start(stream, runs);
     const fields = (n: number): string[] => [
-      ...['name', stream, 'key', 'a'],
-      ...['body', JSON.stringify({ key: 'a', n })],
+      'name',
+      stream,
+      'key',
+      'a',
+      'body',
+      JSON.stringify({ key: 'a', n }),
     ];
     for (let n = 0; n < 20; n += 2) {
       // As a former owner's blocked read takes an entry, after its time.

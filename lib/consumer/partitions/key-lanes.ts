@@ -1,4 +1,3 @@
-import type { laneKeyFor } from '../../codec/lane-key.js';
 import { isRedrive } from '../../keys/redrive-member.js';
 import { compareEntryIds } from '../../redis/entry-id.js';
 import type { StreamMessage } from '../stream-message.js';
@@ -30,8 +29,8 @@ export class KeyLanes {
   /** How far entries may be let out; nothing where there is no bound. */
   private bound: string | undefined = '0-0';
 
-  /** @param keyOf by what messages are kept in order */
-  constructor(private readonly keyOf: ReturnType<typeof laneKeyFor>) {}
+  /** @param keyOf what keeps messages in order with each other */
+  constructor(private readonly keyOf: (message: StreamMessage) => string) {}
 
   /** How many messages wait, for their turn or for their time. */
   get waiting(): number {
@@ -59,7 +58,7 @@ export class KeyLanes {
 
   /** @param waits whether its time is yet to come, so that it holds back its key */
   add(message: StreamMessage, waits = false): void {
-    const key = this.keyOf(message.envelope, message.messageId);
+    const key = this.keyOf(message);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       lane = { key, first: undefined, waiting: [] };

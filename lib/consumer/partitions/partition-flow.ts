@@ -39,7 +39,8 @@ export class PartitionFlow extends StreamFlow {
 
   constructor(private readonly its: PartitionFlowParts) {
     super(its);
-    this.lanes = new KeyLanes(laneKeyFor(its.codec));
+    const keyOf = laneKeyFor(its.codec);
+    this.lanes = new KeyLanes(({ envelope, messageId }) => keyOf(envelope, messageId));
   }
 
   override get wantsRead(): boolean {
@@ -95,11 +96,6 @@ export class PartitionFlow extends StreamFlow {
   shut(): void {
     this.isClaiming = true;
     this.lanes.shut();
-  }
-
-  /** What waited here in vain was settled, or is gone. */
-  dropHeldBack(entryIds: readonly string[]): void {
-    this.leave(entryIds);
   }
 
   override stop(): void {
@@ -172,7 +168,8 @@ export class PartitionFlow extends StreamFlow {
     this.failing.set(entryId, delayMs);
   }
 
-  protected override leave(entryIds: readonly string[]): void {
+  /** They are settled, or gone: what failed waits for its time from now on. */
+  override leave(entryIds: readonly string[]): void {
     const through: string[] = [];
     for (const entryId of entryIds) {
       const delayMs = this.failing.get(entryId);

@@ -141,7 +141,7 @@ export class PartitionTurn {
     // The answer to what put them off may have come just before this one, and is dealt with first.
     if (seen.due.length > 0) await new Promise(setImmediate);
     flow.accept(seen.due);
-    flow.dropHeldBack(seen.gone);
+    flow.leave(seen.gone);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);
     const isUnknown = seen.oldestPending !== '' && !flow.inHand.has(seen.oldestPending);
     // What was just read or settled may be unknown for a moment.

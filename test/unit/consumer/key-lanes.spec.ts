@@ -1,7 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { JsonCodec } from '../../../lib/codec/json.codec.js';
-import { laneKeyFor } from '../../../lib/codec/lane-key.js';
 import { KeyLanes } from '../../../lib/consumer/partitions/key-lanes.js';
 import type { StreamMessage } from '../../../lib/consumer/stream-message.js';
 
@@ -15,8 +13,10 @@ const message = (entryId: string, key?: string, messageId = entryId): StreamMess
   alone: false,
 });
 
+const keyOf = ({ envelope, messageId }: StreamMessage): string => envelope.key ?? messageId;
+
 function lanesOf(...messages: StreamMessage[]): KeyLanes {
-  const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
+  const lanes = new KeyLanes(keyOf);
   lanes.open();
   for (const its of messages) lanes.add(its);
   return lanes;
@@ -54,7 +54,7 @@ describe('the lanes of keys', () => {
   });
 
   it('put an entry that comes late before those that were given later', () => {
-    const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
+    const lanes = new KeyLanes(keyOf);
     lanes.add(message('11-0', 'a'));
     lanes.add(message('12-0', 'a'));
     lanes.add(message('9-0', 'a'));
@@ -98,7 +98,7 @@ describe('the lanes of keys', () => {
   });
 
   it('let a message that waits for its time hold back its key when its turn comes', () => {
-    const lanes = new KeyLanes(laneKeyFor(new JsonCodec()));
+    const lanes = new KeyLanes(keyOf);
     lanes.open();
     lanes.add(message('1-0', 'a'), true);
     lanes.add(message('2-0', 'a'));

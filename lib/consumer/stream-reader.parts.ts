@@ -1,0 +1,18 @@
+import type { Faults } from './fault-log.js';
+import type { ReadFlows } from './flow-set.js';
+import type { OwnPending } from './own-pending.js';
+import type { ReadConnections } from './read-connections.js';
+
+/** What reading streams needs to know and to have. */
+export interface StreamReaderParts extends Faults {
+  readonly connections: ReadConnections;
+  readonly group: string;
+  readonly consumer: string;
+  readonly blockMs: number;
+  readonly flows: ReadFlows;
+  readonly ownPending: OwnPending;
+  /** Makes what is missing of the groups. */
+  readonly ensureGroups: () => Promise<void>;
+  /** Told where none of the streams is there any more. */
+  readonly onEmpty: (() => void) | undefined;
+}
