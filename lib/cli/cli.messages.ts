@@ -13,6 +13,13 @@ export const NO_ANSWER = 'it does not answer';
 export const URL_UNKNOWN =
   'the URL of Redis has to look like redis://user:password@host:6379/0 or rediss://… (it is not shown, since it may hold a password)';
 
+export const MASTER_NAME_MISSING =
+  '--sentinel needs --master-name: what the sentinels call the primary ("sentinel monitor <name> …")';
+
+export const MASTER_NAME_ALONE = '--master-name is for --sentinel <host:port>';
+
+export const SENTINEL_UNKNOWN = '--sentinel has to look like host, host:26379 or [::1]:26379';
+
 export const fileUnreadable = (option: string, path: string, why: string): string =>
   `${option}: ${path} cannot be read: ${why}`;
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { parseSpan } from './arguments.js';
+import { collect, parseSpan } from './arguments.js';
 import { consumersCommand } from './commands/consumers.command.js';
 import { deadLettersCommand } from './commands/dead-letters.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
@@ -38,6 +38,23 @@ export function buildProgram(script: string, ended: (code: ExitCode) => void): C
         .env('REDIS_URL')
         .default('redis://127.0.0.1:6379'),
     )
+    .option(
+      '--sentinel <host:port>',
+      'a sentinel that says where Redis is; several times for several. User, password, database and TLS are those of the URL',
+      collect,
+    )
+    .option('--master-name <name>', 'what the sentinels call the primary')
+    .addOption(
+      new Option('--sentinel-user <user>', 'the user of the sentinels').env(
+        'REDIS_SENTINEL_USERNAME',
+      ),
+    )
+    .addOption(
+      new Option('--sentinel-password <password>', 'the password of the sentinels').env(
+        'REDIS_SENTINEL_PASSWORD',
+      ),
+    )
+    .option('--sentinel-tls', 'speak TLS with the sentinels too, with the same certificates')
     .option('--tls', 'speak TLS also where the URL says redis://')
     .option('--tls-ca <file>', 'who signed the certificate of the server (PEM)')
     .option('--tls-cert <file>', 'our certificate (PEM)')

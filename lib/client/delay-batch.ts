@@ -21,23 +21,31 @@ export class DelayBatch extends PublishBatch {
 
   /**
    * The stream is listed twice, in one write with the script. Before: a message is found when it is due also where the rest never
-   * arrives. After: nobody can have taken the stream from the list since, and only then the message is accepted.
+   * arrives. After: nobody can have taken the stream from the list since, and only then the message is accepted. In a cluster
+   * the list may be on another node, and each waits for the one before it.
    */
   override async send(sending: Sending): Promise<PublishedBatch> {
+    const { isCluster } = sending.client;
     const before = this.list(sending);
+    if (isCluster) await this.listed(before);
     const kept = this.keep(sending);
+    if (isCluster) await kept;
     const after = this.list(sending);
     // What is wrong with the first is wrong with those behind it too, or does not matter.
     before.catch(() => undefined);
     after.catch(() => undefined);
     const answers = await kept;
+    await this.listed(after);
+    return answers;
+  }
+
+  private async listed(list: Promise<unknown>): Promise<void> {
     try {
-      await after;
+      await list;
     } catch (cause) {
       // Not as an answer of Redis: a refusal would say that nothing was kept.
       throw new Error(text.notListed(errorText(cause)), { cause });
     }
-    return answers;
   }
 
   private list({ client }: Sending): Promise<unknown> {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/publish.error.js';
 import { delayedKeys } from '../keys/stream-keys.js';
 import { JointWrite } from '../redis/joint-write.js';
-import { errorText, isRedisReply } from '../redis/redis-errors.js';
+import { errorText, isClusterFault, isRedisReply } from '../redis/redis-errors.js';
 import { isNoScript } from '../redis/script.js';
 import * as text from './client.messages.js';
 import { DelayBatch } from './delay-batch.js';
@@ -29,8 +29,14 @@ export class OncePublisher implements Publisher {
   /** What has to be sent again. */
   private readonly again: PublishBatch[] = [];
   private lastNumber = 0;
-  /** Of which kinds of batches Redis knows the script by its digest. */
-  private readonly known = new Set<typeof PublishBatch>();
+  /** Of which kinds of batches Redis knows the script by its digest; in a cluster with the stream, since each node has to. */
+  private readonly known = new Set<typeof PublishBatch | string>();
+  /**
+   * In a cluster, the streams of which a batch is in flight. The next one waits for it, and is filled meanwhile: a node may send
+   * one on, and then it would be overtaken by those behind it.
+   */
+  private readonly busy = new Set<string>();
+  private flushIsDue = false;
   private onAnswered: (() => void) | undefined;
 
   constructor(
@@ -69,7 +75,7 @@ export class OncePublisher implements Publisher {
     let batch = this.filling.get(place);
     if (batch === undefined || batch.isFull) {
       if (batch !== undefined) this.waiting.push(batch);
-      else if (this.filling.size === 0) process.nextTick(this.flush);
+      this.flushSoon();
       batch = this.batchFor(message);
       // Last in the order of the batches.
       this.filling.delete(place);
@@ -79,11 +85,11 @@ export class OncePublisher implements Publisher {
   }
 
   async close(): Promise<void> {
-    this.flush();
     this.client.off('ready', this.onReady);
     const answered = new Promise<void>((resolve) => {
       this.onAnswered = resolve;
     });
+    this.flush();
     if (this.client.status !== 'ready') this.giveUp();
     this.noteAnswered();
     await answered;
@@ -106,9 +112,19 @@ export class OncePublisher implements Publisher {
     return batch;
   }
 
+  private flushSoon(): void {
+    if (this.flushIsDue) return;
+    this.flushIsDue = true;
+    process.nextTick(this.flush);
+  }
+
   private readonly flush = (): void => {
-    this.waiting.push(...this.filling.values());
-    this.filling.clear();
+    this.flushIsDue = false;
+    for (const [place, batch] of this.filling) {
+      if (this.busy.has(batch.key) && !this.isClosing) continue;
+      this.filling.delete(place);
+      this.waiting.push(batch);
+    }
     this.sendWaiting();
   };
 
@@ -118,16 +134,21 @@ export class OncePublisher implements Publisher {
   };
 
   private readonly sendWaiting = (): void => {
-    if (this.client.status !== 'ready') return;
+    const { status, isCluster } = this.client;
+    if (status !== 'ready' || (isCluster && this.paused)) return;
     if (this.again.length > 0) {
       // Some of what is in flight may have to be sent again too, and before what came after it.
-      if (this.inFlight.size > 0) return;
+      if (this.inFlight.size > 0 && !isCluster) return;
       const again = this.again.splice(0).sort((a, b) => a.number - b.number);
       this.waiting.unshift(...again);
     }
     const due = this.waiting;
     this.waiting = [];
-    for (const batch of due) if (!batch.ended) this.send(batch);
+    for (const batch of due) {
+      if (batch.ended) continue;
+      if (this.busy.has(batch.key)) this.waiting.push(batch);
+      else this.send(batch);
+    }
   };
 
   private send(batch: PublishBatch): void {
@@ -139,31 +160,42 @@ export class OncePublisher implements Publisher {
     }
     this.inFlight.add(batch);
     const [oldest = batch] = this.inFlight;
-    const kind = batch.constructor as typeof PublishBatch;
-    const form = this.known.has(kind) ? 'digest' : 'whole';
-    this.known.add(kind);
-    this.jointWrite.begin();
     const { client, token, windowMs } = this;
+    if (client.isCluster) this.busy.add(batch.key);
+    const kind = batch.constructor as typeof PublishBatch;
+    const script = client.isCluster ? kind.name + batch.key : kind;
+    const form = this.known.has(script) ? 'digest' : 'whole';
+    this.known.add(script);
+    this.jointWrite.begin();
     const rememberMs = 2 * this.timeoutMs + 60_000;
     const lowest = oldest.number;
     batch.send({ client, form, token, windowMs, lowest, rememberMs }).then(
       (answers) => {
-        this.inFlight.delete(batch);
+        this.landed(batch);
         if (!batch.ended) batch.answer(answers);
         this.goOn();
       },
       (error: unknown) => {
-        this.inFlight.delete(batch);
+        this.landed(batch);
         if (!batch.ended) this.onFailed(batch, error);
         this.goOn();
       },
     );
   }
 
+  private landed(batch: PublishBatch): void {
+    this.inFlight.delete(batch);
+    this.busy.delete(batch.key);
+  }
+
   private onFailed(batch: PublishBatch, error: unknown): void {
     if (isNoScript(error)) {
       this.known.clear();
       this.again.push(batch);
+    } else if (isClusterFault(error) && this.onAnswered === undefined) {
+      // It was not executed: the nodes are not at one yet about who serves it.
+      this.again.push(batch);
+      this.pause();
     } else if (isRedisReply(error)) {
       // A refusal is an answer; of a sending before it that had none, nothing is known.
       batch.fail(batch.unclear, errorText(error), error);
@@ -180,6 +212,8 @@ export class OncePublisher implements Publisher {
 
   private goOn(): void {
     if (this.again.length > 0 && !this.paused) this.sendWaiting();
+    // What waited for the answer to the batch before it.
+    if (this.client.isCluster) this.flush();
     this.noteAnswered();
   }
 
@@ -195,7 +229,9 @@ export class OncePublisher implements Publisher {
 
   private noteAnswered(): void {
     if (this.onAnswered === undefined) return;
-    for (const batch of [...this.inFlight, ...this.again]) if (!batch.ended) return;
+    for (const batch of [...this.inFlight, ...this.again, ...this.waiting]) {
+      if (!batch.ended) return;
+    }
     this.onAnswered();
   }
 }

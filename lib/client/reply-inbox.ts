@@ -4,6 +4,7 @@ import type { LoggerService } from '@nestjs/common';
 import { readReply, type Reply } from '../codec/reply-fields.js';
 import { type InboxKeys, inboxKeys } from '../keys/inbox-keys.js';
 import type { ConnectionOption } from '../options/connection-option.js';
+import { onReconnect } from '../redis/cluster-client.js';
 import { entryIdAfter } from '../redis/entry-id.js';
 import { OpenedConnection } from '../redis/opened-connection.js';
 import { reconnectDelayMs } from '../redis/reconnect-delay.js';
@@ -50,6 +51,7 @@ export class ReplyInbox {
   private unread = { count: 0, bytes: 0 };
   private readonly left: string[] = [];
   private told = false;
+  private endFollowing: (() => void) | undefined;
 
   constructor(private readonly parts: ReplyInboxParts) {
     this.keys = inboxKeys(parts.keyPrefix, randomBytes(12).toString('hex'));
@@ -94,7 +96,7 @@ export class ReplyInbox {
     this.wakeUp?.();
     this.blocking?.drop();
     const { client } = this.parts.commands;
-    client.off('ready', this.onReady);
+    this.endFollowing?.();
     if (this.blocking === undefined || client.status !== 'ready') return;
     // Where it is not answered any more, the inbox expires.
     client.del(this.keys.replies, this.keys.left).catch(() => undefined);
@@ -108,8 +110,9 @@ export class ReplyInbox {
       name: 'nestjs-redis-streams:client:replies',
       called: 'replies',
       logger,
+      reads: { key: this.keys.replies, commands: commands.client },
     });
-    commands.client.on('ready', this.onReady);
+    this.endFollowing = onReconnect(commands.client, this.onReady);
     this.timer = setInterval(() => this.keepAwaited(), KEPT_EVERY_MS);
     this.timer.unref();
     void this.read(this.blocking);

@@ -24,7 +24,8 @@ import { Replier } from './replier.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
-import { StreamReader } from './stream-reader.js';
+import { StreamReaders } from './stream-readers.js';
+import { once, throughFailover } from './through-failover.js';
 import { within } from './within.js';
 
 /** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
@@ -38,7 +39,7 @@ export class Consumer {
   private readonly groups: Groups;
   private readonly partsOf: PartsOf;
   private readonly known: KnownWildcards;
-  private readonly reader: StreamReader;
+  private readonly reader: StreamReaders;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
@@ -68,8 +69,8 @@ export class Consumer {
     this.faults = new FaultLog(logger);
     const onFault = (error: unknown): void => this.faults.say(text.readFailed(errorText(error)));
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const wildcards = this.known;
-    this.groups = new Groups({ client, group, consumer, leaseMs, flows, wildcards, logger });
+    const member = { client, group, consumer, flows, onFault };
+    this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
       signal: this.closing.signal,
@@ -85,7 +86,7 @@ export class Consumer {
       onRoom: (streamKey) => this.reader.roomIn(streamKey),
       signal: this.closing.signal,
     });
-    this.reader = new StreamReader({
+    this.reader = new StreamReaders({
       connections,
       group,
       consumer,
@@ -98,7 +99,6 @@ export class Consumer {
     });
     const delayed = new DelayedMessages(client, logger);
     this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, onFault);
-    const member = { client, group, consumer, flows, onFault };
     this.heartbeat = new Heartbeat({ ...member, token: this.token, leaseMs });
     this.recovery = new Recovery({
       ...member,
@@ -112,6 +112,7 @@ export class Consumer {
         ...asked,
         keyPrefix,
         intervalMs: options.discoveryIntervalMs,
+        partitions: options.partitions,
         groups: this.groups,
         known: this.known,
         follow: (stream) => this.follow(stream),
@@ -177,9 +178,12 @@ export class Consumer {
     this.connections.open(this.logger, report, () => this.tallies.reconnects++);
     this.tallies.clock.follow(this.connections.commands, this.closing.signal);
     await this.connections.ready(this.closing.signal);
-    await watchServer(this.connections.commands, this.logger, this.closing.signal);
-    await this.known.remember();
-    await this.ensureGroups();
+    const { commands, isCluster } = this.connections;
+    const { signal } = this.closing;
+    const through = isCluster ? throughFailover : once;
+    await through(() => watchServer(commands, this.logger, signal), signal);
+    await through(() => this.known.remember(), signal);
+    await through(() => this.ensureGroups(), signal);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.started = true;
     this.due.start();
@@ -228,8 +232,9 @@ export class Consumer {
     await within(given, FINISH_MS);
   }
 
-  private readonly ensureGroups = async (): Promise<void> => {
-    await Promise.all([this.groups.ensureAll(), this.partitions.ensureGroups()]);
+  /** Of these flows, or of all, and of partitions that nobody reads here. */
+  private readonly ensureGroups = async (some?: readonly StreamFlow[]): Promise<void> => {
+    await Promise.all([this.groups.ensureAll(some), this.partitions.ensureGroups()]);
   };
 
   private async leaveGroups(): Promise<void> {

@@ -1,17 +1,20 @@
 import type { Redis } from 'ioredis';
 import type { DelayedMessages } from '../delayed/delayed-messages.js';
+import { hashSlot } from '../keys/hash-slot.js';
 import { streamIdOf } from '../keys/redrive-member.js';
 import { compareEntryIds } from '../redis/entry-id.js';
 import { JointWrite } from '../redis/joint-write.js';
 import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
 import type { FlowSet } from './flow-set.js';
+import type { StreamFlow } from './stream-flow.js';
 
 const EVERY_MS = 200;
 
 /** Asks, for all streams at once, for entries whose time has come, and for messages that are to be published by now. */
 export class DueEntries {
   private timer: NodeJS.Timeout | undefined;
-  private asking: Promise<void> | undefined;
+  /** Under way, by what can be asked together: all streams, in a cluster those of a slot. */
+  private readonly asking = new Map<string, Promise<void>>();
   private readonly jointWrite: JointWrite;
 
   constructor(
@@ -31,21 +34,33 @@ export class DueEntries {
       if (this.client.status !== 'ready') return;
       this.jointWrite.begin();
       this.delayed.check();
-      this.asking ??= this.ask().finally(() => {
-        this.asking = undefined;
-      });
+      this.askAll();
     }, EVERY_MS);
   }
 
   /** Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await Promise.all([this.asking, this.delayed.stop()]);
+    await Promise.all([...this.asking.values(), this.delayed.stop()]);
   }
 
-  private async ask(): Promise<void> {
-    const asked = this.flows.shared.filter(({ room }) => room > 0);
-    if (asked.length === 0) return;
+  private askAll(): void {
+    const together = new Map<string, StreamFlow[]>();
+    for (const flow of this.flows.shared) {
+      if (flow.room === 0) continue;
+      const side = this.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
+      const its = together.get(side);
+      if (its === undefined) together.set(side, [flow]);
+      else its.push(flow);
+    }
+    for (const [side, flows] of together) {
+      if (this.asking.has(side)) continue;
+      const asked = this.ask(flows).finally(() => this.asking.delete(side));
+      this.asking.set(side, asked);
+    }
+  }
+
+  private async ask(asked: readonly StreamFlow[]): Promise<void> {
     try {
       const taken = await dueEntriesScript.run(
         this.client,

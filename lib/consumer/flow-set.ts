@@ -6,6 +6,9 @@ export interface FollowedStream extends Pick<ConsumedStream, 'isNamed' | 'wildca
   readonly flow: StreamFlow;
 }
 
+/** Streams that are read. */
+export type ReadFlows = Pick<FlowSet, 'present' | 'find' | 'isPresent'>;
+
 /** The streams of a consumer: those that are read, and those that vanished while something of them was in hand. */
 export class FlowSet {
   private readonly byKey = new Map<string, FollowedStream>();
@@ -36,6 +39,26 @@ export class FlowSet {
   /** Those that are not read, since they are not there. */
   get vanished(): readonly FollowedStream[] {
     return [...this.absent];
+  }
+
+  /** Some of those that are read. */
+  part(isOfIt: (flow: StreamFlow) => boolean): ReadFlows {
+    let all: readonly StreamFlow[] = [];
+    let some: readonly StreamFlow[] = [];
+    const present = (): readonly StreamFlow[] => {
+      if (all !== this.readInOrder) {
+        all = this.readInOrder;
+        some = all.filter(isOfIt);
+      }
+      return some;
+    };
+    return {
+      get present() {
+        return present();
+      },
+      find: (streamKey) => this.find(streamKey),
+      isPresent: (flow) => this.isPresent(flow),
+    };
   }
 
   find(streamKey: string): FollowedStream | undefined {

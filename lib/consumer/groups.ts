@@ -4,6 +4,7 @@ import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import * as text from './consumer.messages.js';
 import type { FlowSet, FollowedStream } from './flow-set.js';
+import type { StreamFlow } from './stream-flow.js';
 import type { KnownWildcards } from './known-wildcards.js';
 
 /** Who is away for longer finds entries that retention may have removed. */
@@ -24,9 +25,9 @@ export class Groups {
   constructor(private readonly parts: GroupsParts) {}
 
   /** Makes what is missing. A stream that nobody named and that is gone is read no more. */
-  async ensureAll(): Promise<void> {
-    const { flows } = this.parts;
-    const present = flows.followed.filter(({ flow }) => flows.isPresent(flow));
+  async ensureAll(some: readonly StreamFlow[] = this.parts.flows.present): Promise<void> {
+    const wanted = new Set(some);
+    const present = this.parts.flows.followed.filter(({ flow }) => wanted.has(flow));
     await Promise.all(present.map((followed) => this.ensure(followed)));
   }
 
@@ -36,7 +37,15 @@ export class Groups {
     const { stream, keys, options, inHand } = followed.flow;
     const { kind, after } = await ensureGroupScript.run(
       client,
-      [keys.stream, keys.position, keys.madeBlindly, keys.ledger, keys.leases, keys.attempts],
+      [
+        keys.stream,
+        keys.position,
+        keys.madeBlindly,
+        keys.ledger,
+        keys.leases,
+        keys.attempts,
+        keys.packedLedger,
+      ],
       [
         group,
         wildcards.beginOf(options.startFrom, followed.wildcards),

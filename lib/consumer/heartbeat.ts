@@ -22,15 +22,14 @@ export interface HeartbeatParts {
 /** Keeps the leases of what runs and of what was read ahead, three times in the life of one. */
 export class Heartbeat {
   private timer: NodeJS.Timeout | undefined;
-  private beating: Promise<void> | undefined;
+  /** Where the answer is slow. In a cluster that may be one node, and no reason to let leases in others end. */
+  private readonly beating = new Set<StreamFlow>();
 
   constructor(private readonly parts: HeartbeatParts) {}
 
   start(): void {
     this.timer = setInterval(() => {
-      this.beating ??= this.beat().finally(() => {
-        this.beating = undefined;
-      });
+      for (const flow of this.parts.flows.all) void this.beat(flow);
     }, this.parts.leaseMs / 3);
   }
 
@@ -38,13 +37,14 @@ export class Heartbeat {
     clearInterval(this.timer);
   }
 
-  private async beat(): Promise<void> {
-    for (const flow of this.parts.flows.all) {
-      const held = flow.held();
-      for (let at = 0; at < held.length; at += STEP) {
-        await this.renew(flow, held.slice(at, at + STEP));
-      }
+  private async beat(flow: StreamFlow): Promise<void> {
+    if (this.beating.has(flow)) return;
+    this.beating.add(flow);
+    const held = flow.held();
+    for (let at = 0; at < held.length; at += STEP) {
+      await this.renew(flow, held.slice(at, at + STEP));
     }
+    this.beating.delete(flow);
   }
 
   private async renew(flow: StreamFlow, messages: readonly StreamMessage[]): Promise<void> {

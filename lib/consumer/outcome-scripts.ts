@@ -95,7 +95,7 @@ export class OutcomeScripts {
     if (this.parts.options.dedup === false) return [];
     return putBackScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries],
+      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.packedLedger],
       [group, consumer, token, ...this.idsOf(messages)],
     );
   }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { onReconnect } from '../redis/cluster-client.js';
 import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
@@ -23,6 +24,7 @@ export class Recovery {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
   private stopped = false;
+  private endFollowing: (() => void) | undefined;
   /** Whether a walk is to begin, with a look at the groups. */
   private isAnew = true;
   private readonly after = new Map<StreamFlow, string>();
@@ -31,14 +33,14 @@ export class Recovery {
   constructor(private readonly parts: RecoveryParts) {}
 
   start(): void {
-    this.parts.client.on('ready', this.runSoon);
+    this.endFollowing = onReconnect(this.parts.client, this.runSoon);
     this.runSoon();
   }
 
   /** Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     this.stopped = true;
-    this.parts.client.off('ready', this.runSoon);
+    this.endFollowing?.();
     clearTimeout(this.timer);
     await this.underWay;
   }

@@ -87,6 +87,7 @@ export class Reserver {
         keys.position,
         keys.attempts,
         keys.deadLetters,
+        keys.packedLedger,
         ...this.owner,
       ],
       [
@@ -100,6 +101,7 @@ export class Reserver {
         JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
         someAreRedrives ? 1 : 0,
         consumer,
+        someAreRedrives ? '' : lowestOf(entryIds),
       ],
     );
   }
@@ -108,3 +110,6 @@ export class Reserver {
 /** The highest of some entry IDs; empty where there are none. */
 const highestOf = (entryIds: readonly string[]): string =>
   entryIds.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');
+
+const lowestOf = (entryIds: readonly string[]): string =>
+  entryIds.reduce((a, b) => (compareEntryIds(a, b) < 0 ? a : b));

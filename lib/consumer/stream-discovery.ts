@@ -1,7 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { isOwnKey } from '../keys/own-key.js';
+import { streamOfPartition } from '../keys/partition-keys.js';
 import { matchFor, wildcardMatcher } from '../keys/wildcard.js';
+import type { StreamPartitions } from '../options/resolved-options.js';
 import { reconnectDelayMs } from '../redis/reconnect-delay.js';
 import { errorText, isRedisReply } from '../redis/redis-errors.js';
 import { scanStreams } from '../redis/stream-scan.js';
@@ -16,6 +18,8 @@ export interface StreamDiscoveryParts extends ConsumedWildcards {
   readonly client: Redis;
   readonly keyPrefix: string;
   readonly intervalMs: number;
+  /** The streams that have some: their keys are read by their owners, and no wildcard means them. */
+  readonly partitions: StreamPartitions;
   readonly flows: FlowSet;
   readonly groups: Groups;
   readonly known: KnownWildcards;
@@ -107,6 +111,8 @@ export class StreamDiscovery {
 
   private isMeant(key: string): boolean {
     const stream = this.nameOf(key);
+    const { partitions } = this.parts;
+    if (partitions.has(stream) || partitions.has(streamOfPartition(stream) ?? '')) return false;
     return !isOwnKey(key) && this.means.some((means) => means(stream));
   }
 

@@ -1,25 +1,33 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { onReconnect } from '../redis/cluster-client.js';
 import { reconnectDelayMs } from '../redis/reconnect-delay.js';
-import { isGroupGone, isWrongType } from '../redis/redis-errors.js';
+import { clientId } from '../redis/client-id.js';
+import { isClusterFault, isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
-import type { FlowSet } from './flow-set.js';
+import type { ReadFlows } from './flow-set.js';
 import type { OwnPending } from './own-pending.js';
-import type { ServerConnections } from './server-connections.js';
+import type { ReadConnections } from './read-connections.js';
 import type { StreamFlow } from './stream-flow.js';
 import { within } from './within.js';
 
 export interface StreamReaderParts {
-  readonly connections: ServerConnections;
+  readonly connections: ReadConnections;
   readonly group: string;
   readonly consumer: string;
   readonly blockMs: number;
-  readonly flows: FlowSet;
+  readonly flows: ReadFlows;
   readonly ownPending: OwnPending;
   /** Makes what is missing of the groups. */
   readonly ensureGroups: () => Promise<void>;
   readonly onFault: (error: unknown) => void;
   readonly onWorking: () => void;
+  /** Told where none of the streams is there any more. */
+  readonly onEmpty: (() => void) | undefined;
 }
+
+/** How soon to read again where a slot is on its way to another node, or a node is replaced: in ms. */
+const CLUSTER_MS = 100;
 
 /** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
@@ -30,6 +38,7 @@ export class StreamReader {
   private wakeUp: (() => void) | undefined;
   private blockingId: number | undefined;
   private loop: Promise<void> | undefined;
+  private endFollowing: (() => void) | undefined;
   /** When its last round began; nothing while there is no room for anything. */
   private roundAt: number | undefined;
 
@@ -39,7 +48,7 @@ export class StreamReader {
     const { blocking, commands } = this.parts.connections;
     blocking.on('ready', this.onReconnect);
     blocking.on('close', this.forgetBlockingId);
-    commands.on('ready', this.onReconnect);
+    this.endFollowing = onReconnect(commands, this.onReconnect);
     this.loop = this.run();
   }
 
@@ -69,11 +78,11 @@ export class StreamReader {
 
   /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
-    const { blocking, commands } = this.parts.connections;
+    const { blocking, drop } = this.parts.connections;
     this.stopping.abort();
     blocking.off('ready', this.onReconnect);
     blocking.off('close', this.forgetBlockingId);
-    commands.off('ready', this.onReconnect);
+    this.endFollowing?.();
     this.wakeUp?.();
     const ended = Promise.all([this.loop, ...this.catchingUp.values()]);
     for (let attempt = 1; attempt <= 3; attempt++) {
@@ -81,8 +90,14 @@ export class StreamReader {
       if (await within(ended, 20 * attempt)) return;
     }
     // Redis is away, or does not let us end the read: what it brings now stays pending.
-    this.parts.connections.dropBlocking();
+    drop();
     await ended;
+  }
+
+  /** The same where the others read on: its connection is not needed any more. */
+  async end(): Promise<void> {
+    await this.stop();
+    this.parts.connections.drop();
   }
 
   // Replies may have been lost with a connection, and what they brought is pending for this consumer.
@@ -114,6 +129,7 @@ export class StreamReader {
   }
 
   private async mend(error: unknown, failures: number): Promise<void> {
+    if (isClusterFault(error)) return this.readAround();
     this.parts.onFault(error);
     try {
       if (isGroupGone(error) || isWrongType(error)) await this.parts.ensureGroups();
@@ -123,6 +139,16 @@ export class StreamReader {
     } catch {
       // Closed, or Redis failed again: the next round says which.
     }
+  }
+
+  /** Until a slot has arrived, what is in it is found where the connection for commands is sent. */
+  private async readAround(): Promise<void> {
+    const { flows, connections } = this.parts;
+    const read = flows.present
+      .filter((flow) => this.wantsRead(flow) && !this.catchingUp.has(flow))
+      .map((flow) => this.read(connections.commands, [flow]));
+    await Promise.allSettled(read);
+    await delay(CLUSTER_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 
   private async round(): Promise<void> {
@@ -135,6 +161,7 @@ export class StreamReader {
       await Promise.all(behind.map((flow) => ownPending.bringPage(connections.commands, flow)));
       return;
     }
+    if (flows.present.length === 0) this.parts.onEmpty?.();
     if (wanting.length === 0) return this.untilWoken();
     if (this.blockingId === undefined) {
       this.blockingId = await clientId(connections.blocking);
@@ -201,7 +228,7 @@ export class StreamReader {
   }
 
   private async read(
-    client: ServerConnections['commands'],
+    client: Redis,
     flows: readonly StreamFlow[],
     blockMs?: number,
   ): Promise<number> {
@@ -221,18 +248,7 @@ export class StreamReader {
   }
 
   private async unblock(): Promise<void> {
-    const { commands } = this.parts.connections;
     if (this.blockedFor === undefined || this.blockingId === undefined) return;
-    if (commands.status !== 'ready') return;
-    await commands.client('UNBLOCK', this.blockingId).catch(() => undefined);
-  }
-}
-
-/** What `CLIENT UNBLOCK` needs; nothing where we may not ask. */
-async function clientId(client: ServerConnections['blocking']): Promise<number | undefined> {
-  try {
-    return await client.client('ID');
-  } catch {
-    return undefined;
+    await this.parts.connections.unblock(this.blockingId);
   }
 }

@@ -11,10 +11,10 @@ export const redriveEach = (
   wanted: readonly PlacedEntry[],
   codec: Codec,
 ): Promise<number> =>
-  inEachPlace(wanted, ({ keys: { deadLetters, retries, attempts, ledger } }, its) =>
+  inEachPlace(wanted, ({ keys }, its) =>
     redriveScript.run(
       client,
-      [deadLetters, retries, attempts, ledger],
+      [keys.deadLetters, keys.retries, keys.attempts, keys.ledger, keys.packedLedger],
       its.flatMap(({ entry }) => [entry.id, idInLedger(entry, codec) ?? '']),
     ),
   );

@@ -2,17 +2,22 @@ import type { Redis } from 'ioredis';
 import { jobKey, type StreamKeys, streamKeys } from '../keys/stream-keys.js';
 import { purgeAttemptsScript } from '../redis/scripts/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/purge-ledger.script.js';
+import { sweepPackedScript } from '../redis/scripts/sweep-packed.script.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
 import { subscribedPlaces } from './job-places.js';
+import { packLedger } from './pack-ledger.js';
 
 /** How many entries one script removes: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
+/** How many buckets of a packed ledger, of 16 entries or so. */
+const BUCKETS = 128;
 
 /**
  * Removes ledger entries that have left their window, and attempts that were counted of what is not there any more, for
- * every subscription of this app. `removed` counts the ledger entries. It runs every
+ * every subscription of this app. `removed` counts the ledger entries. Then it packs what is older than the newest of long
+ * ledgers, unless `dedup.packed` is `false`: slowly, so that Redis has its time for messages. It runs every
  * `maintenance.ledgerIntervalMs`, on one instance at a time, and can be run by hand.
  *
  * @example
@@ -25,7 +30,7 @@ export class LedgerMaintenanceJob {
 
   constructor(private readonly parts: JobParts) {}
 
-  /** When this instance last finished a run. */
+  /** When this instance last finished a run; packing may go on. */
   get lastRunAt(): Date | undefined {
     return this.last;
   }
@@ -43,6 +48,11 @@ export class LedgerMaintenanceJob {
       });
     });
     this.last = new Date();
+    await inEachStream(subscribedPlaces(this.parts), (stream, { dedup }) => {
+      if (dedup === false || dedup.packed === false) return Promise.resolve(0);
+      const keys = streamKeys(keyPrefix, stream, group);
+      return packLedger(client, keys, dedup.windowMs, jobKey(keyPrefix, stream, 'ledger', group));
+    });
     return result;
   }
 
@@ -70,6 +80,23 @@ export class LedgerMaintenanceJob {
       );
       total += step.removed;
     } while (step.removed === STEP || step.cursor !== '0');
+    return total + (await this.sweepPacked(client, keys, windowMs));
+  }
+
+  private async sweepPacked(client: Redis, keys: StreamKeys, windowMs: number): Promise<number> {
+    let total = 0;
+    // Once at the most: of a short window, more is due by the time that is done.
+    let left = Infinity;
+    do {
+      const some = Math.min(BUCKETS, left);
+      const { removed, due } = await sweepPackedScript.run(
+        client,
+        [keys.packedLedger],
+        [windowMs, some],
+      );
+      total += removed;
+      left = Math.min(left - some, due);
+    } while (left > 0);
     return total;
   }
 }

@@ -2,6 +2,10 @@ import { partitionName } from './partitions.js';
 import { streamKeys } from './stream-keys.js';
 import { hashTagged } from './stream-name.js';
 
+/** The stream that a name would be a partition of; nothing where it has no such form. */
+export const streamOfPartition = (name: string): string | undefined =>
+  /^\{(.+):\d+\}$/s.exec(name)?.[1];
+
 /**
  * HASH: the member of a group that has a partition to itself: `consumer`, `token`, `epoch` (one more with each owner) and
  * `ends-at` (Redis time, ms). Nobody has it where there is only an epoch. It is in the partition's hash slot.

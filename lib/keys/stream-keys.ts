@@ -4,8 +4,10 @@ import { hashTagged } from './stream-name.js';
 export interface StreamKeys {
   /** The stream itself. */
   readonly stream: string;
-  /** ZSET: message ID → processed at (Redis time, ms). */
+  /** ZSET: message ID → processed at (Redis time, ms). Where there are many, the newest. */
   readonly ledger: string;
+  /** HASH: the rest of the ledger, in buckets of short records. */
+  readonly packedLedger: string;
   /** HASH: message ID → who may run it, and until when. */
   readonly leases: string;
   /** ZSET: entry ID → due at (Redis time, ms). */
@@ -30,6 +32,7 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
   return {
     stream: key,
     ledger: `${base}:processed`,
+    packedLedger: `${base}:processed:packed`,
     leases: `${base}:leases`,
     retries: `${base}:retries`,
     attempts: `${base}:attempts`,

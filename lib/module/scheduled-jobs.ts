@@ -103,7 +103,8 @@ export class ScheduledJobs {
       })
       .catch((error: unknown) => {
         note(0, errorText(error));
-        this.logger.warn(text.jobFailed(name, errorText(error)));
+        // Its connection closes with the app.
+        if (this.isScheduled) this.logger.warn(text.jobFailed(name, errorText(error)));
       })
       .finally(() => this.underWay.delete(name));
     this.underWay.set(name, done);

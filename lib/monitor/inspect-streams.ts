@@ -104,10 +104,10 @@ async function inspectEntries(
   name: string,
   limits: StreamLimitsKnown,
 ): Promise<Seen<EntriesInspection>> {
-  const { stream, ledger, retries, deadLetters } = streamKeys(keyPrefix, name, group);
-  const keys = [stream, ledger, retries, deadLetters];
-  const its = await inspectStreamScript.run(client, keys, [group]);
-  return { nowMs: its.nowMs, inspection: inspectionOf(its, limits) };
+  const its = streamKeys(keyPrefix, name, group);
+  const keys = [its.stream, its.ledger, its.retries, its.deadLetters, its.packedLedger];
+  const seen = await inspectStreamScript.run(client, keys, [group]);
+  return { nowMs: seen.nowMs, inspection: inspectionOf(seen, limits) };
 }
 
 function inspectionOf(its: InspectedStream, limits: StreamLimitsKnown): EntriesInspection {

@@ -1,4 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 
 /** Who a connection is for Redis. */
 export interface Credentials {
@@ -8,14 +8,8 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** The options of ioredis, and what this package adds. */
-export interface ConnectionOptions extends RedisOptions {
-  /**
-   * Host, port, user and database as a URL, beside other options; what is given twice is taken from the options.
-   *
-   * @default none
-   */
-  url?: string;
+/** What this package adds to the options of ioredis. */
+export interface AddedConnectionOptions {
   /**
    * Gives the credentials each time before a connection is made, also when it is made anew: for tokens that end. Where it
    * fails or takes longer than `connectTimeout`, that is logged, and it is asked again. Its errors are logged: keep secrets
@@ -32,6 +26,32 @@ export interface ConnectionOptions extends RedisOptions {
    * @default 10_000
    */
   healthCheckIntervalMs?: number | false;
+}
+
+/** The options of ioredis, and what this package adds. */
+export interface ConnectionOptions extends RedisOptions, AddedConnectionOptions {
+  /**
+   * Host, port, user and database as a URL, beside other options; what is given twice is taken from the options.
+   *
+   * @default none
+   */
+  url?: string;
+}
+
+/** A Redis Cluster. */
+export interface ClusterConnectionOptions extends AddedConnectionOptions {
+  /**
+   * Some of its nodes, one or more, as ioredis takes them: `{ host, port }` or a URL. The others are found through these, also
+   * when a connection is made anew, so name such as will not all be gone at once.
+   */
+  cluster: ClusterNode[];
+  /**
+   * Options of ioredis for the cluster. What holds for each connection is in `redisOptions`: user and password, TLS, timeouts.
+   * Reads go to masters, whatever is set.
+   *
+   * @default ioredis's own
+   */
+  options?: ClusterOptions;
 }
 
 /** What a connection is for; it decides what happens to its commands when it drops. */
@@ -58,11 +78,12 @@ export interface ConnectionRequest {
  * connection: ({ options }) => new Redis({ host: 'redis', ...options });
  * ```
  */
-export type ConnectionFactory = (request: ConnectionRequest) => Redis;
+export type ConnectionFactory = (request: ConnectionRequest) => Redis | Cluster;
 
 /**
  * Where Redis is: a URL (`redis://user:password@host:6379/0`, `rediss://` for TLS), ioredis options (with `sentinels` and
- * `name` for Sentinel), a function that makes connections, or an ioredis instance. An instance stays the caller's: it carries
- * the commands, is never used to block, and is never closed.
+ * `name` for Sentinel), `{ cluster }` for Redis Cluster, a function that makes connections, or an ioredis instance, also of
+ * `Cluster`. An instance stays the caller's: it carries the commands, is never used to block, and is never closed.
  */
-export type ConnectionOption = string | ConnectionOptions | ConnectionFactory | Redis;
+export type ConnectionOption =
+  string | ConnectionOptions | ClusterConnectionOptions | ConnectionFactory | Redis | Cluster;

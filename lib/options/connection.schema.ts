@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isClusterOptions } from './is-cluster-options.js';
 import { isRedisInstance } from './is-redis-instance.js';
 import { isStreamName, timerMs } from './schema-parts.js';
 
@@ -16,13 +17,14 @@ function isUrl(value: unknown): boolean {
 }
 
 const forms =
-  'a redis:// or rediss:// URL, ioredis options, a function that makes connections, or an ioredis instance';
+  'a redis:// or rediss:// URL, ioredis options, { cluster }, a function that makes connections, or an ioredis instance';
 
 const tornApart =
   'no keyPrefix of ioredis, which would tear the keys of a stream apart: use the option "keyPrefix" here';
 
-const inOptions = z.looseObject({
-  url: z.custom(isUrl, { error: 'a redis:// or rediss:// URL' }).optional(),
+const oldReads = 'no scaleReads of ioredis but "master": what replicas know may be old';
+
+const added = {
   credentials: z
     .custom((value) => typeof value === 'function', {
       error: 'a function that gives { username, password }, or a promise of them',
@@ -33,7 +35,29 @@ const inOptions = z.looseObject({
       error: 'false, or a whole number of ms, 100 to 2147483647',
     })
     .optional(),
+};
+
+const inOptions = z.looseObject({
+  url: z.custom(isUrl, { error: 'a redis:// or rediss:// URL' }).optional(),
+  ...added,
 });
+
+const port = z.int().min(1).max(65_535);
+const node = z.union(
+  [port, z.custom(isUrl), z.looseObject({ host: z.string(), port: port.optional() })],
+  {
+    error: '{ host, port }, a redis:// or rediss:// URL, or a port',
+  },
+);
+
+const inCluster = z.strictObject(
+  {
+    cluster: z.array(node, { error: 'a list of nodes' }).min(1, { error: 'one node or more' }),
+    options: z.looseObject({}, { error: 'options of ioredis for a cluster' }).optional(),
+    ...added,
+  },
+  { error: 'cluster, options, credentials and healthCheckIntervalMs, and nothing else' },
+);
 
 export const connection = z
   .custom(
@@ -48,28 +72,31 @@ export const connection = z
       context.addIssue({ code: 'custom', message, path });
     if (typeof value === 'string' && /[?&]keyPrefix=/.test(value)) refuse(tornApart);
     if (typeof value !== 'object' || value === null) return;
-    if (isCluster(value)) refuse(`${forms}; Redis Cluster is not supported yet`);
     if (hasKeyPrefix(value)) refuse(tornApart);
-    if (isRedisInstance(value)) return;
-    for (const { message, path } of inOptions.safeParse(value).error?.issues ?? []) {
+    if (isRedisInstance(value)) {
+      if (value.isCluster && readsReplicas(value.options)) refuse(oldReads);
+      return;
+    }
+    const shape = isClusterOptions(value) ? inCluster : inOptions;
+    for (const { message, path } of shape.safeParse(value).error?.issues ?? []) {
       refuse(message, path);
     }
   })
   .optional();
 
-const isCluster = (value: object): boolean =>
-  isRedisInstance(value) ? value.isCluster : 'cluster' in value;
-
 /** Whether ioredis would put something before each key. */
 export function hasKeyPrefix(value: unknown): boolean {
-  const options = isRedisInstance(value) ? value.options : value;
-  return (
-    typeof options === 'object' &&
-    options !== null &&
-    'keyPrefix' in options &&
-    Boolean(options.keyPrefix)
-  );
+  if (isRedisInstance(value)) return isSet(value.options, 'keyPrefix');
+  const its = isClusterOptions(value) ? value.options : value;
+  const inNodes = isSet(its, 'redisOptions') ? Reflect.get(Object(its), 'redisOptions') : undefined;
+  return isSet(its, 'keyPrefix') || isSet(inNodes, 'keyPrefix');
 }
+
+const isSet = (value: unknown, name: string): boolean =>
+  typeof value === 'object' && value !== null && Boolean(Reflect.get(value, name));
+
+const readsReplicas = (options: object): boolean =>
+  isSet(options, 'scaleReads') && Reflect.get(options, 'scaleReads') !== 'master';
 
 const keyPrefixError = 'text that Redis Cluster can hash: braces only as a tag such as "{eu}:"';
 export const keyPrefix = z

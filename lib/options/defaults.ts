@@ -15,7 +15,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   batchSize: 100,
   concurrency: 1,
   delivery: 'at-least-once',
-  dedup: { windowMs: DEDUP_WINDOW_MS },
+  dedup: { windowMs: DEDUP_WINDOW_MS, packed: true },
   handlerTimeoutMs: undefined,
   retry: { maxAttempts: 5, backoff: BACKOFF, blocking: false },
   requestRetry: { maxAttempts: 1, backoff: BACKOFF, blocking: false },

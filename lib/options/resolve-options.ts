@@ -79,7 +79,9 @@ export function resolveSubscription(
 const resolveDedup = (
   dedup: NonNullable<SubscriptionOptions['dedup']>,
 ): ResolvedSubscription['dedup'] =>
-  dedup === false ? false : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs };
+  dedup === false
+    ? false
+    : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs, packed: dedup.packed ?? true };
 
 /** How a policy that sets some of it is meant. */
 export const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({

@@ -12,13 +12,20 @@ export interface ResolvedRetry {
   readonly blocking: boolean;
 }
 
+/** For how long a group knows what it has processed. */
+export interface ResolvedDedup {
+  readonly windowMs: number;
+  /** Whether what is older than the newest is packed; so it is unless this is `false`. */
+  readonly packed?: boolean;
+}
+
 /** A subscription's options with nothing left open. */
 export interface ResolvedSubscription {
   readonly startFrom: StartFrom;
   readonly batchSize: number;
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
-  readonly dedup: { readonly windowMs: number } | false;
+  readonly dedup: ResolvedDedup | false;
   readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
   /** When a request whose handler failed is tried again. */

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { count, object, timerMs, wholeNumber, windowOrOff } from './schema-parts.js';
+import { count, object, timerMs, wholeNumber, windowMs } from './schema-parts.js';
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const jitterError = 'a number from 0 to 1';
 const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
+const trueOrFalse = z.boolean({ error: 'true or false' }).optional();
 const retry = object(
   {
     maxAttempts: count(1, Number.MAX_SAFE_INTEGER),
@@ -25,7 +26,7 @@ const retry = object(
         { error: `${backoffError}; the times are whole numbers of ms, jitter is ${jitterError}` },
       )
       .optional(),
-    blocking: z.boolean({ error: 'true or false' }).optional(),
+    blocking: trueOrFalse,
   },
   'an object with maxAttempts, backoff, blocking',
 );
@@ -41,7 +42,18 @@ export const subscriptionShape = {
   delivery: z
     .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })
     .optional(),
-  dedup: windowOrOff,
+  dedup: z
+    .union(
+      [
+        z.literal(false),
+        object({ windowMs, packed: trueOrFalse }, 'an object with windowMs, packed'),
+      ],
+      {
+        error:
+          'false, or { windowMs } with a whole number of ms, 1 or more, and { packed }, true or false',
+      },
+    )
+    .optional(),
   handlerTimeoutMs: timerMs(1),
   retry: retry.optional(),
   deadLetter: object(

@@ -6,6 +6,10 @@ import type { ConsumedMessage, MessageRun } from '../events/message-events.js';
 const MOST_PUBLISHED = 100;
 const OTHERS = '_other';
 
+/** From 0 on: of what is not there before its first time, `increase()` misses that first time. */
+const OUTCOMES = ['handled', 'retried', 'dead_letter', 'duplicate', 'unhandled', 'lost'] as const;
+const CONNECTIONS = ['commands', 'blocking', 'client'] as const;
+
 const HANDLER_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400];
 
@@ -54,11 +58,20 @@ export function eventMetrics(
     registers,
   });
 
+  for (const connection of CONNECTIONS) reconnects.inc({ connection }, 0);
+
+  type Outcome = (typeof OUTCOMES)[number];
+  const known = new Set<string>();
   const became =
-    (outcome: string) =>
+    (outcome: Outcome) =>
     (message: Pick<ConsumedMessage, 'stream' | 'group' | 'consumer'>): void => {
+      if (!isOurs(message)) return;
       const { stream, group } = message;
-      if (isOurs(message)) handled.inc({ stream, group, outcome });
+      if (!known.has(stream)) {
+        known.add(stream);
+        for (const its of OUTCOMES) handled.inc({ stream, group, outcome: its }, 0);
+      }
+      handled.inc({ stream, group, outcome });
     };
   const ran = (message: MessageRun): void => {
     if (!isOurs(message)) return;

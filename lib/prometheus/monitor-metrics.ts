@@ -110,20 +110,20 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
   gauge(
     'redis_streams_job_last_run_timestamp_seconds',
     `End of the last run ${ofJobs}`,
-    ['job'],
+    ['scheduled_job'],
     (set) => {
       for (const { name, lastRunAt } of source.stats().jobs) {
-        set({ job: name }, seconds(lastRunAt?.getTime()));
+        set({ scheduled_job: name }, seconds(lastRunAt?.getTime()));
       }
     },
   );
   gauge(
     'redis_streams_job_last_duration_seconds',
     `Duration of the last run ${ofJobs}`,
-    ['job'],
+    ['scheduled_job'],
     (set) => {
       for (const { name, lastDurationMs } of source.stats().jobs) {
-        set({ job: name }, seconds(lastDurationMs));
+        set({ scheduled_job: name }, seconds(lastDurationMs));
       }
     },
   );

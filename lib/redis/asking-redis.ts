@@ -1,16 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { callbackify } from 'node:util';
-import { Redis } from 'ioredis';
-import type {
-  ConnectionOptions,
-  Credentials,
-  LegacyOptions,
-} from '../options/connection-option.js';
-import { reconnectDelayMs } from './reconnect-delay.js';
-import { cleanCause, errorText } from './redis-errors.js';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { LegacyOptions } from '../options/connection-option.js';
+import { askCredentials, type AskFor } from './asked-credentials.js';
 import * as text from './redis.messages.js';
-
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** A connection that asks for its credentials each time before it is made. ioredis itself takes text only. */
 export class AskingRedis extends Redis {
@@ -20,7 +12,7 @@ export class AskingRedis extends Redis {
   constructor(
     url: string | undefined,
     options: LegacyOptions,
-    private readonly credentials: NonNullable<ConnectionOptions['credentials']>,
+    private readonly credentials: AskFor | undefined,
   ) {
     // Before it may connect, it has to be whole.
     // A URL that is missing is passed over.
@@ -36,6 +28,22 @@ export class AskingRedis extends Redis {
   override disconnect(reconnect = false): void {
     if (!reconnect) this.left.abort(new Error(text.CLOSED));
     super.disconnect(reconnect);
+  }
+
+  /** What its options have to be for the next connection. */
+  protected async answers(signal: AbortSignal): Promise<RedisOptions> {
+    if (this.credentials === undefined) return {};
+    const { connectTimeout } = this.options;
+    const { username, password } = await askCredentials(
+      this.credentials,
+      connectTimeout,
+      signal,
+      (error, delayMs) => {
+        this.emit('error', error);
+        this.emit('reconnecting', delayMs);
+      },
+    );
+    return { username, password };
   }
 
   private async askAndConnect(): Promise<void> {
@@ -60,43 +68,6 @@ export class AskingRedis extends Redis {
   }
 
   private async ask(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { username, password } = await this.credentialsInTime(signal);
-        Object.assign(this.options, { username, password });
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        const reason = text.noCredentials(errorText(error));
-        const delayMs = reconnectDelayMs(attempt);
-        this.emit('error', new Error(reason, { cause: cleanCause(error) }));
-        this.emit('reconnecting', delayMs);
-        await delay(delayMs, undefined, { signal });
-      }
-    }
-  }
-
-  private async credentialsInTime(signal: AbortSignal): Promise<Credentials> {
-    const { connectTimeout = CONNECT_TIMEOUT_MS } = this.options;
-    const over = new AbortController();
-    const tooLate = delay(connectTimeout, undefined, {
-      signal: AbortSignal.any([signal, over.signal]),
-    }).then(() => {
-      throw new Error(text.notWithin(connectTimeout));
-    });
-    try {
-      const given: unknown = await Promise.race([this.credentials(), tooLate]);
-      if (!areCredentials(given)) throw new Error(text.NO_PASSWORD);
-      return given;
-    } finally {
-      over.abort();
-      tooLate.catch(() => undefined);
-    }
+    Object.assign(this.options, await this.answers(signal));
   }
 }
-
-const areCredentials = (given: unknown): given is Credentials =>
-  typeof given === 'object' &&
-  given !== null &&
-  'password' in given &&
-  typeof given.password === 'string';

@@ -3,6 +3,7 @@ import { channels } from '../events/channels.js';
 import type { Connection } from './connection.js';
 import { connected, ended, unreachable } from './redis.messages.js';
 import { errorText, hideSecrets } from './redis-errors.js';
+import { hearSentinels } from './sentinel-reason.js';
 
 /** The states that Nest's own Redis transport reports as its `status`. */
 export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
@@ -21,6 +22,7 @@ export function watchConnection(
 ): () => void {
   let state: RedisStreamsStatus | undefined;
   let why: string | undefined;
+  const sentinels = hearSentinels(client);
   const turn = (next: RedisStreamsStatus): boolean => {
     if (state === next) return false;
     state = next;
@@ -45,7 +47,10 @@ export function watchConnection(
   // Without a listener ioredis prints each error; here the latest is said with the change of state.
   const onError = (error: unknown): void => {
     hideSecrets(error);
-    why = errorText(error);
+    const sentinelReason = sentinels.reasonOf(error);
+    why = sentinelReason ?? errorText(error);
+    // Sentinels are asked over and over within one attempt to connect.
+    if (sentinelReason !== undefined) onReconnecting();
   };
   client.on('error', onError);
   if (client.status === 'ready') onReady();
@@ -54,6 +59,8 @@ export function watchConnection(
     client.off('reconnecting', onReconnecting);
     client.off('end', onEnd);
     // One of ours is being closed, and may still fail.
-    if (!owned) client.off('error', onError);
+    if (owned) return;
+    client.off('error', onError);
+    sentinels.end();
   };
 }

@@ -1,16 +1,18 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { ConnectionEndedError } from '../errors/connection-ended.error.js';
 import type {
+  AddedConnectionOptions,
   ConnectionOption,
-  ConnectionOptions,
   ConnectionRole,
 } from '../options/connection-option.js';
+import { isClusterOptions } from '../options/is-cluster-options.js';
 import { isRedisInstance } from '../options/is-redis-instance.js';
 import { AskingRedis } from './asking-redis.js';
+import { asClient, clusterOf } from './cluster-client.js';
+import { followNodes, makeCluster } from './cluster-connection.js';
 import { keepHealthy } from './connection-health.js';
 import { madeByFactory } from './made-by-factory.js';
-import { nameRefusedKeys } from './missing-right.js';
-import { cleanCause, errorText, hideSecrets } from './redis-errors.js';
+import { namingKeys } from './missing-right.js';
+import { hideSecrets } from './redis-errors.js';
 import { defaultOptions, MADE_HERE, neededOptions } from './role-options.js';
 
 /** A connection, and whether it is ours to close. */
@@ -38,33 +40,44 @@ export function connectionFor(
   name: string,
   blockMs = 0,
 ): Connection {
-  if (isRedisInstance(option) && role !== 'blocking') return { client: option, owned: false };
-  const client = makeClient(option, role, name);
+  if (isRedisInstance(option) && role !== 'blocking') {
+    return { client: asClient(option), owned: false };
+  }
+  return madeHere(makeClient(option, role, name), option, blockMs);
+}
+
+/** One that was made here: what goes wrong with it is kept, and that it died without a word is noticed. */
+export function madeHere(client: Redis, option: ConnectionOption, blockMs: number): Connection {
   let lastError: unknown;
-  client.on('error', (error: unknown) => {
+  const onError = (error: unknown): void => {
     hideSecrets(error);
     lastError = error;
-  });
+  };
+  const connection = { client, owned: true, lastError: () => lastError };
+  const { healthCheckIntervalMs = HEALTH_CHECK_MS } = extrasOf(option);
+  const cluster = clusterOf(client);
+  if (cluster !== undefined) {
+    const answerMs = cluster.options.redisOptions?.socketTimeout ?? ANSWER_MS;
+    followNodes(cluster, healthCheckIntervalMs, answerMs, onError);
+    return connection;
+  }
+  client.on('error', onError);
   const { options } = client;
   if (options.socketTimeout !== undefined) {
     // While a read waits in Redis, nothing is overdue. In a URL it is text.
     options.socketTimeout = Number(options.socketTimeout) + blockMs;
   }
-  const { reconnectOnError } = options;
-  options.reconnectOnError = (error) => {
-    nameRefusedKeys(error);
-    return reconnectOnError?.(error) ?? false;
-  };
-  const { healthCheckIntervalMs = HEALTH_CHECK_MS } = extrasOf(option);
+  options.reconnectOnError = namingKeys(options.reconnectOnError);
   if (healthCheckIntervalMs !== false) {
     keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);
   }
-  return { client, owned: true, lastError: () => lastError };
+  return connection;
 }
 
 function makeClient(option: ConnectionOption, role: ConnectionRole, name: string): Redis {
   const ours = { ...MADE_HERE, ...neededOptions(role, name) };
-  if (isRedisInstance(option)) return option.duplicate(ours);
+  if (isRedisInstance(option)) return asClient(option).duplicate(ours);
+  if (isClusterOptions(option)) return asClient(makeCluster(option, role, name));
   const defaults = defaultOptions(typeof option === 'object' && option.sentinels != null);
   if (typeof option === 'function') {
     return madeByFactory(option, { role, name, options: { ...defaults, ...ours } });
@@ -76,7 +89,8 @@ function makeClient(option: ConnectionOption, role: ConnectionRole, name: string
   return url === undefined ? new Redis(options) : new Redis(url, options);
 }
 
-const extrasOf = (option: ConnectionOption): ConnectionOptions =>
+/** What was set of what ioredis does not know. */
+export const extrasOf = (option: ConnectionOption): AddedConnectionOptions =>
   typeof option === 'object' && !isRedisInstance(option) ? option : {};
 
 /** Without what is `undefined`: that is to say nothing. */
@@ -87,44 +101,6 @@ const given = (options: RedisOptions): RedisOptions =>
 export function openConnection({ client }: Connection): void {
   // A first attempt that fails is followed by others; the 'error' event tells of it.
   if (client.status === 'wait') client.connect().catch(() => undefined);
-}
-
-/**
- * Waits until the connection can take commands.
- *
- * @throws the signal's reason where that comes first; ConnectionEndedError where it has come to its end
- */
-export function whenReady({ client, lastError }: Connection, signal: AbortSignal): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const done = (): void => {
-      client.off('ready', onReady);
-      client.off('end', onEnd);
-      signal.removeEventListener('abort', onAbort);
-    };
-    const onReady = (): void => {
-      done();
-      resolve();
-    };
-    const onAbort = (): void => {
-      done();
-      reject(signal.reason);
-    };
-    const onEnd = (): void => {
-      done();
-      const error = lastError?.();
-      reject(
-        error === undefined
-          ? new ConnectionEndedError(undefined)
-          : new ConnectionEndedError(errorText(error), { cause: cleanCause(error) }),
-      );
-    };
-    if (signal.aborted) return onAbort();
-    if (client.status === 'end') return onEnd();
-    client.once('ready', onReady);
-    client.once('end', onEnd);
-    signal.addEventListener('abort', onAbort);
-  });
 }
 
 /** Drops the connection where it is ours, with whatever still waits on it. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { mastersOf } from './cluster-client.js';
 import { parseList, parseText } from './replies.js';
 
 /** How many keys Redis looks at in one step: it serves nobody else meanwhile. */
@@ -11,6 +12,10 @@ const STEP = 1_000;
 export async function* findStreams(client: Redis, prefix: string): AsyncGenerator<string[]> {
   // What a prefix may hold and SCAN would take for a pattern.
   const pattern = `${prefix.replace(/[\\*?[\]^-]/g, '\\$&')}*`;
+  for (const node of mastersOf(client)) yield* findOn(node, pattern);
+}
+
+async function* findOn(client: Redis, pattern: string): AsyncGenerator<string[]> {
   let cursor = '0';
   do {
     const reply = await client.call(

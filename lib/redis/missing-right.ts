@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
-import { isRedisReply } from './redis-errors.js';
+import type { Redis, RedisOptions } from 'ioredis';
+import { hideSecrets, isRedisReply } from './redis-errors.js';
 import * as text from './redis.messages.js';
 
 const inScript = /ACL failure in script|The user executing the script can't/;
@@ -54,7 +54,7 @@ export async function nameMissingRight(
 }
 
 /** The same for a command that is sent by itself. Its first key is named, of a read all of them. */
-export function nameRefusedKeys(error: Error): void {
+function nameRefusedKeys(error: Error): void {
   const { command } = error as { command?: { name: string; args: unknown[] } };
   if (command === undefined || !isAboutKeys(error.message)) return;
   const name = command.name.toUpperCase();
@@ -77,3 +77,14 @@ const isRefused = (client: Redis, key: string): Promise<boolean> =>
     () => false,
     (error: unknown) => isRedisReply(error) && error.message.startsWith('NOPERM'),
   );
+
+type OnError = NonNullable<RedisOptions['reconnectOnError']>;
+
+/** Where a connection is asked whether an error ends it, every error comes by. */
+export const namingKeys =
+  (reconnectOnError: OnError | null | undefined): OnError =>
+  (error) => {
+    hideSecrets(error);
+    nameRefusedKeys(error);
+    return reconnectOnError?.(error) ?? false;
+  };

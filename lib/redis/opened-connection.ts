@@ -2,14 +2,11 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import type { ConnectionOption, ConnectionRole } from '../options/connection-option.js';
-import {
-  type Connection,
-  connectionFor,
-  dropConnection,
-  openConnection,
-  whenReady,
-} from './connection.js';
+import { type Connection, connectionFor, dropConnection, openConnection } from './connection.js';
 import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';
+import { clusterOf } from './cluster-client.js';
+import { slotConnection } from './slot-connection.js';
+import { whenReady } from './when-ready.js';
 
 /** What a connection is for, and what it is called. */
 export interface ConnectionPurpose {
@@ -21,6 +18,8 @@ export interface ConnectionPurpose {
   readonly logger: LoggerService;
   /** Is told of each change of state. */
   readonly report?: (status: RedisStreamsStatus) => void;
+  /** What it reads, where it blocks, and what else is sent on: in a cluster it goes to the key's node. */
+  readonly reads?: { readonly key: string; readonly commands: Redis };
   /** Is given the client before it begins to connect. */
   readonly prepare?: (client: Redis) => void;
 }
@@ -32,8 +31,8 @@ export class OpenedConnection {
   private readonly endWatch: () => void;
 
   constructor(option: ConnectionOption, purpose: ConnectionPurpose) {
-    const { role, name, called, logger, report = () => undefined, prepare } = purpose;
-    this.connection = connectionFor(option, role, name);
+    const { called, logger, report = () => undefined, prepare } = purpose;
+    this.connection = connectionOf(option, purpose);
     prepare?.(this.client);
     this.endWatch = watchConnection(this.connection, called, logger, report);
     openConnection(this.connection);
@@ -65,4 +64,14 @@ export class OpenedConnection {
     this.endWatch();
     dropConnection(this.connection);
   }
+}
+
+function connectionOf(
+  option: ConnectionOption,
+  { role, name, reads }: ConnectionPurpose,
+): Connection {
+  const cluster = reads && clusterOf(reads.commands);
+  return cluster === undefined
+    ? connectionFor(option, role, name)
+    : slotConnection(option, cluster, reads?.key ?? '', name, 0);
 }

@@ -10,12 +10,22 @@ export const isGroupGone = (error: unknown): boolean =>
 /** Something else has the stream's name. */
 export const isWrongType = (error: unknown): boolean =>
   isRedisReply(error) && error.message.includes('WRONGTYPE');
+
+/** A node of a cluster does not serve the slot, or not all of it, or the cluster does not: it was not executed. */
+export const isClusterFault = (error: unknown): boolean =>
+  isRedisReply(error) && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|MASTERDOWN) /.test(error.message);
+
+/** The slot is served by another node. */
+export const isMoved = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.startsWith('MOVED ');
+
 /** What Redis repeats of a command that it does not know: passwords and bodies are among it. */
 const REPEATED = /,? with args beginning with:[^\n]*/g;
 
 /** Takes the password out of an error of ioredis. Those who wait on the connection get the same error. */
 export function hideSecrets(error: unknown): void {
   if (!(error instanceof Error)) return;
+  if ('lastNodeError' in error) hideSecrets(error.lastNodeError);
   error.message = error.message.replace(REPEATED, '');
   if (error.stack !== undefined) error.stack = error.stack.replace(REPEATED, '');
   const { command } = error as { command?: { name?: unknown; args?: unknown } };
@@ -27,7 +37,9 @@ export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map((inner) => errorText(inner)).join('; ');
   }
-  return (error instanceof Error ? error.message : String(error)).replace(REPEATED, '');
+  // "Failed to refresh slots cache" says no more than that.
+  const reason = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : error;
+  return (reason instanceof Error ? reason.message : String(reason)).replace(REPEATED, '');
 }
 
 /** An error fit to be kept as a `cause`: message, name and stack, and nothing that ioredis attached. */

@@ -6,6 +6,9 @@ export const unreachable = (role: string, why: string | undefined): string =>
 export const ended = (role: string, why: string | undefined): string =>
   `The connection to Redis has ended (${role})${why === undefined ? '' : `: ${why}`}. It is not made again`;
 
+export const unknownPrimary = (sentinel: string, name: string): string =>
+  `sentinel ${sentinel} knows no primary "${name}"`;
+
 export const silent = (ms: number): string => `no answer within ${ms} ms`;
 
 export const noCredentials = (why: string): string => `no credentials: ${why}`;
@@ -21,3 +24,5 @@ export const missingCommands = (commands: readonly string[]): string =>
 
 export const missingKeys = (keys: readonly string[]): string =>
   `NOPERM this user has no right to the key ${keys.join(', ')} (docs/security.md lists what is needed)`;
+
+export const slotWithoutNode = (slot: number): string => `no node of the cluster has slot ${slot}`;

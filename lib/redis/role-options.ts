@@ -45,15 +45,22 @@ export function neededOptions(role: ConnectionRole, name: string): LegacyOptions
 
 /** Sentinels know within seconds which server is the primary now, and asking them costs little: in ms. */
 const ASK_SENTINELS_MS = 500;
+const askAgainMs = (attempt: number): number =>
+  Math.min(reconnectDelayMs(attempt), ASK_SENTINELS_MS);
+/** How long one sentinel may take before the next is asked, in ms. */
+const SENTINEL_ANSWER_MS = 2_000;
 
 /** What holds where the connection says nothing else. */
 export function defaultOptions(hasSentinels = false): RedisOptions {
   return {
     // The same results as RESP 3, and faster to read.
     protocol: 2,
-    retryStrategy: hasSentinels
-      ? (attempt) => Math.min(reconnectDelayMs(attempt), ASK_SENTINELS_MS)
-      : reconnectDelayMs,
+    retryStrategy: hasSentinels ? askAgainMs : reconnectDelayMs,
+    sentinelRetryStrategy: askAgainMs,
+    // ioredis waits for ever for a sentinel that took the connection and is silent.
+    sentinelCommandTimeout: SENTINEL_ANSWER_MS,
+    // Else ioredis leaves "tls" aside, and speaks in the clear, where sentinels say where Redis is.
+    enableTLSForSentinelMode: true,
     reconnectOnError: leavesReplicas(),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { mastersOf } from './cluster-client.js';
 import { parseList, parseText } from './replies.js';
 
 /** How many keys one step looks at: Redis serves nobody else meanwhile. */
@@ -12,6 +13,15 @@ const STEP = 1_000;
  * @throws the signal's reason where that comes first
  */
 export async function* scanStreams(
+  client: Redis,
+  match: string,
+  signal: AbortSignal,
+): AsyncGenerator<string[], void> {
+  // In a cluster each node knows its own keys.
+  for (const node of mastersOf(client)) yield* scanNode(node, match, signal);
+}
+
+async function* scanNode(
   client: Redis,
   match: string,
   signal: AbortSignal,

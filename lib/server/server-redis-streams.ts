@@ -137,11 +137,14 @@ export class ServerRedisStreams
     if (this.consumer !== undefined) this.attach(this.consumer, listener);
   }
 
-  /** The connections, commands first: `const [commands, blocking] = server.unwrap<[Redis, Redis]>()`. */
+  /**
+   * The connections, commands first: `const [commands, blocking] = server.unwrap<[Redis, Redis]>()`. In a cluster the first is a
+   * `Cluster`, and each slot that holds a stream has one that blocks.
+   */
   override unwrap<T = [Redis, Redis]>(): T {
     if (this.consumer === undefined) throw new Error(text.NOT_LISTENING);
     const { commands, blocking } = this.consumer.connections;
-    return [commands, blocking] as T;
+    return [commands, ...blocking] as T;
   }
 
   /** Whether it reads: between a `listen()` that succeeded and `close()`. */
@@ -231,14 +234,16 @@ export class ServerRedisStreams
     consumer: Consumer,
     { event, callback }: { event: string; callback: Function },
   ): void {
-    const { commands, blocking } = consumer.connections;
+    const { commands } = consumer.connections;
     const onCommands = (...args: unknown[]): unknown => callback('commands', ...args);
     commands.on(event, onCommands);
     // The caller's own outlives this consumer; ours still have their end to tell.
     if (isRedisInstance(this.options.connection)) {
       this.detach.push(() => commands.off(event, onCommands));
     }
-    blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
+    consumer.connections.eachBlocking((blocking) => {
+      blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
+    });
   }
 
   private leaveAlone(pattern: unknown, why: string): void {

@@ -2,6 +2,7 @@ import { redriveMember } from '../keys/redrive-member.js';
 import { partitionName } from '../keys/partitions.js';
 import { delayedKeys, streamKeys } from '../keys/stream-keys.js';
 import { compareEntryIds } from '../redis/entry-id.js';
+import { processedAtScript } from '../redis/scripts/processed-at.script.js';
 import { readRange } from '../redis/stream-range.js';
 import { groupIn, type LookingParts, msOf, together } from './looking.js';
 import type { MessageState } from './message-history.js';
@@ -34,19 +35,15 @@ export async function messageState(
   const known = place === stream ? sought.entryId : undefined;
   const entryId = known ?? (await findEntry(parts, sought));
   const id = entryId ?? '0-1';
-  const [time, dueLater, pending, dueAt, used, handledAt, groups, entries] = await together(
-    client,
-    [
-      ['TIME'],
-      ['ZSCORE', later.delayed, order + messageId],
-      ['XPENDING', keys.stream, group, id, id, '1'],
-      ['ZSCORE', keys.retries, id],
-      ['HGET', keys.attempts, id],
-      ['ZSCORE', keys.ledger, messageId],
-      ['XINFO', 'GROUPS', keys.stream],
-      ['XRANGE', keys.stream, id, id],
-    ],
-  );
+  const [time, dueLater, pending, dueAt, used, groups, entries] = await together(client, [
+    ['TIME'],
+    ['ZSCORE', later.delayed, order + messageId],
+    ['XPENDING', keys.stream, group, id, id, '1'],
+    ['ZSCORE', keys.retries, id],
+    ['HGET', keys.attempts, id],
+    ['XINFO', 'GROUPS', keys.stream],
+    ['XRANGE', keys.stream, id, id],
+  ]);
   const inMs = (score: unknown): number => Math.max(0, Number(score) - msOf(time));
   const attemptsUsed = Number.parseInt(String(used ?? 0), 10);
   if (isScore(dueLater)) return { kind: 'delayed', dueInMs: inMs(dueLater) };
@@ -65,7 +62,9 @@ export async function messageState(
   }
   const dead = await deadLetterOf(parts, sought);
   if (dead !== undefined) return dead;
-  if (isScore(handledAt)) return { kind: 'handled', handledAt: new Date(Number(handledAt)) };
+  const { ledger, packedLedger } = keys;
+  const handledAt = await processedAtScript.run(client, [ledger, packedLedger], [messageId]);
+  if (handledAt !== undefined) return { kind: 'handled', handledAt: new Date(handledAt) };
   if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
   const given = groupIn(groups, group)?.lastDeliveredId ?? '0-0';
   return { kind: compareEntryIds(id, given) > 0 ? 'unread' : 'acknowledged', entryId: id };

@@ -54,9 +54,9 @@ const EXPORTED: Record<string, readonly [string, ...string[]]> = {
   redis_streams_retention_headroom_ratio: ['gauge', 'group', 'stream'],
   redis_streams_up: ['gauge'],
   redis_streams_in_flight: ['gauge', 'group', 'stream'],
+  redis_streams_job_last_run_timestamp_seconds: ['gauge', 'scheduled_job'],
+  redis_streams_job_last_duration_seconds: ['gauge', 'scheduled_job'],
   redis_streams_partitions_owned: ['gauge', 'group', 'stream'],
-  redis_streams_job_last_run_timestamp_seconds: ['gauge', 'job'],
-  redis_streams_job_last_duration_seconds: ['gauge', 'job'],
 };
 
 interface Sample {
@@ -109,13 +109,13 @@ describe('metrics', () => {
     await waitFor(async () => (await read('redis_streams_retention_headroom_ratio')).length === 1);
     const exported: Record<string, unknown> = {};
     for (const { name, type, values } of await registry.getMetricsAsJSON()) {
-      // The one that nothing was said of has no labels to show.
-      const said =
-        name === 'redis_streams_reconnects_total' ? [{ labels: { connection: '' } }] : values;
-      const labels = said.flatMap((sample) => Object.keys(sample.labels));
+      const labels = values.flatMap((sample) => Object.keys(sample.labels));
       exported[name] = [String(type), ...new Set(labels.filter((label) => label !== 'le').sort())];
     }
     expect(exported).toEqual(EXPORTED);
+    // Prometheus sets these itself, and renames those of a metric.
+    const labels = Object.values(EXPORTED).flat();
+    expect(labels.filter((label) => label === 'job' || label === 'instance')).toEqual([]);
   });
 
   it('count messages by what became of them, and measure handlers and waiting', async () => {
@@ -147,6 +147,7 @@ describe('metrics', () => {
         dead_letter: 1,
         duplicate: 1,
         unhandled: 1,
+        lost: 0,
       });
       return true;
     });
@@ -162,6 +163,29 @@ describe('metrics', () => {
     expect(await app.read('redis_streams_in_flight')).toMatchObject([{ value: 0 }]);
   });
 
+  it('count from 0 on, so that the first time of something is seen as an increase', async () => {
+    const stream = freshName('orders');
+    const proxy = await tcpProxy(redis.url);
+    const app = await metricsApp({ connection: proxy.url, group: GROUP }, [
+      handlerOf(stream, () => undefined),
+    ]);
+    const lost = async (): Promise<Record<string, number>> =>
+      Object.fromEntries(
+        (await app.read('redis_streams_reconnects_total')).map((its) => [
+          its.labels['connection'],
+          its.value,
+        ]),
+      );
+    expect(await lost()).toEqual({ commands: 0, blocking: 0, client: 0 });
+    proxy.resetAll();
+    await waitFor(async () => {
+      const { commands = 0, blocking = 0 } = await lost();
+      return commands > 0 && blocking > 0;
+    });
+    await app.close();
+    await proxy.close();
+  });
+
   it('count only what this app’s server did, and at most so many streams that it publishes to by name', async () => {
     const stream = freshName('orders');
     const app = await metricsApp({ connection: redis.url, group: GROUP }, [
@@ -173,11 +197,12 @@ describe('metrics', () => {
     await app.emit(stream, 1);
     const samples = (): Promise<Sample[][]> =>
       Promise.all([app, other].map(({ read }) => read('redis_streams_messages_handled_total')));
-    await waitFor(async () => (await samples()).flat().length === 2);
-    expect((await samples()).map((its) => its.map(({ labels }) => labels['group']))).toEqual([
-      [GROUP],
-      ['shipping'],
-    ]);
+    const handled = async (): Promise<unknown[]> =>
+      (await samples()).map((its) =>
+        its.filter(({ value }) => value === 1).map(({ labels }) => labels['group']),
+      );
+    await waitFor(async () => (await handled()).flat().length === 2);
+    expect(await handled()).toEqual([[GROUP], ['shipping']]);
     const client = app.app.get(ClientRedisStreams);
     await Promise.all(
       [...Array(120).keys()]
@@ -238,13 +263,72 @@ describe('metrics', () => {
   });
 });
 
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly datasource: unknown;
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
+  readonly targets: readonly {
+    readonly refId: string;
+    readonly expr: string;
+    readonly datasource: unknown;
+  }[];
+}
+
 describe('the Grafana dashboard', () => {
-  it('asks for nothing but what is exported, and shows all of it', async () => {
-    const text = await readFile(
-      new URL('../../docs/grafana-dashboard.json', import.meta.url),
-      'utf8',
+  const dashboard = async () =>
+    JSON.parse(
+      await readFile(new URL('../../docs/grafana-dashboard.json', import.meta.url), 'utf8'),
     );
-    const { panels, templating, uid } = JSON.parse(text);
+
+  it('can be imported: who imports it chooses the data source, and panels are in no other’s place', async () => {
+    const { schemaVersion, title, uid, templating, panels, id } = await dashboard();
+    // Grafana gives the ID itself; one that is there already would be overwritten.
+    expect([typeof schemaVersion, typeof title, typeof uid, id]).toEqual([
+      'number',
+      'string',
+      'string',
+      undefined,
+    ]);
+    const variables = templating.list as { name: string; type: string; query: unknown }[];
+    expect(variables.find(({ type }) => type === 'datasource')).toMatchObject({
+      name: 'datasource',
+      query: 'prometheus',
+    });
+    const known = ['$__rate_interval', ...variables.map(({ name }) => `$${name}`)];
+    const source = { type: 'prometheus', uid: '${datasource}' };
+    const places = new Set<string>();
+    for (const { type, title: its, datasource, gridPos, targets } of panels as Panel[]) {
+      expect([its, type]).toEqual([its, expect.stringMatching(/^(stat|timeseries)$/)]);
+      expect([its, datasource, ...targets.map((target) => target.datasource)]).toEqual([
+        its,
+        source,
+        ...targets.map(() => source),
+      ]);
+      expect(new Set(targets.map(({ refId }) => refId)).size).toBe(targets.length);
+      for (const { expr } of targets) {
+        for (const [name] of expr.matchAll(/\$\w+/g)) expect(known).toContain(name);
+      }
+      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          expect([its, places.has(`${x} ${y}`)]).toEqual([its, false]);
+          places.add(`${x} ${y}`);
+        }
+      }
+    }
+    const ids = (panels as Panel[]).map((panel) => panel.id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('asks for nothing but what is exported, and shows all of it', async () => {
+    const { panels, templating, uid } = await dashboard();
     expect(uid).toBe('nestjs-redis-streams');
     expect(panels.length).toBeGreaterThan(10);
     const ofPanels: string[] = panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
@@ -266,6 +350,12 @@ describe('the Grafana dashboard', () => {
         const known = EXPORTED[name] ?? EXPORTED[name.replace(/_(bucket|sum|count)$/, '')] ?? [];
         for (const [, label] of labels.matchAll(/(\w+)=/g)) expect(known).toContain(label);
       }
+      const [, by = ''] = /\bby \(([^)]*)\)/.exec(expr) ?? [];
+      const [, name = ''] = /(redis_streams_\w+)/.exec(expr) ?? [];
+      const known: readonly string[] =
+        EXPORTED[name] ?? EXPORTED[name.replace(/_(bucket|sum|count)$/, '')] ?? [];
+      const labels = by.split(/, */).filter((label) => label !== '' && label !== 'le');
+      expect(labels.filter((label) => !known.includes(label))).toEqual([]);
     }
   });
 });

@@ -2,9 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
-import type { RedisStreamsContext, SubscriptionOptions } from '../../lib/index.js';
+import { DeadLetters, type SubscriptionOptions } from '../../lib/index.js';
+import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
 import { freshName } from '../support/fresh-name.js';
-import { addToPartitions, arePartitionsCaughtUp, ownersOf } from '../support/partitions.js';
+import { type Keyed, keyedEntries, KeyedRuns, upTo } from '../support/keyed-runs.js';
+import {
+  addToPartitions,
+  arePartitionsCaughtUp,
+  type KeyedEntry,
+  ownersOf,
+} from '../support/partitions.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
   closeAppsAfterEach,
@@ -20,87 +27,47 @@ const PARTITIONS = 8;
 const redis = redisForTests();
 closeAppsAfterEach();
 
-interface Body {
-  readonly key: string;
-  readonly n: number;
-}
-
 const LONG = { timeoutMs: 30_000 };
-
-/** What ran, and what ran at the same time. */
-class Runs {
-  readonly started: string[] = [];
-  readonly handled: string[] = [];
-  readonly together: string[] = [];
-  most = 0;
-  private readonly now = new Set<string>();
-
-  constructor(
-    private readonly work: (body: Body, context: RedisStreamsContext) => unknown = () => undefined,
-  ) {}
-
-  readonly handle = async (body: Body, context: RedisStreamsContext): Promise<void> => {
-    const { key, n } = body;
-    this.started.push(`${key}:${n}`);
-    if (this.now.has(key)) this.together.push(`${key}:${n}`);
-    this.now.add(key);
-    this.most = Math.max(this.most, this.now.size);
-    try {
-      await this.work(body, context);
-      this.handled.push(`${key}:${n}`);
-    } finally {
-      this.now.delete(key);
-    }
-  };
-
-  of(key: string): number[] {
-    return this.handled
-      .filter((its) => its.startsWith(`${key}:`))
-      .map((its) => Number(its.split(':')[1]));
-  }
-}
 
 function start(
   stream: string,
-  runs: Runs,
+  runs: KeyedRuns,
   options: SubscriptionOptions = {},
-  partitions = PARTITIONS,
 ): Promise<StreamsApp> {
   return streamsApp(
     {
       connection: redis.url,
       group: GROUP,
       startFrom: 'beginning',
-      streams: { [stream]: { partitions } },
+      streams: { [stream]: { partitions: PARTITIONS } },
     },
-    { controllers: [handlerOf<Body>(stream, runs.handle, options)] },
+    { controllers: [handlerOf<Keyed>(stream, runs.handle, options)] },
   );
 }
 
-const entriesOf = (keys: number, each: number): { body: Body; key: string }[] =>
-  Array.from({ length: each }, (_, n) =>
-    Array.from({ length: keys }, (__, k) => ({ body: { key: `k${k}`, n }, key: `k${k}` })),
-  ).flat();
+const add = (stream: string, entries: readonly KeyedEntry[]): Promise<string[]> =>
+  addToPartitions(redis.client, stream, PARTITIONS, entries);
 
-const inOrder = (each: number): number[] => Array.from({ length: each }, (_, n) => n);
+const caughtUp = (stream: string): Promise<unknown> =>
+  waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), LONG);
 
 describe('a stream with partitions', () => {
   it('runs messages of one key one after the other and in order, and different keys side by side', async () => {
     const stream = freshName('orders');
-    await addToPartitions(redis.client, stream, PARTITIONS, entriesOf(20, 10));
-    const runs = new Runs(() => delay(Math.random() * 4));
+    await add(stream, keyedEntries(20, 10));
+    const runs = new KeyedRuns(() => delay(Math.random() * 4));
     await start(stream, runs, { concurrency: 10 });
     await waitFor(() => runs.handled.length === 200, LONG);
-    for (let key = 0; key < 20; key++) expect(runs.of(`k${key}`)).toEqual(inOrder(10));
+    for (let key = 0; key < 20; key++) expect(runs.of(`k${key}`)).toEqual(upTo(10));
     expect(runs.together).toEqual([]);
     expect(runs.most).toBeGreaterThan(3);
     expect(runs.most).toBeLessThanOrEqual(10);
-    await waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), LONG);
+    await caughtUp(stream);
   });
 
   it('is shared evenly by members that come and go, and nothing is run twice or out of order', async () => {
     const stream = freshName('orders');
-    const runs = new Runs(() => delay(2));
+    const runs = new KeyedRuns(() => delay(2));
     const first = await start(stream, runs, { concurrency: 4 });
     const counts = async (): Promise<number[]> =>
       [...(await ownersOf(redis.client, stream, PARTITIONS, GROUP)).values()]
@@ -114,7 +81,7 @@ describe('a stream with partitions', () => {
         key: `k${k}`,
       }));
       n++;
-      await addToPartitions(redis.client, stream, PARTITIONS, entries);
+      await add(stream, entries);
     };
     const publishing = setInterval(() => void publish(), 20);
     try {
@@ -128,15 +95,15 @@ describe('a stream with partitions', () => {
       clearInterval(publishing);
     }
     await waitFor(() => runs.handled.length >= 16 * n, LONG);
-    await waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), LONG);
-    for (let key = 0; key < 16; key++) expect(runs.of(`k${key}`)).toEqual(inOrder(n));
+    await caughtUp(stream);
+    for (let key = 0; key < 16; key++) expect(runs.of(`k${key}`)).toEqual(upTo(n));
     expect(runs.together).toEqual([]);
   }, 60_000);
 
   it('holds back only the key of a message that waits for its next attempt', async () => {
     const stream = freshName('orders');
-    await addToPartitions(redis.client, stream, PARTITIONS, entriesOf(20, 5));
-    const runs = new Runs(({ key, n }, context) => {
+    await add(stream, keyedEntries(20, 5));
+    const runs = new KeyedRuns(({ key, n }, context) => {
       if (key === 'k3' && n === 1 && context.getAttempt() < 3) throw new Error('not yet');
     });
     await start(stream, runs, {
@@ -144,9 +111,161 @@ describe('a stream with partitions', () => {
       retry: { maxAttempts: 5, backoff: { type: 'fixed', delayMs: 400, jitter: 0 } },
     });
     await waitFor(() => runs.handled.length === 100, LONG);
-    expect(runs.of('k3')).toEqual(inOrder(5));
+    expect(runs.of('k3')).toEqual(upTo(5));
     expect(runs.started.filter((its) => its === 'k3:1')).toHaveLength(3);
     // All others were through long before.
     expect(runs.handled.slice(-4).sort()).toEqual(['k3:1', 'k3:2', 'k3:3', 'k3:4']);
+  });
+
+  it('runs no more at once than its concurrency says, in all its partitions together', async () => {
+    const stream = freshName('orders');
+    await add(stream, keyedEntries(20, 2));
+    const runs = new KeyedRuns(() => delay(1));
+    await start(stream, runs);
+    await waitFor(() => runs.handled.length === 40, LONG);
+    expect(runs.most).toBe(1);
+    expect(runs.partitions.get('k7')).toBe(partitionOf('k7', PARTITIONS));
+  });
+
+  it('hands a key that is held back over as it is: whoever comes next waits for its time too', async () => {
+    const stream = freshName('orders');
+    await add(stream, keyedEntries(3, 3));
+    const seen: number[] = [];
+    const runs = new KeyedRuns(({ key, n }, context) => {
+      if (key !== 'k1' || n !== 0) return;
+      seen.push(context.getAttempt());
+      if (context.getAttempt() === 1) throw new Error('not yet');
+    });
+    const retry = {
+      maxAttempts: 3,
+      backoff: { type: 'fixed', delayMs: 3_000, jitter: 0 },
+    } as const;
+    const first = await start(stream, runs, { retry, concurrency: 4 });
+    await waitFor(() => runs.handled.length === 6, LONG);
+    const heldFrom = performance.now();
+    await first.close();
+    await start(stream, runs, { retry, concurrency: 4 });
+    await waitFor(() => runs.handled.length === 9, LONG);
+    expect(performance.now() - heldFrom).toBeGreaterThan(1_500);
+    expect(runs.of('k1')).toEqual([0, 1, 2]);
+    expect(seen).toEqual([1, 2]);
+    await caughtUp(stream);
+  }, 30_000);
+
+  it('runs what another consumer was given before what came later', async () => {
+    const stream = freshName('orders');
+    const name = partitionName(stream, partitionOf('a', PARTITIONS));
+    const runs = new KeyedRuns();
+    await start(stream, runs);
+    const fields = (n: number): string[] => [
+      ...['name', stream, 'key', 'a'],
+      ...['body', JSON.stringify({ key: 'a', n })],
+    ];
+    for (let n = 0; n < 20; n += 2) {
+      // As a former owner's blocked read takes an entry, after its time.
+      await redis.client
+        .multi()
+        .xadd(name, '*', ...fields(n))
+        .xreadgroup('GROUP', GROUP, 'ghost', 'COUNT', 1, 'STREAMS', name, '>')
+        .xadd(name, '*', ...fields(n + 1))
+        .exec();
+    }
+    await waitFor(() => runs.handled.length === 20, LONG);
+    expect(runs.of('a')).toEqual(upTo(20));
+    await caughtUp(stream);
+  });
+
+  it('keeps a message that was published again behind the one that it repeats', async () => {
+    const stream = freshName('orders');
+    const runs = new KeyedRuns(({ n }) => {
+      if (n === 0) throw new Error('never');
+    });
+    const retry = { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 300, jitter: 0 } } as const;
+    await start(stream, runs, { retry, concurrency: 4 });
+    await add(stream, [
+      { body: { key: 'a', n: 0 }, key: 'a', id: 'one' },
+      { body: { key: 'a', n: 1 }, key: 'a', id: 'one' },
+      { body: { key: 'a', n: 2 }, key: 'a', id: 'two' },
+      { body: { key: 'a', n: 3 }, key: 'a', id: 'two' },
+      { body: { key: 'a', n: 4 }, key: 'a', id: 'three' },
+    ]);
+    await waitFor(() => runs.handled.includes('a:4'), LONG);
+    // The first became a dead letter, so that its repetition ran; that of the second did not.
+    expect(runs.of('a')).toEqual([1, 2, 4]);
+    expect(runs.started.filter((its) => its === 'a:0')).toHaveLength(2);
+    await caughtUp(stream);
+  });
+
+  it('takes a redriven message at the end of its key', async () => {
+    const stream = freshName('orders');
+    let works = false;
+    const runs = new KeyedRuns(({ n }) => {
+      if (n === 1 && !works) throw new Error('not yet');
+    });
+    const app = await start(stream, runs, { retry: { maxAttempts: 1 } });
+    await add(stream, keyedEntries(1, 3));
+    await waitFor(() => runs.handled.length === 2, LONG);
+    await caughtUp(stream);
+    works = true;
+    const name = partitionName(stream, partitionOf('k0', PARTITIONS));
+    const letters = app.app.get(DeadLetters);
+    await waitFor(async () => (await letters.count({ stream: name })) === 1);
+    await letters.redrive({ stream: name });
+    await waitFor(() => runs.handled.length === 3, LONG);
+    expect(runs.of('k0')).toEqual([0, 2, 1]);
+    await waitFor(async () => (await letters.count({ stream: name })) === 0);
+  });
+
+  it('holds a partition where its retries are blocking, and runs the others', async () => {
+    const stream = freshName('orders');
+    await add(stream, keyedEntries(20, 1));
+    const at = partitionOf('k0', PARTITIONS);
+    const runs = new KeyedRuns(({ key }, context) => {
+      if (key === 'k0' && context.getAttempt() === 1) throw new Error('not yet');
+    });
+    await start(stream, runs, {
+      retry: { blocking: true, backoff: { type: 'fixed', delayMs: 800, jitter: 0 } },
+    });
+    await waitFor(() => runs.handled.length === 20, LONG);
+    const there = runs.handled.filter((its) => partitionOf(its.split(':')[0]!, PARTITIONS) === at);
+    expect(there[0]).toBe('k0:0');
+    expect(runs.handled.slice(-there.length)).toEqual(there);
+  });
+
+  it.each([
+    ['at-most-once', { delivery: 'at-most-once' }],
+    ['dedup off', { dedup: false }],
+    ['both', { delivery: 'at-most-once', dedup: false }],
+  ] as const)(
+    'keeps the order of keys with %s too, also when it is handed over',
+    async (_, options) => {
+      const stream = freshName('orders');
+      await add(stream, keyedEntries(10, 30));
+      const runs = new KeyedRuns(() => delay(1));
+      const first = await start(stream, runs, { ...options, concurrency: 4 });
+      await waitFor(() => runs.handled.length > 50, LONG);
+      await first.close();
+      expect(runs.handled.length).toBeLessThan(300);
+      await start(stream, runs, { ...options, concurrency: 4 });
+      await waitFor(() => runs.handled.length === 300, LONG);
+      for (let key = 0; key < 10; key++) expect(runs.of(`k${key}`)).toEqual(upTo(30));
+      expect(runs.together).toEqual([]);
+      await caughtUp(stream);
+    },
+  );
+
+  it('goes on after all its keys vanished', async () => {
+    const stream = freshName('orders');
+    const runs = new KeyedRuns();
+    await start(stream, runs, { concurrency: 4 });
+    await add(stream, keyedEntries(20, 5));
+    await waitFor(() => runs.handled.length === 100, LONG);
+    await caughtUp(stream);
+    const keys = await redis.client.keys(`*${stream}*`);
+    await redis.client.del(...keys);
+    await add(stream, keyedEntries(20, 5, 5));
+    await waitFor(() => runs.handled.length === 200, LONG);
+    for (let key = 0; key < 20; key++) expect(runs.of(`k${key}`)).toEqual(upTo(10));
+    await caughtUp(stream);
   });
 });

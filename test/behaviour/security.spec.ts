@@ -151,6 +151,8 @@ withOwn('the rules of docs/security.md are enough', () => {
       expect(removed).toBeGreaterThanOrEqual(0);
     }
     await waitFor(() => isCaughtUp(look, STREAM, GROUP));
+    const { streams } = await app.monitor.inspect();
+    expect(streams).toMatchObject([{ stream: STREAM, exists: true, groupExists: true }]);
     await app.close();
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
   });

@@ -7,11 +7,8 @@ import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { ownRedis } from '../support/own-redis.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
-import {
-  type SentinelRedis,
-  sentinelProgram,
-  startSentinelRedis,
-} from '../support/sentinel-redis.js';
+import { type SentinelRedis, startSentinelRedis } from '../support/sentinel-redis.js';
+import { sentinelProgram } from '../support/sentinels.js';
 import { waitFor } from '../support/wait-for.js';
 
 const canRun = (await ownRedis()) === 'process' && (await sentinelProgram()) !== undefined;
@@ -27,7 +24,7 @@ withSentinels(title, () => {
   beforeAll(async () => {
     // What nobody has but the primary is refused, soon after its replicas fell silent.
     const safe = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2'];
-    redis = await startSentinelRedis([...safe, '--repl-diskless-sync-delay', '0']);
+    redis = await startSentinelRedis(safe);
   }, 60_000);
   afterAll(() => redis.stop());
 

@@ -3,33 +3,64 @@ export interface BenchSize {
   /** Runs that count, after the warm-up. */
   readonly runs: number;
   readonly warmUps: number;
-  /** Messages that wait in a drain. */
-  readonly drainMessages: number;
-  /** Messages of one run on an idle stream. */
-  readonly idleMessages: number;
   /** Whether a figure that misses its bar fails the bench. */
   readonly enforced: boolean;
+  /** Messages of one run, by what is done with them. */
+  readonly drain: number;
+  readonly drainBesidePeers: number;
+  readonly drainWithLedger: number;
+  readonly ledger: number;
+  readonly publishAndConsume: number;
+  readonly emit: number;
+  readonly emitBatch: number;
+  readonly idle: number;
+  readonly waiting: number;
+  readonly working: number;
+  /** Streams that nobody writes to, and for how long the process is watched meanwhile. */
+  readonly idleStreams: number;
+  readonly idleMs: number;
+  /** Messages through one process: before the first measurement counts, and after it. */
+  readonly memoryWarmUp: number;
+  readonly memory: number;
 }
 
-const FULL: BenchSize = {
-  runs: 7,
-  warmUps: 2,
-  drainMessages: 50_000,
-  idleMessages: 200,
+export const FULL: BenchSize = {
+  runs: 5,
+  warmUps: 1,
   enforced: true,
+  drain: 200_000,
+  drainBesidePeers: 30_000,
+  drainWithLedger: 100_000,
+  ledger: 5_000_000,
+  publishAndConsume: 20_000,
+  emit: 50_000,
+  emitBatch: 100_000,
+  idle: 400,
+  waiting: 20_000,
+  working: 20_000,
+  idleStreams: 500,
+  idleMs: 4_000,
+  memoryWarmUp: 400_000,
+  memory: 2_000_000,
 };
 
 /** To see that the bench works: too little to say anything about speed. */
-const SHORT: BenchSize = {
+export const QUICK: BenchSize = {
   runs: 2,
   warmUps: 1,
-  drainMessages: 1_000,
-  idleMessages: 10,
   enforced: false,
+  drain: 2_000,
+  drainBesidePeers: 500,
+  drainWithLedger: 1_000,
+  ledger: 20_000,
+  publishAndConsume: 500,
+  emit: 1_000,
+  emitBatch: 2_000,
+  idle: 10,
+  waiting: 1_000,
+  working: 200,
+  idleStreams: 20,
+  idleMs: 500,
+  memoryWarmUp: 2_000,
+  memory: 6_000,
 };
-
-export function benchSize(args: readonly string[]): BenchSize {
-  const unknown = args.find((arg) => arg !== '--short');
-  if (unknown !== undefined) throw new Error(`Unknown argument ${unknown}; there is only --short`);
-  return args.includes('--short') ? SHORT : FULL;
-}

@@ -1,25 +1,55 @@
-import { startRedis } from 'nestjs-redis-streams/testing';
-
-import { benchSize } from './bench-size.js';
-import { openProgressBar } from './report/progress-bar.js';
-import { printScenario, printSetting } from './report/print.js';
-import { drain } from './scenarios/drain.scenario.js';
-import { idleLatency } from './scenarios/idle-latency.scenario.js';
-
-const size = benchSize(process.argv.slice(2));
-// Arguments ask for a server of our own: one that others use measures them too.
-const redis = await startRedis({ args: [] });
-const progress = openProgressBar(process.stdout);
+import { benchArguments, USAGE } from './bench-arguments.js';
+import { FULL, QUICK } from './bench-size.js';
+import { isMet } from './report/figure.js';
+import type { Measured } from './report/measured.js';
+import { printScenario } from './report/print.js';
+import { Progress } from './report/progress.js';
+import { currentSetting, settingText } from './report/setting.js';
+import { writePage } from './report/written-page.js';
+import { chosenScenarios } from './scenarios/chosen-scenarios.js';
+import { OURS } from './scenarios/scenarios.js';
+import type { Scenario } from './scenarios/scenario.js';
 
 try {
-  await printSetting(redis.url);
-  for (const scenario of [drain, idleLatency]) {
-    const result = await scenario(redis.url, size, progress);
-    progress.clear();
-    printScenario(result, size.enforced);
-    if (size.enforced && result.rows.some(({ bar }) => bar?.met === false)) process.exitCode = 1;
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}
+
+async function main(): Promise<number> {
+  const { only, quick, write, peers, list } = benchArguments(process.argv.slice(2));
+  const known: readonly Scenario[] = peers ? [] : OURS;
+  if (list) {
+    console.log(`${USAGE}\n\n${known.map(({ key }) => key).join(', ')}`);
+    return 0;
   }
-} finally {
-  progress.clear();
-  await redis.stop();
+  const size = quick ? QUICK : FULL;
+  const scenarios = chosenScenarios(known, only);
+  const setting = await currentSetting();
+  console.log(settingText(setting));
+  const plan = scenarios.map((scenario) => ({
+    key: scenario.key,
+    seconds: quick ? scenario.quickSeconds : scenario.seconds,
+  }));
+  const progress = new Progress(process.stdout, plan);
+  const measured: Measured[] = [];
+  let missed = 0;
+  try {
+    for (const [n, scenario] of scenarios.entries()) {
+      progress.begin(plan[n]!);
+      const onProgress = (share: number): void => progress.at(share);
+      const result = await scenario.run({ size, onProgress });
+      progress.end();
+      printScenario(result, size.enforced);
+      missed += result.figures.filter((figure) => isMet(figure) === false).length;
+      measured.push({ key: scenario.key, quick, setting, result });
+    }
+  } finally {
+    progress.clear();
+  }
+  if (write) await writePage(measured);
+  if (!size.enforced) return 0;
+  if (missed > 0) console.log(`\n${missed} figures miss their bar.`);
+  return missed > 0 ? 1 : 0;
 }

@@ -1,5 +1,7 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+
+import { describe, expect, it, jest } from '@jest/globals';
 
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
@@ -97,10 +99,62 @@ describe('nest-streams doctor', () => {
     });
     const eve = await nestStreams.json(['doctor', stream, ...url('eve')]);
     expect(eve).toMatchObject({
-      findings: [{ check: 'rights', what: expect.stringContaining(`stream:{${stream}}`) }],
+      findings: [
+        { check: 'rights', level: 'error', what: expect.stringContaining(`stream:{${stream}}`) },
+        { check: 'rights', level: 'warning', what: expect.stringContaining('publish for later') },
+        { check: 'rights', level: 'warning', what: expect.stringContaining('ask and answer') },
+        { check: 'rights', level: 'warning', what: expect.stringContaining('wildcards') },
+      ],
       notKnown: expect.arrayContaining([expect.stringContaining('may not look')]),
     });
     expect((await redis.client.keys('*')).sort()).toEqual(keys);
     expect(await redis.client.xlen(stream)).toBe(1);
+  });
+
+  it('finds that messages for later, requests or wildcards would not work for this user', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [1]);
+    await redis.client.xgroup('CREATE', stream, 'billing', '$');
+    const without = ['-hgetall', '-hsetnx', '-xread', '-sadd', '-xgroup|delconsumer', '-scan'];
+    await redis.client.acl('SETUSER', 'kim', 'on', '>pw', '~*', '&*', '+@all', ...without);
+    const url = `redis://kim:pw@${new URL(redis.url).host}`;
+    const { findings } = (await nestStreams.json(['doctor', stream, '--url', url])) as {
+      findings: { check: string; what: string }[];
+    };
+    expect(findings.filter(({ check }) => check === 'rights')).toEqual([
+      {
+        level: 'error',
+        check: 'rights',
+        what: 'User "kim" may not run: XGROUP|DELCONSUMER',
+        todo: 'ACL SETUSER kim +xgroup|delconsumer',
+      },
+      {
+        level: 'warning',
+        check: 'rights',
+        what: expect.stringMatching(/may not run: HGETALL, HSETNX\. Only services that publish/),
+        todo: 'ACL SETUSER kim +hgetall +hsetnx',
+      },
+      expect.objectContaining({ what: expect.stringMatching(/run: XREAD, SADD\. Only/) }),
+      expect.objectContaining({ what: expect.stringMatching(/run: SCAN\. Only/) }),
+    ]);
+  });
+
+  it('finds no right missing where the user has those of docs/security.md', async () => {
+    const [stream, group] = ['orders', 'billing'];
+    await addEntries(redis.client, stream, [1]);
+    await redis.client.xgroup('CREATE', stream, group, '$');
+    const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
+    const rules = page.match(/(?<=^ACL SETUSER (?:producer|consumer) ).*$/gm) ?? [];
+    const wildcards = ['+scan', `~stream:group:${group}:wildcards`];
+    await redis.client.acl('SETUSER', 'pat', ...rules.join(' ').split(' '), ...wildcards);
+    await redis.client.acl('SETUSER', 'pat', '+multi', '+discard');
+    const url = `redis://pat:secret@${new URL(redis.url).host}`;
+    const { findings, notKnown } = (await nestStreams.json(['doctor', stream, '--url', url])) as {
+      findings: { check: string }[];
+      notKnown: string[];
+    };
+    expect(findings.filter(({ check }) => check === 'rights')).toEqual([]);
+    expect(notKnown.join()).not.toContain('MULTI');
+    await redis.client.del(stream);
   });
 });

@@ -1,5 +1,6 @@
 import type { ConnectionOption, SubscriptionOptions } from '../../lib/index.js';
 import type { Promises } from './broker-under-test.js';
+import type { ServersUnderTest } from './servers-under-test.js';
 
 /** A way to run this package that has to show all behaviours. */
 export interface Configuration {
@@ -16,6 +17,8 @@ export interface Configuration {
   readonly args?: readonly string[];
   /** How consumers and publishers connect, unless by the server's URL. */
   readonly connection?: ConnectionOption;
+  /** Several servers in place of one, to be called in a `describe`. What `args` asks of a Redis holds for each of them. */
+  readonly servers?: (args: readonly string[]) => ServersUnderTest;
   /** Where it differs from what is promised at least once. */
   readonly promises?: Partial<Promises>;
 }

@@ -1,7 +1,6 @@
 import { describe } from '@jest/globals';
 
 import { ownRedis } from '../support/own-redis.js';
-import { redisForTests } from '../support/redis-for-tests.js';
 import { brokerRestart } from './behaviours/broker-restart.js';
 import { closing } from './behaviours/closing.js';
 import { delivery } from './behaviours/delivery.js';
@@ -10,6 +9,7 @@ import { groups } from './behaviours/groups.js';
 import { opening } from './behaviours/opening.js';
 import { publishing } from './behaviours/publishing.js';
 import type { Configuration } from './configuration.js';
+import { oneRedis } from './one-redis.js';
 import { redisStreamsBroker } from './redis-streams-broker.js';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
@@ -18,15 +18,10 @@ const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.s
 
 /** All that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
-  const { name, binary, args } = configuration;
-  const program = {
-    ...(binary === undefined ? {} : { binary }),
-    ...(args === undefined ? {} : { args }),
-  };
-  const isPlain = Object.keys(program).length === 0;
+  const { name, servers } = configuration;
 
   describe(`${name}`, () => {
-    const redis = redisForTests(isPlain ? undefined : program);
+    const redis = servers?.([]) ?? oneRedis(configuration);
     const broker = redisStreamsBroker(configuration, redis);
     for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
       behaviours(broker);
@@ -34,7 +29,7 @@ export function conformanceSuite(configuration: Configuration): void {
   });
 
   ifItCanBeKilled(`${name}, the broker restarted`, () => {
-    const redis = redisForTests({ ...program, args: [...DURABLE, ...(args ?? [])] });
+    const redis = servers?.(DURABLE) ?? oneRedis(configuration, DURABLE);
     brokerRestart(redisStreamsBroker(configuration, redis));
   });
 }

@@ -15,7 +15,6 @@ import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { resolveModuleOptions } from '../../lib/options/resolve-options.js';
 import { groupState } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
-import type { RedisForTests } from '../support/redis-for-tests.js';
 import { handlerOf, moduleOf } from '../support/streams-app.js';
 import type {
   BrokerUnderTest,
@@ -26,11 +25,12 @@ import type {
   RecordedState,
 } from './broker-under-test.js';
 import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
+import type { ServersUnderTest } from './servers-under-test.js';
 
-/** This package over a real Redis, as the behaviours see it. To be called in a `describe`, before its Redis is there. */
+/** This package over real servers, as the behaviours see it. To be called in a `describe`, before they are there. */
 export function redisStreamsBroker(
   configuration: Configuration,
-  redis: RedisForTests,
+  redis: ServersUnderTest,
 ): BrokerUnderTest {
   const opened = new Set<() => Promise<void>>();
   afterEach(async () => {
@@ -63,7 +63,7 @@ export function redisStreamsBroker(
       ),
     );
     const { server } = resolveModuleOptions({
-      connection: configuration.connection ?? redis.url,
+      connection: redis.connection,
       group,
       ...configuration.options,
       ...serverOptions(options),
@@ -87,9 +87,11 @@ export function redisStreamsBroker(
     promises: { ...AT_LEAST_ONCE, ...configuration.promises },
 
     async openPublisher(): Promise<OpenPublisher> {
-      const connection = configuration.connection ?? redis.url;
-      const resolved = resolveModuleOptions({ connection, group: 'none' });
-      const client = new ClientRedisStreams(inPartitions(resolved.client, configuration));
+      const { client: resolved } = resolveModuleOptions({
+        connection: redis.connection,
+        group: 'none',
+      });
+      const client = new ClientRedisStreams(inPartitions(resolved, configuration));
       const close = closing(() => client.close());
       await client.connect();
       return {
@@ -143,15 +145,12 @@ export function redisStreamsBroker(
       return (await Promise.all(each)).flat();
     },
 
-    async restart() {
-      await redis.server.process?.kill();
-      await redis.server.process?.restart();
-    },
+    restart: () => redis.restart(),
   };
 }
 
 async function stateOf(
-  redis: RedisForTests,
+  redis: ServersUnderTest,
   stream: string,
   group: string,
 ): Promise<RecordedState> {

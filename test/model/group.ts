@@ -76,8 +76,13 @@ export class Group {
     return answer;
   }
 
+  /** What is in Redis. */
+  read(): Promise<State> {
+    return readState(this.client, this.keys, this.name, this.model.published.values());
+  }
+
   private async compare(): Promise<State> {
-    const found = await readState(this.client, this.keys, this.name);
+    const found = await this.read();
     this.nameNewLetter(found);
     this.expectSame('Redis', found, this.model.state);
     return found;

@@ -141,7 +141,7 @@ export const outcomeSteps = {
         send: () =>
           redriveScript.run(
             client,
-            [keys.deadLetters, keys.retries, keys.attempts, keys.ledger],
+            [keys.deadLetters, keys.retries, keys.attempts, keys.ledger, keys.packedLedger],
             letters.flat(),
           ),
         rule: (its) => outcomeRules.redrive(its, letters),

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 
 import type { StreamKeys } from '../../lib/keys/stream-keys.js';
+import { packedDigest, packedRecords } from '../support/packed-ledger.js';
 
 /** Leases and times to wait last this long, so that in a run of the test nothing ends by itself. */
 export const LONG_MS = 3_600_000;
@@ -74,21 +75,31 @@ type Answer = [
   letters: Rows<[string, string[]]>,
 ];
 
+/** @param messageIds all there are: of what is packed only digests are known */
 export async function readState(
   client: Redis,
-  { stream, leases, retries, attempts, ledger, deadLetters }: StreamKeys,
+  { stream, leases, retries, attempts, ledger, packedLedger, deadLetters }: StreamKeys,
   group: string,
+  messageIds: Iterable<string>,
 ): Promise<State> {
   const keys = [stream, leases, retries, attempts, ledger, deadLetters];
   const reply = await client.eval(READ, keys.length, ...keys, group, MIN_IDLE_MS, LONG_MS);
   const [now, ...rows] = JSON.parse(String(reply)) as Answer;
+  const byDigest = new Map([...messageIds].map((id) => [packedDigest(id), id]));
+  const packed = (await packedRecords(client, { packedLedger })).map(
+    ({ digest, at }) => [byDigest.get(digest) ?? digest, at > now - LONG_MS ? 1 : 0] as const,
+  );
   return {
     unread: list(rows[0]),
     pending: record(list(rows[1]), ([id, owner, idle]) => [id, { owner, idle: idle === 1 }]),
     leases: record(pairs(rows[2]), ([id, row]) => [id, asLease(row, now)]),
     retries: record(list(rows[3]), ([id, due]) => [id, due === 1 ? 'due' : 'later']),
     attempts: record(pairs(rows[4]), ([id, row]) => [id, asAttempts(row)]),
-    ledger: record(list(rows[5]), ([id, within]) => [id, within === 1 ? 'in window' : 'past']),
+    // What is in both parts is in the window where it is in one.
+    ledger: record(
+      [...list(rows[5]), ...packed].sort(([, a], [, b]) => a - b),
+      ([id, within]) => [id, within === 1 ? 'in window' : 'past'],
+    ),
     letters: record(list(rows[6]), ([id, fields]) => [id, asLetter(fields)]),
   };
 }

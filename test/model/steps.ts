@@ -31,6 +31,8 @@ const WEIGHTS: Record<StepName, number> = {
   wait: 4,
   die: 2,
   leaveWindow: 1,
+  pack: 3,
+  maintain: 1,
 };
 
 const NAMES = Object.keys(STEPS) as StepName[];

@@ -1,3 +1,7 @@
+import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
+import { purgeLedgerScript } from '../../lib/redis/scripts/purge-ledger.script.js';
+import { sweepPackedScript } from '../../lib/redis/scripts/sweep-packed.script.js';
+import { setPackedTimes } from '../support/packed-ledger.js';
 import type { Ids } from './model.js';
 import type { Group } from './group.js';
 import { LONG_MS } from './state.js';
@@ -42,8 +46,39 @@ export const timeSteps = {
     const ids = Object.keys(ledger);
     if (ids.length === 0) return;
     await group.change('the window passes', async () => {
-      await group.client.zadd(group.keys.ledger, ...ids.flatMap((id) => [1, id]));
+      await group.client.zadd(group.keys.ledger, 'XX', ...ids.flatMap((id) => [1, id]));
+      await setPackedTimes(group.client, group.keys, 1);
       for (const id of ids) ledger[id] = 'past';
+    });
+  },
+
+  /** Some of the ledger is packed, or all of it. */
+  pack: (group, _member, { many, pick, twice }) => {
+    const { client, keys, model } = group;
+    return group.change('the ledger is packed', async () => {
+      for (let times = twice ? 2 : 1; times > 0; times--) {
+        const args = [LONG_MS, many ? 0 : pick, many ? 100 : 1];
+        await packLedgerScript.run(client, [keys.ledger, keys.packedLedger], args);
+      }
+      const found = await group.read();
+      // What has left the window goes with what is written.
+      for (const [id, when] of Object.entries(model.state.ledger)) {
+        if (when === 'past' && !(id in found.ledger)) delete model.state.ledger[id];
+      }
+    });
+  },
+
+  /** The ledger is maintained; leases are not looked at, since those that ended long ago would go. */
+  maintain: (group) => {
+    const { client, keys, model } = group;
+    return group.change('the ledger is maintained', async () => {
+      const sets = [keys.ledger, `${keys.leases}:none`];
+      await purgeLedgerScript.run(client, sets, [LONG_MS, 1_000, '0']);
+      await client.hdel(keys.packedLedger, 'swept');
+      await sweepPackedScript.run(client, [keys.packedLedger], [LONG_MS, 1_000]);
+      for (const [id, when] of Object.entries(model.state.ledger)) {
+        if (when === 'past') delete model.state.ledger[id];
+      }
     });
   },
 } satisfies Record<string, Step>;

@@ -9,10 +9,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { installedOf, namedFromRoot, optionalLibraries } from './optional.mjs';
+
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..');
 const PACKAGE = 'nestjs-redis-streams';
 const TIMEOUT_MS = 240_000;
+const QUIET = ['--no-audit', '--no-fund'];
+/** For work on one of them: its folder. */
+const ONLY = process.env['PACK_APP'];
 
 const counts = { passed: 0, failed: 0 };
 
@@ -56,7 +61,7 @@ async function pack(directory) {
 }
 
 async function install(app, tarball) {
-  return run(app, 'npm', 'install', '--strict-peer-deps', '--no-audit', '--no-fund', tarball);
+  return run(app, 'npm', 'install', '--strict-peer-deps', ...QUIET, tarball);
 }
 
 const tsc = (app, ...args) =>
@@ -69,9 +74,7 @@ async function ownDeclarations(app) {
   return { ok: ours.length === 0, output: ours.join('\n') };
 }
 
-async function program(app) {
-  return run(app, process.execPath, 'dist/one-message.js');
-}
+const program = (name) => (app) => run(app, process.execPath, `dist/${name}.js`);
 
 /** It starts by the name that npm gives it, and says what is wrong where no Redis answers. */
 async function commandLine(app) {
@@ -86,27 +89,72 @@ async function jest(app) {
   return run(app, process.execPath, 'node_modules/jest/bin/jest.js', '--ci');
 }
 
+async function vitest(app) {
+  return run(app, process.execPath, 'node_modules/vitest/vitest.mjs', 'run');
+}
+
+/** Nobody is made to install, compile or load a library that only some users have. */
+async function optionalLibrariesStayAway(app, tarball) {
+  const libraries = await optionalLibraries(ROOT);
+  const leaveOut = ['--omit=optional', '--omit=peer'];
+  const installed = await run(app, 'npm', 'install', ...leaveOut, ...QUIET, tarball);
+  if (!installed.ok) return installed;
+  const ls = (...more) => run(app, 'npm', 'ls', '--loglevel=silent', ...leaveOut, ...more);
+  const [listed, tree] = [(await ls()).output, JSON.parse((await ls('--all', '--json')).output)];
+  const shown = libraries.filter((name) => listed.includes(name));
+  const problems = [...shown, ...installedOf(tree, libraries)].map(
+    (name) => `npm ls shows ${name}`,
+  );
+  for (const format of ['esm', 'cjs']) {
+    for (const suffix of ['.d.ts', '.js']) {
+      const from = join(app, 'node_modules', PACKAGE);
+      const named = await namedFromRoot(from, format, suffix, libraries);
+      problems.push(...named.map((where) => `${format}: ${where}`));
+    }
+  }
+  const isEnough = libraries.length > 2;
+  return { ok: isEnough && problems.length === 0, output: [...libraries, ...problems].join('\n') };
+}
+
+const ONE_MESSAGE = {
+  source: 'one-message',
+  does: 'publishes and handles one message, and ends',
+};
+const OBSERVED = { source: 'observed', does: 'is healthy, has metrics and traces, and ends' };
+const KIT = { does: 'is tested with the test kit' };
 const APPS = [
-  { folder: 'esm-nest-12', name: 'ESM app, Nest 12', runs: program },
-  { folder: 'commonjs-nest-11', name: 'CommonJS app, Nest 11', runs: program },
-  { folder: 'jest-nest-11', name: 'Jest of a CommonJS project, Nest 11', runs: jest },
-];
+  { folder: 'esm-nest-12', name: 'ESM app, Nest 12', ...ONE_MESSAGE },
+  { folder: 'commonjs-nest-11', name: 'CommonJS app, Nest 11', ...ONE_MESSAGE },
+  { folder: 'jest-nest-11', name: 'Jest of a CommonJS project, Nest 11', runs: jest, ...KIT },
+  { folder: 'vitest-nest-12', name: 'Vitest, Nest 12', runs: vitest, ...KIT },
+  { folder: 'observed-nest-11', name: 'Nest 11, terminus 11', ...OBSERVED },
+  { folder: 'observed-nest-12', name: 'Nest 12, terminus 12', ...OBSERVED },
+].filter(({ folder }) => ONLY === undefined || folder === ONLY);
 
 const temporary = await mkdtemp(join(tmpdir(), `${PACKAGE}-pack-`));
 try {
   const tarball = await pack(temporary);
-  for (const { folder, name, runs } of tarball === undefined ? [] : APPS) {
+  const copied = async (folder) => {
     const app = join(temporary, folder);
     await cp(join(HERE, 'apps', folder), app, { recursive: true });
-    if (runs === program) {
+    return app;
+  };
+  if (tarball !== undefined) {
+    await test('optional libraries are not installed, named in types or loaded', async () =>
+      optionalLibrariesStayAway(await copied('bare'), tarball));
+  }
+  for (const { folder, name, source, does, runs } of tarball === undefined ? [] : APPS) {
+    const app = await copied(folder);
+    // Each app is a copy of it, and compiles it its own way.
+    if (source !== undefined) {
       await mkdir(join(app, 'src'));
-      await cp(join(HERE, 'one-message.ts'), join(app, 'src', 'one-message.ts'));
+      await cp(join(HERE, `${source}.ts`), join(app, 'src', `${source}.ts`));
     }
     if (await test(`${name}: installs`, () => install(app, tarball))) {
       await test(`${name}: its types fit`, () => tsc(app));
       await test(`${name}: our declarations fit its dependencies`, () => ownDeclarations(app));
       await test(`${name}: has the command line`, () => commandLine(app));
-      await test(`${name}: publishes and handles one message, and ends`, () => runs(app));
+      await test(`${name}: ${does}`, () => (runs ?? program(source))(app));
     }
   }
 } finally {

@@ -1,33 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
-import { executablePath } from '../../lib/testing/process/executable-path.js';
-import { freePort } from '../../lib/testing/process/free-port.js';
-import { guardedChild, type GuardedChild } from '../../lib/testing/process/guarded-child.js';
-import { answerOf } from '../../lib/testing/process/redis-probe.js';
+import { type Sentinels, startSentinels } from './sentinels.js';
 import { waitFor } from './wait-for.js';
 
 const HOST = '127.0.0.1';
-const NAME = 'main';
 
 /** A primary, its replicas, and the sentinels that watch them. */
-export interface SentinelRedis {
-  /** For `connection`. */
-  readonly connection: RedisOptions;
+export interface SentinelRedis extends Sentinels {
   readonly primary: StartedRedis;
   readonly replicas: readonly StartedRedis[];
-  /** Where the sentinels say that the primary is. */
-  primaryPort(): Promise<number>;
-  stop(): Promise<void>;
+  /** A connection to look into the primary with, whichever it is. */
+  connect(): Redis;
+  /** Kills the primary, waits until another has its place, and brings it back as a replica of that one. */
+  failOver(): Promise<void>;
 }
-
-/** What three sentinels need: a program of this machine. */
-export const sentinelProgram = (): Promise<string | undefined> =>
-  executablePath('redis-server', 'valkey-server');
 
 /**
  * Starts one primary, two replicas and three sentinels, of which two have to agree.
@@ -35,69 +22,41 @@ export const sentinelProgram = (): Promise<string | undefined> =>
  * @param args for each Redis
  */
 export async function startSentinelRedis(args: readonly string[]): Promise<SentinelRedis> {
-  const primary = await startRedis({ args });
-  const replicaOf = ['--replicaof', HOST, String(primary.port)];
+  const its = [...args, '--repl-diskless-sync-delay', '0'];
+  const replicaOf = (port: number): string[] => [...its, '--replicaof', HOST, String(port)];
+  const primary = await startRedis({ args: its });
   const replicas = await Promise.all(
-    [1, 2].map(() => startRedis({ args: [...args, ...replicaOf] })),
+    [1, 2].map(() => startRedis({ args: replicaOf(primary.port) })),
   );
-  const look = new Redis(primary.url);
+  await replicasInStep(primary.port);
+  const sentinels = await startSentinels(primary.port, { replicas: replicas.length });
+  const { connection, primaryPort } = sentinels;
+  return {
+    ...sentinels,
+    primary,
+    replicas,
+    connect: () => new Redis(connection),
+    failOver: async () => {
+      const before = await primaryPort();
+      const { process } = [primary, ...replicas].find(({ port }) => port === before) ?? primary;
+      await process?.kill();
+      await waitFor(async () => (await primaryPort()) !== before, { timeoutMs: 30_000 });
+      const now = await primaryPort();
+      await process?.restart({ args: replicaOf(now) });
+      await replicasInStep(now);
+    },
+    stop: async () => {
+      await sentinels.stop();
+      await Promise.all([primary, ...replicas].map((server) => server.stop()));
+    },
+  };
+}
+
+async function replicasInStep(primaryPort: number): Promise<void> {
+  const look = new Redis(primaryPort, HOST);
   await waitFor(async () => (await look.info('replication')).match(/state=online/g)?.length === 2, {
     timeoutMs: 15_000,
     description: 'two replicas in step',
   });
   look.disconnect();
-  const dir = await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-sentinels-'));
-  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(dir, primary.port)));
-  const sentinel = new Redis({ host: HOST, port: sentinels[0]?.port ?? 0 });
-  await waitFor(
-    async () => {
-      const fields = (await sentinel.call('SENTINEL', 'MASTER', NAME)) as string[];
-      const field = (name: string): number => Number(fields[fields.indexOf(name) + 1]);
-      return field('num-slaves') === 2 && field('num-other-sentinels') === 2;
-    },
-    { timeoutMs: 15_000, description: 'sentinels that know all the others' },
-  );
-  return {
-    connection: { name: NAME, sentinels: sentinels.map(({ port }) => ({ host: HOST, port })) },
-    primary,
-    replicas,
-    primaryPort: async () => {
-      const [, port] = (await sentinel.call(
-        'SENTINEL',
-        'GET-MASTER-ADDR-BY-NAME',
-        NAME,
-      )) as string[];
-      return Number(port);
-    },
-    stop: async () => {
-      sentinel.disconnect();
-      for (const { child } of sentinels) child.kill('SIGKILL');
-      await Promise.all(sentinels.map(({ child }) => child.gone));
-      await Promise.all([primary, ...replicas].map((server) => server.stop()));
-      await rm(dir, { recursive: true, force: true });
-    },
-  };
-}
-
-async function startSentinel(
-  dir: string,
-  primaryPort: number,
-): Promise<{ port: number; child: GuardedChild }> {
-  const program = await sentinelProgram();
-  const port = await freePort();
-  const file = join(dir, `${port}.conf`);
-  const lines = [
-    `port ${port}`,
-    `bind ${HOST}`,
-    `dir ${dir}`,
-    `sentinel monitor ${NAME} ${HOST} ${primaryPort} 2`,
-    `sentinel down-after-milliseconds ${NAME} 2000`,
-    `sentinel failover-timeout ${NAME} 20000`,
-  ];
-  await writeFile(file, `${lines.join('\n')}\n`);
-  const child = guardedChild(program ?? '', [file, '--sentinel'], dir);
-  const answer = await answerOf({ host: HOST, port }, 10_000, { giveUp: () => child.isGone() });
-  if (answer === undefined) throw new Error(`A sentinel does not start: ${child.output()}`);
-  child.unref();
-  return { port, child };
 }

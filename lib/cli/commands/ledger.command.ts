@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { streamKeys } from '../../keys/stream-keys.js';
+import { ledgerSize } from '../../redis/ledger-size.js';
+import { forgetScript } from '../../redis/scripts/forget.script.js';
 import { timeText } from '../output/age.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
@@ -8,7 +10,7 @@ import { Session } from '../session.js';
 import * as text from './commands.messages.js';
 
 /** How many message IDs one command removes: Redis serves nobody else meanwhile. */
-const STEP = 1_000;
+const STEP = 200;
 
 export function ledgerCommand(program: Command): void {
   const ledger = program
@@ -32,9 +34,10 @@ function sizeCommand(command: Command): void {
     .action((stream: string, group: string, _flags: unknown, self: Command) =>
       Session.with(self, async (session) => {
         const { client, prefix } = session;
-        const { ledger, leases } = streamKeys(prefix, stream, group);
-        const [size, oldest, newest, leased] = await Promise.all([
-          client.zcard(ledger),
+        const keys = streamKeys(prefix, stream, group);
+        const { ledger, leases } = keys;
+        const [{ all: size, packed }, oldest, newest, leased] = await Promise.all([
+          ledgerSize(client, keys),
           client.zrange(ledger, 0, '0', 'WITHSCORES'),
           client.zrange(ledger, -1, '-1', 'WITHSCORES'),
           client.hlen(leases),
@@ -43,14 +46,17 @@ function sizeCommand(command: Command): void {
         if (size === 0) await groupOf(session, stream, group);
         const its = {
           size,
-          oldest: size === 0 ? undefined : timeText(Number(oldest[1])),
-          newest: size === 0 ? undefined : timeText(Number(newest[1])),
+          packed,
+          // When those are from that are packed, nobody knows without a look at all of them.
+          oldest: packed > 0 || oldest[1] === undefined ? undefined : timeText(Number(oldest[1])),
+          newest: newest[1] === undefined ? undefined : timeText(Number(newest[1])),
           leases: leased,
         };
         session.rows(
           [its],
           [
             { head: 'message IDs', cell: (row) => row.size, right: true },
+            { head: 'packed', cell: (row) => row.packed, right: true },
             { head: 'oldest', cell: (row) => row.oldest },
             { head: 'newest', cell: (row) => row.newest },
             { head: 'leases', cell: (row) => row.leases, right: true },
@@ -69,14 +75,15 @@ function forgetCommand(command: Command): void {
     .action((stream: string, group: string, ids: string[], _flags: unknown, self: Command) =>
       Session.with(self, async (session) => {
         const { client, prefix } = session;
-        const { ledger } = streamKeys(prefix, stream, group);
-        if ((await client.exists(ledger)) === 0) await groupOf(session, stream, group);
+        const { ledger, packedLedger } = streamKeys(prefix, stream, group);
+        if ((await client.exists(ledger, packedLedger)) === 0)
+          await groupOf(session, stream, group);
         await confirm(text.forgetQuestion(ids.length, stream, group), session.yes);
         const bar = openBar('Forgetting', ids.length);
         let forgotten = 0;
         for (let at = 0; at < ids.length; at += STEP) {
           const some = ids.slice(at, at + STEP);
-          forgotten += await client.zrem(ledger, ...some);
+          forgotten += await forgetScript.run(client, [ledger, packedLedger], some);
           bar.to(at + some.length);
         }
         bar.end();

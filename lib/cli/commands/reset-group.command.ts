@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { streamKeys } from '../../keys/stream-keys.js';
 import { compareEntryIds } from '../../redis/entry-id.js';
+import { ledgerSize } from '../../redis/ledger-size.js';
 import { resetGroupScript } from '../../redis/scripts/reset-group.script.js';
 import { parseEntryId } from '../arguments.js';
 import { confirm } from '../output/confirm.js';
@@ -47,7 +48,7 @@ async function resetGroup(
   const keys = streamKeys(prefix, stream, group);
   const info = await streamOf(session, stream);
   const its = await groupOf(session, stream, group);
-  const ledger = await client.zcard(keys.ledger);
+  const { all: ledger } = await ledgerSize(client, keys);
   const isForward = to === '$' || (to !== '0' && compareEntryIds(to, its.lastDeliveredId) > 0);
   await confirm(
     text.resetQuestion({
@@ -65,7 +66,7 @@ async function resetGroup(
   );
   const after = await resetGroupScript.run(
     client,
-    [keys.stream, keys.position, keys.madeBlindly, keys.ledger],
+    [keys.stream, keys.position, keys.madeBlindly, keys.ledger, keys.packedLedger],
     [group, to, forgetLedger ? 1 : 0],
   );
   session.answer(

@@ -3,9 +3,10 @@ import type { RedisOptions } from 'ioredis';
 import { errorText } from '../../redis/redis-errors.js';
 import { UsageError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
+import { type SentinelFlags, sentinelsOf } from './sentinels-of.js';
 
 /** Where Redis is, as it was typed. */
-export interface ConnectionFlags {
+export interface ConnectionFlags extends SentinelFlags {
   readonly url: string;
   readonly tls?: boolean;
   readonly tlsCa?: string;
@@ -29,12 +30,12 @@ export function connectionOf(flags: ConnectionFlags): ConnectionTarget {
   const db = url.pathname === '' || url.pathname === '/' ? 0 : Number(url.pathname.slice(1));
   if (!Number.isInteger(db) || db < 0) throw new UsageError(text.URL_UNKNOWN);
   const tls = tlsOf(flags, url);
-  const where = `${url.hostname || host}:${port}${tls === undefined ? '' : ' (TLS)'}`;
+  const sentinels = sentinelsOf(flags, tls);
+  const where = sentinels?.where ?? `${url.hostname || host}:${port}`;
   return {
-    where,
+    where: `${where}${tls === undefined ? '' : ' (TLS)'}`,
     options: {
-      host,
-      port,
+      ...(sentinels?.options ?? { host, port }),
       db,
       ...(url.username === '' ? {} : { username: decoded(url.username) }),
       ...(url.password === '' ? {} : { password: decoded(url.password) }),

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { connectionFor, dropConnection, openConnection } from '../../redis/connection.js';
 import { errorText } from '../../redis/redis-errors.js';
+import { hearSentinels } from '../../redis/sentinel-reason.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { ConnectionTarget } from './connection-of.js';
@@ -24,11 +25,13 @@ export async function openRedis(
   timeoutMs: number,
   role: 'operator' | 'blocking' = 'operator',
 ): Promise<OpenRedis> {
-  // ioredis asks this before each further attempt: there is none.
-  const connection = connectionFor({ ...options, retryStrategy: () => null }, role, NAME);
+  // ioredis asks these before each further attempt: there is none.
+  const once = { retryStrategy: () => null, sentinelRetryStrategy: () => null };
+  const connection = connectionFor({ ...options, ...once }, role, NAME);
   const { client } = connection;
+  const { reasonOf } = hearSentinels(client);
   let why: string = text.NO_ANSWER;
-  client.on('error', (error: unknown) => (why = errorText(error)));
+  client.on('error', (error: unknown) => (why = reasonOf(error) ?? errorText(error)));
   try {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(reject, timeoutMs);

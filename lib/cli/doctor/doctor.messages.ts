@@ -1,5 +1,6 @@
 import { spanText } from '../output/age.js';
 import { counted } from '../output/counted.js';
+import type { RightsUse } from './needed-rights.js';
 
 export const SERVER_TODO =
   'Use Redis 6.2 or newer, or Valkey 7.2 or newer, with all of its commands.';
@@ -9,14 +10,30 @@ export const REPLICA_TODO = 'Connect to the primary, or wait for the failover to
 export const EVICTION_TODO =
   'CONFIG SET maxmemory-policy noeviction, and in redis.conf; give Redis memory enough, and trim streams by retention.';
 
-export const noRights = (user: string, commands: readonly string[]): string =>
-  `User "${user}" may not run: ${commands.join(', ')}`;
+const USES: Readonly<Record<RightsUse, string>> = {
+  later: 'Only services that publish for later need that',
+  requests: 'Only services that ask and answer (send()) need that',
+  wildcards: 'Only services with wildcards need that',
+};
+
+const usedFor = (use: RightsUse | undefined): string => (use === undefined ? '' : `. ${USES[use]}`);
+
+export const noRights = (
+  user: string,
+  commands: readonly string[],
+  use: RightsUse | undefined,
+): string => `User "${user}" may not run: ${commands.join(', ')}${usedFor(use)}`;
 
 export const rightsTodo = (user: string, commands: readonly string[]): string =>
   `ACL SETUSER ${user} ${commands.map((command) => `+${command.toLowerCase()}`).join(' ')}`;
 
-export const noKeys = (user: string, keys: readonly string[], more: number): string =>
-  `User "${user}" may not use ${keys.join(', ')}${more === 0 ? '' : ` and ${more} more keys`}`;
+export const noKeys = (
+  user: string,
+  keys: readonly string[],
+  more: number,
+  use: RightsUse | undefined,
+): string =>
+  `User "${user}" may not use ${keys.join(', ')}${more === 0 ? '' : ` and ${more} more keys`}${usedFor(use)}`;
 
 export const keysTodo = (user: string): string =>
   `ACL SETUSER ${user} with "~" for the streams and for "stream:*"`;

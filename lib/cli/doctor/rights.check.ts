@@ -1,66 +1,21 @@
 import type { Redis } from 'ioredis';
-import { type JobName, jobKey, publishedKeys, streamKeys } from '../../keys/stream-keys.js';
 import { errorText, isRedisReply } from '../../redis/redis-errors.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
+import { type Call, type NeededRights, rightsAnywhere, rightsFor } from './needed-rights.js';
 
-type Call = readonly [command: string, ...args: string[]];
-
-const ANYWHERE: readonly Call[] = [
-  ['TIME'],
-  ['EVAL', 'return 1', '0'],
-  ['EVALSHA', '0'.repeat(40), '0'],
-  ['CLIENT', 'UNBLOCK', '0'],
-];
-const JOBS: readonly JobName[] = ['ledger', 'retention', 'consumers'];
 /** How many keys are named. */
 const NAMED = 3;
+/** Where these have their key. Of most others it is the first argument. */
+const KEY_AT: Readonly<Record<string, number>> = { XGROUP: 2, XINFO: 2, XREAD: 2, XREADGROUP: 5 };
+/** Of these, rights are given for each subcommand. */
+const WITH_SUBCOMMANDS = new Set(['CLIENT', 'XGROUP', 'XINFO']);
 
-/** What services of a group call, with the fewest arguments that Redis lets pass. */
-function callsOf(prefix: string, stream: string, group: string): readonly Call[] {
-  const keys = streamKeys(prefix, stream, group);
-  const { published } = publishedKeys(keys.stream, 'doctor');
-  const sets = [keys.ledger, keys.retries, published];
-  return [
-    ['XADD', keys.stream, '*', 'a', 'b'],
-    ['XREADGROUP', 'GROUP', group, 'doctor', 'STREAMS', keys.stream, '>'],
-    ['XACK', keys.stream, group, '0-0'],
-    ['XCLAIM', keys.stream, group, 'doctor', '0', '0-0'],
-    ['XPENDING', keys.stream, group],
-    ['XGROUP', 'CREATE', keys.stream, group, '$'],
-    ['XINFO', 'GROUPS', keys.stream],
-    ['XRANGE', keys.stream, '-', '+'],
-    ['XLEN', keys.stream],
-    ['XTRIM', keys.stream, 'MAXLEN', '1000000000'],
-    ...sets.flatMap((key): Call[] => [
-      ['ZADD', key, '1', 'a'],
-      ['ZSCORE', key, 'a'],
-      ['ZMSCORE', key, 'a'],
-      ['ZRANGE', key, '0', '0'],
-      ['ZRANGEBYSCORE', key, '0', '0'],
-      ['ZCOUNT', key, '0', '0'],
-      ['ZREM', key, 'a'],
-      ['ZREMRANGEBYRANK', key, '0', '0'],
-    ]),
-    ...[keys.leases, keys.attempts].flatMap((key): Call[] => [
-      ['HSET', key, 'a', 'b'],
-      ['HGET', key, 'a'],
-      ['HMGET', key, 'a'],
-      ['HDEL', key, 'a'],
-      ['HSCAN', key, '0'],
-      ['HVALS', key],
-      ['HINCRBY', key, 'a', '1'],
-    ]),
-    ['SET', keys.position, '0-0'],
-    ['GET', keys.position],
-    ['EXISTS', keys.position],
-    ['DEL', keys.madeBlindly],
-    ['XADD', keys.deadLetters, '*', 'a', 'b'],
-    ['XDEL', keys.deadLetters, '0-0'],
-    ['PEXPIRE', published, '1'],
-    ['PTTL', published],
-    ...JOBS.map((job): Call => ['SET', jobKey(prefix, stream, job), 'a', 'NX']),
-  ];
+/** What was refused, of what one thing needs. */
+interface Refused {
+  readonly use: NeededRights['use'];
+  readonly commands: Set<string>;
+  readonly keys: Set<string>;
 }
 
 /**
@@ -74,26 +29,18 @@ export async function checkRights(
   prefix: string,
   groups: readonly { readonly stream: string; readonly group: string }[],
 ): Promise<Finding[] | undefined> {
-  const commands = new Set<string>();
-  const keys = new Set<string>();
-  for (const calls of [
-    ANYWHERE,
-    ...groups.map(({ stream, group }) => callsOf(prefix, stream, group)),
+  const refused = new Map<NeededRights['use'], Refused>();
+  for (const needed of [
+    rightsAnywhere(prefix),
+    ...groups.map(({ stream, group }) => rightsFor(prefix, stream, group)),
   ]) {
     // Without it, what follows would be run.
     if (!(await isQueueing(client))) return undefined;
-    const refused = await Promise.all(calls.map((call) => refusal(client, call)));
+    await Promise.all(needed.map((its) => tryAll(client, its, refused)));
     await client.call('DISCARD');
-    for (const [at, why] of refused.entries()) {
-      const [command = '', key = ''] = calls[at] ?? [];
-      if (why === undefined) continue;
-      if (/\bkeys?\b/.test(why)) keys.add(command === 'XREADGROUP' ? '' : key);
-      else commands.add(command);
-    }
   }
-  keys.delete('');
   const user = await client.call('ACL', 'WHOAMI').then(String, () => 'default');
-  return findingsOf(user, [...commands], [...keys]);
+  return findingsOf(user, refused);
 }
 
 async function isQueueing(client: Redis): Promise<boolean> {
@@ -102,6 +49,28 @@ async function isQueueing(client: Redis): Promise<boolean> {
     () => false,
   );
 }
+
+async function tryAll(
+  client: Redis,
+  { use, calls }: NeededRights,
+  refused: Map<NeededRights['use'], Refused>,
+): Promise<void> {
+  await Promise.all(
+    calls.map(async (call) => {
+      const why = await refusal(client, call);
+      if (why === undefined) return;
+      const its = refused.get(use) ?? { use, commands: new Set(), keys: new Set() };
+      refused.set(use, its);
+      if (/\bkeys?\b/.test(why)) its.keys.add(keyOf(call));
+      else its.commands.add(nameOf(call));
+    }),
+  );
+}
+
+const keyOf = (call: Call): string => call[KEY_AT[call[0]] ?? 1] ?? '';
+
+const nameOf = ([command, sub = '']: Call): string =>
+  WITH_SUBCOMMANDS.has(command) ? `${command}|${sub}` : command;
 
 async function refusal(client: Redis, [command, ...args]: Call): Promise<string | undefined> {
   try {
@@ -113,16 +82,25 @@ async function refusal(client: Redis, [command, ...args]: Call): Promise<string 
   }
 }
 
-function findingsOf(user: string, commands: string[], keys: string[]): Finding[] {
+// What every service needs comes first, and is not said again of the others.
+function findingsOf(user: string, refused: ReadonlyMap<NeededRights['use'], Refused>): Finding[] {
   const findings: Finding[] = [];
-  const rights = { level: 'error', check: 'rights' } as const;
-  if (commands.length > 0) {
-    const [what, todo] = [text.noRights(user, commands), text.rightsTodo(user, commands)];
-    findings.push({ ...rights, what, todo });
-  }
-  if (keys.length > 0) {
-    const what = text.noKeys(user, keys.slice(0, NAMED), Math.max(0, keys.length - NAMED));
-    findings.push({ ...rights, what, todo: text.keysTodo(user) });
+  const said = refused.get(undefined);
+  for (const use of [undefined, 'later', 'requests', 'wildcards'] as const) {
+    const its = refused.get(use);
+    if (its === undefined) continue;
+    const isNew = (what: string): boolean =>
+      its === said || !(said?.commands.has(what) === true || said?.keys.has(what) === true);
+    const [commands, keys] = [its.commands, its.keys].map((all) => [...all].filter(isNew));
+    const rights = { level: use === undefined ? 'error' : 'warning', check: 'rights' } as const;
+    if (commands !== undefined && commands.length > 0) {
+      const what = text.noRights(user, commands, use);
+      findings.push({ ...rights, what, todo: text.rightsTodo(user, commands) });
+    }
+    if (keys !== undefined && keys.length > 0) {
+      const what = text.noKeys(user, keys.slice(0, NAMED), Math.max(0, keys.length - NAMED), use);
+      findings.push({ ...rights, what, todo: text.keysTodo(user) });
+    }
   }
   return findings;
 }

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { streamKey, streamKeys } from '../../keys/stream-keys.js';
 import { publishedAtMs } from '../../redis/entry-id.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/group-info.js';
+import { ledgerSize } from '../../redis/ledger-size.js';
 import { redisTimeMs } from '../../redis/redis-time.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
@@ -82,7 +83,7 @@ async function rowOf(
       .then(([, id]) => (id == null ? undefined : String(id))),
     client.zcard(keys.retries),
     client.xlen(keys.deadLetters),
-    client.zcard(keys.ledger),
+    ledgerSize(client, keys),
   ]);
   return {
     stream,
@@ -93,7 +94,7 @@ async function rowOf(
     oldestPendingMs: oldest === undefined ? undefined : Math.max(0, now - publishedAtMs(oldest)),
     retries,
     deadLetters,
-    ledger,
+    ledger: ledger.all,
     consumers: group.consumers,
     lastDeliveredId: group.lastDeliveredId,
   };

@@ -26,6 +26,7 @@ export class KeyLanes {
   private readonly putOff = new Set<string>();
   private out: StreamMessage[] = [];
   private waitingCount = 0;
+  private someBecameHeld = false;
   /** How far entries may be let out; nothing where there is no bound. */
   private bound: string | undefined = '0-0';
 
@@ -95,6 +96,18 @@ export class KeyLanes {
     if (this.held.delete(message.entryId)) this.out.push(message);
   }
 
+  /** The time of one that waits for its turn has come before that. */
+  isDue(entryId: string): void {
+    this.putOff.delete(entryId);
+  }
+
+  /** Whether, since this was asked last, it became some message's turn whose time is to come, or may have come by now. */
+  takeLook(): boolean {
+    const were = this.someBecameHeld;
+    this.someBecameHeld = false;
+    return were;
+  }
+
   /** They were let out and did not start: each is the next of its key again. */
   putBack(messages: readonly StreamMessage[]): void {
     for (const message of messages) {
@@ -145,8 +158,11 @@ export class KeyLanes {
     this.waitingCount--;
     lane.first = next.entryId;
     this.firsts.set(next.entryId, lane);
-    if (this.putOff.delete(next.entryId)) this.held.add(next.entryId);
-    else this.out.push(next);
+    if (!this.putOff.delete(next.entryId)) this.out.push(next);
+    else {
+      this.held.add(next.entryId);
+      this.someBecameHeld = true;
+    }
   }
 
   private mayGo({ entryId }: StreamMessage): boolean {

@@ -59,7 +59,6 @@ export class PartitionFlow extends StreamFlow {
     return this.isClaiming || this.isDone ? 0 : this.room;
   }
 
-  /** What waits here for its time. */
   get heldBack(): readonly string[] {
     return this.lanes.heldBack;
   }
@@ -69,7 +68,8 @@ export class PartitionFlow extends StreamFlow {
     if (this.isDone) return;
     for (const entry of entries) {
       if (this.lanes.isHeldBack(entry.id)) this.takeDue(entry);
-      else if (!this.inHand.has(entry.id)) this.line(entry);
+      else if (this.inHand.has(entry.id)) this.lanes.isDue(entry.id);
+      else this.line(entry);
     }
     this.letOut();
   }
@@ -114,7 +114,6 @@ export class PartitionFlow extends StreamFlow {
     super.stop();
   }
 
-  /** Can be called again, and is fulfilled with the first. */
   override drain(): Promise<void> {
     this.drained ??= super.drain();
     return this.drained;
@@ -234,6 +233,7 @@ export class PartitionFlow extends StreamFlow {
     this.letsOut = true;
     queueMicrotask(() => {
       this.letsOut = false;
+      if (this.lanes.takeLook()) this.its.onHeldBack(0);
       if (this.isDone || this.intake.entering > 0) return;
       const messages = this.lanes.takeOut(MOST_AT_ONCE);
       if (messages.length > 0) this.intake.add(messages);

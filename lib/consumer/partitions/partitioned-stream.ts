@@ -59,9 +59,8 @@ export class PartitionedStream {
     this.epochs = Array.from({ length: partitions }, () => 0);
     this.resting = Array.from({ length: partitions }, (_, partition) => {
       const name = partitionName(consumed.stream, partition);
-      return this.followed(
-        new StreamFlow({ ...parts.partsOf(consumed, name, token), stream: name }),
-      );
+      const flow = new StreamFlow({ ...parts.partsOf(consumed, name, token), stream: name });
+      return this.followed(flow);
     });
   }
 

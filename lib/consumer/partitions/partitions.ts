@@ -1,4 +1,5 @@
 import type { StreamPartitions } from '../../options/resolved-options.js';
+import { onReconnect } from '../../redis/cluster-client.js';
 import { removeConsumerScript } from '../../redis/scripts/remove-consumer.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
 import type { Groups } from '../groups.js';
@@ -25,6 +26,7 @@ export interface OwnedPartition {
 /** All streams of a consumer that have partitions. */
 export class Partitions {
   private readonly streams: readonly PartitionedStream[];
+  private endFollowing: (() => void) | undefined;
 
   constructor(
     private readonly parts: PartitionsParts,
@@ -61,18 +63,21 @@ export class Partitions {
   }
 
   async start(): Promise<void> {
-    for (const connection of this.connections) {
-      connection.on('close', this.onBreak);
-      connection.on('ready', this.onBreak);
-    }
+    const { connections } = this.parts;
+    connections.commands.on('close', this.onBreak);
+    this.endFollowing = onReconnect(connections.commands, this.onBreak);
+    connections.eachBlocking((client) =>
+      client.on('close', this.onBreak).on('ready', this.onBreak),
+    );
     await Promise.all(this.streams.map((stream) => stream.start()));
   }
 
   /** Takes no more. */
   async stop(): Promise<void> {
-    for (const connection of this.connections) {
-      connection.off('close', this.onBreak);
-      connection.off('ready', this.onBreak);
+    const { commands, blocking } = this.parts.connections;
+    this.endFollowing?.();
+    for (const client of [commands, ...blocking]) {
+      client.off('close', this.onBreak).off('ready', this.onBreak);
     }
     await Promise.all(this.streams.map((stream) => stream.stop()));
   }
@@ -96,11 +101,6 @@ export class Partitions {
   /** What was not given up ends by itself. */
   end(): void {
     for (const stream of this.streams) stream.end();
-  }
-
-  private get connections(): ServerConnections['commands'][] {
-    const { commands, blocking } = this.parts.connections;
-    return [commands, blocking];
   }
 
   private readonly onBreak = (): void => {

@@ -19,7 +19,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
 /**
  * Sees to it that a group is there, and where it has to be.
  *
- * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts
+ * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger
  * ARGV   1 group, 2 where a new group begins ('$', '0', an entry ID, or '<' and a time in ms: at the end, or at that time
  *        where the stream has newer entries), 3 the highest entry ID that the caller knows to be given out, or '' where it
  *        knows of none, 4 for how long to remember a group that was made blindly, ms,
@@ -41,10 +41,10 @@ local group, known = ARGV[1], ARGV[3]
 local last, at = '0-0', nil
 if ARGV[5] ~= '' and redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then
   redis.call('DEL', KEYS[2], KEYS[3])
-  for n = 4, 6 do redis.call('PEXPIRE', KEYS[n], ARGV[5]) end
+  for n = 4, 7 do redis.call('PEXPIRE', KEYS[n], ARGV[5]) end
   return 'g 0-0'
 end
-for n = 4, 6 do redis.call('PERSIST', KEYS[n]) end
+for n = 4, 7 do redis.call('PERSIST', KEYS[n]) end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local info = {}

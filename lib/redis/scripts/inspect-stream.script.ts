@@ -38,7 +38,7 @@ interface InspectedConsumer {
 /**
  * Looks at a stream and one of its groups, and changes nothing.
  *
- * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 dead letters (stream)
+ * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 dead letters (stream), 5 packed ledger (HASH)
  * ARGV   1 group
  * result [time in ms, length or -1 where there is no stream, first ID, last ID, group, ledger's size, retries, when the next
  *        is due as text, dead letters, ID of the oldest], IDs '' where there are none. The group is nil where it is not
@@ -107,9 +107,10 @@ if isStream then
     end
   end
 end
+local packed = tonumber(redis.call('HGET', KEYS[5], 'entries') or 0)
 local due = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
 return {
-  now, length, first, last, row, redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3]), due or '',
+  now, length, first, last, row, redis.call('ZCARD', KEYS[2]) + packed, redis.call('ZCARD', KEYS[3]), due or '',
   redis.call('XLEN', KEYS[4]), firstOf('XRANGE', KEYS[4], '-', '+'),
 }
 `,

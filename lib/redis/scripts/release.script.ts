@@ -12,15 +12,13 @@ import { Script } from '../script.js';
  */
 export const releaseScript = new Script(
   `
-local ended = 0
-for i = 2, #ARGV, 2 do
-  local row = redis.call('HGET', KEYS[1], ARGV[i + 1])
-  local mine = ARGV[1] .. ' ' .. ARGV[i] .. ' '
-  if row and string.sub(row, 1, #mine) == mine then
-    ended = ended + redis.call('HDEL', KEYS[1], ARGV[i + 1])
-  end
+local ids, mine = {}, {}
+for i = 3, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+for n, row in ipairs(redis.call('HMGET', KEYS[1], unpack(ids))) do
+  local its = ARGV[1] .. ' ' .. ARGV[n * 2] .. ' '
+  if row and string.sub(row, 1, #its) == its then mine[#mine + 1] = ids[n] end
 end
-return ended
+return #mine == 0 and 0 or redis.call('HDEL', KEYS[1], unpack(mine))
 `,
   (reply) => parseCount(reply, 'release'),
 );

@@ -1,6 +1,7 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
+import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 import { parseReservations } from './reservation.js';
@@ -9,11 +10,12 @@ import { parseReservations } from './reservation.js';
  * Reserves a batch of entries that this consumer has read.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
- *        7 dead letters (stream), 8 owner (HASH), where it is a partition
+ *        7 dead letters (stream), 8 packed ledger (HASH), 9 owner (HASH), where it is a partition
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
- *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged, 10 consumer
+ *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged, 10 consumer,
+ *        11 lowest of the entry IDs, or '' where some are redrives
  * result a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
  *           number follows. A lease that has ended was that of a run which did not come to its end
@@ -29,7 +31,7 @@ import { parseReservations } from './reservation.js';
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}
+  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}${PACKED_LEDGER}${FIND_PACKED}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
@@ -38,8 +40,9 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
-if KEYS[8] and not mayBegin(KEYS[8], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
+if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local packed, never = ARGV[4] ~= '0' and findPacked(KEYS[8], ids) or {}, -math.huge
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
@@ -47,13 +50,14 @@ local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6],
 -- Nothing is taken from a consumer before a lease's time is over: what was published since needs no look. Else one look
 -- finds most often the whole batch, and what it does not find is looked for by itself.
 local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
+local function isFresh(entry) return tonumber(string.match(entry, '^%d+')) > since end
 local function look(from, to, count)
   local found = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
   for n = 1, #found do owned[found[n][1]] = true end
   return not found.err
 end
 local function isOwned(entry)
-  if tonumber(string.match(entry, '^%d+')) > since then return true end
+  if isFresh(entry) then return true end
   if not owned then
     owned = {}
     look(entry, entries[#ids], #ids)
@@ -64,8 +68,7 @@ end
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
 local ended = {}
-for n = 1, #ids do
-  local entry, id = entries[n], ids[n]
+local function judge(n, entry, id)
   local holder, of, till, run
   if taken[id] then
     holder, of, till = token, taken[id], ends
@@ -76,7 +79,8 @@ for n = 1, #ids do
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
-  if not mine and (recorded and taken[id] or processed[n] and tonumber(processed[n]) > oldest) then
+  local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
+  if not mine and (recorded and taken[id] or at > oldest) then
     answers[n] = 'd'
     through[#through + 1] = entry
   -- At-most-once has removed the dead letter of what is the caller's already.
@@ -109,10 +113,24 @@ for n = 1, #ids do
     leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. ' ' .. before + 1 .. leasedTill
     leased = leased + 2
     if atMostOnce then
-      done[#done + 1] = nowText
-      done[#done + 1] = id
+      done[leased - 1], done[leased] = nowText, id
       through[#through + 1] = entry
     end
+  end
+end
+
+-- Of nearly all nothing is known: neither in the ledger, nor a lease, nor an attempt. Where the lowest is fresh, all are.
+local holds, firstTill = token .. ' ', ' 1' .. leasedTill
+local allFresh = not redrives and ARGV[11] ~= '' and isFresh(ARGV[11])
+for n = 1, #ids do
+  local entry, id = entries[n], ids[n]
+  if allFresh and not (processed[n] or packed[n] or rows[n] or used[n] or taken[id]) then
+    answers[n], taken[id] = 'n', entry
+    leases[leased + 1], leases[leased + 2] = id, holds .. entry .. firstTill
+    if atMostOnce then done[leased + 1], done[leased + 2], acked[#acked + 1] = nowText, id, entry end
+    leased = leased + 2
+  else
+    judge(n, entry, id)
   end
 end
 

@@ -4,7 +4,7 @@ import { Script } from '../script.js';
 /**
  * Sets a group to another place in its stream.
  *
- * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger (ZSET)
+ * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger (ZSET), 5 packed ledger (HASH)
  * ARGV   1 group, 2 after which entry it goes on: an entry ID, '0' or '$', 3 '1' to empty the ledger
  * result the entry ID after which it goes on
  * atomic because a group that vanished in between would be made again where it was before, and what it meets again before the
@@ -33,7 +33,7 @@ end
 redis.call('SET', KEYS[2], to)
 redis.call('XGROUP', 'SETID', KEYS[1], group, to)
 redis.call('DEL', KEYS[3])
-if ARGV[3] == '1' then redis.call('UNLINK', KEYS[4]) end
+if ARGV[3] == '1' then redis.call('UNLINK', KEYS[4], KEYS[5]) end
 return to
 `,
   (reply) => parseText(reply, 'reset-group'),

@@ -1,22 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What a worker is asked to do. */
-export interface Task {
-  readonly redisUrl: string;
-  readonly messages: number;
-}
-
-/** What a worker answers: what it measured, or why it could not. */
-export type TaskResult = { readonly measured: readonly number[] } | { readonly failed: string };
+import type { Task, TaskResult } from './task.js';
 
 /** One side of a comparison: a process that does the same task again and again. */
 export class Contender {
   private constructor(private readonly child: ChildProcess) {}
 
-  /** @param worker the name of a file in `workers/` */
-  static start(worker: string): Contender {
-    return new Contender(fork(new URL(`../workers/${worker}.js`, import.meta.url)));
+  /** @param worker the name of a file in `workers/`, or where a program is that serves tasks as those do */
+  static start(worker: string | URL): Contender {
+    const program =
+      worker instanceof URL ? worker : new URL(`../workers/${worker}.js`, import.meta.url);
+    return new Contender(fork(program));
   }
 
   async run(task: Task): Promise<readonly number[]> {

@@ -1,46 +1,52 @@
 import type { BenchSize } from '../bench-size.js';
-import type { ProgressBar } from '../report/progress-bar.js';
-import { Contender, type Task } from './contender.js';
+import { Contender } from './contender.js';
+import type { Task } from './task.js';
 
-/** What both sides measured, run by run. */
-export interface Measured {
-  readonly ours: readonly (readonly number[])[];
-  readonly bare: readonly (readonly number[])[];
-}
-
-export interface InTurn {
-  readonly title: string;
-  /** The workers, by their names in `workers/`. */
-  readonly ours: string;
-  readonly bare: string;
+/** One side of a comparison. */
+export interface Side {
+  /** A file in `workers/`, or where a program is that serves tasks as those do. */
+  readonly worker: string | URL;
   readonly task: Task;
-  readonly size: BenchSize;
-  readonly progress: ProgressBar;
   /** Brings Redis into the state in which each run begins. */
-  readonly prepare: () => Promise<void>;
+  readonly prepare: () => Promise<unknown>;
 }
 
-/** Runs both sides in turn, so that whatever else the machine does meets both alike. */
-export async function inTurn(parts: InTurn): Promise<Measured> {
-  const { title, task, size, progress, prepare } = parts;
-  const sides = {
-    ours: { worker: Contender.start(parts.ours), measured: [] as (readonly number[])[] },
-    bare: { worker: Contender.start(parts.bare), measured: [] as (readonly number[])[] },
-  };
+/** What a side measured, run by run. */
+export type Runs = readonly (readonly number[])[];
+
+export interface InTurn<Name extends string> {
+  readonly sides: Readonly<Record<Name, Side>>;
+  readonly size: BenchSize;
+  readonly onProgress: (share: number) => void;
+}
+
+/** Runs all sides in turn, so that whatever else the machine does meets all alike. */
+export async function inTurn<Name extends string>({
+  sides,
+  size,
+  onProgress,
+}: InTurn<Name>): Promise<Record<Name, Runs>> {
+  const names = Object.keys(sides) as Name[];
+  const contenders = names.map((name) => Contender.start(sides[name].worker));
+  const measured = names.map((): (readonly number[])[] => []);
   const rounds = size.warmUps + size.runs;
   try {
     for (let round = 0; round < rounds; round++) {
-      // Neither always comes first.
-      const order = round % 2 === 0 ? [sides.bare, sides.ours] : [sides.ours, sides.bare];
-      for (const [half, { worker, measured }] of order.entries()) {
-        progress.show(title, (round * 2 + half) / (rounds * 2));
+      for (let turn = 0; turn < names.length; turn++) {
+        onProgress((round + turn / names.length) / rounds);
+        // None always comes first.
+        const n = round % 2 === 0 ? turn : names.length - 1 - turn;
+        const { task, prepare } = sides[names[n]!];
         await prepare();
-        const result = await worker.run(task);
-        if (round >= size.warmUps) measured.push(result);
+        const result = await contenders[n]!.run(task);
+        if (round >= size.warmUps) measured[n]!.push(result);
       }
     }
   } finally {
-    await Promise.all([sides.ours.worker.end(), sides.bare.worker.end()]);
+    await Promise.all(contenders.map((contender) => contender.end()));
   }
-  return { ours: sides.ours.measured, bare: sides.bare.measured };
+  return Object.fromEntries(names.map((name, n) => [name, measured[n] as Runs])) as Record<
+    Name,
+    Runs
+  >;
 }

@@ -1,45 +1,63 @@
-import { Redis } from 'ioredis';
+import type { SubscriptionOptions } from 'nestjs-redis-streams';
 
-import type { BenchSize } from '../bench-size.js';
-import { inTurn } from '../measure/in-turn.js';
-import type { ProgressBar } from '../report/progress-bar.js';
-import { figures, perSecond, ratio } from '../report/rows.js';
-import type { ScenarioResult } from '../report/scenario-result.js';
-import { startOver, writeMessages } from '../waiting-messages.js';
-
-const AT_LEAST = 0.4;
+import { withRedis } from '../measure/bench-redis.js';
+import { inTurn, type Side } from '../measure/in-turn.js';
+import { median } from '../measure/statistics.js';
+import { startOver, writeMessages } from '../messages/waiting-messages.js';
+import { figure, ratio } from '../report/figure.js';
+import type { Scenario } from './scenario.js';
 
 /** How fast one process gets through what waits, with a handler that does nothing. */
-export async function drain(
-  redisUrl: string,
-  size: BenchSize,
-  progress: ProgressBar,
-): Promise<ScenarioResult> {
-  const messages = size.drainMessages;
-  const client = new Redis(redisUrl);
-  try {
-    await writeMessages(client, messages);
-    const measured = await inTurn({
-      title: 'drain',
-      ours: 'drain-ours',
-      bare: 'drain-bare',
-      task: { redisUrl, messages },
-      size,
-      progress,
-      prepare: () => startOver(client),
-    });
-    const ours = measured.ours.flat();
-    const bare = measured.bare.flat();
-    return {
-      title: `Drain: ${messages} messages waiting, empty handler, dedup on, one process`,
-      rows: [
-        figures('bare loop on ioredis', bare, perSecond),
-        figures('nestjs-redis-streams', ours, perSecond),
-        ratio('ratio', ours, bare, { atLeast: AT_LEAST }),
-      ],
-    };
-  } finally {
-    await client.flushall();
-    client.disconnect();
-  }
-}
+export const drain: Scenario = {
+  key: 'drain',
+  seconds: 90,
+  quickSeconds: 10,
+  run: ({ size, onProgress }) =>
+    withRedis(async ({ url, client }) => {
+      const messages = size.drain;
+      await writeMessages(client, messages);
+      const task = { redisUrl: url, messages };
+      const prepare = (): Promise<void> => startOver(client);
+      const ours = (subscription: SubscriptionOptions): Side => ({
+        worker: 'drain-ours',
+        task: { ...task, subscription },
+        prepare,
+      });
+      const bare = (protocol: 2 | 3): Side => ({
+        worker: 'drain-bare',
+        task: { ...task, protocol },
+        prepare,
+      });
+      const measured = await inTurn({
+        sides: {
+          resp2: bare(2),
+          resp3: bare(3),
+          atLeastOnce: ours({}),
+          atMostOnce: ours({ delivery: 'at-most-once' }),
+          dedupOff: ours({ dedup: false }),
+        },
+        size,
+        onProgress,
+      });
+      const resp2 = measured.resp2.flat();
+      const resp3 = measured.resp3.flat();
+      // What ioredis can do is what it does at its best.
+      const [faster, name] = median(resp3) > median(resp2) ? [resp3, 'RESP3'] : [resp2, 'RESP2'];
+      const atLeastOnce = measured.atLeastOnce.flat();
+      const atMostOnce = measured.atMostOnce.flat();
+      const dedupOff = measured.dedupOff.flat();
+      return {
+        title: `Drain: ${messages} messages waiting, empty handler, one process`,
+        figures: [
+          figure('bare loop, RESP2', 'per second', resp2),
+          figure('bare loop, RESP3', 'per second', resp3),
+          figure('at-least-once', 'per second', atLeastOnce),
+          figure('at-most-once', 'per second', atMostOnce),
+          figure('dedup off', 'per second', dedupOff),
+          ratio(`at-least-once / ${name}`, atLeastOnce, faster, { atLeast: 0.65 }),
+          ratio(`at-most-once / ${name}`, atMostOnce, faster, { atLeast: 0.75 }),
+          ratio(`dedup off / ${name}`, dedupOff, faster, { atLeast: 0.95 }),
+        ],
+      };
+    }),
+};

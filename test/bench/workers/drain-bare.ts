@@ -4,10 +4,9 @@ import { GROUP, STREAM } from '../bench-stream.js';
 import { readBatch } from './read-batch.js';
 import { serveTasks } from './serve-tasks.js';
 
-serveTasks(async ({ redisUrl, messages }) => {
+serveTasks(async ({ redisUrl, messages, protocol = 2 }) => {
   const startedAt = performance.now();
-  // RESP3, the default of ioredis 6, is slower to read.
-  const client = new Redis(redisUrl, { protocol: 2 });
+  const client = new Redis(redisUrl, { protocol });
   for (let read = 0; read < messages;) {
     const batch = await readBatch(client);
     read += batch.length;

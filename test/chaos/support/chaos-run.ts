@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Redis } from 'ioredis';
 
+import { partitionName, partitionNames, partitionOf } from '../../../lib/keys/partitions.js';
 import { streamKeys } from '../../../lib/keys/stream-keys.js';
 import { freshName } from '../../support/fresh-name.js';
 import { isCaughtUp } from '../../support/group-state.js';
@@ -45,6 +46,8 @@ export class ChaosRun {
   private readonly proxies: CommandProxy[] = [];
   private readonly publishers: Publisher[] = [];
   private lastId = 0;
+  /** Where its stream has partitions: how many. Said before anything is started. */
+  partitions: number | undefined;
 
   constructor(private readonly parts: ChaosRunParts) {
     this.random = new Random(parts.seed);
@@ -70,7 +73,12 @@ export class ChaosRun {
     const { spares, journal } = this.parts;
     const { stream, group } = this;
     const proxy = setup.proxy ?? (await this.proxy());
-    const consumer = await ChaosConsumer.start({ spares, stream, group, journal, proxy }, setup);
+    const { partitions } = this;
+    const spread = partitions === undefined ? {} : { streams: { [stream]: { partitions } } };
+    const consumer = await ChaosConsumer.start(
+      { spares, stream, group, journal, proxy },
+      { ...setup, options: { ...spread, ...setup.options } },
+    );
     this.consumers.push(consumer);
     return consumer;
   }
@@ -109,7 +117,9 @@ export class ChaosRun {
     const ids = Array.from({ length: count }, (_, n) => {
       const asked = work(n);
       const id = this.newMessage(asked);
-      pipeline.xadd(this.stream, '*', 'name', this.stream, 'body', JSON.stringify(asked), 'id', id);
+      const fields = ['name', this.stream, 'body', JSON.stringify(asked), 'id', id];
+      if (asked.key !== undefined) fields.push('key', asked.key);
+      pipeline.xadd(this.nameFor(asked.key ?? id), '*', ...fields);
       return id;
     });
     const replies = (await pipeline.exec()) ?? [];
@@ -137,7 +147,9 @@ export class ChaosRun {
 
   /** The messages that the ledger has. */
   async ledger(): Promise<Set<string>> {
-    return new Set(await this.redis.zrange(this.keys.ledger, '0', '-1'));
+    const ledgers = this.names.map((name) => streamKeys('', name, this.group).ledger);
+    const ids = ledgers.map((ledger) => this.redis.zrange(ledger, '0', '-1'));
+    return new Set((await Promise.all(ids)).flat());
   }
 
   /** The messages that are dead letters. */
@@ -168,10 +180,26 @@ export class ChaosRun {
   /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */
   async drain({ fresh = 1, timeoutMs = 30_000 } = {}): Promise<void> {
     await this.readyConsumers(fresh, { options: { concurrency: 10 } });
-    await waitFor(() => isCaughtUp(this.redis, this.stream, this.group), {
+    await waitFor(() => this.isCaughtUp(), {
       timeoutMs,
       description: 'everything is read, and nothing pending',
     });
+  }
+
+  /** What its stream is called in Redis: each partition has a name of its own. */
+  get names(): readonly string[] {
+    const { stream, partitions } = this;
+    return partitions === undefined ? [stream] : partitionNames(stream, partitions);
+  }
+
+  private nameFor(key: string): string {
+    const { stream, partitions } = this;
+    return partitions === undefined ? stream : partitionName(stream, partitionOf(key, partitions));
+  }
+
+  private async isCaughtUp(): Promise<boolean> {
+    const all = this.names.map((name) => isCaughtUp(this.redis, name, this.group));
+    return (await Promise.all(all)).every(Boolean);
   }
 
   async counts(bound: Bound): Promise<Counts> {

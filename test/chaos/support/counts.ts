@@ -31,7 +31,8 @@ export interface Bound {
 /** Where a scenario's messages go. */
 export interface Where {
   readonly redis: Redis;
-  readonly stream: string;
+  /** What the stream is called in Redis: more than one where it has partitions. */
+  readonly names: readonly string[];
   readonly group: string;
 }
 
@@ -41,15 +42,21 @@ export async function countMessages(
   runs: readonly Run[],
   bound: Bound,
 ): Promise<Counts> {
-  const { redis, stream, group } = where;
-  const keys = streamKeys('', stream, group);
+  const { redis, names, group } = where;
   const handled = new Set(
     runs.filter(({ outcome }) => outcome === 'handled').map(({ messageId }) => messageId),
   );
-  const dead = await deadLetters(redis, keys);
+  const dead: string[] = [];
   const pending: string[] = [];
-  for (const { id } of await pendingEntries(redis, stream, group).catch(() => [])) {
-    pending.push(idIn((await redis.xrange(stream, id, id))[0]?.[1] ?? []));
+  const left: string[] = [];
+  for (const name of names) {
+    const keys = streamKeys('', name, group);
+    dead.push(...(await deadLetters(redis, keys)));
+    const its = await pendingEntries(redis, name, group).catch(() => []);
+    for (const { id } of its) {
+      pending.push(idIn((await redis.xrange(name, id, id))[0]?.[1] ?? []));
+    }
+    left.push(...(await leftovers(redis, keys, its.length)));
   }
   const somewhere = new Set([...handled, ...dead, ...pending]);
   const lost = new Set([...published].filter((id) => !somewhere.has(id)));
@@ -63,7 +70,7 @@ export async function countMessages(
     unexpected: [
       ...strangers(runs, published, bound.perhapsPublished),
       ...deadAndHandled(dead, handled),
-      ...(await leftovers(redis, keys, pending.length)),
+      ...left,
     ],
   };
 }

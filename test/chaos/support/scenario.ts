@@ -31,7 +31,7 @@ interface ScenarioOptions {
 export type Scenario = (name: string, options: ScenarioOptions, body: ScenarioBody) => void;
 
 /** Whether this is the form that CI runs. */
-const isShort = process.env['CHAOS_FORM'] === 'short';
+export const isShort = process.env['CHAOS_FORM'] === 'short';
 
 const { CHAOS_SEED, CHAOS_ROUNDS } = process.env;
 

@@ -6,6 +6,9 @@ export interface Work {
   readonly fails?: number;
   /** Whether it takes its process with it. */
   readonly poison?: boolean;
+  /** Its ordering key, and which of that key it is, from 0. */
+  readonly key?: string;
+  readonly n?: number;
   /** When it was published, by the clock of the journal. */
   readonly publishedAt?: number;
 }

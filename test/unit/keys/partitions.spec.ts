@@ -14,6 +14,7 @@ describe('partitions', () => {
     expect(streamKeys('app:', partitionName('orders', 1), 'g')).toMatchObject({
       stream: 'app:{orders:1}',
       ledger: 'stream:app:{orders:1}:group:g:processed',
+      packedLedger: 'stream:app:{orders:1}:group:g:processed:packed',
     });
   });
 

@@ -29,6 +29,7 @@ describe('streamKeys', () => {
     expect(streamKeys('', 'orders', 'billing')).toEqual({
       stream: 'orders',
       ledger: 'stream:{orders}:group:billing:processed',
+      packedLedger: 'stream:{orders}:group:billing:processed:packed',
       leases: 'stream:{orders}:group:billing:leases',
       retries: 'stream:{orders}:group:billing:retries',
       attempts: 'stream:{orders}:group:billing:attempts',

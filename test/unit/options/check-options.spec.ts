@@ -59,6 +59,10 @@ describe('what is allowed', () => {
     ['connection', { host: 'redis', healthCheckIntervalMs: 100 }],
     ['connection', { host: 'redis', healthCheckIntervalMs: false }],
     ['connection', () => new Redis({ lazyConnect: true })],
+    ['connection', { cluster: [{ host: 'redis', port: 7000 }, 'rediss://redis:7001', 7002] }],
+    ['connection', { cluster: [7000], options: { redisOptions: { password: 'secret' } } }],
+    ['connection', { cluster: [7000], credentials: () => 1, healthCheckIntervalMs: false }],
+    ['connection', new Cluster(['redis'], { lazyConnect: true })],
     ['consumer', 'billing-0'],
     ['keyPrefix', ''],
     ['keyPrefix', 'dev:'],
@@ -77,6 +81,8 @@ describe('what is allowed', () => {
     ['delivery', 'at-most-once'],
     ['dedup', false],
     ['dedup', {}],
+    ['dedup.packed', true],
+    ['dedup.packed', false],
     ['dedup.windowMs', 1],
     ['dedup.windowMs', Number.MAX_SAFE_INTEGER],
     ['recovery', {}],
@@ -139,8 +145,20 @@ describe('a value that is wrong', () => {
     ['connection', 'redis://redis?keyPrefix=dev:', 'keyPrefix'],
     ['connection', 'redis://redis:port', 'redis://'],
     ['connection', 'redis://:100%@redis', 'redis://'],
-    ['connection', { cluster: [{ host: 'redis' }] }, 'Cluster is not supported yet'],
-    ['connection', new Cluster(['redis'], { lazyConnect: true }), 'Cluster is not supported yet'],
+    ['connection.cluster', [], 'one node or more'],
+    ['connection.cluster', 'redis:7000', 'a list of nodes'],
+    ['connection', { cluster: [7000], password: 'secret' }, 'and nothing else'],
+    ['connection', { cluster: [7000], options: { keyPrefix: 'dev:' } }, 'keyPrefix'],
+    [
+      'connection',
+      { cluster: [7000], options: { redisOptions: { keyPrefix: 'dev:' } } },
+      'keyPrefix',
+    ],
+    [
+      'connection',
+      new Cluster(['redis'], { lazyConnect: true, scaleReads: 'slave' }),
+      'no scaleReads',
+    ],
     ['connection.url', { url: 'http://redis' }, 'redis://'],
     ['connection.credentials', { credentials: { password: 'x' } }, 'a function'],
     ['connection.healthCheckIntervalMs', { healthCheckIntervalMs: 99 }, '100 to 2147483647'],
@@ -171,6 +189,8 @@ describe('a value that is wrong', () => {
     ['delivery', 'exactly-once', "'at-least-once' or 'at-most-once'"],
     ['dedup', true, 'false, or { windowMs }'],
     ['dedup', 60_000, 'false, or { windowMs }'],
+    ['dedup', { packed: 1 }, '{ packed }, true or false'],
+    ['dedup', { packed: 'no' }, '{ packed }, true or false'],
     ['recovery', 60_000, 'minIdleMs'],
     ['recovery.minIdleMs', 999, '1000 to'],
     ['recovery.minIdleMs', -1, '1000 to'],
@@ -201,6 +221,18 @@ describe('a value that is wrong', () => {
       expect(error.message).toContain(`"${path}"`);
       expect(error.message).toContain(error.given);
     }
+  });
+
+  it.each<[string, object, string]>([
+    ['connection.cluster.0', { cluster: ['redis:7000'] }, '{ host, port }'],
+    ['connection.cluster.0.port', { cluster: [{ host: 'redis', port: 70_000 }] }, '65535'],
+    ['connection.options', { cluster: [7000], options: 3 }, 'options of ioredis'],
+    ['connection.credentials', { cluster: [7000], credentials: 'secret' }, 'a function'],
+    ['connection.healthCheckIntervalMs', { cluster: [7000], healthCheckIntervalMs: 99 }, '100 to'],
+  ])('%s of a cluster is refused: %p', (path, connection, allowed) => {
+    const error = refused(() => server({ group: 'billing', connection }));
+    expect(error.path).toBe(path);
+    expect(error.allowed).toContain(allowed);
   });
 
   it.each<[unknown, string]>([

@@ -27,7 +27,7 @@ describe('resolveServerOptions', () => {
         batchSize: 100,
         concurrency: 1,
         delivery: 'at-least-once',
-        dedup: { windowMs: 604_800_000 },
+        dedup: { windowMs: 604_800_000, packed: true },
         handlerTimeoutMs: undefined,
         retry: {
           maxAttempts: 5,
@@ -217,6 +217,7 @@ describe('resolveSubscription', () => {
   it('turns the ledger off, or on again, for one pattern', () => {
     expect(resolveSubscription(base, { dedup: false }).dedup).toBe(false);
     const off = resolveSubscription(base, { dedup: false });
-    expect(resolveSubscription(off, { dedup: { windowMs: 5 } }).dedup).toEqual({ windowMs: 5 });
+    const on = resolveSubscription(off, { dedup: { windowMs: 5, packed: false } });
+    expect(on.dedup).toEqual({ windowMs: 5, packed: false });
   });
 });

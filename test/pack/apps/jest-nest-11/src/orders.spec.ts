@@ -3,7 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { ClientRedisStreams, RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
-import { startRedis } from 'nestjs-redis-streams/testing';
+import { RedisStreamsTesting, startRedis } from 'nestjs-redis-streams/testing';
 import type { StartedRedis } from 'nestjs-redis-streams/testing';
 import { firstValueFrom, Subject } from 'rxjs';
 
@@ -48,4 +48,13 @@ describe('the package in the Jest of a CommonJS project', () => {
     await firstValueFrom(app.get(ClientRedisStreams).emit('orders', { item: 'tea' }));
     expect(await next).toEqual({ item: 'tea' });
   });
+
+  it('waits with the test kit until a message is handled', async () => {
+    const imports = [RedisStreamsModule.forRoot({ connection: 'redis://production', group: 'b' })];
+    const builder = Test.createTestingModule({ imports, controllers: [OrdersController] });
+    const streams = await RedisStreamsTesting.create(builder, { connection: redis.url });
+    const receipt = await streams.emit('orders', { item: 'cup' });
+    expect((await streams.handled(receipt)).attempt).toBe(1);
+    await streams.close();
+  }, 30_000);
 });

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { JsonCodec } from 'nestjs-redis-streams';
 
-import { GROUP, STREAM } from './bench-stream.js';
+import { GROUP, STREAM } from '../bench-stream.js';
+import { orderOf } from './order.js';
 
 const AT_ONCE = 1_000;
 
@@ -12,13 +13,7 @@ export async function writeMessages(client: Redis, messages: number): Promise<vo
   for (let from = 0; from < messages; from += AT_ONCE) {
     const pipeline = client.pipeline();
     for (let n = from; n < Math.min(messages, from + AT_ONCE); n++) {
-      const payload = {
-        orderId: n,
-        customer: 'customer-1138',
-        item: 'a teapot of stoneware',
-        quantity: 1 + (n % 7),
-      };
-      const envelope = { name: 'order.created', payload, messageId: randomUUID() };
+      const envelope = { name: 'order.created', payload: orderOf(n), messageId: randomUUID() };
       pipeline.xadd(STREAM, '*', ...codec.encode(STREAM, envelope));
     }
     await pipeline.exec();
@@ -28,8 +23,14 @@ export async function writeMessages(client: Redis, messages: number): Promise<vo
 /** Makes all that was written wait for the group again, as if nobody had ever read it. */
 export async function startOver(client: Redis): Promise<void> {
   const keys = await client.keys('*');
-  await client.del('-', ...keys.filter((key) => key !== STREAM));
+  await client.unlink('-', ...keys.filter((key) => key !== STREAM));
   await client.xgroup('CREATE', STREAM, GROUP, '0', 'MKSTREAM').catch(() => undefined);
   await client.xgroup('DESTROY', STREAM, GROUP);
   await client.xgroup('CREATE', STREAM, GROUP, '0');
+}
+
+/** Messages that nobody has read, in place of those that were: the group's ledger does not know them. */
+export async function replaceMessages(client: Redis, messages: number): Promise<void> {
+  await client.xtrim(STREAM, 'MAXLEN', 0);
+  await writeMessages(client, messages);
 }

@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+
+const AT_ONCE = 10_000;
+const WINDOW_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Lua that records message IDs as spread over the window as they would be; made by the server, which is fastest. */
+const FILL = `
+local from, many, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local oldest = time[1] * 1000 - tonumber(ARGV[4])
+local rows = {}
+for n = from, from + many - 1 do
+  local hex = redis.sha1hex(n)
+  rows[#rows + 1] = string.format('%d', oldest + math.floor((n + 1) / size * tonumber(ARGV[4])))
+  rows[#rows + 1] = string.sub(hex, 1, 8) .. '-' .. string.sub(hex, 9, 12) .. '-4' .. string.sub(hex, 13, 15)
+    .. '-a' .. string.sub(hex, 16, 18) .. '-' .. string.sub(hex, 19, 30)
+  if #rows >= 2000 or n == from + many - 1 then
+    redis.call('ZADD', KEYS[1], unpack(rows))
+    rows = {}
+  end
+end`;
+
+/**
+ * Fills the ledger `key` with message IDs of the last seven days, as many as `size`. They go where any program may put
+ * them, in its ZSET: a maintenance run brings them into whatever form they are kept in.
+ */
+export async function fillLedger(
+  client: Redis,
+  key: string,
+  size: number,
+  onProgress: (share: number) => void,
+): Promise<void> {
+  // Those that leave the window while it is filled would be missed.
+  const spread = WINDOW_MS - 60 * 60 * 1000;
+  for (let from = 0; from < size; from += AT_ONCE) {
+    await client.eval(FILL, 1, key, from, Math.min(AT_ONCE, size - from), size, spread);
+    onProgress(from / size);
+  }
+}

@@ -1,0 +1,44 @@
+import { median } from '../measure/statistics.js';
+import { type Figure, isMet, type Unit } from './figure.js';
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const grouped = (value: number): string => whole.format(value).replaceAll(',', ' ');
+
+const TEXT: Record<Unit, (value: number) => string> = {
+  'per second': (value) => `${grouped(value)}/s`,
+  ms: (value) => `${value.toFixed(2)} ms`,
+  times: (value) => value.toFixed(2),
+  percent: (value) => `${value.toFixed(2)} %`,
+  MB: (value) => `${value.toFixed(1)} MB`,
+  count: (value) => grouped(value),
+};
+
+export const valueText = (unit: Unit, value: number): string => TEXT[unit](value);
+
+/** The figure in words: its median, how far the runs lay apart, what it has to reach, and whether it does. */
+export interface FigureText {
+  readonly label: string;
+  readonly middle: string;
+  readonly spread: string;
+  readonly bar: string;
+  readonly met: '' | 'met' | 'missed';
+}
+
+export function figureText(figure: Figure): FigureText {
+  const { label, unit, values, bar } = figure;
+  const text = TEXT[unit];
+  const met = isMet(figure);
+  return {
+    label,
+    middle: text(median(values)),
+    spread:
+      values.length > 1 ? `${text(Math.min(...values))} – ${text(Math.max(...values))}` : 'one run',
+    bar:
+      bar === undefined
+        ? ''
+        : 'atLeast' in bar
+          ? `≥ ${text(bar.atLeast)}`
+          : `≤ ${text(bar.atMost)}`,
+    met: met === undefined ? '' : met ? 'met' : 'missed',
+  };
+}

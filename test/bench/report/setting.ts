@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+
+import { withRedis } from '../measure/bench-redis.js';
+
+/** What the figures depend on. It names no machine. */
+export interface Setting {
+  readonly node: string;
+  readonly redis: string;
+  readonly ioredis: string;
+  readonly nest: string;
+  readonly cpu: string;
+  readonly memoryGb: number;
+}
+
+export async function currentSetting(): Promise<Setting> {
+  const info = await withRedis(({ client }) => client.info('server'));
+  const valkey = /^valkey_version:(\S+)/m.exec(info)?.[1];
+  const redis = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown';
+  return {
+    node: process.versions.node,
+    redis: valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`,
+    ioredis: await installedVersion('ioredis'),
+    nest: await installedVersion('@nestjs/microservices'),
+    cpu: `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'unknown'}`,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+  };
+}
+
+export const settingText = ({ node, redis, ioredis, nest, cpu, memoryGb }: Setting): string =>
+  `Node ${node}, ${redis}, ioredis ${ioredis}, Nest ${nest}, ${cpu}, ${memoryGb} GB`;
+
+/** Not all packages let their manifest be imported. */
+async function installedVersion(name: string): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(`node_modules/${name}/package.json`, 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
+}

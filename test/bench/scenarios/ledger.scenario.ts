@@ -1,0 +1,69 @@
+import { withRedis, type BenchRedis } from '../measure/bench-redis.js';
+import { Contender } from '../measure/contender.js';
+import { inTurn, type Side } from '../measure/in-turn.js';
+import { fillLedger } from '../messages/filled-ledger.js';
+import { replaceMessages, startOver } from '../messages/waiting-messages.js';
+import { LEDGER } from '../bench-stream.js';
+import { figure, ratio } from '../report/figure.js';
+import type { Scenario } from './scenario.js';
+
+/** How much of the time goes to making the long ledger. */
+const FILLING = 0.4;
+
+/** Whether a group that has a week behind it is slower than one that begins. */
+export const ledger: Scenario = {
+  key: 'ledger',
+  seconds: 90,
+  quickSeconds: 5,
+  run: ({ size, onProgress }) =>
+    withRedis((empty) =>
+      withRedis(async (full) => {
+        await startOver(full.client);
+        const before = await usedMemory(full);
+        await fillLedger(full.client, LEDGER, size.ledger, (share) => onProgress(share * FILLING));
+        await maintain(full);
+        const bytes = ((await usedMemory(full)) - before) / size.ledger;
+        const messages = size.drainWithLedger;
+        const side = ({ url, client }: BenchRedis, begin: () => Promise<unknown>): Side => ({
+          worker: 'drain-ours',
+          task: { redisUrl: url, messages },
+          prepare: async () => {
+            await begin();
+            await replaceMessages(client, messages);
+          },
+        });
+        const measured = await inTurn({
+          sides: {
+            empty: side(empty, () => startOver(empty.client)),
+            full: side(full, () => Promise.resolve()),
+          },
+          size,
+          onProgress: (share) => onProgress(FILLING + share * (1 - FILLING)),
+        });
+        const [inEmpty, inFull] = [measured.empty.flat(), measured.full.flat()];
+        return {
+          title: `Drain of ${messages} with a ledger of ${size.ledger} messages`,
+          figures: [
+            figure('empty ledger', 'per second', inEmpty),
+            figure('full ledger', 'per second', inFull),
+            ratio('full / empty', inFull, inEmpty, { atLeast: 0.85 }),
+            figure('bytes in Redis for each', 'count', [bytes], { atMost: 40 }),
+          ],
+        };
+      }),
+    ),
+};
+
+/** Brings the ledger into the form in which the library keeps it. */
+async function maintain({ url }: BenchRedis): Promise<void> {
+  const maintenance = Contender.start('ledger-maintenance');
+  try {
+    await maintenance.run({ redisUrl: url, messages: 0 });
+  } finally {
+    await maintenance.end();
+  }
+}
+
+async function usedMemory({ client }: BenchRedis): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]);
+}

@@ -1,0 +1,28 @@
+import 'reflect-metadata';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern } from '@nestjs/microservices';
+import { LedgerMaintenanceJob, RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
+
+import { GROUP, STREAM } from '../bench-stream.js';
+import { serveTasks } from './serve-tasks.js';
+
+/** Runs the ledger's maintenance as it would have run by itself. */
+serveTasks(async ({ redisUrl }) => {
+  @Controller()
+  class BenchController {
+    @EventPattern(STREAM)
+    on(_payload: unknown): void {}
+  }
+  @Module({
+    imports: [RedisStreamsModule.forRoot({ connection: redisUrl, group: GROUP })],
+    controllers: [BenchController],
+  })
+  class BenchModule {}
+  const app = await NestFactory.create(BenchModule, { logger: ['error', 'warn'] });
+  app.connectMicroservice({ strategy: app.get(ServerRedisStreams) });
+  await app.startAllMicroservices();
+  const { removed } = await app.get(LedgerMaintenanceJob).run();
+  await app.close();
+  return [removed];
+});

@@ -1,0 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+
+import { GROUP, STREAM } from '../bench-stream.js';
+
+/** Fulfilled once all that the group was given is settled. */
+export async function nonePending(client: Redis): Promise<void> {
+  for (;;) {
+    const [count] = await client.xpending(STREAM, GROUP);
+    if (count === 0) return;
+    await delay(1);
+  }
+}

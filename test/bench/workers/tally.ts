@@ -1,0 +1,18 @@
+/** Counts what is handled, and says when it was enough. */
+export class Tally {
+  private counted = 0;
+  private readonly waiting: { readonly many: number; readonly reached: () => void }[] = [];
+
+  one(): void {
+    this.counted += 1;
+    while (this.waiting[0] !== undefined && this.counted >= this.waiting[0].many) {
+      this.waiting.shift()?.reached();
+    }
+  }
+
+  /** Fulfilled once so many were counted, in all. */
+  async reached(many: number): Promise<void> {
+    if (this.counted >= many) return;
+    await new Promise<void>((resolve) => this.waiting.push({ many, reached: resolve }));
+  }
+}

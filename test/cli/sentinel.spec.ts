@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+
+import { commandLine, type CommandLine } from '../support/command-line.js';
+import { freshName } from '../support/fresh-name.js';
+import { ownRedis } from '../support/own-redis.js';
+import { type SentinelRedis, startSentinelRedis } from '../support/sentinel-redis.js';
+import { sentinelProgram } from '../support/sentinels.js';
+import { waitFor } from '../support/wait-for.js';
+
+const canRun = (await ownRedis()) === 'process' && (await sentinelProgram()) !== undefined;
+const [withSentinels, title] = canRun
+  ? [describe, 'nest-streams by way of Sentinel']
+  : [describe.skip, 'skipped: a redis-server on the PATH is needed'];
+
+const SECRET = 'hunter2-hunter2';
+jest.setTimeout(120_000);
+
+withSentinels(title, () => {
+  let redis: SentinelRedis;
+  let nestStreams: CommandLine;
+  let environment: Record<string, string> = {};
+  let named: string[];
+  beforeAll(async () => {
+    redis = await startSentinelRedis([]);
+    // The URL leads nowhere: only what it says of user and database counts.
+    nestStreams = await commandLine(() => ({ REDIS_URL: 'redis://192.0.2.1:1/0', ...environment }));
+    const { sentinels } = redis.connection;
+    named = [
+      ...sentinels.flatMap(({ host, port }) => ['--sentinel', `${host}:${port}`]),
+      '--master-name',
+      'main',
+    ];
+  });
+  afterAll(async () => {
+    await nestStreams.end();
+    await redis.stop();
+  });
+
+  it('looks, publishes and follows on the primary, before a failover and after it', async () => {
+    const stream = freshName('orders');
+    const publish = (body: string): Promise<{ code: number | null; stdout: string }> =>
+      nestStreams.run(['publish', stream, body, ...named]);
+    expect(await publish('{"n":1}')).toMatchObject({ code: 0, stdout: /Published entry/ });
+    const first = await redis.primaryPort();
+    await redis.failOver();
+    expect(await redis.primaryPort()).not.toBe(first);
+    expect(await publish('{"n":2}')).toMatchObject({ code: 0 });
+    const tail = nestStreams.start(['tail', stream, '--last', '2', ...named]);
+    await waitFor(() => tail.output().includes('{"n":2}'), { timeoutMs: 15_000 });
+    expect(await publish('{"n":3}')).toMatchObject({ code: 0 });
+    await waitFor(() => tail.output().includes('{"n":3}'), { timeoutMs: 15_000 });
+    tail.kill('SIGINT');
+    expect((await tail.ended).code).toBe(0);
+    const seen = await nestStreams.run(['overview', stream, '--json', ...named]);
+    expect(JSON.parse(seen.stdout)).toMatchObject([{ stream, length: 3 }]);
+  });
+
+  it('says at once why no sentinel helped, and shows no password', async () => {
+    const [, only = ''] = named;
+    environment = { REDIS_SENTINEL_PASSWORD: SECRET };
+    await redis.client.call('ACL', 'SETUSER', 'default', 'resetpass', '>another');
+    const cases: [string[], RegExp][] = [
+      [
+        ['--sentinel', '127.0.0.1:1', '--master-name', 'main'],
+        /primary "main" of 127.0.0.1:1 cannot be reached: .*closed/,
+      ],
+      [['--sentinel', named[3] ?? '', '--master-name', 'other'], /knows no primary "other"/],
+      [['--sentinel', only, '--master-name', 'main'], new RegExp(`sentinel ${only}`)],
+    ];
+    const ended = await Promise.all(cases.map(([its]) => nestStreams.run(['overview', ...its])));
+    await redis.client.call('ACL', 'SETUSER', 'default', 'nopass');
+    environment = {};
+    for (const [at, { code, stdout, stderr }] of ended.entries()) {
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(cases[at]?.[1] ?? '');
+      expect(stderr).not.toContain(SECRET);
+    }
+  });
+
+  it('a sentinel without the name of the primary, or that is no address, is wrong usage', async () => {
+    const wrong = [
+      ['--sentinel', 'localhost'],
+      ['--master-name', 'main'],
+      ['--sentinel', 'localhost:99999', '--master-name', 'main'],
+      ['--sentinel', 'redis://localhost', '--master-name', 'main'],
+    ];
+    for (const its of wrong) {
+      const { code, stdout, stderr } = await nestStreams.run(['overview', ...its]);
+      expect([its, code, stdout]).toEqual([its, 2, '']);
+      expect(stderr).toMatch(/--sentinel/);
+    }
+  });
+});

@@ -1,0 +1,28 @@
+import { redisForTests } from '../support/redis-for-tests.js';
+import type { Configuration } from './configuration.js';
+import type { ServersUnderTest } from './servers-under-test.js';
+
+/** One Redis: that of the file, or with `args` or a `binary` one of its own. To be called in a `describe`. */
+export function oneRedis(
+  { binary, args: its, connection }: Configuration,
+  more: readonly string[] = [],
+): ServersUnderTest {
+  const args = [...more, ...(its ?? [])];
+  const program = {
+    ...(binary === undefined ? {} : { binary }),
+    ...(args.length === 0 ? {} : { args }),
+  };
+  const redis = redisForTests(Object.keys(program).length === 0 ? undefined : program);
+  return {
+    get connection() {
+      return connection ?? redis.url;
+    },
+    get client() {
+      return redis.client;
+    },
+    async restart() {
+      await redis.server.process?.kill();
+      await redis.server.process?.restart();
+    },
+  };
+}

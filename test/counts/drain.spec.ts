@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+
+import type { SubscriptionOptions } from '../../lib/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
+import { countedByKind } from '../support/kinds-of-requests.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { type RequestMeter, requestMeter } from '../support/request-meter.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+// Of its own: what others do there would be counted.
+const redis = redisForTests({ args: [] });
+closeAppsAfterEach();
+
+const MESSAGES = 10_000;
+const GROUP = 'billing';
+
+/** Done by the clock, and not for a message: a slow machine does them more often. */
+const BY_THE_CLOCK = new Set(['due', 'renew', 'HGETALL', 'PING']);
+
+let meter: RequestMeter | undefined;
+afterEach(async () => {
+  await meter?.close();
+  meter = undefined;
+});
+
+/** How often Redis executed a command since its statistics were reset, in scripts too. */
+async function commandsIn(client: Redis): Promise<number> {
+  const info = await client.info('commandstats');
+  const calls = [...info.matchAll(/^cmdstat_\S+?:calls=(\d+)/gm)];
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Handles messages that wait, and gives what that took for each of them. */
+async function drained(options: SubscriptionOptions): Promise<Record<string, number>> {
+  const stream = freshName('orders');
+  const counting = (meter = await requestMeter(redis.url));
+  await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+  await addEntries(
+    redis.client,
+    stream,
+    Array.from({ length: MESSAGES }, (_, n) => ({ n })),
+  );
+  await redis.client.config('RESETSTAT');
+  let handled = 0;
+  await streamsApp(
+    { connection: counting.url, group: GROUP },
+    { controllers: [handlerOf(stream, () => void handled++, { batchSize: 100, ...options })] },
+  );
+  await waitFor(() => handled === MESSAGES, { timeoutMs: 60_000 });
+  const commands = await commandsIn(redis.client);
+  await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+  const byTheClock = Object.entries(countedByKind(counting.requests))
+    .filter(([kind]) => BY_THE_CLOCK.has(kind))
+    .reduce((sum, [, count]) => sum + count, 0);
+  return {
+    requests: (counting.requests.length - byTheClock) / MESSAGES,
+    roundTrips: (counting.roundTrips - byTheClock) / MESSAGES,
+    commands: commands / MESSAGES,
+  };
+}
+
+describe('a drain of what waits, 100 in a batch', () => {
+  const ways: readonly (readonly [string, SubscriptionOptions])[] = [
+    ['at-least-once', {}],
+    ['at-most-once', { delivery: 'at-most-once' }],
+    ['without a ledger', { dedup: false }],
+  ];
+  for (const [name, options] of ways) {
+    it(`${name}, needs at most 0.08 round trips for a message, and no command for each`, async () => {
+      const { requests, roundTrips, commands } = await drained(options);
+      expect(roundTrips).toBeLessThanOrEqual(0.08);
+      // Those that share a round trip are work too, for both sides.
+      expect(requests).toBeLessThanOrEqual(0.08);
+      expect(commands).toBeLessThanOrEqual(0.5);
+    }, 90_000);
+  }
+});

@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { RedisStreamsModuleOptions } from '../../lib/index.js';
+import { freshName } from '../support/fresh-name.js';
+import { countedByKind } from '../support/kinds-of-requests.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { type RequestMeter, requestMeter } from '../support/request-meter.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests();
+closeAppsAfterEach();
+
+const STREAMS = 30;
+const DUE_EVERY_MS = 200;
+const BLOCK_MS = 1_000;
+const LEASE_MS = 1_500;
+
+let meter: RequestMeter;
+beforeEach(async () => {
+  meter = await requestMeter(redis.url);
+});
+afterEach(() => meter.close());
+
+/** What comes at long intervals, and would be counted now and then, does not come during a test. */
+const options = (): RedisStreamsModuleOptions => ({
+  connection: { url: meter.url, healthCheckIntervalMs: false },
+  group: freshName('billing'),
+  blockMs: BLOCK_MS,
+  recovery: { intervalMs: 600_000, minIdleMs: LEASE_MS },
+});
+
+/** What was sent while the server looked twelve times for what is due, by kind, and how long that took. */
+async function sentMeanwhile(): Promise<{ counts: Record<string, number>; tookMs: number }> {
+  // What belongs to the start is over where two checks have gone by.
+  meter.reset();
+  await waitFor(() => (countedByKind(meter.requests)['due'] ?? 0) >= 2);
+  meter.reset();
+  const startedAt = performance.now();
+  await waitFor(() => (countedByKind(meter.requests)['due'] ?? 0) >= 12, { timeoutMs: 15_000 });
+  return { counts: countedByKind(meter.requests), tookMs: performance.now() - startedAt };
+}
+
+/** How often something can be done in a time that is done at most every `everyMs`. */
+const atMost = (tookMs: number, everyMs: number): number => Math.ceil(tookMs / everyMs) + 1;
+
+describe('a server of many streams that has nothing to do', () => {
+  const controllers = () =>
+    Array.from({ length: STREAMS }, () => handlerOf(freshName('orders'), () => undefined));
+
+  it('has two connections', async () => {
+    await streamsApp(options(), { controllers: controllers() });
+    await waitFor(() => countedByKind(meter.requests)['due']);
+    expect(meter.connections).toBe(2);
+  });
+
+  it('sends nothing but one blocking read and, every 200 ms, one check for what is due', async () => {
+    await streamsApp(options(), { controllers: controllers() });
+    const { counts, tookMs } = await sentMeanwhile();
+    // What is due of the messages for later is asked in the same round trip.
+    expect(Object.keys(counts).sort()).toEqual(['HGETALL', 'XREADGROUP', 'due']);
+    expect(counts['due']).toBeLessThanOrEqual(atMost(tookMs, DUE_EVERY_MS));
+    expect(counts['HGETALL']).toBeLessThanOrEqual(atMost(tookMs, DUE_EVERY_MS));
+    expect(counts['XREADGROUP']).toBeLessThanOrEqual(atMost(tookMs, BLOCK_MS));
+    expect(meter.roundTrips).toBeLessThanOrEqual(
+      atMost(tookMs, DUE_EVERY_MS) + atMost(tookMs, BLOCK_MS),
+    );
+  });
+});
+
+it('a server whose handlers run adds one renewal for all of them, three times in a lease', async () => {
+  const RUNNING = 20;
+  const stream = freshName('orders');
+  let started = 0;
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const handle = async (): Promise<void> => {
+    started += 1;
+    await ended;
+  };
+  const subscribed = { startFrom: 'beginning', concurrency: RUNNING + 1 } as const;
+  const app = await streamsApp(options(), { controllers: [handlerOf(stream, handle, subscribed)] });
+  for (let n = 0; n < RUNNING; n++) {
+    await redis.client.xadd(stream, '*', 'name', stream, 'body', '{}');
+  }
+  await waitFor(() => started === RUNNING);
+  const { counts, tookMs } = await sentMeanwhile();
+  expect(Object.keys(counts).sort()).toEqual(['HGETALL', 'XREADGROUP', 'due', 'renew']);
+  expect(counts['renew']).toBeLessThanOrEqual(atMost(tookMs, LEASE_MS / 3));
+  end();
+  await app.close();
+});

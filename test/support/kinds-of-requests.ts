@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+
+import type { Script } from '../../lib/redis/script.js';
+import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
+import { renewScript } from '../../lib/redis/scripts/renew.script.js';
+import type { SentRequest } from './request-meter.js';
+
+/** Scripts that a test looks for. Which others there are is no matter of its. */
+const NAMED: readonly (readonly [string, Script<unknown>])[] = [
+  ['due', dueEntriesScript],
+  ['renew', renewScript],
+];
+
+/** What a request is: the command, in capitals, or the name of the script that it runs, `script` where it has none. */
+export function kindOf({ words: [command = '', script = ''] }: SentRequest): string {
+  const name = command.toUpperCase();
+  if (name !== 'EVAL' && name !== 'EVALSHA') return name;
+  const sha = name === 'EVALSHA' ? script : createHash('sha1').update(script).digest('hex');
+  return NAMED.find(([, known]) => known.sha === sha)?.[0] ?? 'script';
+}
+
+/** How many requests there are of each kind. */
+export function countedByKind(requests: readonly SentRequest[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const request of requests) {
+    const kind = kindOf(request);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}

@@ -1,0 +1,113 @@
+import type { Redis } from 'ioredis';
+
+import { OutcomeScripts } from '../../lib/consumer/outcome-scripts.js';
+import { Reserver } from '../../lib/consumer/reserver.js';
+import type { StreamMessage } from '../../lib/consumer/stream-message.js';
+import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { DEFAULTS } from '../../lib/options/defaults.js';
+import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
+import { sweepPackedScript } from '../../lib/redis/scripts/sweep-packed.script.js';
+import { freshName } from './fresh-name.js';
+
+const WINDOW_MS = 60_000;
+
+/** A consumer's scripts, and those of maintenance, for a ledger of which few stay in the ZSET. */
+export class LedgerConsumer {
+  static readonly GROUP = 'billing';
+  static readonly WINDOW_MS = WINDOW_MS;
+  readonly keys: StreamKeys;
+
+  constructor(
+    readonly client: Redis,
+    readonly stream: string,
+    private readonly delivery: 'at-least-once' | 'at-most-once' = 'at-least-once',
+    private readonly windowMs = WINDOW_MS,
+  ) {
+    this.keys = streamKeys('', stream, LedgerConsumer.GROUP);
+  }
+
+  async commit(messageIds: readonly string[]): Promise<void> {
+    for (const some of hundreds(messageIds)) await this.outcomes.commit(some.map(asMessage));
+  }
+
+  putBack(messageIds: readonly string[]): Promise<boolean[]> {
+    return this.outcomes.putBack(messageIds.map(asMessage));
+  }
+
+  /** What became of each, under a token of its own. */
+  async reserve(messageIds: readonly string[], token = freshName('token')): Promise<string[]> {
+    const kinds: string[] = [];
+    for (const some of hundreds(messageIds)) {
+      const reserver = new Reserver({ ...this.parts, token });
+      kinds.push(...(await reserver.reserve(some.map(asMessage))).map(({ kind }) => kind));
+    }
+    await this.client.del(this.keys.leases);
+    return kinds;
+  }
+
+  /** All but the newest hundred, or as many as given. */
+  async pack(unpacked = 100): Promise<void> {
+    while ((await this.packStep(128, unpacked)) > 0);
+  }
+
+  packStep(atMost = 128, unpacked = 100): Promise<number> {
+    const { ledger, packedLedger } = this.keys;
+    const { client, windowMs } = this;
+    return packLedgerScript.run(client, [ledger, packedLedger], [windowMs, unpacked, atMost]);
+  }
+
+  /** @returns how many entries it removed */
+  async sweep(): Promise<number> {
+    let total = 0;
+    for (let left = 1; left > 0;) {
+      const { removed, due } = await this.sweepStep(50);
+      total += removed;
+      left = due;
+    }
+    return total;
+  }
+
+  /** @returns how many steps had something to do */
+  async sweepSteps(buckets = 50): Promise<number> {
+    const swept = (): Promise<string | null> => this.client.hget(this.keys.packedLedger, 'swept');
+    for (let steps = 0; ; steps++) {
+      const before = await swept();
+      const { due } = await this.sweepStep(buckets);
+      if ((await swept()) === before) return steps;
+      if (due === 0) return steps + 1;
+    }
+  }
+
+  /** Only what is packed is left. */
+  forgetNewest(): Promise<number> {
+    return this.client.del(this.keys.ledger);
+  }
+
+  private sweepStep(buckets: number): Promise<{ removed: number; due: number }> {
+    return sweepPackedScript.run(this.client, [this.keys.packedLedger], [this.windowMs, buckets]);
+  }
+
+  private get outcomes(): OutcomeScripts {
+    return new OutcomeScripts({ ...this.parts, token: 'outcomes' });
+  }
+
+  private get parts() {
+    const { client, keys, delivery, windowMs } = this;
+    const options = { ...DEFAULTS.subscription, dedup: { windowMs }, delivery };
+    return { client, keys, group: LedgerConsumer.GROUP, consumer: 'c', leaseMs: 60_000, options };
+  }
+}
+
+const hundreds = <Item>(all: readonly Item[]): Item[][] =>
+  Array.from({ length: Math.ceil(all.length / 100) }, (_, n) => all.slice(n * 100, n * 100 + 100));
+
+/** Its entry was published in the year 2100: nobody asks whether it is pending. */
+const asMessage = (messageId: string, n: number): StreamMessage => ({
+  entryId: `4102444800000-${n}`,
+  originalEntryId: `4102444800000-${n}`,
+  messageId,
+  envelope: { name: 'order', payload: null, headers: {}, messageId },
+  fields: [],
+  attempt: 1,
+  alone: false,
+});

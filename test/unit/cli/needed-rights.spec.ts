@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { rightsAnywhere, rightsFor } from '../../../lib/cli/doctor/needed-rights.js';
+import { NEEDED_COMMANDS } from '../../../lib/redis/needed-commands.js';
+
+const calls = [...rightsAnywhere('dev:'), ...rightsFor('dev:', 'orders', 'billing')].flatMap(
+  (needed) => needed.calls,
+);
+const WITH_SUBCOMMANDS = new Set(['CLIENT', 'XGROUP', 'XINFO']);
+const tried = new Set(
+  calls.map(([command, sub = '']) =>
+    (WITH_SUBCOMMANDS.has(command) ? `${command}|${sub}` : command).toLowerCase(),
+  ),
+);
+
+describe('the rights that doctor tries', () => {
+  it('are all that docs/security.md gives to who publishes and who consumes', async () => {
+    const page = await readFile(new URL('../../../docs/security.md', import.meta.url), 'utf8');
+    const rules = page.match(/^ACL SETUSER (?:producer|consumer) .*$/gm) ?? [];
+    expect(rules.length).toBeGreaterThan(4);
+    const given = rules.flatMap((rule) => rule.match(/(?<=\+)[a-z|]+/g) ?? []);
+    // Who is connected may do these, or doctor would not have come so far.
+    const connected = new Set(['ping', 'client|setname']);
+    const forgotten = given.filter((command) => !tried.has(command) && !connected.has(command));
+    expect([...new Set(forgotten)]).toEqual([]);
+  });
+
+  it('are all commands that servers, clients and jobs send', () => {
+    const commands = new Set(calls.map(([command]) => command));
+    // It is sent by this command line alone.
+    const own = new Set(['UNLINK']);
+    expect(NEEDED_COMMANDS.filter((name) => !commands.has(name) && !own.has(name))).toEqual([]);
+  });
+
+  it('concern the keys that are below the prefix', () => {
+    const keys = calls.flat().filter((word) => word.includes('orders'));
+    expect(keys.filter((key) => !key.includes('dev:orders'))).toEqual([]);
+  });
+});
