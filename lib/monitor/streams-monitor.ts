@@ -67,7 +67,11 @@ export class StreamsMonitor {
       inFlight: server.inFlight,
       counts: { ...server.counts },
       reconnects: server.tallies?.reconnects ?? 0,
-      partitions: partitionStatsOf(server.options.partitions, streams, server.ownedPartitions),
+      partitions: partitionStatsOf(
+        server.options.partitions,
+        streams,
+        server.reader?.ownedPartitions ?? [],
+      ),
       byStream: (server.tallies?.all() ?? []).map((tally) => streamStatsOf(tally)),
       jobs: schedule.stats,
     };

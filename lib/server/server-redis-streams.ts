@@ -175,14 +175,10 @@ export class ServerRedisStreams
     return this.consumer?.tallies ?? this.lastTallies;
   }
 
-  /** @internal For health: how the reader is. */
-  get reader(): Readonly<Pick<Consumer, 'isDraining' | 'readerQuietMs'>> | undefined {
+  /** @internal For health and the monitor: how the reader is, and which partitions are its own. */
+  get reader():
+    Readonly<Pick<Consumer, 'isDraining' | 'ownedPartitions' | 'readerQuietMs'>> | undefined {
     return this.consumer;
-  }
-
-  /** @internal For the monitor: the partitions that are this member's own. */
-  get ownedPartitions(): Consumer['ownedPartitions'] {
-    return this.consumer?.ownedPartitions ?? [];
   }
 
   /** How many messages are being handled now. */
@@ -211,9 +207,8 @@ export class ServerRedisStreams
     }
     this.listening = true;
     for (const callback of this.onListening) callback();
-    const { commands } = consumer.connections;
     const streams = named.map(({ stream }) => stream);
-    void notePartitionCounts(commands, this.options, streams, this.logger);
+    void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
     const read = [...streams, ...wildcards];
     if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
     else this.logger.log(text.reading(read, group, name));

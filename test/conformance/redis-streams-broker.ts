@@ -12,7 +12,7 @@ import {
 } from '../../lib/index.js';
 import { placesOf } from '../../lib/keys/partitions.js';
 import { streamKeys } from '../../lib/keys/stream-keys.js';
-import { resolveClientOptions, resolveServerOptions } from '../../lib/options/resolve-options.js';
+import { resolveModuleOptions } from '../../lib/options/resolve-options.js';
 import { groupState } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { handlerOf, moduleOf } from '../support/streams-app.js';
@@ -62,13 +62,13 @@ export function redisStreamsBroker(
         }),
       ),
     );
-    const resolved = resolveServerOptions({
+    const { server } = resolveModuleOptions({
       connection: redis.connection,
       group,
       ...configuration.options,
       ...serverOptions(options),
     });
-    const strategy = new ServerRedisStreams(inPartitions(resolved, configuration));
+    const strategy = new ServerRedisStreams(inPartitions(server, configuration));
     const app = await NestFactory.createMicroservice(moduleOf([], { controllers }), {
       strategy,
       logger: recordedLog,
@@ -87,7 +87,10 @@ export function redisStreamsBroker(
     promises: { ...AT_LEAST_ONCE, ...configuration.promises },
 
     async openPublisher(): Promise<OpenPublisher> {
-      const resolved = resolveClientOptions({ connection: redis.connection });
+      const { client: resolved } = resolveModuleOptions({
+        connection: redis.connection,
+        group: 'none',
+      });
       const client = new ClientRedisStreams(inPartitions(resolved, configuration));
       const close = closing(() => client.close());
       await client.connect();

@@ -184,9 +184,7 @@ export class PartitionFlow extends StreamFlow {
 
   protected override forget(message: StreamMessage, why?: Reservation['kind']): void {
     // Another entry of the message is under way here: it is asked for again, in its place.
-    if (why === 'leased-elsewhere' && !this.isDone) {
-      return this.holdUntilDue(message.entryId, 0);
-    }
+    if (why === 'leased-elsewhere' && !this.isDone) return this.holdUntilDue(message.entryId, 0);
     super.forget(message);
     this.lanes.through(message.entryId);
     this.letOut();
