@@ -8,7 +8,7 @@ import { withJobLock } from './job-lock.js';
  * How many message IDs of a ledger stay in its ZSET: enough for whoever looks there, and so few that 100 000 of them still
  * take no more than 40 bytes each.
  */
-export const UNPACKED = 8_000;
+export const UNPACKED = 4_000;
 /** How many one script packs: Redis serves nobody else meanwhile. */
 const STEP = 128;
 /** Between two steps it waits so many times as long as the first took. */

@@ -12,20 +12,14 @@ export interface ResolvedRetry {
   readonly blocking: boolean;
 }
 
-/** For how long a group knows what it has processed. */
-interface ResolvedDedup {
-  readonly windowMs: number;
-  /** Whether what is older than the newest is packed; so it is unless this is `false`. */
-  readonly packed?: boolean;
-}
-
 /** A subscription's options with nothing left open. */
 export interface ResolvedSubscription {
   readonly startFrom: StartFrom;
   readonly batchSize: number;
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
-  readonly dedup: ResolvedDedup | false;
+  /** `packed`: whether what is older than the newest is packed; so it is unless this is `false`. */
+  readonly dedup: { readonly windowMs: number; readonly packed?: boolean } | false;
   readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
   /** When a request whose handler failed is tried again. */

@@ -10,7 +10,7 @@ export interface DedupOptions {
    */
   windowMs?: number;
   /**
-   * Whether maintenance packs what is older than the newest 8 000 of the ledger: a fifth of the memory. `false` leaves
+   * Whether maintenance packs what is older than the newest 4 000 of the ledger: a fifth of the memory. `false` leaves
    * all message IDs in the ZSET, 120 to 150 bytes each, where other programs look for them there. What is packed already
    * is known until its window is over.
    *

@@ -145,7 +145,7 @@ describe('a ledger from before ledgers were packed', () => {
         await redis.client.xadd(stream, '*', 'name', 'order', 'body', `"${id}"`, 'id', id);
       }
     };
-    const some = ids(50).map((_, n) => `order-${n * 180}`);
+    const some = ids(50).map((_, n) => `order-${n * 100}`);
     await publishAll([...some, 'new-1']);
     await waitFor(() => monitor.getStats().counts.duplicate === 50 && handled.length === 1);
     await app.get(LedgerMaintenanceJob).run();
@@ -221,14 +221,16 @@ describe('what has left the window of a packed ledger', () => {
   });
 
   it('is looked for in every bucket ten times in a window, and no more often', async () => {
-    const consumer = await consumerOf();
+    // So long that nothing comes due meanwhile.
+    const windowMs = 1_000 * WINDOW_MS;
+    const consumer = await consumerOf('at-least-once', windowMs);
     await consumer.commit(ids(4_000));
     await consumer.pack(0);
     expect(await consumer.sweep()).toBe(0);
     await setSwept(consumer, Date.now());
     expect(await consumer.sweepSteps()).toBe(0);
     // A tenth of a round: of 250 buckets 25, in steps of 10.
-    await setSwept(consumer, Date.now() - WINDOW_MS / 100);
+    await setSwept(consumer, Date.now() - windowMs / 100);
     expect(await consumer.sweepSteps(10)).toBe(3);
   });
 

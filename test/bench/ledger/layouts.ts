@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
 
-import { PACK_LEDGER, UNPACKED } from './pack-ledger.lua.js';
+import { PACK_LEDGER } from './pack-ledger.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /** A way to keep a ledger: how some message IDs are looked for, and recorded. */
@@ -12,10 +13,16 @@ export interface Layout {
   /** The keys for some message IDs in a ledger of `size`. */
   readonly keys: (ids: readonly string[], size: number) => string[];
   readonly argument: (ids: readonly string[]) => string | Buffer;
+  /** What maintenance does with what is recorded; how many entries it was done for. */
+  readonly pack?: (client: Redis) => Promise<number>;
 }
 
 const KEY = 'stream:{orders}:group:order-processor:processed';
 const MEAN = 45;
+const WINDOW_MS = 604_800_000;
+/** As maintenance has them. */
+const UNPACKED = 4_000;
+const STEP = 128;
 
 const digestOf = (id: string): Buffer => createHash('sha1').update(id).digest().subarray(0, 16);
 const bucketOf = (id: string, size: number): string =>
@@ -53,11 +60,21 @@ const packed: Layout = {
   lookFor: `${PACKED_LEDGER}${FIND_PACKED}
 local ids = cjson.decode(ARGV[1])
 redis.call('ZMSCORE', KEYS[1], unpack(ids))
-findPacked(KEYS[2], ids, ARGV[2] - 604800000)`,
-  record: `${PACKED_LEDGER}${PACK_LEDGER}${SCORED}
-packBeyond(KEYS[1], KEYS[2], ${UNPACKED}, ARGV[2] - 604800000, #ids / 128)`,
+findPacked(KEYS[2], ids)`,
+  record: SCORED,
   keys: () => [KEY, `${KEY}:packed`],
   argument: asJson,
+  pack: async (client) => {
+    let total = 0;
+    let moved = 0;
+    do {
+      const script = `${PACKED_LEDGER}${PACK_LEDGER}`;
+      const args = [WINDOW_MS, UNPACKED, STEP];
+      moved = Number(await client.eval(script, 2, KEY, `${KEY}:packed`, ...args));
+      total += moved;
+    } while (moved > 0);
+    return total;
+  },
 };
 
 export const LAYOUTS: readonly Layout[] = [oneZset, smallZsets, packed];

@@ -1,6 +1,6 @@
 /**
  * What a ledger costs, layout by layout: bytes for each message ID, and the work of Redis (its CPU time) for each message
- * that is looked for, or recorded, in batches of 100.
+ * that is looked for, or recorded, in batches of 100, or packed.
  *
  *     node dist/programs/test/bench/ledger/main.js 100000 1000000
  */
@@ -20,6 +20,7 @@ const BATCHES = 60;
 class Filled {
   readonly lookFor: number[] = [];
   readonly record: number[] = [];
+  readonly pack: number[] = [];
 
   private constructor(
     readonly layout: Layout,
@@ -34,7 +35,11 @@ class Filled {
     const client = new Redis(server.url);
     const before = await usedMemory(client);
     const start = Date.now() - size;
-    for (let n = 0; n < size; n += BATCH) await send(client, layout, 'record', size, start + n);
+    for (let n = 0; n < size; n += BATCH) {
+      await send(client, layout, 'record', size, start + n);
+      if (n % 10_000 === 0) await layout.pack?.(client);
+    }
+    await layout.pack?.(client);
     const bytes = ((await usedMemory(client)) - before) / size;
     return new Filled(layout, size, client, bytes, async () => {
       client.disconnect();
@@ -47,6 +52,13 @@ class Filled {
     const before = await usedCpu(this.client);
     for (let n = 0; n < BATCHES; n++) await send(this.client, this.layout, what, this.size);
     this[what].push(((await usedCpu(this.client)) - before) / BATCHES / BATCH);
+  }
+
+  /** Packs what was recorded since. */
+  async measurePacking(): Promise<void> {
+    const before = await usedCpu(this.client);
+    const packed = (await this.layout.pack?.(this.client)) ?? 0;
+    if (packed > 0) this.pack.push(((await usedCpu(this.client)) - before) / packed);
   }
 }
 
@@ -80,11 +92,13 @@ for (const size of process.argv.slice(2).map(Number)) {
     for (const what of ['lookFor', 'record'] as const) {
       for (const ledger of ledgers) await ledger.measure(what);
     }
+    for (const ledger of ledgers) await ledger.measurePacking();
   }
-  for (const { layout, bytes, lookFor, record, stop } of ledgers) {
+  for (const { layout, bytes, lookFor, record, pack, stop } of ledgers) {
     const costs = [bytes, median(lookFor), median(record)].map((cost) => cost.toFixed(1));
+    if (pack.length > 0) costs.push(`${median(pack).toFixed(1)} µs`);
     console.log(
-      `${size} | ${layout.name} | ${costs[0]} B | look ${costs[1]} µs | record ${costs[2]} µs`,
+      `${size} | ${layout.name} | ${costs[0]} B | look ${costs[1]} µs | record ${costs[2]} µs | pack ${costs[3] ?? '-'}`,
     );
     await stop();
   }

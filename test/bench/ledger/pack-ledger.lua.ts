@@ -1,84 +1,73 @@
 /**
- * How many message IDs of a ledger stay in its ZSET: enough for whoever looks there, and so few that 100 000 of them still
- * take no more than 40 bytes each.
- */
-export const UNPACKED = 8_000;
-
-/**
- * Lua that moves the oldest of a ledger's ZSET to its packed part, so that only the newest are left; after
- * `PACKED_LEDGER`. What has left the window goes meanwhile, from the ZSET and from the buckets that are written.
- *
- * All is written in one command, and leaves the ZSET only then: nothing is in neither part.
+ * A copy of what is in lib/redis/scripts/, as beside: packs the oldest of KEYS[1] into KEYS[2]; ARGV has the window in ms, how many stay, and
+ * how many leave at the most. After `PACKED_LEDGER`.
  */
 export const PACK_LEDGER = `
-local FULL, AT_ONCE = 16, 128
-local function withoutPast(records, oldest)
-  local from = 1
-  while from < #records and processedAt(records, from) <= oldest do from = from + RECORD end
-  return from == 1 and records or string.sub(records, from)
-end
+local FULL = 16
+local time = redis.call('TIME')
+local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
+local many = math.min(redis.call('ZCARD', KEYS[1]) - ARGV[2], tonumber(ARGV[3]))
+if many <= 0 then return 0 end
+
 -- The records of a bucket that stay, and those that go to the one it is split into.
 local function split(records, into)
   local power, stay, go = highestPower(into), {}, {}
   for at = 1, #records, RECORD do
-    local half = struct.unpack('>I7', records, at) % (power * 2) == into and go or stay
+    local half = struct.unpack('<I7', records, at + 7) % (power * 2) == into and go or stay
     half[#half + 1] = string.sub(records, at, at + RECORD - 1)
   end
   return table.concat(stay), table.concat(go)
 end
-local function packOnce(ledger, packed, many, oldest)
-  local rows = redis.call('ZRANGE', ledger, 0, many - 1, 'WITHSCORES')
-  local had = redis.call('HMGET', packed, 'buckets', 'entries')
-  local before, entries = tonumber(had[1] or 0), tonumber(had[2] or 0)
-  local buckets = math.max(before, math.ceil((entries + many) / FULL))
-  local power = highestPower(buckets)
 
-  -- First which buckets it is about: then one look finds all of them.
-  local names, records, added = {}, {}, {}
-  local function need(name)
-    if not records[name] then
-      records[name] = ''
-      if name < before then names[#names + 1] = name end
-    end
-  end
-  for n = 1, #rows, 2 do
-    local at = tonumber(rows[n + 1])
-    if at > oldest then
-      local first, second = numbersOf(rows[n])
-      local name = bucketOf(first, buckets, power)
-      need(name)
-      added[#added + 1], added[#added + 2] = name, struct.pack('>I7I7I6', first, second, at)
-    end
-  end
-  local firstNew = math.max(before, 1)
-  for name = firstNew, buckets - 1 do need(name - highestPower(name)) end
-  local found = #names > 0 and redis.call('HMGET', packed, unpack(names)) or {}
-  for n = 1, #names do records[names[n]] = found[n] or '' end
+-- Of those before the first that stays: where buckets were merged, some may stand behind it.
+local function withoutPast(records)
+  local from = 1
+  while from < #records and processedAt(records, from) <= oldest do from = from + RECORD end
+  return from == 1 and records or string.sub(records, from)
+end
 
-  for name = firstNew, buckets - 1 do
-    local from = name - highestPower(name)
-    records[from], records[name] = split(records[from], name)
-  end
-  for n = 1, #added, 2 do
-    local name = added[n]
-    local kept = withoutPast(records[name], oldest)
-    entries = entries + 1 - (#records[name] - #kept) / RECORD
-    records[name] = kept .. added[n + 1]
-  end
-  local written = { 'buckets', buckets, 'entries', entries }
-  for name, value in pairs(records) do written[#written + 1], written[#written + 2] = name, value end
-  redis.call('HSET', packed, unpack(written))
-  redis.call('ZREMRANGEBYRANK', ledger, 0, many - 1)
+local rows = redis.call('ZRANGE', KEYS[1], 0, many - 1, 'WITHSCORES')
+local had = redis.call('HMGET', KEYS[2], 'buckets', 'entries')
+local before, entries = tonumber(had[1] or 0), tonumber(had[2] or 0)
+local buckets = math.max(before, math.ceil((entries + many) / FULL))
+local power, firstNew = highestPower(buckets), math.max(before, 1)
+
+-- First which buckets it is about: then one look finds all of them.
+local wanted, names, records, added = {}, {}, {}, {}
+local function need(bucket)
+  if records[bucket] then return end
+  records[bucket] = ''
+  if bucket < before then wanted[#wanted + 1], names[#names + 1] = bucket, nameOf(bucket) end
 end
--- At the most so often, since Redis serves nobody else meanwhile.
-local function packBeyond(ledger, packed, newest, oldest, times)
-  local moved = 0
-  local beyond = redis.call('ZCARD', ledger) - newest
-  while times > 0 and beyond >= math.min(AT_ONCE, newest) do
-    local many = math.min(beyond, AT_ONCE)
-    packOnce(ledger, packed, many, oldest)
-    moved, beyond, times = moved + many, beyond - many, times - 1
+for n = 1, #rows, 2 do
+  -- Others may have written it: with a fraction, or as far off as a number can be.
+  local at = math.min(math.ceil(tonumber(rows[n + 1])), 2 ^ 48 - 1)
+  if at > oldest and at >= 0 then
+    local digest, first = digestOf(rows[n])
+    local bucket = bucketOf(first, buckets, power)
+    need(bucket)
+    added[#added + 1], added[#added + 2] = bucket, digest .. struct.pack('<I6', at)
   end
-  return moved
 end
+for bucket = firstNew, buckets - 1 do need(bucket - highestPower(bucket)) end
+local found = #names > 0 and redis.call('HMGET', KEYS[2], unpack(names)) or {}
+for n = 1, #wanted do records[wanted[n]] = found[n] or '' end
+
+for bucket = firstNew, buckets - 1 do
+  local from = bucket - highestPower(bucket)
+  records[from], records[bucket] = split(records[from], bucket)
+end
+for n = 1, #added, 2 do
+  local bucket = added[n]
+  local kept = withoutPast(records[bucket])
+  entries = entries + 1 - (#records[bucket] - #kept) / RECORD
+  records[bucket] = kept .. added[n + 1]
+end
+local written = { 'buckets', buckets, 'entries', entries }
+for bucket, value in pairs(records) do
+  written[#written + 1], written[#written + 2] = nameOf(bucket), value
+end
+redis.call('HSET', KEYS[2], unpack(written))
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, many - 1)
+return many
 `;

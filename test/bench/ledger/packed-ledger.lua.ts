@@ -1,25 +1,30 @@
+/** A copy of what is in lib/redis/scripts/: programs are users, and see only what is exported. */
+
 /**
  * Lua for the packed part of a ledger: a HASH beside the ZSET, for what is not among its newest. A message ID takes 130
  * bytes and more in a ZSET, and packed less than 30.
  *
  *     buckets   how many there are
  *     entries   how many records are in them
- *     0, 1, …   a bucket each: records of 20 bytes, the oldest first but for a few. A record is the first 104 bits of the
- *               message ID's SHA-1, as two numbers of 7 bytes, then when it was processed, in ms, in 6 bytes
+ *     swept     which bucket is looked through next for what has left the window, and when that was due
+ *     4 bytes   a bucket each, by its number from 0: records of 20 bytes, the oldest first but for a few. A record is the first
+ *               104 bits of the message ID's SHA-1, as two numbers of 7 bytes, then when it was processed, in ms, in 6 bytes
  *
  * The first of the two numbers says which bucket it is. As there are more entries, one bucket after the other is split
  * (linear hashing), so that they have about 16 each: what is written of them goes to replicas and the AOF as a whole.
  * All of it is one key, so that who calls a script needs to know nothing of the buckets to name its keys.
+ *
+ * Of a record the second number stands before the first, and its lowest byte first: that one differs between the records of
+ * a bucket, so that a search passes over the others at once.
  */
 export const PACKED_LEDGER = `
 local DIGEST, RECORD = 14, 20
-local function numbersOf(id)
-  local hex = redis.sha1hex(id)
-  return tonumber(string.sub(hex, 1, 13), 16), tonumber(string.sub(hex, 14, 26), 16)
-end
+-- Locals, since this is done for each message.
+local sha, sub, number, pack, search = redis.sha1hex, string.sub, tonumber, struct.pack, string.find
 local function digestOf(id)
-  local first, second = numbersOf(id)
-  return struct.pack('>I7I7', first, second), first
+  local hex = sha(id)
+  local first = number(sub(hex, 1, 13), 16)
+  return pack('<I7I7', number(sub(hex, 14, 26), 16), first), first
 end
 local function highestPower(buckets)
   local power = 1
@@ -28,36 +33,44 @@ local function highestPower(buckets)
 end
 local function bucketOf(first, buckets, power)
   local bucket = first % (power * 2)
-  return bucket < buckets and bucket or first % power
+  return bucket < buckets and bucket or bucket % power
+end
+local function nameOf(bucket)
+  return pack('>I4', bucket)
 end
 local function processedAt(records, at)
-  return (struct.unpack('>I6', records, at + DIGEST))
+  return (struct.unpack('<I6', records, at + DIGEST))
 end
 -- Only what begins where a record does is one.
 local function find(records, digest, from)
-  local at = string.find(records, digest, from, true)
-  while at and (at - 1) % RECORD ~= 0 do at = string.find(records, digest, at + 1, true) end
+  local at = search(records, digest, from, true)
+  while at and (at - 1) % RECORD ~= 0 do at = search(records, digest, at + 1, true) end
   return at
 end
 `;
 
-/** Lua that says which of some message IDs are packed within the window; after {@link PACKED_LEDGER}. */
+/** Lua that says when some message IDs were processed, of those that are packed; after {@link PACKED_LEDGER}. */
 export const FIND_PACKED = `
-local function isWithin(records, digest, oldest)
-  local at = find(records, digest, 1)
-  while at and processedAt(records, at) <= oldest do at = find(records, digest, at + RECORD) end
-  return at ~= nil
+local function newestOf(records, digest)
+  local at, newest = find(records, digest, 1), nil
+  while at do
+    newest = math.max(newest or 0, processedAt(records, at))
+    at = find(records, digest, at + RECORD)
+  end
+  return newest
 end
-local function findPacked(packed, ids, oldest)
+local function findPacked(packed, ids)
   local buckets = tonumber(redis.call('HGET', packed, 'buckets') or 0)
   if buckets == 0 then return {} end
   local power, names, digests, found = highestPower(buckets), {}, {}, {}
   for n = 1, #ids do
     local digest, first = digestOf(ids[n])
-    digests[n], names[n] = digest, bucketOf(first, buckets, power)
+    digests[n], names[n] = digest, pack('>I4', bucketOf(first, buckets, power))
   end
   local all = redis.call('HMGET', packed, unpack(names))
-  for n = 1, #ids do found[n] = all[n] and isWithin(all[n], digests[n], oldest) end
+  for n = 1, #ids do
+    if all[n] and search(all[n], digests[n], 1, true) then found[n] = newestOf(all[n], digests[n]) end
+  end
   return found
 end
 `;
