@@ -4,7 +4,6 @@ import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
-import { errorText } from '../redis/redis-errors.js';
 import { watchServer } from '../redis/server-watch.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { ConsumerTallies } from './consumer-tallies.js';
@@ -45,7 +44,6 @@ export class Consumer {
   private readonly recovery: Recovery;
   private readonly partitions: Partitions;
   private readonly discovery: StreamDiscovery | undefined;
-  private readonly faults: FaultLog;
   private readonly token = randomBytes(8).toString('hex');
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
@@ -65,18 +63,15 @@ export class Consumer {
     const ownPending = new OwnPending(group, consumer);
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
-    this.faults = new FaultLog(logger);
-    const faults = (about: string, say = text.readFailed): Faults => ({
-      onFault: (error) => this.faults.say(say(errorText(error)), about),
-      onWorking: () => this.faults.over(about),
-    });
+    const log = new FaultLog(logger);
+    const faults = (about: string): Faults => log.of(about, text.readFailed);
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
     const member = { client, group, consumer, flows };
     this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
       signal: this.closing.signal,
-      ...faults('replies', text.repliesFailed),
+      ...log.of('replies', text.repliesFailed),
     });
     this.partsOf = flowParts({
       options,

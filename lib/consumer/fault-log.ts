@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { errorText } from '../redis/redis-errors.js';
 
 /** Says a fault once, and not again before it was over or became another. */
 export class FaultLog {
@@ -16,6 +17,14 @@ export class FaultLog {
 
   over(about: string): void {
     this.last.delete(about);
+  }
+
+  /** The faults of one thing, in words of its own. */
+  of(about: string, words: (reason: string) => string): Faults {
+    return {
+      onFault: (error) => this.say(words(errorText(error)), about),
+      onWorking: () => this.over(about),
+    };
   }
 }
 
