@@ -118,6 +118,11 @@ export class StreamFlow {
     if (messages.length > 0) this.intake.add(messages);
   }
 
+  /** Fulfilled once all that was taken in is reserved, or not to be had. */
+  taken(): Promise<void> {
+    return this.intake.done();
+  }
+
   /** The messages whose leases are to be kept. */
   held(): StreamMessage[] {
     // At-most-once without ledger has neither a lease nor a pending entry.

@@ -8,6 +8,10 @@ import type { ServerConnections } from './server-connections.js';
 import type { StreamFlow } from './stream-flow.js';
 import { within } from './within.js';
 
+/** So few entries are all that there was; and how long the next read waits for them at the most, in ms. */
+const FEW = 10;
+const TURN_MS = 5;
+
 export interface StreamReaderParts {
   readonly connections: ServerConnections;
   readonly group: string;
@@ -146,11 +150,15 @@ export class StreamReader {
     const { blocking } = this.parts.connections;
     if (this.stopping.signal.aborted) return;
     this.blockedFor = new Set(flows);
+    let brought = 0;
     try {
-      await this.read(blocking, flows, this.parts.blockMs);
+      brought = await this.read(blocking, flows, this.parts.blockMs);
     } finally {
       this.blockedFor = undefined;
     }
+    // Nothing more is there for now: to ask again can wait until what came has begun to run, and would only delay it.
+    if (brought > 0 && brought < FEW)
+      await within(Promise.all(flows.map((flow) => flow.taken())), TURN_MS);
   }
 
   /** Reads at once for a flow that the blocking read leaves out, and takes it in there when there is nothing. */
