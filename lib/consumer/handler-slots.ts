@@ -1,5 +1,6 @@
 import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';
 import { elapsedMs } from './lease-clock.js';
 import { isLeased } from './lease-id.js';
@@ -41,6 +42,7 @@ export class HandlerSlots {
   private readonly unfinished = new Set<StreamMessage>();
   private readonly pace = new Pace();
   private lastStartAt = 0;
+  private lastStartIn = 0;
   private stopped = false;
 
   constructor(private readonly parts: HandlerSlotsParts) {}
@@ -53,6 +55,12 @@ export class HandlerSlots {
   /** How many messages are running, or hold their slot until their next attempt. */
   get taken(): number {
     return this.running.size + this.held.size;
+  }
+
+  /** How many of those that wait will have ended before anything that is asked for now can be there. */
+  get passing(): number {
+    if (this.stopped || this.unfinished.size > 0 || thisTurn() !== this.lastStartIn) return 0;
+    return this.pace.runsAtOnce(this.parts.options.concurrency) ? this.ready.length : 0;
   }
 
   /** How many messages may wait, at the pace of late. */
@@ -121,7 +129,7 @@ export class HandlerSlots {
   private readonly fill = (): void => {
     const { options, loneRuns } = this.parts;
     while (!this.stopped && this.running.size < options.concurrency) {
-      const [message] = this.ready;
+      const message = this.ready[0];
       if (message === undefined) return;
       if (this.unfinished.size > 0 && !this.unfinished.has(message)) return;
       if (this.mayHaveEnded(message)) return this.parts.onStale(this.takeWaiting());
@@ -151,6 +159,8 @@ export class HandlerSlots {
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
+    const turn = thisTurn();
+    this.lastStartIn = turn;
     loneRuns.started(message, options.handlerTimeoutMs);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message);
@@ -161,7 +171,7 @@ export class HandlerSlots {
     this.unfinished.delete(message);
     const ranMs = performance.now() - startedAt;
     tally.ran(message, verdict, ranMs);
-    this.pace.record(ranMs);
+    this.pace.record(ranMs, turn !== thisTurn());
     // Where it may have to wait in its slot, that is decided before the next one starts.
     const decidesFirst = retryOf(options, message).blocking || message.alone;
     if (decidesFirst) onEnded(message, verdict);
@@ -185,10 +195,20 @@ export class HandlerSlots {
   }
 
   /** A handler that ignores its signal does not hold its slot for ever: it is left to itself. */
-  private async invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
-    const { stream, invoke, options } = this.parts;
+  private invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
+    const { invoke, options } = this.parts;
     const { handlerTimeoutMs } = options;
-    if (handlerTimeoutMs === undefined) return invoke(message, signal);
+    return handlerTimeoutMs === undefined
+      ? invoke(message, signal)
+      : this.invokeFor(handlerTimeoutMs, message, signal);
+  }
+
+  private async invokeFor(
+    handlerTimeoutMs: number,
+    message: StreamMessage,
+    signal: RunSignal,
+  ): Promise<Verdict> {
+    const { stream, invoke } = this.parts;
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<Verdict>((resolve) => {
       timer = setTimeout(() => {

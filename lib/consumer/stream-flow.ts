@@ -175,8 +175,8 @@ export class StreamFlow {
   }
 
   private get load(): FlowLoad {
-    const { taken, mayWait } = this.slots;
-    return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
+    const { taken, passing, mayWait } = this.slots;
+    return { taken, passing, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
   }
 
   private get readAhead(): number {
