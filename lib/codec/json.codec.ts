@@ -43,7 +43,7 @@ export class JsonCodec implements Codec {
     let name, messageId, headers, metadata, key, encoding: string | undefined;
     let body: Buffer | undefined;
     for (let at = 0; at + 1 < fields.length; at += 2) {
-      const field = fields[at]?.toString();
+      const field = fieldName(fields[at]);
       if (field === 'body') {
         body = fields[at + 1];
         continue;
@@ -87,6 +87,31 @@ export class JsonCodec implements Codec {
       key,
     };
   }
+}
+
+/** The fields of nearly every entry, by their length: to compare them costs less than to make texts of their bytes. */
+const USUAL: readonly (readonly { readonly name: string; readonly bytes: Buffer }[])[] = [
+  [],
+  [],
+  [usual('id')],
+  [],
+  [usual('body'), usual('name')],
+];
+
+function usual(name: string): { readonly name: string; readonly bytes: Buffer } {
+  return { name, bytes: Buffer.from(name) };
+}
+
+function fieldName(field: Buffer | undefined): string | undefined {
+  if (field === undefined) return undefined;
+  for (const { name, bytes } of USUAL[field.length] ?? []) if (areEqual(field, bytes)) return name;
+  return field.toString();
+}
+
+// For so few bytes a loop is faster than a call.
+function areEqual(a: Buffer, b: Buffer): boolean {
+  for (let at = 0; at < b.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 const base64 = (bytes: Uint8Array): string =>

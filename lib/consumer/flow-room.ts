@@ -6,6 +6,8 @@ export interface FlowLoad {
   readonly taken: number;
   /** Read, and not in a slot yet. */
   readonly readAhead: number;
+  /** How many of those read ahead will not be any more when what is asked for now is there. */
+  readonly passing: number;
   /** How many may be read ahead, at the pace of late. */
   readonly mayWait: number;
   /** Read, and not settled. */
@@ -17,13 +19,13 @@ const MOST_AT_ONCE = 1_000;
 
 /** How many entries may be brought. */
 export function roomFor(
-  { taken, readAhead, mayWait, inFlight }: FlowLoad,
+  { taken, readAhead, passing, mayWait, inFlight }: FlowLoad,
   { concurrency, batchSize }: ResolvedSubscription,
 ): number {
   const held = taken + readAhead;
   // Nothing waits in memory for a Redis that does not take outcomes.
   if (inFlight - held > 2 * batchSize + concurrency) return 0;
-  return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + mayWait - held));
+  return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + mayWait + passing - held));
 }
 
 /**
@@ -33,5 +35,5 @@ export function roomFor(
 export function isWorthARead(load: FlowLoad, options: ResolvedSubscription): boolean {
   const free = options.concurrency - load.taken;
   const few = Math.max(free - 1, Math.floor(load.mayWait / 2));
-  return load.readAhead <= few && roomFor(load, options) > 0;
+  return load.readAhead - load.passing <= few && roomFor(load, options) > 0;
 }

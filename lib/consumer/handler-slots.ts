@@ -1,5 +1,6 @@
 import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';
 import { elapsedMs } from './lease-clock.js';
 import { isLeased } from './lease-id.js';
@@ -51,6 +52,7 @@ export class HandlerSlots {
   private readonly unfinished = new Set<StreamMessage>();
   private readonly pace = new Pace();
   private lastStartAt = 0;
+  private lastStartIn = 0;
   private stopped = false;
 
   constructor(private readonly parts: HandlerSlotsParts) {}
@@ -63,6 +65,12 @@ export class HandlerSlots {
   /** How many messages are running, or hold their slot until their next attempt. */
   get taken(): number {
     return this.running.size + this.held.size;
+  }
+
+  /** How many of those that wait will have ended before anything that is asked for now can be there. */
+  get passing(): number {
+    if (this.stopped || this.unfinished.size > 0 || thisTurn() !== this.lastStartIn) return 0;
+    return this.pace.runsAtOnce(this.parts.options.concurrency) ? this.ready.length : 0;
   }
 
   /** How many messages may wait, at the pace of late. */
@@ -131,7 +139,7 @@ export class HandlerSlots {
   private readonly fill = (): void => {
     const { options, loneRuns, admission } = this.parts;
     while (!this.stopped && this.running.size < options.concurrency) {
-      const [message] = this.ready;
+      const message = this.ready[0];
       if (message === undefined) return;
       if (this.unfinished.size > 0 && !this.unfinished.has(message)) return;
       if (admission?.mayStart(this.fill) === false) return;
@@ -164,6 +172,8 @@ export class HandlerSlots {
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
     admission?.started();
+    const turn = thisTurn();
+    this.lastStartIn = turn;
     loneRuns.started(message, options.handlerTimeoutMs);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message);
@@ -174,7 +184,7 @@ export class HandlerSlots {
     this.unfinished.delete(message);
     const ranMs = performance.now() - startedAt;
     tally.ran(message, verdict, ranMs);
-    this.pace.record(ranMs);
+    this.pace.record(ranMs, turn !== thisTurn());
     // Where it may have to wait in its slot, that is decided before the next one starts.
     const decidesFirst = retryOf(options, message).blocking || message.alone;
     if (decidesFirst) onEnded(message, verdict);
@@ -200,10 +210,20 @@ export class HandlerSlots {
   }
 
   /** A handler that ignores its signal does not hold its slot for ever: it is left to itself. */
-  private async invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
-    const { stream, invoke, options } = this.parts;
+  private invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
+    const { invoke, options } = this.parts;
     const { handlerTimeoutMs } = options;
-    if (handlerTimeoutMs === undefined) return invoke(message, signal);
+    return handlerTimeoutMs === undefined
+      ? invoke(message, signal)
+      : this.invokeFor(handlerTimeoutMs, message, signal);
+  }
+
+  private async invokeFor(
+    handlerTimeoutMs: number,
+    message: StreamMessage,
+    signal: RunSignal,
+  ): Promise<Verdict> {
+    const { stream, invoke } = this.parts;
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<Verdict>((resolve) => {
       timer = setTimeout(() => {

@@ -79,13 +79,15 @@ export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts):
     const [first] = wanted;
     if (first === undefined) return Promise.resolve({ kind: 'unhandled' });
     const runAll = (its: unknown): Promise<Verdict> => {
+      const set = hooks();
+      // Most often there is no other, and nothing around it: this is done for every message.
+      if (set === undefined && wanted.length === 1) return run(first.handler, its, first.context);
       const runs = wanted.map(
         ({ handler, context }) =>
           () =>
             run(handler, its, context),
       );
-      const set = hooks();
-      // They are told of the message with what its first handler gets: most often there is no other.
+      // They are told of the message with what its first handler gets.
       return set === undefined
         ? inMode(runs)
         : betweenHooks(set, first.context, () => inMode(runs));

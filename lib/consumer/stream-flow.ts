@@ -2,12 +2,11 @@ import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
 import * as text from './consumer.messages.js';
 import { EntriesInHand } from './entries-in-hand.js';
 import { EntryDecoder } from './entry-decoder.js';
-import { FaultLog } from './fault-log.js';
+import { stepFaults } from './step-faults.js';
 import { HandlerSlots } from './handler-slots.js';
 import { Intake } from './intake.js';
 import { Outcomes } from './outcomes.js';
@@ -40,12 +39,7 @@ export class StreamFlow {
 
   constructor(protected readonly parts: StreamFlowParts) {
     ({ stream: this.stream, keys: this.keys, options: this.options } = parts);
-    const faults = new FaultLog(parts.logger);
-    const toldOfFaults = {
-      onFault: (what: string, error: unknown): void =>
-        faults.say(text.stepFailed(what, parts.stream, errorText(error)), what),
-      onDone: (what: string): void => faults.over(what),
-    };
+    const toldOfFaults = stepFaults(parts.logger, parts.stream);
     this.outcomes = new Outcomes({
       ...parts,
       settler: () => this.settler,
@@ -118,6 +112,9 @@ export class StreamFlow {
     return message;
   }
 
+  /** Fulfilled once all that was taken in is reserved, or not to be had. */
+  readonly taken = (): Promise<void> => this.intake.done();
+
   /** The messages whose leases are to be kept. */
   held(): StreamMessage[] {
     // At-most-once without ledger has neither a lease nor a pending entry.
@@ -164,8 +161,8 @@ export class StreamFlow {
   }
 
   protected get load(): FlowLoad {
-    const { taken, mayWait } = this.slots;
-    return { taken, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
+    const { taken, passing, mayWait } = this.slots;
+    return { taken, passing, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
   }
 
   protected get readAhead(): number {

@@ -11,6 +11,9 @@ import { within } from './within.js';
 
 /** How soon to read again where a slot is on its way to another node, or a node is replaced: in ms. */
 const CLUSTER_MS = 100;
+/** So few entries are all that there was; and how long the next read waits for them at the most, in ms. */
+const FEW = 10;
+const TURN_MS = 5;
 
 /** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
@@ -156,11 +159,15 @@ export class StreamReader {
     const { blocking } = this.parts.connections;
     if (this.stopping.signal.aborted) return;
     this.blockedFor = new Set(flows);
+    let brought = 0;
     try {
-      await this.read(blocking, flows, this.parts.blockMs);
+      brought = await this.read(blocking, flows, this.parts.blockMs);
     } finally {
       this.blockedFor = undefined;
     }
+    // Nothing more is there for now: to ask again can wait until what came has begun to run, and would only delay it.
+    if (brought > 0 && brought < FEW)
+      await within(Promise.all(flows.map((flow) => flow.taken())), TURN_MS);
   }
 
   /** Reads at once for a flow that the blocking read leaves out, and takes it in there when there is nothing. */

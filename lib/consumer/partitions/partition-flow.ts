@@ -143,6 +143,7 @@ export class PartitionFlow extends StreamFlow {
     const { taken } = this.slots;
     return {
       taken,
+      passing: 0,
       mayWait,
       readAhead: this.readAhead,
       inFlight: this.inHand.size - this.lanes.waiting,
