@@ -193,6 +193,49 @@ withOwn('the rules of docs/security.md are enough', () => {
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
   });
 
+  it('for partitions', async () => {
+    await makeUsers();
+    const runs: { key: string; n: number }[] = [];
+    const streams = { [STREAM]: { partitions: 4 } };
+    const app = await streamsApp(
+      {
+        connection: as('consumer'),
+        group: GROUP,
+        blockMs: 300,
+        startFrom: 'beginning',
+        retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 10 } },
+        streams,
+      },
+      {
+        controllers: [
+          handlerOf<{ key: string; n: number }>(STREAM, (data) => {
+            runs.push(data);
+            if (data.n === 0) throw new Error('no');
+          }),
+        ],
+      },
+    );
+    const client = new ClientRedisStreams({ connection: as('producer'), streams });
+    const deadLetters = new DeadLetters({ connection: as('operator'), group: GROUP, streams });
+    clients.add(client).add(deadLetters);
+    for (const key of ['a', 'b', 'c', 'd']) {
+      for (const n of [0, 1]) {
+        const record = new RedisStreamsRecordBuilder({ key, n }).setKey(key).build();
+        await firstValueFrom(client.emit(STREAM, record));
+      }
+    }
+    await waitFor(() => runs.length === 12, { timeoutMs: 20_000 });
+    await waitFor(async () => (await deadLetters.count({ stream: STREAM })) === 4);
+    expect(await deadLetters.redrive({ stream: STREAM })).toEqual({ redriven: 4 });
+    await waitFor(() => runs.length === 20, { timeoutMs: 20_000 });
+    for (const job of [LedgerMaintenanceJob, RetentionJob, IdleConsumersJob]) {
+      await app.app.get<{ run(): Promise<unknown> }>(job).run();
+    }
+    expect((await app.monitor.inspect()).streams[0]?.partitions).toHaveLength(4);
+    await app.close();
+    expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+
   it('for wildcards', async () => {
     await makeUsers();
     await without('consumer', '+scan', `~stream:group:${GROUP}:wildcards`);

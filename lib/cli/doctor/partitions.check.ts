@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { partitionIn } from '../../keys/partitions.js';
-import { readPartitionCount } from '../../redis/partition-count.js';
+import { notedPartitions } from '../reading/noted-partitions.js';
 import type { GroupRow } from '../reading/group-rows.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
@@ -14,7 +14,7 @@ export async function checkPartitions(
 ): Promise<Finding[]> {
   const { stream, partition } = partitionIn(name) ?? { stream: name, partition: undefined };
   if (stream.includes('{')) return [];
-  const count = await readPartitionCount(client, prefix, stream);
+  const count = await notedPartitions(client, prefix, stream);
   if (count === undefined || (partition !== undefined && partition < count)) return [];
   const unread = rows.filter(({ group, length, lag, pending = 0 }) =>
     group === undefined ? length > 0 : lag !== 0 || pending > 0,

@@ -1,8 +1,8 @@
 import { partitionName, partitionNames } from '../../keys/partitions.js';
 import { streamKey } from '../../keys/stream-keys.js';
 import { findStreams } from '../../redis/find-streams.js';
-import { readPartitionCount } from '../../redis/partition-count.js';
 import type { Session } from '../session.js';
+import { notedPartitions } from './noted-partitions.js';
 
 /**
  * How many partitions a stream has, by what Redis knows: what its readers have noted; else, where there is no such stream, as many as
@@ -12,7 +12,7 @@ export async function partitionsOf(session: Session, stream: string): Promise<nu
   // A name with a hash tag has none; it may be one.
   if (stream.includes('{')) return undefined;
   const { client, prefix } = session;
-  const noted = await readPartitionCount(client, prefix, stream);
+  const noted = await notedPartitions(client, prefix, stream);
   if (noted !== undefined) return noted;
   if ((await client.exists(streamKey(prefix, stream))) === 1) return undefined;
   const start = `${prefix}{${stream}:`;
@@ -39,7 +39,7 @@ export async function knownPartitions(
 ): Promise<{ readonly noted: number | undefined; readonly isPartitioned: boolean }> {
   if (stream.includes('{')) return { noted: undefined, isPartitioned: false };
   const [noted, first] = await Promise.all([
-    readPartitionCount(client, prefix, stream),
+    notedPartitions(client, prefix, stream),
     client.exists(streamKey(prefix, partitionName(stream, 0))),
   ]);
   return { noted, isPartitioned: noted !== undefined || first === 1 };

@@ -1,0 +1,17 @@
+import type { Redis } from 'ioredis';
+import { readPartitionCount } from '../../redis/partition-count.js';
+import { isRedisReply } from '../../redis/redis-errors.js';
+
+/** How many partitions a stream has, as its readers have noted it; nothing where none has, or where this user may not know. */
+export async function notedPartitions(
+  client: Redis,
+  prefix: string,
+  stream: string,
+): Promise<number | undefined> {
+  try {
+    return await readPartitionCount(client, prefix, stream);
+  } catch (error) {
+    if (isRedisReply(error) && error.message.startsWith('NOPERM')) return undefined;
+    throw error;
+  }
+}
