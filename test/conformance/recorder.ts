@@ -40,7 +40,11 @@ export async function expectSettled(
   broker: BrokerUnderTest,
   stream: string,
   group: string,
-  { processed, deadLetters = 0 }: { processed: number; deadLetters?: number },
+  {
+    processed,
+    deadLetters = 0,
+    timeoutMs = PATIENCE.timeoutMs,
+  }: { processed: number; deadLetters?: number; timeoutMs?: number },
 ): Promise<void> {
   const settled: RecordedState = {
     pending: 0,
@@ -55,6 +59,6 @@ export async function expectSettled(
       expect(await broker.state(stream, group)).toEqual(settled);
       return true;
     },
-    { ...PATIENCE, description: `settled in ${stream} for ${group}` },
+    { timeoutMs, description: `settled in ${stream} for ${group}` },
   );
 }

@@ -55,7 +55,7 @@ export function delivery(broker: BrokerUnderTest): void {
     const sent = await Promise.all(
       publishers.map((publisher) => publishMany(publisher, stream, 100)),
     );
-    await expectSettled(broker, stream, GROUP, { processed: 5_000 });
+    await expectSettled(broker, stream, GROUP, { processed: 5_000, timeoutMs: 40_000 });
     expectExactly(recorder.handled, sent.flat());
     // To open a hundred connections and more is work for a busy machine.
   }, 60_000);
