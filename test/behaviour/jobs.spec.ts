@@ -593,6 +593,7 @@ describe('getStats()', () => {
       dedupWindowMs: 60_000,
       lastLedgerMaintenanceAt: undefined,
       maintenanceScheduled: true,
+      partitions: [],
       inFlight: 0,
       counts: {
         handled: 0,
