@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect } from '@jest/globals';
 
 import { ownRedis } from '../support/own-redis.js';
+import { ownersOf } from '../support/partitions.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
 import type { ChaosConsumer } from './support/chaos-consumer.js';
@@ -67,6 +68,40 @@ withProcess('a stream with partitions', () => {
         KEYS * EACH,
       );
       return { runTwice };
+    },
+  );
+
+  scenario(
+    'has those of a killed member taken over within ten seconds',
+    { promises: 'Order by key: handed over within 10 s when one joins, leaves or dies', rounds: 1 },
+    async (chaos) => {
+      chaos.partitions = PARTITIONS;
+      const { redis, stream, group } = chaos;
+      /** How many members have the same share each, of all there are. */
+      const sharedBy = async (): Promise<number> => {
+        const owners = await ownersOf(redis, stream, PARTITIONS, group);
+        const isEven = [...owners.values()].every((its) => its.length === PARTITIONS / owners.size);
+        return isEven ? owners.size : 0;
+      };
+      const within = async (members: number): Promise<number> => {
+        const from = Number((await redis.time())[0]);
+        await waitFor(async () => (await sharedBy()) === members, { timeoutMs: 20_000 });
+        return Number((await redis.time())[0]) - from;
+      };
+      const [killed] = await chaos.readyConsumers(1, { options });
+      await within(1);
+      await chaos.readyConsumers(1, { options });
+      const joined = await within(2);
+      await killed!.kill();
+      const afterDeath = await within(1);
+      const [closed] = await chaos.readyConsumers(1, { options });
+      await within(2);
+      await closed!.close();
+      const left = await within(1);
+      for (const seconds of [joined, afterDeath, left]) expect(seconds).toBeLessThanOrEqual(10);
+      await addInOrder(chaos, 1);
+      await chaos.drain({ fresh: 0 });
+      return {};
     },
   );
 
