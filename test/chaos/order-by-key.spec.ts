@@ -76,16 +76,10 @@ withProcess('a stream with partitions', () => {
     { promises: 'Order by key: handed over within 10 s when one joins, leaves or dies', rounds: 1 },
     async (chaos) => {
       chaos.partitions = PARTITIONS;
-      const { redis, stream, group } = chaos;
-      /** How many members have the same share each, of all there are. */
-      const sharedBy = async (): Promise<number> => {
-        const owners = await ownersOf(redis, stream, PARTITIONS, group);
-        const isEven = [...owners.values()].every((its) => its.length === PARTITIONS / owners.size);
-        return isEven ? owners.size : 0;
-      };
+      const { redis } = chaos;
       const within = async (members: number): Promise<number> => {
         const from = Number((await redis.time())[0]);
-        await waitFor(async () => (await sharedBy()) === members, { timeoutMs: 20_000 });
+        await sharedEvenly(chaos, members);
         return Number((await redis.time())[0]) - from;
       };
       const [killed] = await chaos.readyConsumers(1, { options });
@@ -115,6 +109,7 @@ withProcess('a stream with partitions', () => {
     async (chaos) => {
       chaos.partitions = PARTITIONS;
       const [stopped] = await chaos.readyConsumers(2, { options });
+      await sharedEvenly(chaos, 2);
       await addInOrder(chaos, 5);
       await waitFor(async () => (await stopped!.runs()).length > 20, { timeoutMs: 15_000 });
       stopped!.freeze();
@@ -137,6 +132,17 @@ withProcess('a stream with partitions', () => {
     },
   );
 });
+
+/** Fulfilled once so many members have the same share each, and no partition is without one. */
+const sharedEvenly = ({ redis, stream, group }: ChaosRun, members: number): Promise<unknown> =>
+  waitFor(
+    async () => {
+      const shares = [...(await ownersOf(redis, stream, PARTITIONS, group)).values()];
+      const isEven = shares.every(({ length }) => length === PARTITIONS / members);
+      return shares.length === members && isEven;
+    },
+    { timeoutMs: 20_000, description: `${members} members share the partitions` },
+  );
 
 const othersRun = async (chaos: ChaosRun, stopped: ChaosConsumer): Promise<number> =>
   (await chaos.journal.runs()).filter(({ pid }) => pid !== stopped.pid).length;
