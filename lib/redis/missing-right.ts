@@ -1,5 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { hideSecrets, isRedisReply } from './redis-errors.js';
+import { hideSecrets, isNotAllowed, isRedisReply } from './redis-errors.js';
 import * as text from './redis.messages.js';
 
 const inScript = /ACL failure in script|The user executing the script can't/;
@@ -73,10 +73,7 @@ const isAboutKeys = (message: string): boolean =>
   /^NOPERM .*\bkeys?\b/.test(message) && !/permissions to run/.test(message);
 
 const isRefused = (client: Redis, key: string): Promise<boolean> =>
-  client.eval('return 1', 1, key).then(
-    () => false,
-    (error: unknown) => isRedisReply(error) && error.message.startsWith('NOPERM'),
-  );
+  client.eval('return 1', 1, key).then(() => false, isNotAllowed);
 
 type OnError = NonNullable<RedisOptions['reconnectOnError']>;
 

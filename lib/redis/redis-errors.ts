@@ -51,3 +51,7 @@ export function cleanCause(error: unknown): Error {
   }
   return clean;
 }
+
+/** Redis answered that this user may not do it. */
+export const isNotAllowed = (error: unknown): error is Error =>
+  isRedisReply(error) && error.message.startsWith('NOPERM');

@@ -4,7 +4,7 @@ import { redisTimeMs } from '../../redis/redis-time.js';
 import { askServerFacts } from '../../redis/server-facts.js';
 import { verdictOn } from '../../redis/server-facts.verdict.js';
 import { openBar } from '../output/bar.js';
-import { isRedisReply } from '../../redis/redis-errors.js';
+import { isNotAllowed } from '../../redis/redis-errors.js';
 import { groupRows } from '../reading/group-rows.js';
 import type { Session } from '../session.js';
 import * as text from './doctor.messages.js';
@@ -62,7 +62,7 @@ export async function examine(
         for (const row of rows) findings.push(...(await checkGroup(client, prefix, row, limits)));
         findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));
       } catch (error) {
-        if (!isRefused(error)) throw error;
+        if (!isNotAllowed(error)) throw error;
         notKnown.push(text.notLookedInto(stream));
       }
       bar.to(at + 1);
@@ -79,9 +79,6 @@ export async function examine(
   };
 }
 
-const isRefused = (error: unknown): boolean =>
-  isRedisReply(error) && error.message.startsWith('NOPERM');
-
 async function groupsToTry(
   { client, prefix }: Session,
   streams: readonly string[],
@@ -89,7 +86,7 @@ async function groupsToTry(
   const groups = await Promise.all(
     streams.slice(0, TRIED).map(async (stream) => {
       const found = await readGroups(client, streamKey(prefix, stream)).catch((error: unknown) => {
-        if (!isRefused(error)) throw error;
+        if (!isNotAllowed(error)) throw error;
         return [{ name: ANY_GROUP }];
       });
       return found.map(({ name }) => ({ stream, group: name }));

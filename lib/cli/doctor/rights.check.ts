@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { masterFor } from '../../redis/cluster-client.js';
-import { errorText, isRedisReply } from '../../redis/redis-errors.js';
+import { errorText, isNotAllowed, isRedisReply } from '../../redis/redis-errors.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
 import { type Call, type NeededRights, rightsAnywhere, rightsFor } from './needed-rights.js';
@@ -84,7 +84,7 @@ async function refusal(client: Redis, [command, ...args]: Call): Promise<string 
     return undefined;
   } catch (error) {
     if (!isRedisReply(error)) throw error;
-    return error.message.startsWith('NOPERM') ? errorText(error) : undefined;
+    return isNotAllowed(error) ? errorText(error) : undefined;
   }
 }
 

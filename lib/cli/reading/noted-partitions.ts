@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { readPartitionCount } from '../../redis/partition-count.js';
-import { isRedisReply } from '../../redis/redis-errors.js';
+import { isNotAllowed } from '../../redis/redis-errors.js';
 
 /** How many partitions a stream has, as its readers have noted it; nothing where none has, or where this user may not know. */
 export async function notedPartitions(
@@ -11,7 +11,7 @@ export async function notedPartitions(
   try {
     return await readPartitionCount(client, prefix, stream);
   } catch (error) {
-    if (isRedisReply(error) && error.message.startsWith('NOPERM')) return undefined;
+    if (isNotAllowed(error)) return undefined;
     throw error;
   }
 }
