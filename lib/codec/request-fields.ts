@@ -29,15 +29,17 @@ export const requestFields = ({ id, inbox, timeoutMs }: RequestFields): EntryFie
 ];
 
 /**
- * Takes an entry's fields apart: those of the codec, and what makes it a request, where it is one.
+ * Takes an entry's fields apart: those of the codec, and what makes it a request; nothing where it is none.
  *
  * @throws MessageDecodingError where it says that it is a request, and not what kind of
  */
-export function splitRequest(fields: RawFields): {
-  readonly own: RawFields;
-  readonly request: RequestFields | undefined;
-} {
-  if (!isRequest(fields)) return { own: fields, request: undefined };
+export function splitRequest(fields: RawFields):
+  | {
+      readonly own: RawFields;
+      readonly request: RequestFields;
+    }
+  | undefined {
+  if (!isRequest(fields)) return undefined;
   const own: Buffer[] = [];
   const found = new Map<string, string>();
   for (let at = 0; at + 1 < fields.length; at += 2) {

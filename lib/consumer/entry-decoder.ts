@@ -41,14 +41,17 @@ export class EntryDecoder {
       this.giveUp(id);
       return undefined;
     }
-    const { originalId, fields } = asPublished(id, read);
+    const letter = isRedrive(id) ? asPublished(id, read) : undefined;
+    const originalId = letter === undefined ? id : letter.originalId;
+    const fields = letter === undefined ? read : letter.fields;
     try {
-      const { own, request } = splitRequest(fields);
+      const parts = splitRequest(fields);
+      const request = parts?.request;
       // Whoever may publish a request is not to have us write anywhere else.
       if (request !== undefined && !isInboxKey(request.inbox)) {
         throw new MessageDecodingError(text.NOT_AN_INBOX);
       }
-      const envelope = named(codec.decode(own), stream);
+      const envelope = named(codec.decode(parts?.own ?? fields), stream);
       return {
         entryId: id,
         originalEntryId: originalId,
@@ -86,9 +89,8 @@ const named = (decoded: DecodedEnvelope, stream: string): MessageEnvelope =>
 const hasName = (decoded: DecodedEnvelope): decoded is MessageEnvelope =>
   decoded.name !== undefined;
 
-/** What was read as it was published: a redrive brings a dead letter. */
+/** What a redrive brought, a dead letter, as it was published. */
 function asPublished(id: string, read: RawFields): { originalId: string; fields: RawFields } {
-  if (!isRedrive(id)) return { originalId: id, fields: read };
   const { fields, cause } = deadLetterParts(read);
   return { originalId: cause.get('entry-id') ?? streamIdOf(id), fields };
 }

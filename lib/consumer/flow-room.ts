@@ -6,8 +6,8 @@ export interface FlowLoad {
   readonly taken: number;
   /** Read, and not in a slot yet. */
   readonly readAhead: number;
-  /** How many of those read ahead will not be any more when what is asked for now is there. */
-  readonly passing: number;
+  /** Whether handlers wait for nothing of late, and nothing else keeps what is read ahead from passing. */
+  readonly passes: boolean;
   /** How many may be read ahead, at the pace of late. */
   readonly mayWait: number;
   /** Read, and not settled. */
@@ -17,15 +17,19 @@ export interface FlowLoad {
 /** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
 const MOST_AT_ONCE = 1_000;
 
+/** How many batches are held at the most where all that is read ahead passes: one that runs, one that is reserved, one that is read. */
+const PASSING = 3;
+
 /** How many entries may be brought. */
 export function roomFor(
-  { taken, readAhead, passing, mayWait, inFlight }: FlowLoad,
+  { taken, readAhead, passes, mayWait, inFlight }: FlowLoad,
   { concurrency, batchSize }: ResolvedSubscription,
 ): number {
   const held = taken + readAhead;
   // Nothing waits in memory for a Redis that does not take outcomes.
-  if (inFlight - held > 2 * batchSize + concurrency) return 0;
-  return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + mayWait + passing - held));
+  if (inFlight - held > (passes ? 5 : 2) * batchSize + concurrency) return 0;
+  if (passes) return Math.max(0, Math.min(MOST_AT_ONCE, batchSize, concurrency + PASSING * batchSize - held));
+  return Math.max(0, Math.min(MOST_AT_ONCE, concurrency + mayWait - held));
 }
 
 /**
@@ -33,7 +37,8 @@ export function roomFor(
  * has been used up.
  */
 export function isWorthARead(load: FlowLoad, options: ResolvedSubscription): boolean {
+  if (load.passes) return roomFor(load, options) >= options.batchSize;
   const free = options.concurrency - load.taken;
   const few = Math.max(free - 1, Math.floor(load.mayWait / 2));
-  return load.readAhead - load.passing <= few && roomFor(load, options) > 0;
+  return load.readAhead <= few && roomFor(load, options) > 0;
 }

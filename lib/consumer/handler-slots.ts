@@ -14,6 +14,8 @@ import type { Verdict } from './verdict.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */
 const LEASE_IS_SAFE = 0.8;
+/** So few messages are not worth a turn of the event loop. */
+const FEW = 10;
 
 /** What else has a say in whether a handler may start; all of it is asked of a partition only. */
 export interface Admission {
@@ -54,6 +56,7 @@ export class HandlerSlots {
   private lastStartAt = 0;
   private lastStartIn = 0;
   private stopped = false;
+  private startsSoon = false;
 
   constructor(private readonly parts: HandlerSlotsParts) {}
 
@@ -67,10 +70,12 @@ export class HandlerSlots {
     return this.running.size + this.held.size;
   }
 
-  /** How many of those that wait will have ended before anything that is asked for now can be there. */
-  get passing(): number {
-    if (this.stopped || this.unfinished.size > 0 || thisTurn() !== this.lastStartIn) return 0;
-    return this.pace.runsAtOnce(this.parts.options.concurrency) ? this.ready.length : 0;
+  /** Whether what waits will have ended before anything that is asked for now can be there. */
+  get passes(): boolean {
+    if (this.stopped || this.unfinished.size > 0) return false;
+    if (!this.pace.runsAtOnce(this.parts.options.concurrency)) return false;
+    if (this.startsSoon) return true;
+    return this.taken + this.ready.length === 0 || thisTurn() === this.lastStartIn;
   }
 
   /** How many messages may wait, at the pace of late. */
@@ -82,8 +87,18 @@ export class HandlerSlots {
   }
 
   add(messages: readonly StreamMessage[]): void {
+    const passes = this.passes;
     this.ready.push(...messages);
-    this.fill();
+    if (messages.length > FEW && this.running.size === 0 && passes) {
+      if (this.startsSoon) return;
+      this.startsSoon = true;
+      setImmediate(() => {
+        this.startsSoon = false;
+        this.fill();
+      });
+      return;
+    }
+    if (!this.startsSoon) this.fill();
   }
 
   /** All messages that run or wait. */
@@ -136,19 +151,25 @@ export class HandlerSlots {
     else for (const signal of this.running.values()) signal.abort(reason);
   }
 
-  private readonly fill = (): void => {
+  private readonly fill = (): void => this.fillAt(performance.now());
+
+  /** @param shownMs what `performance.now()` shows */
+  private fillAt(shownMs: number): void {
     const { options, loneRuns, admission } = this.parts;
+    let justShownMs: number | undefined = shownMs;
     while (!this.stopped && this.running.size < options.concurrency) {
       const message = this.ready[0];
       if (message === undefined) return;
       if (this.unfinished.size > 0 && !this.unfinished.has(message)) return;
       if (admission?.mayStart(this.fill) === false) return;
-      if (this.mayHaveEnded(message)) return this.parts.onStale(this.takeWaiting());
+      const nowMs: number = justShownMs ?? performance.now();
+      justShownMs = undefined;
+      if (this.mayHaveEnded(message, nowMs)) return this.parts.onStale(this.takeWaiting());
       if (!loneRuns.mayStart(message, this.fill)) return;
       this.ready.shift();
-      void this.run(message);
+      void this.run(message, nowMs);
     }
-  };
+  }
 
   /** It is not to run here, or not now. */
   private leave(message: StreamMessage): void {
@@ -157,17 +178,16 @@ export class HandlerSlots {
   }
 
   /** Whether its lease could be over by now, so that another consumer may have begun. */
-  private mayHaveEnded(message: StreamMessage): boolean {
+  private mayHaveEnded(message: StreamMessage, nowMs: number): boolean {
     const { options, leaseMs, admission } = this.parts;
     const { leasedAt } = message;
     if (admission !== undefined) return false;
     if (!isLeased(message, options) || options.delivery === 'at-most-once') return false;
-    return leasedAt === undefined || elapsedMs(leasedAt) > LEASE_IS_SAFE * leaseMs;
+    return leasedAt === undefined || elapsedMs(leasedAt, nowMs) > LEASE_IS_SAFE * leaseMs;
   }
 
-  private async run(message: StreamMessage): Promise<void> {
+  private async run(message: StreamMessage, startedAt: number): Promise<void> {
     const { options, loneRuns, onEnded, tally, admission } = this.parts;
-    const startedAt = performance.now();
     const signal = new RunSignal();
     this.running.set(message, signal);
     this.lastStartAt = startedAt;
@@ -176,13 +196,14 @@ export class HandlerSlots {
     this.lastStartIn = turn;
     loneRuns.started(message, options.handlerTimeoutMs);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
-    tally.started(message);
+    tally.started(message, startedAt);
     const verdict = await (tally.isTraced
       ? tally.traced(message, () => this.invokeInTime(message, signal))
       : this.invokeInTime(message, signal));
     this.running.delete(message);
     this.unfinished.delete(message);
-    const ranMs = performance.now() - startedAt;
+    const endedAt = performance.now();
+    const ranMs = endedAt - startedAt;
     tally.ran(message, verdict, ranMs);
     this.pace.record(ranMs, turn !== thisTurn());
     // Where it may have to wait in its slot, that is decided before the next one starts.
@@ -192,7 +213,7 @@ export class HandlerSlots {
     if (message.alone) await this.parts.whenSettled();
     loneRuns.ended(message);
     admission?.ended();
-    this.fill();
+    this.fillAt(decidesFirst ? performance.now() : endedAt);
     if (!decidesFirst) onEnded(message, verdict);
   }
 

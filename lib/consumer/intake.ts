@@ -10,6 +10,8 @@ export interface IntakeParts {
   readonly signal: AbortSignal;
   readonly onFault: (what: string, error: unknown) => void;
   readonly onDone: (what: string) => void;
+  /** Told before something is sent that other things may go along with. */
+  readonly onSending: () => void;
   /** Given each message with its answer; `undefined` where it was closed before there was one. */
   readonly onAnswers: (
     messages: readonly StreamMessage[],
@@ -40,7 +42,8 @@ export class Intake {
   }
 
   private async reserve(messages: readonly StreamMessage[]): Promise<void> {
-    const { reserver, signal, onFault, onDone, onAnswers } = this.parts;
+    const { reserver, signal, onFault, onDone, onSending, onAnswers } = this.parts;
+    onSending();
     const sentAt = leaseClock();
     let answers: readonly Reservation[] | undefined;
     try {

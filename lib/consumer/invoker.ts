@@ -71,33 +71,30 @@ export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts):
         return set === undefined ? runAnswer() : betweenHooks(set, context, runAnswer);
       });
     }
-    // Each has a context of its own, to settle by hand.
-    const wanted = wanting(name).map((handler) => ({
-      handler,
-      context: new RedisStreamsContext([message, where, signal]),
-    }));
-    const [first] = wanted;
+    const wanted = wanting(name);
+    const [first, second] = wanted;
     if (first === undefined) return Promise.resolve({ kind: 'unhandled' });
+    const newContext = (): RedisStreamsContext => new RedisStreamsContext([message, where, signal]);
     const runAll = (its: unknown): Promise<Verdict> => {
       const set = hooks();
       // Most often there is no other, and nothing around it: this is done for every message.
-      if (set === undefined && wanted.length === 1) return run(first.handler, its, first.context);
-      const runs = wanted.map(
-        ({ handler, context }) =>
-          () =>
-            run(handler, its, context),
-      );
-      // They are told of the message with what its first handler gets.
-      return set === undefined
-        ? inMode(runs)
-        : betweenHooks(set, first.context, () => inMode(runs));
+      if (set === undefined && second === undefined) return run(first, its, newContext());
+      // Each has a context of its own, to settle by hand; hooks are told with what the first handler gets.
+      const shown = newContext();
+      const runs = wanted.map((handler, index) => {
+        const context = index === 0 ? shown : newContext();
+        return () => run(handler, its, context);
+      });
+      return set === undefined ? inMode(runs) : betweenHooks(set, shown, () => inMode(runs));
     };
     return valid(payload, runAll);
   };
 }
 
+const HANDLED: Verdict = { kind: 'handled' };
+
 async function inOrder(runs: readonly Run[]): Promise<Verdict> {
-  let verdict: Verdict = { kind: 'handled' };
+  let verdict = HANDLED;
   for (const each of runs) verdict = worse(verdict, await each());
   return verdict;
 }
@@ -115,7 +112,7 @@ async function run(
   try {
     const result: unknown = await handler(payload, context);
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-    return context.verdict ?? { kind: 'handled' };
+    return context.verdict ?? HANDLED;
   } catch (error) {
     return context.verdict ?? { kind: 'failed', error: takeOriginal(context, error) };
   }

@@ -9,7 +9,11 @@ export const leaseClock = (): LeaseMoment => ({
   wallMs: Date.now(),
 });
 
-/** How long ago a moment was, by the clock that shows more. */
-export function elapsedMs(since: LeaseMoment): number {
-  return Math.max(performance.now() - since.monotonicMs, Date.now() - since.wallMs);
+/**
+ * How long ago a moment was, by the clock that shows more.
+ *
+ * @param monotonicMs what `performance.now()` shows, where it was just asked
+ */
+export function elapsedMs(since: LeaseMoment, monotonicMs = performance.now()): number {
+  return Math.max(monotonicMs - since.monotonicMs, Date.now() - since.wallMs);
 }

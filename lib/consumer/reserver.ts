@@ -38,7 +38,7 @@ export class Reserver {
       [
         group,
         delivery === 'at-most-once' ? 1 : 0,
-        highestOf(entryIds),
+        boundsOf(entryIds)[1],
         JSON.stringify(entryIds),
         consumer,
         token,
@@ -76,7 +76,7 @@ export class Reserver {
     const { client, keys, group, consumer, token, leaseMs, options } = this.parts;
     const entryIds = messages.map(({ entryId }) => entryId);
     const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
-    const highest = highestOf(given);
+    const [lowest, highest] = boundsOf(given);
     return reserveScript.run(
       client,
       [
@@ -101,15 +101,21 @@ export class Reserver {
         JSON.stringify(messages.map((message) => leaseIdOf(message, options))),
         someAreRedrives ? 1 : 0,
         consumer,
-        someAreRedrives ? '' : lowestOf(entryIds),
+        someAreRedrives ? '' : lowest,
       ],
     );
   }
 }
 
-/** The highest of some entry IDs; empty where there are none. */
-const highestOf = (entryIds: readonly string[]): string =>
-  entryIds.reduce((a, b) => (a === '' || compareEntryIds(a, b) < 0 ? b : a), '');
-
-const lowestOf = (entryIds: readonly string[]): string =>
-  entryIds.reduce((a, b) => (compareEntryIds(a, b) < 0 ? a : b));
+/** The lowest and the highest of some entry IDs; empty where there are none. */
+function boundsOf(entryIds: readonly string[]): readonly [lowest: string, highest: string] {
+  const [first = ''] = entryIds;
+  let lowest = first;
+  let highest = first;
+  for (const entryId of entryIds) {
+    // Most often they come in their order.
+    if (compareEntryIds(entryId, highest) > 0) highest = entryId;
+    else if (compareEntryIds(entryId, lowest) < 0) lowest = entryId;
+  }
+  return [lowest, highest];
+}

@@ -5,6 +5,7 @@ import {
   type OutcomeScriptsParts,
   type Retry,
 } from './outcome-scripts.js';
+import { JointWrite } from '../redis/joint-write.js';
 import { persist } from './persist.js';
 import type { ReplyOutcome } from './replier.js';
 import { type SettledEntry, settleStep, type SettleWork } from './settle-steps.js';
@@ -24,6 +25,8 @@ export interface SettlerParts extends OutcomeScriptsParts {
   readonly onRetry: (message: StreamMessage, delayMs: number) => void;
   /** Told of entries that are settled, or were given up on. */
   readonly onSettled: (entryIds: readonly string[]) => void;
+  /** Whether something else will be sent at any moment, so that outcomes may wait for it. */
+  readonly sendsSoon: () => boolean;
   /** Told of what at-most-once acknowledged and could not put back. */
   readonly onLost: (message: StreamMessage) => void;
 }
@@ -41,7 +44,9 @@ export class Settler {
 
   private readonly scripts: OutcomeScripts;
 
+  private readonly jointWrite: JointWrite;
   constructor(private readonly parts: SettlerParts) {
+    this.jointWrite = new JointWrite(parts.client);
     this.scripts = new OutcomeScripts(parts);
   }
 
@@ -112,6 +117,13 @@ export class Settler {
     this.answering.add(answered);
   }
 
+  /** Something else is about to be sent: what waits goes along with it, where it is much. */
+  sendAlong(): void {
+    if (this.successes.length + this.releases.length <= this.parts.options.batchSize / 2) return;
+    this.jointWrite.begin();
+    this.flush();
+  }
+
   /** Sends what waits, now. */
   flush(): void {
     clearTimeout(this.timer);
@@ -154,7 +166,10 @@ export class Settler {
   }
 
   private schedule(waiting: readonly unknown[]): void {
-    if (waiting.length >= this.parts.options.batchSize) return this.flush();
+    const { options, sendsSoon } = this.parts;
+    const { batchSize } = options;
+    const isMany = waiting.length >= batchSize;
+    if (isMany && (waiting.length >= 2 * batchSize || !sendsSoon())) return this.flush();
     this.timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS);
   }
 

@@ -29,6 +29,8 @@ export class StreamFlow {
   /** Whether this consumer has the stream to itself: then nobody else's entries are looked for from time to time. */
   readonly isOwned: boolean = false;
   readonly inHand = new EntriesInHand();
+  /** Whether a read of it is under way: room that comes up meanwhile is looked at when that is over. */
+  isAwaited = false;
   protected stopped = false;
   protected readonly slots: HandlerSlots;
   protected readonly settler: Settler;
@@ -56,6 +58,7 @@ export class StreamFlow {
       reserver: parts.requests.withClock(new Reserver(parts)),
       signal: parts.signal,
       ...toldOfFaults,
+      onSending: () => this.settler.sendAlong(),
       onAnswers: (messages, answers) => this.takeOurs(messages, answers),
     });
     this.slots = new HandlerSlots({
@@ -73,6 +76,7 @@ export class StreamFlow {
       onRetry: (message, delayMs) => this.putOff(message, delayMs),
       onSettled: (entryIds) => this.leave(entryIds),
       onLost: (message) => this.outcomes.lost(message),
+      sendsSoon: () => this.intake.entering > 0 && this.slots.passes,
     });
   }
 
@@ -161,8 +165,8 @@ export class StreamFlow {
   }
 
   protected get load(): FlowLoad {
-    const { taken, passing, mayWait } = this.slots;
-    return { taken, passing, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
+    const { taken, passes, mayWait } = this.slots;
+    return { taken, passes, mayWait, readAhead: this.readAhead, inFlight: this.inHand.size };
   }
 
   protected get readAhead(): number {
@@ -241,6 +245,6 @@ export class StreamFlow {
   }
 
   protected offerRoom(): void {
-    if (this.wantsRead) this.parts.onRoom(this.keys.stream);
+    if (!this.isAwaited && this.wantsRead) this.parts.onRoom(this.keys.stream);
   }
 }

@@ -159,11 +159,13 @@ export class StreamReader {
     const { blocking } = this.parts.connections;
     if (this.stopping.signal.aborted) return;
     this.blockedFor = new Set(flows);
+    for (const flow of flows) flow.isAwaited = true;
     let brought = 0;
     try {
       brought = await this.read(blocking, flows, this.parts.blockMs);
     } finally {
       this.blockedFor = undefined;
+      for (const flow of flows) flow.isAwaited = false;
     }
     // Nothing more is there for now: to ask again can wait until what came has begun to run, and would only delay it.
     if (brought > 0 && brought < FEW)

@@ -44,12 +44,12 @@ export class StreamTally {
     if (channels.duplicate.hasSubscribers) channels.duplicate.publish(this.about(message));
   }
 
-  /** Its handlers are about to run. */
-  started(message: StreamMessage): void {
+  /** Its handlers are about to run; `monotonicMs` is what `performance.now()` shows. */
+  started(message: StreamMessage, monotonicMs: number): void {
     this.inFlight++;
     message.waitedMs = undefined;
     const { attempt, entryId } = message;
-    const { nowMs } = this.clock;
+    const nowMs = this.clock.at(monotonicMs);
     if (attempt > 1 || nowMs === undefined || isRedrive(entryId)) return;
     message.waitedMs = Math.max(0, nowMs - publishedAtMs(entryId));
     this.publishToHandleMs.record(message.waitedMs);

@@ -7,9 +7,13 @@ import { redisTimeMs } from './redis-time.js';
 export class RedisClock {
   private aheadMs: number | undefined;
 
-  /** What Redis's clock shows, in ms; nothing where it was never asked. */
-  get nowMs(): number | undefined {
-    return this.aheadMs === undefined ? undefined : performance.now() + this.aheadMs;
+  /**
+   * What Redis's clock shows, in ms; nothing where it was never asked.
+   *
+   * @param monotonicMs what `performance.now()` shows
+   */
+  at(monotonicMs: number): number | undefined {
+    return this.aheadMs === undefined ? undefined : monotonicMs + this.aheadMs;
   }
 
   /** Asks with each connection. Nothing waits for it, and where it is not known it is left out. */

@@ -37,8 +37,8 @@ export function parseList(reply: unknown, command: string): readonly unknown[] {
  */
 export function parseEntries(reply: unknown, command: string): RawEntry[] {
   return parseList(reply, command).map((row) => {
-    const [id, fields] = parseList(row, command);
-    return { id: parseText(id, command), fields: parseFields(fields, command) };
+    const pair = parseList(row, command);
+    return { id: parseText(pair[0], command), fields: parseFields(pair[1], command) };
   });
 }
 
@@ -55,9 +55,11 @@ export function parseStreams(reply: unknown, command: string): StreamEntries[] {
   });
 }
 
+const isBuffer = (value: unknown): value is Buffer => Buffer.isBuffer(value);
+
 function parseFields(fields: unknown, command: string): readonly Buffer[] | undefined {
   if (fields === null || fields === undefined) return undefined;
   const list = parseList(fields, command);
-  if (!list.every((field) => Buffer.isBuffer(field))) throw new UnexpectedReplyError(command);
+  if (!list.every(isBuffer)) throw new UnexpectedReplyError(command);
   return list.length === 0 ? undefined : list;
 }

@@ -143,7 +143,7 @@ export class PartitionFlow extends StreamFlow {
     const { taken } = this.slots;
     return {
       taken,
-      passing: 0,
+      passes: false,
       mayWait,
       readAhead: this.readAhead,
       inFlight: this.inHand.size - this.lanes.waiting,

@@ -21,6 +21,9 @@ const KINDS: Record<string, Reservation['kind']> = {
   p: 'postponed',
 };
 
+/** What nearly all get. */
+const FIRST: Reservation = { kind: 'new', attempt: 1, alone: false };
+
 /**
  * One letter for each entry, and the number of its attempt where that is not 1.
  *
@@ -28,6 +31,7 @@ const KINDS: Record<string, Reservation['kind']> = {
  */
 export function parseReservations(reply: unknown, command: string): Reservation[] {
   return (parseText(reply, command).match(/[a-z]\d*/g) ?? []).map((answer) => {
+    if (answer === 'n') return FIRST;
     const letter = answer.charAt(0);
     const kind = KINDS[letter];
     if (kind === undefined) throw new UnexpectedReplyError(command);
