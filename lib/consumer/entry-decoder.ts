@@ -11,7 +11,7 @@ import type { StreamKeys } from '../keys/stream-keys.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
 import * as text from './consumer.messages.js';
-import type { StreamMessage } from './stream-message.js';
+import type { AsNew, StreamMessage } from './stream-message.js';
 import type { StreamTally } from './stream-tally.js';
 
 export interface EntryDecoderParts {
@@ -34,8 +34,11 @@ export interface EntryDecoderParts {
 export class EntryDecoder {
   constructor(private readonly parts: EntryDecoderParts) {}
 
-  /** @returns nothing where there is nothing to run */
-  decode({ id, fields: read }: RawEntry): StreamMessage | undefined {
+  /**
+   * @param asNew of one that Redis has just given out for the first time
+   * @returns nothing where there is nothing to run
+   */
+  decode({ id, fields: read }: RawEntry, asNew?: AsNew): StreamMessage | undefined {
     const { stream, group, codec, logger, onUndecodable } = this.parts;
     if (read === undefined) {
       this.giveUp(id);
@@ -59,6 +62,8 @@ export class EntryDecoder {
         envelope,
         fields,
         request,
+        isNew: asNew !== undefined,
+        givenSinceMs: asNew?.sinceMs,
         attempt: 1,
         alone: false,
       };

@@ -1,8 +1,8 @@
-import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';
 import { elapsedMs } from './lease-clock.js';
+import { invokeInTime } from './invoke-in-time.js';
 import { isLeased } from './lease-id.js';
 import type { LoneRuns } from './lone-runs.js';
 import { Pace } from './pace.js';
@@ -56,6 +56,7 @@ export class HandlerSlots {
   private lastStartAt = 0;
   private lastStartIn = 0;
   private stopped = false;
+  /** Whether what waits begins in this turn of the event loop, once all that has come in it was taken in. */
   private startsSoon = false;
 
   constructor(private readonly parts: HandlerSlotsParts) {}
@@ -87,18 +88,16 @@ export class HandlerSlots {
   }
 
   add(messages: readonly StreamMessage[]): void {
-    const passes = this.passes;
+    // What is to be read and reserved meanwhile is sent first, so that Redis has work while these run.
+    const startSoon = messages.length > FEW && this.running.size === 0 && this.passes;
     this.ready.push(...messages);
-    if (messages.length > FEW && this.running.size === 0 && passes) {
-      if (this.startsSoon) return;
-      this.startsSoon = true;
-      setImmediate(() => {
-        this.startsSoon = false;
-        this.fill();
-      });
-      return;
-    }
-    if (!this.startsSoon) this.fill();
+    if (this.startsSoon) return;
+    if (!startSoon) return this.fill();
+    this.startsSoon = true;
+    setImmediate(() => {
+      this.startsSoon = false;
+      this.fill();
+    });
   }
 
   /** All messages that run or wait. */
@@ -198,8 +197,8 @@ export class HandlerSlots {
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message, startedAt);
     const verdict = await (tally.isTraced
-      ? tally.traced(message, () => this.invokeInTime(message, signal))
-      : this.invokeInTime(message, signal));
+      ? tally.traced(message, () => invokeInTime(this.parts, message, signal))
+      : invokeInTime(this.parts, message, signal));
     this.running.delete(message);
     this.unfinished.delete(message);
     const endedAt = performance.now();
@@ -228,35 +227,5 @@ export class HandlerSlots {
     this.parts.admission?.ended();
     this.fill();
     this.parts.onNotStarted(message);
-  }
-
-  /** A handler that ignores its signal does not hold its slot for ever: it is left to itself. */
-  private invokeInTime(message: StreamMessage, signal: RunSignal): Promise<Verdict> {
-    const { invoke, options } = this.parts;
-    const { handlerTimeoutMs } = options;
-    return handlerTimeoutMs === undefined
-      ? invoke(message, signal)
-      : this.invokeFor(handlerTimeoutMs, message, signal);
-  }
-
-  private async invokeFor(
-    handlerTimeoutMs: number,
-    message: StreamMessage,
-    signal: RunSignal,
-  ): Promise<Verdict> {
-    const { stream, invoke } = this.parts;
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<Verdict>((resolve) => {
-      timer = setTimeout(() => {
-        const error = new HandlerTimeoutError(stream, message.originalEntryId, handlerTimeoutMs);
-        signal.abort(error);
-        resolve({ kind: 'failed', error });
-      }, handlerTimeoutMs);
-    });
-    try {
-      return await Promise.race([invoke(message, signal), timeUp]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }

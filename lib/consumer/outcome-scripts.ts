@@ -10,6 +10,7 @@ import { putBackScript } from '../redis/scripts/put-back.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
+import { boundsOf } from '../redis/entry-id.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { SettledEntry } from './settle-steps.js';
 import type { StreamMessage } from './stream-message.js';
@@ -50,18 +51,17 @@ export class OutcomeScripts {
   commit(messages: readonly StreamMessage[]): Promise<unknown> {
     const { client, keys, group, options } = this.parts;
     const entryIds = messages.map(({ entryId }) => entryId);
-    if (options.dedup === false && messages.every(({ attempt }) => attempt === 1)) {
-      return client.xack(keys.stream, group, ...entryIds);
-    }
-    const messageIds = messages.map(({ messageId }) => messageId);
+    const hasLedger = options.dedup !== false;
+    const messageIds = hasLedger ? messages.map(({ messageId }) => messageId) : [];
     return commitScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts],
+      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.attempts, keys.position],
       [
         group,
-        options.dedup === false ? 0 : 1,
+        hasLedger ? 1 : 0,
         JSON.stringify(entryIds),
         JSON.stringify(messageIds),
+        hasLedger ? '' : boundsOf(entryIds)[1],
       ],
     );
   }
@@ -86,7 +86,13 @@ export class OutcomeScripts {
     const { client, keys, token, options } = this.parts;
     const leased = messages.filter((message) => isLeased(message, options));
     if (leased.length === 0) return;
-    return releaseScript.run(client, [keys.leases], [token, ...this.idsOf(leased)]);
+    const entryIds = leased.map(({ entryId }) => entryId);
+    const leaseIds = leased.map((message) => leaseIdOf(message, options));
+    return releaseScript.run(
+      client,
+      [keys.leases],
+      [token, JSON.stringify(entryIds), JSON.stringify(leaseIds)],
+    );
   }
 
   /** @returns for each whether it is back */

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { compareEntryIds } from '../redis/entry-id.js';
-import type { Reservation } from '../redis/scripts/reservation.js';
+import { boundsOf } from '../redis/entry-id.js';
+import { FIRST, type Reservation } from '../redis/scripts/reservation.js';
 import { reserveWithoutLedgerScript } from '../redis/scripts/reserve-without-ledger.script.js';
 import { reserveScript } from '../redis/scripts/reserve.script.js';
 import { leaseIdOf } from './lease-id.js';
@@ -23,6 +23,9 @@ export interface ReserverParts {
 
 /** Asks the ledger and the leases of one stream what of a batch may run here. */
 export class Reserver {
+  /** What Redis's clock showed when it answered last, in ms; nothing before that. */
+  shownMs: number | undefined;
+
   constructor(private readonly parts: ReserverParts) {}
 
   async reserve(messages: readonly StreamMessage[]): Promise<Reservation[]> {
@@ -31,6 +34,9 @@ export class Reserver {
     const redrives = messages.filter(({ entryId }) => isRedrive(entryId));
     if (dedup !== false) return this.reserveLeased(messages, redrives.length > 0, dedup.windowMs);
     if (redrives.length > 0) return this.reserveApart(messages, redrives);
+    // That a new entry is pending for this consumer is all there is to know of it; the position is noted when it is settled.
+    const isOurs = delivery === 'at-least-once' && this.parts.ownerKey === undefined;
+    if (isOurs && messages.every(({ isNew }) => isNew === true)) return messages.map(() => FIRST);
     const entryIds = messages.map(({ entryId }) => entryId);
     return reserveWithoutLedgerScript.run(
       client,
@@ -68,7 +74,7 @@ export class Reserver {
     );
   }
 
-  private reserveLeased(
+  private async reserveLeased(
     messages: readonly StreamMessage[],
     someAreRedrives: boolean,
     windowMs: number,
@@ -77,7 +83,7 @@ export class Reserver {
     const entryIds = messages.map(({ entryId }) => entryId);
     const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
     const [lowest, highest] = boundsOf(given);
-    return reserveScript.run(
+    const { shownMs, reservations } = await reserveScript.run(
       client,
       [
         keys.stream,
@@ -102,20 +108,20 @@ export class Reserver {
         someAreRedrives ? 1 : 0,
         consumer,
         someAreRedrives ? '' : lowest,
+        givenSince(messages),
       ],
     );
+    this.shownMs = shownMs;
+    return reservations;
   }
 }
 
-/** The lowest and the highest of some entry IDs; empty where there are none. */
-function boundsOf(entryIds: readonly string[]): readonly [lowest: string, highest: string] {
-  const [first = ''] = entryIds;
-  let lowest = first;
-  let highest = first;
-  for (const entryId of entryIds) {
-    // Most often they come in their order.
-    if (compareEntryIds(entryId, highest) > 0) highest = entryId;
-    else if (compareEntryIds(entryId, lowest) < 0) lowest = entryId;
+/** When none of them was given out yet, in ms by Redis's clock; empty where that is not known of all. */
+function givenSince(messages: readonly StreamMessage[]): number | '' {
+  let earliest = Infinity;
+  for (const { givenSinceMs } of messages) {
+    if (givenSinceMs === undefined) return '';
+    if (givenSinceMs < earliest) earliest = givenSinceMs;
   }
-  return [lowest, highest];
+  return earliest;
 }

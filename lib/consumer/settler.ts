@@ -45,6 +45,7 @@ export class Settler {
   private readonly scripts: OutcomeScripts;
 
   private readonly jointWrite: JointWrite;
+
   constructor(private readonly parts: SettlerParts) {
     this.jointWrite = new JointWrite(parts.client);
     this.scripts = new OutcomeScripts(parts);
@@ -117,7 +118,7 @@ export class Settler {
     this.answering.add(answered);
   }
 
-  /** Something else is about to be sent: what waits goes along with it, where it is much. */
+  /** Something else is about to be sent: what waits goes along with it in one write, where it is much. */
   sendAlong(): void {
     if (this.successes.length + this.releases.length <= this.parts.options.batchSize / 2) return;
     this.jointWrite.begin();
@@ -166,10 +167,9 @@ export class Settler {
   }
 
   private schedule(waiting: readonly unknown[]): void {
-    const { options, sendsSoon } = this.parts;
-    const { batchSize } = options;
-    const isMany = waiting.length >= batchSize;
-    if (isMany && (waiting.length >= 2 * batchSize || !sendsSoon())) return this.flush();
+    const { batchSize } = this.parts.options;
+    const isEnough = waiting.length >= batchSize && !this.parts.sendsSoon();
+    if (isEnough || waiting.length >= 2 * batchSize) return this.flush();
     this.timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS);
   }
 

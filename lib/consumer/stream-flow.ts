@@ -4,8 +4,8 @@ import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/replies.js';
 import * as text from './consumer.messages.js';
+import { Arrivals } from './arrivals.js';
 import { EntriesInHand } from './entries-in-hand.js';
-import { EntryDecoder } from './entry-decoder.js';
 import { stepFaults } from './step-faults.js';
 import { HandlerSlots } from './handler-slots.js';
 import { Intake } from './intake.js';
@@ -15,7 +15,7 @@ import { type FlowLoad, isWorthARead, roomFor } from './flow-room.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';
 import type { StreamFlowParts } from './stream-flow.parts.js';
-import type { StreamMessage } from './stream-message.js';
+import type { AsNew, StreamMessage } from './stream-message.js';
 import type { Verdict } from './verdict.js';
 
 /**
@@ -36,7 +36,8 @@ export class StreamFlow {
   protected readonly settler: Settler;
   protected readonly intake: Intake;
   protected readonly outcomes: Outcomes;
-  private readonly decoder: EntryDecoder;
+  protected readonly arrivals: Arrivals;
+  private readonly reserver: Reserver;
   private onIdle: (() => void) | undefined;
 
   constructor(protected readonly parts: StreamFlowParts) {
@@ -47,15 +48,10 @@ export class StreamFlow {
       settler: () => this.settler,
       holdBack: (message, delayMs) => void this.holdBack(message, delayMs),
     });
-    this.decoder = new EntryDecoder({
-      ...parts,
-      onUndecodable: (entry, reason, error) => {
-        this.inHand.add(entry.id);
-        this.outcomes.undecodable(entry, reason, error);
-      },
-    });
+    this.arrivals = new Arrivals(parts, this.inHand, this.outcomes);
+    this.reserver = new Reserver(parts);
     this.intake = new Intake({
-      reserver: parts.requests.withClock(new Reserver(parts)),
+      reserver: parts.requests.withClock(this.reserver),
       signal: parts.signal,
       ...toldOfFaults,
       onSending: () => this.settler.sendAlong(),
@@ -95,25 +91,24 @@ export class StreamFlow {
     return !this.stopped && isWorthARead(this.load, this.options);
   }
 
-  /** Takes entries in: new ones, or ones of before, in the order in which they are to run. */
-  accept(entries: readonly RawEntry[]): void {
+  /** What Redis's clock showed when it answered last, in ms; nothing where that is not known. */
+  get shownMs(): number | undefined {
+    return this.reserver.shownMs;
+  }
+
+  /**
+   * Takes entries in: new ones, or ones of before, in the order in which they are to run.
+   *
+   * @param asNew of those that Redis has just given out for the first time
+   */
+  accept(entries: readonly RawEntry[], asNew?: AsNew): void {
     const messages: StreamMessage[] = [];
     for (const entry of entries) {
       if (this.inHand.has(entry.id)) continue;
-      const message = this.messageOf(entry);
+      const message = this.arrivals.messageOf(entry, asNew);
       if (message !== undefined) messages.push(message);
     }
     if (messages.length > 0) this.intake.add(messages);
-  }
-
-  /** The message of an entry, in hand from now on; nothing where there is nothing to run. */
-  protected messageOf(entry: RawEntry): StreamMessage | undefined {
-    this.inHand.noteGiven(entry.id);
-    const message = this.decoder.decode(entry);
-    if (message === undefined) return undefined;
-    this.inHand.add(entry.id);
-    this.parts.tally.received(message);
-    return message;
   }
 
   /** Fulfilled once all that was taken in is reserved, or not to be had. */

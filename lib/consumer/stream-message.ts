@@ -17,6 +17,10 @@ export interface StreamMessage {
   readonly envelope: MessageEnvelope;
   /** The entry's fields as they were read; those of a redrive without what made it a dead letter. */
   readonly fields: RawFields;
+  /** Whether Redis has just given it out for the first time. */
+  readonly isNew?: boolean;
+  /** What Redis's clock showed before that, in ms; nothing where it is not known. */
+  readonly givenSinceMs?: number | undefined;
   /** Which partition of its stream it is in, where that has some. */
   partition?: number;
   /** What makes it a request; nothing where it is an event. */
@@ -33,6 +37,12 @@ export interface StreamMessage {
   ranMs?: number;
   /** From publishing to that run, in ms; of a first attempt, and where Redis's clock is known. */
   waitedMs?: number | undefined;
+}
+
+/** What is known of entries that Redis has just given out for the first time. */
+export interface AsNew {
+  /** What Redis's clock showed before that, in ms; nothing where it is not known. */
+  readonly sinceMs: number | undefined;
 }
 
 /** Runs all handlers that want a message; never rejects. */

@@ -217,6 +217,7 @@ export class StreamReader {
     flows: readonly StreamFlow[],
     blockMs?: number,
   ): Promise<number> {
+    const shownMs = flows.map((flow) => flow.shownMs);
     const replies = await readGroup(client, {
       group: this.parts.group,
       consumer: this.parts.consumer,
@@ -227,7 +228,8 @@ export class StreamReader {
     let brought = 0;
     for (const { stream, entries } of replies) {
       brought += entries.length;
-      this.parts.flows.find(stream)?.flow.accept(entries);
+      const flow = this.parts.flows.find(stream)?.flow;
+      flow?.accept(entries, { sinceMs: shownMs[flows.indexOf(flow)] });
     }
     return brought;
   }

@@ -1,14 +1,6 @@
 /** The time part of an entry ID: when Redis took the entry, in ms. */
-export function publishedAtMs(entryId: string): number {
-  let ms = 0;
-  // Digit by digit, without a text in between: it is done for each message.
-  for (let at = 0; at < entryId.length; at++) {
-    const digit = entryId.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) break;
-    ms = ms * 10 + digit;
-  }
-  return ms;
-}
+export const publishedAtMs = (entryId: string): number =>
+  Number(entryId.slice(0, entryId.indexOf('-')));
 
 /** The lowest entry ID after `entryId`. */
 export function entryIdAfter(entryId: string): string {
@@ -23,6 +15,19 @@ export function compareEntryIds(a: string, b: string): number {
   const [aMs, aSeq] = split(a);
   const [bMs, bSeq] = split(b);
   return compareDigits(aMs, bMs) || compareDigits(aSeq, bSeq);
+}
+
+/** The lowest and the highest of some entry IDs; empty where there are none. */
+export function boundsOf(entryIds: readonly string[]): readonly [lowest: string, highest: string] {
+  const [first = ''] = entryIds;
+  let lowest = first;
+  let highest = first;
+  for (const entryId of entryIds) {
+    // Most often they come in their order.
+    if (compareEntryIds(entryId, highest) > 0) highest = entryId;
+    else if (compareEntryIds(entryId, lowest) < 0) lowest = entryId;
+  }
+  return [lowest, highest];
 }
 
 function split(entryId: string): readonly [string, string] {

@@ -10,10 +10,6 @@ export const outcomeRules = {
   /** It needs no fence: who succeeded late succeeded all the same. */
   commit(model: Model, _who: Who, messages: readonly Ids[]): void {
     const { state, hasLedger } = model;
-    if (isPlain(model, messages)) {
-      for (const { entryId } of messages) delete state.pending[entryId];
-      return;
-    }
     for (const message of messages) {
       if (hasLedger) state.ledger[message.messageId] = 'in window';
       if (hasLedger || isRedrive(message.entryId)) model.endLease(message);
@@ -122,7 +118,3 @@ export const outcomeRules = {
     }, 0);
   },
 };
-
-/** Without a ledger, and at the first attempt, an acknowledgement is all. */
-const isPlain = ({ hasLedger }: Model, messages: readonly Ids[]): boolean =>
-  !hasLedger && messages.every(({ entryId, attempt }) => attempt === 1 && !isRedrive(entryId));

@@ -4,22 +4,18 @@ import type { RawEntry } from '../../redis/replies.js';
 import type { Reservation } from '../../redis/scripts/reservation.js';
 import { type FlowLoad, isWorthARead } from '../flow-room.js';
 import { StreamFlow } from '../stream-flow.js';
-import type { StreamFlowParts } from '../stream-flow.parts.js';
-import type { StreamMessage } from '../stream-message.js';
+import type { AsNew, StreamMessage } from '../stream-message.js';
 import { KeyLanes } from './key-lanes.js';
+import type { PartitionFlowParts } from './partition-flow.parts.js';
 
 /** A script that reserves takes no more at once. */
 const MOST_AT_ONCE = 1_000;
 const PAGE_AT_LEAST = 100;
 
-export interface PartitionFlowParts extends StreamFlowParts {
-  readonly partition: number;
-  /** Told that something which was about to begin has to wait: the partition is not ours, or others have some of it. */
-  readonly onPostponed: () => void;
-  /** Told how soon something is due that waits here. */
-  readonly onHeldBack: (delayMs: number) => void;
-  /** Told when there is room for more of what is pending. */
-  readonly onRoomToClaim: () => void;
+/** How an entry gets into line: whether it waits for its time, and what is known of it where it is new. */
+interface Lined {
+  readonly waits?: boolean;
+  readonly asNew?: AsNew | undefined;
 }
 
 /**
@@ -65,12 +61,12 @@ export class PartitionFlow extends StreamFlow {
   }
 
   /** Takes new entries, or what is due and was not here. What comes once it ends stays pending. */
-  override accept(entries: readonly RawEntry[]): void {
+  override accept(entries: readonly RawEntry[], asNew?: AsNew): void {
     if (this.isDone) return;
     for (const entry of entries) {
       if (this.lanes.isHeldBack(entry.id)) this.takeDue(entry);
       else if (this.inHand.has(entry.id)) this.lanes.isDue(entry.id);
-      else this.line(entry);
+      else this.line(entry, { asNew });
     }
     this.letOut();
   }
@@ -79,7 +75,7 @@ export class PartitionFlow extends StreamFlow {
   claim(entries: readonly RawEntry[], waiting: ReadonlySet<string>): void {
     if (this.isDone) return;
     for (const entry of entries) {
-      if (!this.inHand.has(entry.id)) this.line(entry, waiting.has(entry.id));
+      if (!this.inHand.has(entry.id)) this.line(entry, { waits: waiting.has(entry.id) });
     }
     this.letOut();
   }
@@ -140,9 +136,8 @@ export class PartitionFlow extends StreamFlow {
   /** There is no pace to keep with others. What waits behind its key leaves room for less. */
   protected override get load(): FlowLoad {
     const mayWait = this.options.batchSize - this.lanes.waiting;
-    const { taken } = this.slots;
     return {
-      taken,
+      taken: this.slots.taken,
       passes: false,
       mayWait,
       readAhead: this.readAhead,
@@ -207,8 +202,8 @@ export class PartitionFlow extends StreamFlow {
     this.its.onHeldBack(delayMs);
   }
 
-  private line(entry: RawEntry, waits = false): void {
-    const message = this.read(entry);
+  private line(entry: RawEntry, { waits = false, asNew }: Lined): void {
+    const message = this.read(entry, asNew);
     if (message !== undefined) this.lanes.add(message, waits);
   }
 
@@ -219,8 +214,8 @@ export class PartitionFlow extends StreamFlow {
     else if (entry.fields === undefined) this.leave([entry.id]);
   }
 
-  private read(entry: RawEntry): StreamMessage | undefined {
-    const message = this.messageOf(entry);
+  private read(entry: RawEntry, asNew?: AsNew): StreamMessage | undefined {
+    const message = this.arrivals.messageOf(entry, asNew);
     if (message !== undefined) message.partition = this.its.partition;
     return message;
   }

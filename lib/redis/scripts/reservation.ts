@@ -22,7 +22,7 @@ const KINDS: Record<string, Reservation['kind']> = {
 };
 
 /** What nearly all get. */
-const FIRST: Reservation = { kind: 'new', attempt: 1, alone: false };
+export const FIRST: Reservation = { kind: 'new', attempt: 1, alone: false };
 
 /**
  * One letter for each entry, and the number of its attempt where that is not 1.

@@ -1,3 +1,4 @@
+import { parseList, parseText } from '../replies.js';
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { ENTRY_ORDER } from './entry-order.lua.js';
@@ -15,8 +16,9 @@ import { parseReservations } from './reservation.js';
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
  *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged, 10 consumer,
- *        11 lowest of the entry IDs, or '' where some are redrives
- * result a text with one letter for each entry, in order:
+ *        11 lowest of the entry IDs, or '' where some are redrives, 12 a time in ms by Redis's clock when the caller had not been
+ *        given any of them, or '' where it knows of none
+ * result a list: Redis's time in ms, and a text with one letter for each entry, in order:
  *        n  leased to the caller (at-most-once: also recorded and acknowledged); where it is not the first attempt, its
  *           number follows. A lease that has ended was that of a run which did not come to its end
  *        a  the same, and it is to run alone; its number always follows
@@ -40,17 +42,18 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
-if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token) then return string.rep('p', #ids) end
+if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token) then return { nowText, string.rep('p', #ids) } end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local packed, never = ARGV[4] ~= '0' and findPacked(KEYS[8], ids) or {}, -math.huge
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
--- Nothing is taken from a consumer before a lease's time is over: what was published since needs no look. Else one look
--- finds most often the whole batch, and what it does not find is looked for by itself.
+-- Nothing is taken from a consumer before a lease's time is over: what was given out or published since needs no look. Else
+-- one look finds most often the whole batch, and what it does not find is looked for by itself.
 local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
-local function isFresh(entry) return tonumber(string.match(entry, '^%d+')) > since end
+local wereGivenLate = tonumber(ARGV[12]) and tonumber(ARGV[12]) > since
+local function isFresh(entry) return wereGivenLate or tonumber(string.match(entry, '^%d+')) > since end
 local function look(from, to, count)
   local found = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
   for n = 1, #found do owned[found[n][1]] = true end
@@ -149,7 +152,13 @@ for _, member in ipairs(ended) do
 end
 local position = redis.call('GET', KEYS[5])
 if ARGV[6] ~= '' and (not position or after(ARGV[6], position)) then redis.call('SET', KEYS[5], ARGV[6]) end
-return table.concat(answers)
+return { nowText, table.concat(answers) }
 `,
-  (reply) => parseReservations(reply, 'reserve'),
+  (reply) => {
+    const [shown, answers] = parseList(reply, 'reserve');
+    return {
+      shownMs: Number(parseText(shown, 'reserve')),
+      reservations: parseReservations(answers, 'reserve'),
+    };
+  },
 );

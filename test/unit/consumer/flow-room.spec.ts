@@ -7,7 +7,7 @@ const options = { concurrency: 1, batchSize: 100 } as ResolvedSubscription;
 const load = (its: Partial<FlowLoad>): FlowLoad => ({
   taken: 1,
   readAhead: 0,
-  passing: 0,
+  passes: false,
   mayWait: 100,
   inFlight: (its.readAhead ?? 0) + 1,
   ...its,
@@ -25,14 +25,20 @@ describe('the room of a flow', () => {
     expect(roomFor(load({ readAhead: 50 }), options)).toBe(50);
   });
 
-  it('is a batch again while one passes whose handlers wait for nothing', () => {
-    const passing = load({ readAhead: 99, passing: 99 });
+  it('is a batch beside one that runs and one that is reserved, while handlers wait for nothing', () => {
+    const passing = load({ taken: 0, readAhead: 200, passes: true });
     expect(isWorthARead(passing, options)).toBe(true);
     expect(roomFor(passing, options)).toBe(100);
-    expect(isWorthARead(load({ readAhead: 199, passing: 99 }), options)).toBe(false);
+  });
+
+  it('is never more than a batch, and at most three are held', () => {
+    expect(roomFor(load({ taken: 0, passes: true }), options)).toBe(100);
+    expect(isWorthARead(load({ taken: 0, readAhead: 202, passes: true }), options)).toBe(false);
+    expect(roomFor(load({ taken: 0, readAhead: 301, passes: true }), options)).toBe(0);
   });
 
   it('is none where Redis does not take outcomes', () => {
     expect(roomFor(load({ inFlight: 300 }), options)).toBe(0);
+    expect(roomFor(load({ inFlight: 500, passes: true }), options)).toBe(0);
   });
 });
