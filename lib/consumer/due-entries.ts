@@ -18,6 +18,12 @@ export class DueEntries {
   /** Under way, by what can be asked together: all streams, in a cluster those of a slot. */
   private readonly asking = new Map<string, Promise<void>>();
   private readonly jointWrite: JointWrite;
+  private sides:
+    | {
+        readonly of: readonly StreamFlow[];
+        readonly together: ReadonlyMap<string, readonly StreamFlow[]>;
+      }
+    | undefined;
 
   constructor(
     private readonly client: Redis,
@@ -47,25 +53,32 @@ export class DueEntries {
   }
 
   private askAll(): void {
-    const together = new Map<string, StreamFlow[]>();
-    for (const flow of this.flows.shared) {
-      if (flow.room === 0) continue;
-      const side = this.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
-      const its = together.get(side);
-      if (its === undefined) together.set(side, [flow]);
-      else its.push(flow);
-    }
-    for (const [side, flows] of together) {
+    for (const [side, flows] of this.sidesOf(this.flows.shared)) {
       if (this.asking.has(side)) continue;
       const asked = this.ask(flows).finally(() => this.asking.delete(side));
       this.asking.set(side, asked);
     }
   }
 
+  /** Which streams can be asked for together. It is looked at five times a second, and changes seldom. */
+  private sidesOf(flows: readonly StreamFlow[]): ReadonlyMap<string, readonly StreamFlow[]> {
+    if (this.sides?.of === flows) return this.sides.together;
+    const together = new Map<string, StreamFlow[]>();
+    for (const flow of flows) {
+      const side = this.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
+      const its = together.get(side);
+      if (its === undefined) together.set(side, [flow]);
+      else its.push(flow);
+    }
+    this.sides = { of: flows, together };
+    return together;
+  }
+
   private async ask(present: readonly StreamFlow[]): Promise<void> {
     try {
-      const asked = await dueAmong(this.client, present);
+      const due = await dueAmong(this.client, present);
       this.faults.onWorking();
+      const asked = due.filter(({ room }) => room > 0);
       if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
         this.client,

@@ -77,4 +77,25 @@ describe('a drain of what waits, 100 in a batch', () => {
       expect(commands).toBeLessThanOrEqual(0.5);
     }, 90_000);
   }
+
+  it('looks for nobody else who may have taken them, also where they were published long ago', async () => {
+    const stream = freshName('orders');
+    const pipeline = redis.client.pipeline();
+    for (let n = 1; n <= MESSAGES; n++) {
+      pipeline.xadd(stream, `1000000000000-${n}`, 'name', 'order', 'body', `{"n":${n}}`);
+    }
+    await pipeline.exec();
+    await redis.client.xgroup('CREATE', stream, GROUP, '0');
+    await redis.client.config('RESETSTAT');
+    let handled = 0;
+    await streamsApp(
+      { connection: redis.url, group: GROUP },
+      { controllers: [handlerOf(stream, () => void handled++)] },
+    );
+    await waitFor(() => handled === MESSAGES, { timeoutMs: 60_000 });
+    const info = await redis.client.info('commandstats');
+    const looks = Number(/cmdstat_xpending:calls=(\d+)/.exec(info)?.[1] ?? 0);
+    // The first batches, before Redis's clock is known, and one at the start.
+    expect(looks).toBeLessThanOrEqual(5);
+  }, 90_000);
 });

@@ -20,20 +20,29 @@ for n = from, from + many - 1 do
   end
 end`;
 
+/** In so many parts a ledger grows; after each of them there is a maintenance run. */
+const PARTS = 20;
+
 /**
  * Fills the ledger `key` with message IDs of the last seven days, as many as `size`. They go where any program may put
- * them, in its ZSET: a maintenance run brings them into whatever form they are kept in.
+ * them, in its ZSET, some after the others: `maintain` brings them into whatever form they are kept in.
  */
 export async function fillLedger(
   client: Redis,
   key: string,
   size: number,
+  maintain: () => Promise<void>,
   onProgress: (share: number) => void,
 ): Promise<void> {
   // Those that leave the window while it is filled would be missed.
   const spread = WINDOW_MS - 60 * 60 * 1000;
-  for (let from = 0; from < size; from += AT_ONCE) {
-    await client.eval(FILL, 1, key, from, Math.min(AT_ONCE, size - from), size, spread);
+  const part = Math.ceil(size / PARTS);
+  for (let from = 0; from < size;) {
+    const partEnd = Math.min(size, (Math.floor(from / part) + 1) * part);
+    const many = Math.min(AT_ONCE, partEnd - from);
+    await client.eval(FILL, 1, key, from, many, size, spread);
+    from += many;
+    if (from === partEnd) await maintain();
     onProgress(from / size);
   }
 }

@@ -20,8 +20,11 @@ export const ledger: Scenario = {
       withRedis(async (full) => {
         await startOver(full.client);
         const before = await usedMemory(full);
-        await fillLedger(full.client, LEDGER, size.ledger, (share) => onProgress(share * FILLING));
-        await maintain(full);
+        await withMaintenance(full, (maintain) =>
+          fillLedger(full.client, LEDGER, size.ledger, maintain, (share) =>
+            onProgress(share * FILLING),
+          ),
+        );
         const bytes = ((await usedMemory(full)) - before) / size.ledger;
         const messages = size.drainWithLedger;
         const side = ({ url, client }: BenchRedis, begin: () => Promise<unknown>): Side => ({
@@ -54,11 +57,14 @@ export const ledger: Scenario = {
     ),
 };
 
-/** Brings the ledger into the form in which the library keeps it. */
-async function maintain({ url }: BenchRedis): Promise<void> {
+/** Has `action` bring the ledger into the form in which the library keeps it. */
+async function withMaintenance(
+  { url }: BenchRedis,
+  action: (maintain: () => Promise<void>) => Promise<void>,
+): Promise<void> {
   const maintenance = Contender.start('ledger-maintenance');
   try {
-    await maintenance.run({ redisUrl: url, messages: 0 });
+    await action(async () => void (await maintenance.run({ redisUrl: url, messages: 0 })));
   } finally {
     await maintenance.end();
   }

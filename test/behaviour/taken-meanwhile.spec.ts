@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { JsonCodec } from '../../lib/codec/json.codec.js';
+import { Reserver } from '../../lib/consumer/reserver.js';
+import type { StreamMessage } from '../../lib/consumer/stream-message.js';
+import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { DEFAULTS } from '../../lib/options/defaults.js';
+import { redisTimeMs } from '../../lib/redis/redis-time.js';
+import { freshName } from '../support/fresh-name.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+
+const redis = redisForTests();
+
+const GROUP = 'billing';
+const LEASE_MS = 60_000;
+/** Published long ago: its age does not say that nobody has taken it. */
+const OLD = '1000000000000-1';
+
+/** A member that was given an old entry, which another one has taken from it since. */
+async function memberThatLostIt(): Promise<{
+  readonly reserver: Reserver;
+  readonly message: StreamMessage;
+}> {
+  const stream = freshName('orders');
+  const keys = streamKeys('', stream, GROUP);
+  const fields = new JsonCodec().encode(stream, {
+    name: 'order',
+    payload: 1,
+    messageId: 'order-1',
+  });
+  await redis.client.xadd(keys.stream, OLD, ...fields);
+  await redis.client.xgroup('CREATE', keys.stream, GROUP, '0');
+  await redis.client.xreadgroup('GROUP', GROUP, 'one', 'STREAMS', keys.stream, '>');
+  await redis.client.xclaim(keys.stream, GROUP, 'another', 0, OLD);
+  const options = DEFAULTS.subscription;
+  const its = { client: redis.client, keys, group: GROUP, options, leaseMs: LEASE_MS };
+  const message: StreamMessage = {
+    entryId: OLD,
+    originalEntryId: OLD,
+    messageId: 'order-1',
+    envelope: { name: 'order', payload: 1, messageId: 'order-1' },
+    fields: [],
+    isNew: true,
+    attempt: 1,
+    alone: false,
+  };
+  return { reserver: new Reserver({ ...its, consumer: 'one', token: 'one' }), message };
+}
+
+describe('an entry of long ago that another member has taken meanwhile', () => {
+  it('is left to it, where it was given out longer ago than a lease lasts', async () => {
+    const { reserver, message } = await memberThatLostIt();
+    const longAgo = (await redisTimeMs(redis.client)) - LEASE_MS - 1;
+    const [answer] = await reserver.reserve([{ ...message, givenSinceMs: longAgo }]);
+    expect(answer?.kind).toBe('leased-elsewhere');
+  });
+
+  it('is left to it, where nobody knows when it was given out', async () => {
+    const { reserver, message } = await memberThatLostIt();
+    const [answer] = await reserver.reserve([message]);
+    expect(answer?.kind).toBe('leased-elsewhere');
+  });
+
+  it('is left to it, where that is known only of others beside it', async () => {
+    const { reserver, message } = await memberThatLostIt();
+    const fresh = {
+      ...message,
+      entryId: '4102444800000-1',
+      messageId: 'order-2',
+      givenSinceMs: await redisTimeMs(redis.client),
+    };
+    const answers = await reserver.reserve([message, fresh]);
+    expect(answers.map(({ kind }) => kind)).toEqual(['leased-elsewhere', 'new']);
+  });
+
+  it('is not looked for, where it was given out a moment ago: nobody may have taken it by then', async () => {
+    const { reserver, message } = await memberThatLostIt();
+    const now = await redisTimeMs(redis.client);
+    const [answer] = await reserver.reserve([{ ...message, givenSinceMs: now }]);
+    // Shown by what no member would do: to take it before its time is over.
+    expect(answer?.kind).toBe('new');
+    expect(reserver.shownMs).toBeGreaterThanOrEqual(now);
+  });
+});
