@@ -166,7 +166,8 @@ export class OncePublisher implements Publisher {
     const script = client.isCluster ? kind.name + batch.key : kind;
     const form = this.known.has(script) ? 'digest' : 'whole';
     this.known.add(script);
-    this.jointWrite.begin();
+    // One that is full is worth a write of its own: Redis works on it while the next one is made.
+    if (!batch.isFull) this.jointWrite.begin();
     const rememberMs = 2 * this.timeoutMs + 60_000;
     const lowest = oldest.number;
     batch.send({ client, form, token, windowMs, lowest, rememberMs }).then(
