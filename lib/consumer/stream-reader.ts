@@ -227,9 +227,15 @@ export class StreamReader {
     });
     let brought = 0;
     for (const { stream, entries } of replies) {
-      brought += entries.length;
       const flow = this.parts.flows.find(stream)?.flow;
-      flow?.accept(entries, { sinceMs: shownMs[flows.indexOf(flow)] });
+      if (flow === undefined) continue;
+      // It was sent again over a new connection. What the lost answer had is pending, and comes first: the walk brings both.
+      if (this.parts.ownPending.isOpen(flow)) {
+        this.parts.ownPending.restart(flow);
+        continue;
+      }
+      brought += entries.length;
+      flow.accept(entries, { sinceMs: shownMs[flows.indexOf(flow)] });
     }
     return brought;
   }

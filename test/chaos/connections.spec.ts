@@ -103,8 +103,7 @@ withProcess('a connection that is reset', () => {
     scenario(
       `${when} Redis has each of them, without a ledger`,
       { promises: `${promises}. Without a ledger pending ownership alone fences` },
-      (chaos) =>
-        resetAtEach(chaos, at, { ...WITHOUT_RESERVE, XACK: named('xack') }, { dedup: false }),
+      (chaos) => resetAtEach(chaos, at, WITHOUT_RESERVE, { dedup: false }),
     );
   }
 
