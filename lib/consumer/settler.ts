@@ -120,7 +120,7 @@ export class Settler {
 
   /** Something else is about to be sent: what waits goes along with it in one write, where it is much. */
   sendAlong(): void {
-    if (this.successes.length + this.releases.length <= this.parts.options.batchSize / 2) return;
+    if (this.successes.length + this.releases.length <= this.parts.options.batchSize / 10) return;
     this.jointWrite.begin();
     this.flush();
   }
