@@ -14,8 +14,6 @@ import type { Verdict } from './verdict.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */
 const LEASE_IS_SAFE = 0.8;
-/** So few messages are not worth a turn of the event loop. */
-const FEW = 10;
 
 /** What else has a say in whether a handler may start; all of it is asked of a partition only. */
 export interface Admission {
@@ -39,6 +37,8 @@ export interface HandlerSlotsParts {
   readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
   /** Fulfilled once all that ended is recorded. */
   readonly whenSettled: () => Promise<void>;
+  /** Whether more is being read or reserved: what is there of it in this turn is sent on before handlers start. */
+  readonly moreComes: () => boolean;
   /** Given what waited so long that its leases may be over. */
   readonly onStale: (messages: readonly StreamMessage[]) => void;
   /** Given what was about to start when another consumer had it, or all was stopped. */
@@ -89,7 +89,7 @@ export class HandlerSlots {
 
   add(messages: readonly StreamMessage[]): void {
     // What is to be read and reserved meanwhile is sent first, so that Redis has work while these run.
-    const startSoon = messages.length > FEW && this.running.size === 0 && this.passes;
+    const startSoon = this.parts.moreComes() && this.running.size === 0 && this.passes;
     this.ready.push(...messages);
     if (this.startsSoon) return;
     if (!startSoon) return this.fill();

@@ -63,6 +63,7 @@ export class StreamFlow {
       onEnded: (message, verdict) => this.settle(message, verdict),
       announceAlone: (message) => this.settler.startAlone(message),
       whenSettled: () => this.settler.drained(),
+      moreComes: () => this.isAwaited || this.intake.entering > 0,
       onStale: (messages) => this.intake.add(messages),
       onNotStarted: (message) => this.giveBack(message),
     });

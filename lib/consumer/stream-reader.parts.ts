@@ -16,3 +16,6 @@ export interface StreamReaderParts extends Faults {
   /** Told where none of the streams is there any more. */
   readonly onEmpty: (() => void) | undefined;
 }
+
+/** What a read brought: `some` where more may wait. */
+export type Brought = 'nothing' | 'all there was' | 'some';

@@ -6,13 +6,12 @@ import { clientId } from '../redis/client-id.js';
 import { isClusterFault, isGroupGone, isWrongType } from '../redis/redis-errors.js';
 import { readGroup } from '../redis/stream-commands.js';
 import type { StreamFlow } from './stream-flow.js';
-import type { StreamReaderParts } from './stream-reader.parts.js';
+import type { Brought, StreamReaderParts } from './stream-reader.parts.js';
 import { within } from './within.js';
 
 /** How soon to read again where a slot is on its way to another node, or a node is replaced: in ms. */
 const CLUSTER_MS = 100;
-/** So few entries are all that there was; and how long the next read waits for them at the most, in ms. */
-const FEW = 10;
+/** How long the next read waits at the most until what came runs, where that is all there was, in ms. */
 const TURN_MS = 5;
 
 /** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
@@ -160,7 +159,7 @@ export class StreamReader {
     if (this.stopping.signal.aborted) return;
     this.blockedFor = new Set(flows);
     for (const flow of flows) flow.isAwaited = true;
-    let brought = 0;
+    let brought: Brought;
     try {
       brought = await this.read(blocking, flows, this.parts.blockMs);
     } finally {
@@ -168,7 +167,7 @@ export class StreamReader {
       for (const flow of flows) flow.isAwaited = false;
     }
     // Nothing more is there for now: to ask again can wait until what came has begun to run, and would only delay it.
-    if (brought > 0 && brought < FEW)
+    if (brought === 'all there was')
       await within(Promise.all(flows.map((flow) => flow.taken())), TURN_MS);
   }
 
@@ -185,8 +184,8 @@ export class StreamReader {
 
   private async readUntilEmpty(flow: StreamFlow): Promise<void> {
     // What is pending for it comes first, and is brought where the blocking read is begun.
-    let brought = this.parts.ownPending.isOpen(flow) ? 0 : 1;
-    while (brought > 0 && this.wantsRead(flow) && !this.stopping.signal.aborted) {
+    let brought: Brought = this.parts.ownPending.isOpen(flow) ? 'nothing' : 'some';
+    while (brought !== 'nothing' && this.wantsRead(flow) && !this.stopping.signal.aborted) {
       brought = await this.read(this.parts.connections.commands, [flow]);
     }
   }
@@ -216,16 +215,17 @@ export class StreamReader {
     client: Redis,
     flows: readonly StreamFlow[],
     blockMs?: number,
-  ): Promise<number> {
+  ): Promise<Brought> {
     const shownMs = flows.map((flow) => flow.shownMs);
+    const count = Math.max(1, Math.min(...flows.map(({ room }) => room)));
     const replies = await readGroup(client, {
       group: this.parts.group,
       consumer: this.parts.consumer,
       streams: flows.map(({ keys }) => keys.stream),
-      count: Math.max(1, Math.min(...flows.map(({ room }) => room))),
+      count,
       ...(blockMs === undefined ? {} : { blockMs }),
     });
-    let brought = 0;
+    let brought: Brought = 'nothing';
     for (const { stream, entries } of replies) {
       const flow = this.parts.flows.find(stream)?.flow;
       if (flow === undefined) continue;
@@ -234,7 +234,8 @@ export class StreamReader {
         this.parts.ownPending.restart(flow);
         continue;
       }
-      brought += entries.length;
+      if (entries.length >= count) brought = 'some';
+      else if (brought === 'nothing') brought = 'all there was';
       flow.accept(entries, { sinceMs: shownMs[flows.indexOf(flow)] });
     }
     return brought;
