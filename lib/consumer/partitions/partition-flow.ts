@@ -10,7 +10,6 @@ import type { PartitionFlowParts } from './partition-flow.parts.js';
 
 /** A script that reserves takes no more at once. */
 const MOST_AT_ONCE = 1_000;
-const PAGE_AT_LEAST = 100;
 
 /** How an entry gets into line: whether it waits for its time, and what is known of it where it is new. */
 interface Lined {
@@ -43,12 +42,13 @@ export class PartitionFlow extends StreamFlow {
     return !this.isClaiming && !this.isDone && super.wantsRead;
   }
 
-  /** How much of what is pending may be claimed now; some, where nothing moves before it was. */
+  /** How much of what is pending may be claimed now: what waits here is in it again, and takes no more room. */
   get roomToClaim(): number {
     const { room, lanes } = this;
-    if (this.isDone) return 0;
-    if (room === 0) return lanes.isStuck ? PAGE_AT_LEAST : 0;
-    return !lanes.isMoving || isWorthARead(this.load, this.options) ? room : 0;
+    // Where nothing moves before it was claimed, there is room at any rate.
+    const isRoom =
+      lanes.isStuck || (room > 0 && (!lanes.isMoving || isWorthARead(this.load, this.options)));
+    return isRoom && !this.isDone ? Math.min(MOST_AT_ONCE, Math.max(room, lanes.waiting)) : 0;
   }
 
   /** How much may come that is due and was not here. */

@@ -144,9 +144,11 @@ export class PartitionTurn {
     flow.leave(seen.gone);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);
     const isUnknown = seen.oldestPending !== '' && !flow.inHand.has(seen.oldestPending);
+    const isWalkOver = this.claimAfter === undefined;
     // What was just read or settled may be unknown for a moment.
-    if (seen.othersHave || (isUnknown && this.unknown === seen.oldestPending)) this.claimAnew();
-    else this.claimOn();
+    if ((seen.othersHave && isWalkOver) || (isUnknown && this.unknown === seen.oldestPending)) {
+      this.claimAnew();
+    } else this.claimOn();
     this.unknown = isUnknown ? seen.oldestPending : '';
   }
 

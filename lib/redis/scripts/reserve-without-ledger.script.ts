@@ -21,7 +21,9 @@ import { parseReservations } from './reservation.js';
 export const reserveWithoutLedgerScript = new Script(
   `${ENTRY_ORDER}${ATTEMPT_MARKS}${PARTITION_FENCE}
 local entries = cjson.decode(ARGV[4])
-if KEYS[4] and not mayBegin(KEYS[4], KEYS[1], ARGV[1], ARGV[5], ARGV[6]) then return string.rep('p', #entries) end
+if KEYS[4] and not mayBegin(KEYS[4], KEYS[1], ARGV[1], ARGV[5], ARGV[6], ARGV[3]) then
+  return string.rep('p', #entries)
+end
 local position = redis.call('GET', KEYS[3])
 if not position or after(ARGV[3], position) then redis.call('SET', KEYS[3], ARGV[3]) end
 if ARGV[2] == '1' then redis.call('XACK', KEYS[1], ARGV[1], unpack(entries)) end

@@ -42,7 +42,11 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
-if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token) then return { nowText, string.rep('p', #ids) } end
+-- A redrive comes after all that was given out.
+local highest = ARGV[9] == '1' and '+' or ARGV[6]
+if KEYS[9] and not mayBegin(KEYS[9], KEYS[1], ARGV[1], ARGV[10], token, highest) then
+  return { nowText, string.rep('p', #ids) }
+end
 local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
 local packed, never = ARGV[4] ~= '0' and findPacked(KEYS[8], ids) or {}, -math.huge
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))

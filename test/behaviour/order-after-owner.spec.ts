@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { SubscriptionOptions } from '../../lib/index.js';
+import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
+import { freshName } from '../support/fresh-name.js';
+import { groupState, pendingEntries } from '../support/group-state.js';
+import { type Keyed, keyedEntries, KeyedRuns, upTo } from '../support/keyed-runs.js';
+import { addToPartitions, arePartitionsCaughtUp } from '../support/partitions.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  type StreamsApp,
+  streamsApp,
+} from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const GROUP = 'billing';
+const PARTITIONS = 2;
+const KEYS = 30;
+
+const redis = redisForTests();
+closeAppsAfterEach();
+
+function start(stream: string, runs: KeyedRuns, options: SubscriptionOptions): Promise<StreamsApp> {
+  return streamsApp(
+    {
+      connection: redis.url,
+      group: GROUP,
+      startFrom: 'beginning',
+      streams: { [stream]: { partitions: PARTITIONS } },
+    },
+    { controllers: [handlerOf<Keyed>(stream, runs.handle, options)] },
+  );
+}
+
+/** Of the partition that has most of them. */
+function partitionWithMost(stream: string): { name: string; keys: string[] } {
+  const keys = Array.from({ length: KEYS }, (_, k) => `k${k}`);
+  const [first, second] = [0, 1].map((partition) =>
+    keys.filter((key) => partitionOf(key, PARTITIONS) === partition),
+  ) as [string[], string[]];
+  const partition = first.length >= second.length ? 0 : 1;
+  return { name: partitionName(stream, partition), keys: partition === 0 ? first : second };
+}
+
+function gate(): { wait: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const wait = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { wait, open };
+}
+
+const givenToGhost = (name: string, count: number): Promise<unknown> =>
+  redis.client.xreadgroup('GROUP', GROUP, 'ghost', 'COUNT', count, 'STREAMS', name, '>');
+
+const caughtUp = (stream: string): Promise<unknown> =>
+  waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), {
+    timeoutMs: 15_000,
+  });
+
+const WAYS = [
+  ['as it is', {}],
+  ['at-most-once', { delivery: 'at-most-once' }],
+  ['without a ledger', { dedup: false }],
+] as const;
+
+describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
+  it.each([
+    { batchSize: 100, concurrency: 10 },
+    { batchSize: 10, concurrency: 1 },
+  ])(
+    'handles all that one before it was given, however much that is ($batchSize at once)',
+    async (size) => {
+      const stream = freshName('orders');
+      const { name } = partitionWithMost(stream);
+      const each = 40;
+      await redis.client.xgroup('CREATE', name, GROUP, '0', 'MKSTREAM');
+      await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(KEYS, each));
+      await givenToGhost(name, 500);
+      const runs = new KeyedRuns();
+      await start(stream, runs, { ...way, ...size });
+      await caughtUp(stream);
+      expect(runs.handled).toHaveLength(KEYS * each);
+      for (let key = 0; key < KEYS; key++) expect(runs.of(`k${key}`)).toEqual(upTo(each));
+      expect(runs.together).toEqual([]);
+    },
+  );
+
+  it.each([
+    { batchSize: 100, concurrency: 10 },
+    { batchSize: 100, concurrency: 1 },
+  ])(
+    'goes on with what it has in hand where one before it is given what comes later (concurrency $concurrency)',
+    async (size) => {
+      const stream = freshName('orders');
+      const { name } = partitionWithMost(stream);
+      const each = 40;
+      const { wait, open } = gate();
+      const runs = new KeyedRuns(() => wait);
+      await redis.client.xgroup('CREATE', name, GROUP, '0', 'MKSTREAM');
+      await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(KEYS, each));
+      await start(stream, runs, { ...way, ...size });
+      await waitFor(() => runs.started.length === size.concurrency);
+      // As a former owner's blocked read takes entries, after its time.
+      let pending = -1;
+      await waitFor(async () => {
+        const before = pending;
+        pending = (await groupState(redis.client, name, GROUP))?.pending ?? 0;
+        return pending > 80 && pending === before;
+      });
+      await givenToGhost(name, 60);
+      const holders = (await pendingEntries(redis.client, name, GROUP)).map(
+        ({ consumer }) => consumer,
+      );
+      expect(holders.indexOf('ghost')).toBeGreaterThan(80);
+      expect(holders.slice(-60)).toEqual(Array.from({ length: 60 }, () => 'ghost'));
+      open();
+      await caughtUp(stream);
+      expect(runs.handled).toHaveLength(KEYS * each);
+      for (let key = 0; key < KEYS; key++) expect(runs.of(`k${key}`)).toEqual(upTo(each));
+      expect(runs.together).toEqual([]);
+    },
+  );
+
+  it('takes over no more than it has room for, and the rest as it goes on', async () => {
+    const stream = freshName('orders');
+    const { name } = partitionWithMost(stream);
+    const each = 40;
+    const { wait, open } = gate();
+    const runs = new KeyedRuns(() => wait);
+    await redis.client.xgroup('CREATE', name, GROUP, '0', 'MKSTREAM');
+    await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(KEYS, each));
+    await givenToGhost(name, 500);
+    await start(stream, runs, { ...way, batchSize: 50, concurrency: 5 });
+    await waitFor(() => runs.started.length === 5);
+    const left = async (): Promise<number> =>
+      (await pendingEntries(redis.client, name, GROUP)).filter(
+        ({ consumer }) => consumer === 'ghost',
+      ).length;
+    expect(await left()).toBeGreaterThan(300);
+    open();
+    await caughtUp(stream);
+    expect(runs.handled).toHaveLength(KEYS * each);
+  });
+});
