@@ -27,10 +27,10 @@ export function opening(broker: BrokerUnderTest): void {
       await consumer.close();
     }
     await open();
-    await expectSettled(broker, stream, GROUP, { processed: sent.length });
+    await expectSettled(broker, stream, GROUP, { processed: sent.length, timeoutMs: 40_000 });
     expectExactly(recorder.handled, sent);
     expect(recorder.runs).toHaveLength(sent.length);
-  });
+  }, 60_000);
 
   it('ten instances that open and close at once, while messages come in, lose nothing and handle nothing twice', async () => {
     const stream = freshName('orders');
@@ -52,8 +52,8 @@ export function opening(broker: BrokerUnderTest): void {
       sent.push(...(await publishing), ...(await more));
     }
     await open();
-    await expectSettled(broker, stream, GROUP, { processed: sent.length });
+    await expectSettled(broker, stream, GROUP, { processed: sent.length, timeoutMs: 40_000 });
     expectExactly(recorder.handled, sent);
     expect(recorder.runs).toHaveLength(sent.length);
-  });
+  }, 60_000);
 }
