@@ -61,7 +61,7 @@ export class OutcomeScripts {
         hasLedger ? 1 : 0,
         JSON.stringify(entryIds),
         JSON.stringify(messageIds),
-        hasLedger ? '' : boundsOf(entryIds)[1],
+        boundsOf(entryIds)[1],
       ],
     );
   }
@@ -154,7 +154,14 @@ export class OutcomeScripts {
     const { client, keys, group, consumer, options } = this.parts;
     return deadLetterScript.run(
       client,
-      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters],
+      [
+        keys.stream,
+        keys.leases,
+        keys.retries,
+        keys.attempts,
+        keys.deadLetters,
+        keys.position,
+      ],
       [
         group,
         consumer,

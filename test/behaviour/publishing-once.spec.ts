@@ -342,18 +342,18 @@ describe('what is remembered', () => {
     ]);
     await redis.client.zadd(key, ...old.flat());
     const client = clientFor();
-    const left: number[] = [];
-    let before = 5_000;
-    for (let published = 1; before > 0; published++) {
+    let [before, published, steps] = [5_000, 0, 0];
+    while (before > 0) {
       await emit(client, stream, {});
-      const now = (await redis.client.zcard(key)) - published;
+      const now = (await redis.client.zcard(key)) - ++published;
       expect(before - now).toBeLessThanOrEqual(200);
-      expect(now).toBeLessThan(before);
-      left.push(now);
+      if (now < before) steps++;
       before = now;
     }
-    expect(left.length).toBeGreaterThan(10);
-    expect(await redis.client.zcard(key)).toBe(left.length);
+    expect(steps).toBeGreaterThan(10);
+    // A message alone does not look each time, and keeps up all the same.
+    expect(published).toBeLessThan(50 * steps);
+    expect(await redis.client.zcard(key)).toBe(published);
   });
 
   it('has the entry ID also where that does not fit into a score', async () => {

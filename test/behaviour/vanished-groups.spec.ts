@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+
 import { describe, expect, it } from '@jest/globals';
 
 import type { RedisStreamsModuleOptions } from '../../lib/index.js';
@@ -93,13 +95,70 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
   },
 );
 
-it('the position is kept where messages are not recorded, too', async () => {
+describe.each<Partial<RedisStreamsModuleOptions>>([
+  {},
+  { dedup: false },
+  { delivery: 'at-most-once' },
+  { delivery: 'at-most-once', dedup: false },
+])('the position of a group (%j)', (its) => {
+  it('is that of the last entry that was settled: handled, or a dead letter', async () => {
+    const stream = freshName('orders');
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 }, ...its },
+      {
+        controllers: [
+          handlerOf<{ fails?: boolean }>(stream, ({ fails = false }) => {
+            if (fails) throw new Error('never');
+          }),
+        ],
+      },
+    );
+    const position = (): Promise<string | null> => redis.client.get(keyOf(stream, 'position'));
+    for (const body of [{}, { fails: true }, {}, { fails: true }]) {
+      const [id] = await addEntries(redis.client, stream, [body]);
+      await waitFor(() => caughtUp(stream));
+      expect(await position()).toBe(id);
+    }
+    await app.close();
+    expect(
+      await redis.client.xlen(`stream:{${stream}}:group:${GROUP}:dead-letters`),
+    ).toBeGreaterThan(0);
+  });
+});
+
+it('the position of a group does not go beyond what is not settled yet', async () => {
+  const stream = freshName('orders');
+  const [got, gate] = [[] as unknown[], new AbortController()];
+  await streamsApp(
+    { connection: redis.url, group: GROUP },
+    {
+      controllers: [
+        handlerOf<{ n: number }>(stream, async (data) => {
+          got.push(data);
+          if (data.n === 2) await once(gate.signal, 'abort');
+        }),
+      ],
+    },
+  );
+  const ids = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  await waitFor(() => got.length === 2);
+  await waitFor(async () => (await redis.client.get(keyOf(stream, 'position'))) === ids[0]);
+  gate.abort();
+  await waitFor(() => caughtUp(stream));
+  expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[2]);
+});
+
+it('the position of a group goes with duplicates, which nobody handles', async () => {
   const stream = freshName('orders');
   const got: unknown[] = [];
-  await member(stream, got, { dedup: false });
-  const ids = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
-  await waitFor(() => caughtUp(stream));
-  expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[1]);
+  await member(stream, got);
+  let last = '';
+  for (let n = 1; n <= 3; n++) {
+    last = (await redis.client.xadd(stream, '*', 'id', 'one', 'name', stream, 'body', '{}')) ?? '';
+    await waitFor(() => caughtUp(stream));
+  }
+  expect(got).toHaveLength(1);
+  expect(await redis.client.get(keyOf(stream, 'position'))).toBe(last);
 });
 
 it('a member that starts where a group is at work leaves it where it is', async () => {

@@ -1,13 +1,13 @@
 import { parseCount } from '../replies.js';
 import { Script } from '../script.js';
-import { ENTRY_ORDER } from './entry-order.lua.js';
+import { NOTE_POSITION } from './note-position.lua.js';
 
 /**
  * Records messages whose handlers succeeded.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 attempts (HASH), 6 position (string)
  * ARGV   1 group, 2 '1' where there is a ledger, 3 entry IDs, 4 their message IDs, both as JSON lists,
- *        5 the highest entry ID, where that was not noted when they were given out, or ''
+ *        5 the highest of the entry IDs
  * result how many entries were acknowledged by this call
  * atomic because a message in the ledger that is still pending would be acknowledged late, and one acknowledged
  *        without its ledger entry would run again when it is published again.
@@ -16,7 +16,7 @@ import { ENTRY_ORDER } from './entry-order.lua.js';
  * The ledger comes first: where Redis is out of memory, nothing after it has happened.
  */
 export const commitScript = new Script(
-  `${ENTRY_ORDER}
+  `${NOTE_POSITION}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local entries = cjson.decode(ARGV[3])
@@ -30,10 +30,7 @@ if ARGV[2] == '1' then
 end
 if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(entries)) end
 if redis.call('EXISTS', KEYS[5]) == 1 then redis.call('HDEL', KEYS[5], unpack(entries)) end
-if ARGV[5] ~= '' then
-  local position = redis.call('GET', KEYS[6])
-  if not position or after(ARGV[5], position) then redis.call('SET', KEYS[6], ARGV[5]) end
-end
+notePosition(KEYS[6], ARGV[5])
 return redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 `,
   (reply) => parseCount(reply, 'commit'),

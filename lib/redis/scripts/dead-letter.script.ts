@@ -1,11 +1,13 @@
 import { parseCount } from '../replies.js';
 import { Script } from '../script.js';
+import { NOTE_POSITION } from './note-position.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /**
  * Writes a dead letter and acknowledges its entry. That of a redrive takes the place of the one it was.
  *
- * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream)
+ * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream),
+ *        6 position (string)
  * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 '1' where the entry is acknowledged
  *        already, 5 most dead letters to keep, or '', 6 entry ID, or a redrive's member of the retries, 7 the ID of its lease,
  *        then the dead letter's fields; the field 'dead-letter-failed-at' is added here
@@ -17,7 +19,7 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  * The dead letter comes first: where Redis is out of memory, nothing after it has happened.
  */
 export const deadLetterScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${NOTE_POSITION}${REDRIVE_MEMBER}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
@@ -45,6 +47,7 @@ if letter then
   redis.call('XDEL', KEYS[5], letter)
 else
   redis.call('XACK', KEYS[1], group, entry)
+  notePosition(KEYS[6], entry)
 end
 if token ~= '' then redis.call('HDEL', KEYS[2], id) end
 redis.call('ZREM', KEYS[3], entry)

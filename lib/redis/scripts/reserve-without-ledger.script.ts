@@ -1,6 +1,6 @@
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
-import { ENTRY_ORDER } from './entry-order.lua.js';
+import { NOTE_POSITION } from './note-position.lua.js';
 import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { parseReservations } from './reservation.js';
 
@@ -19,14 +19,15 @@ import { parseReservations } from './reservation.js';
  * twice  it writes the same.
  */
 export const reserveWithoutLedgerScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${PARTITION_FENCE}
+  `${NOTE_POSITION}${ATTEMPT_MARKS}${PARTITION_FENCE}
 local entries = cjson.decode(ARGV[4])
 if KEYS[4] and not mayBegin(KEYS[4], KEYS[1], ARGV[1], ARGV[5], ARGV[6], ARGV[3]) then
   return string.rep('p', #entries)
 end
-local position = redis.call('GET', KEYS[3])
-if not position or after(ARGV[3], position) then redis.call('SET', KEYS[3], ARGV[3]) end
-if ARGV[2] == '1' then redis.call('XACK', KEYS[1], ARGV[1], unpack(entries)) end
+if ARGV[2] == '1' then
+  notePosition(KEYS[3], ARGV[3])
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+end
 if redis.call('EXISTS', KEYS[2]) == 0 then return string.rep('n', #entries) end
 local answers = {}
 for n, row in ipairs(redis.call('HMGET', KEYS[2], unpack(entries))) do

@@ -1,7 +1,7 @@
 import { parseList, parseText } from '../replies.js';
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
-import { ENTRY_ORDER } from './entry-order.lua.js';
+import { NOTE_POSITION } from './note-position.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 import { PARTITION_FENCE } from './partition-fence.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
@@ -33,7 +33,7 @@ import { parseReservations } from './reservation.js';
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger.
  */
 export const reserveScript = new Script(
-  `${ENTRY_ORDER}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}${PACKED_LEDGER}${FIND_PACKED}
+  `${NOTE_POSITION}${ATTEMPT_MARKS}${REDRIVE_MEMBER}${PARTITION_FENCE}${PACKED_LEDGER}${FIND_PACKED}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
@@ -147,6 +147,7 @@ if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
   redis.call('ZREM', KEYS[4], unpack(acked))
+  notePosition(KEYS[5], ARGV[6])
   if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
 for _, member in ipairs(ended) do
@@ -154,8 +155,6 @@ for _, member in ipairs(ended) do
   redis.call('ZREM', KEYS[4], member)
   redis.call('HDEL', KEYS[6], member)
 end
-local position = redis.call('GET', KEYS[5])
-if ARGV[6] ~= '' and (not position or after(ARGV[6], position)) then redis.call('SET', KEYS[5], ARGV[6]) end
 return { nowText, table.concat(answers) }
 `,
   (reply) => {
