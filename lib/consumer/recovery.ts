@@ -4,6 +4,7 @@ import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
+import { unattendedAmong } from './unattended-among.js';
 
 export interface RecoveryParts extends Faults {
   readonly client: Redis;
@@ -12,8 +13,8 @@ export interface RecoveryParts extends Faults {
   readonly minIdleMs: number;
   readonly intervalMs: number;
   readonly flows: FlowSet;
-  /** Sees to it that the groups are where they have to be. */
-  readonly ensureGroups: () => Promise<void>;
+  /** Sees to it that the groups of these streams are where they have to be. */
+  readonly ensureGroups: (some: readonly StreamFlow[]) => Promise<void>;
 }
 
 /** How soon the next page is asked for where there was no room for it, or there may be more. */
@@ -76,8 +77,7 @@ export class Recovery {
     const { client, flows, intervalMs, onFault, onWorking } = this.parts;
     try {
       if (client.status === 'ready') {
-        if (this.isAnew) await this.parts.ensureGroups();
-        this.isAnew = false;
+        if (this.isAnew) await this.lookAround();
         await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
         onWorking();
       }
@@ -86,9 +86,21 @@ export class Recovery {
       onFault(error);
     }
     // One that vanished on the way has nothing that could be taken over.
-    if (flows.shared.some((flow) => this.after.has(flow))) return this.schedule(NEXT_PAGE_MS);
+    const isMore = flows.shared.some((flow) => this.after.has(flow));
+    if (isMore || this.isAnew) return this.schedule(NEXT_PAGE_MS);
     this.beginAnew();
     this.schedule(intervalMs);
+  }
+
+  /** Finds out where there is something to do. */
+  private async lookAround(): Promise<void> {
+    const { client, group, minIdleMs, flows } = this.parts;
+    this.isAnew = false;
+    const { present } = flows;
+    const some = await unattendedAmong(client, group, minIdleMs, present);
+    const unattended = new Set(some);
+    for (const flow of present) if (!unattended.has(flow)) this.after.delete(flow);
+    await this.parts.ensureGroups(some);
   }
 
   private async takePage(flow: StreamFlow): Promise<void> {

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 
 import { freshName } from '../support/fresh-name.js';
-import { groupState } from '../support/group-state.js';
+import { addEntries, groupState, isCaughtUp } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -41,4 +41,52 @@ it('of many streams each has its retries when they are due, and only those', asy
     },
     { timeoutMs: 15_000 },
   );
+});
+
+it('of many streams each has what others left of it, and its group where that is gone', async () => {
+  const group = freshName('billing');
+  const streams = Array.from({ length: 20 }, () => freshName('orders'));
+  const handled = new Map<string, unknown[]>(streams.map((stream) => [stream, []]));
+  await streamsApp(
+    {
+      connection: redis.url,
+      group,
+      startFrom: 'beginning',
+      recovery: { intervalMs: 100, minIdleMs: 1_000 },
+    },
+    {
+      controllers: streams.map((stream) =>
+        handlerOf(stream, (data) => void handled.get(stream)?.push(data)),
+      ),
+    },
+  );
+  const [left, vanished, early, other] = streams as [string, string, string, string];
+  const addTo = (stream: string, n: number): Promise<string[]> =>
+    addEntries(redis.client, stream, [{ n }]);
+  await Promise.all(streams.map((stream) => addTo(stream, 1)));
+  await waitFor(() => [...handled.values()].every(({ length }) => length === 1));
+  // A consumer that dies takes one; of one stream the group goes; of one somebody makes it too far on.
+  await redis.client
+    .multi()
+    .xadd(left, '*', 'name', left, 'body', '{"n":2}')
+    .xreadgroup('GROUP', group, 'ghost', 'COUNT', 1, 'STREAMS', left, '>')
+    .exec();
+  await redis.client.xgroup('DESTROY', vanished, group);
+  await addTo(vanished, 2);
+  const id = `${Date.now() + 1_000}-0`;
+  await redis.client
+    .multi()
+    .xadd(early, id, 'name', early, 'body', '{"n":2}')
+    .xgroup('SETID', early, group, id)
+    .set(`stream:{${early}}:group:${group}:made-blindly`, id)
+    .exec();
+  await addTo(other, 2);
+  await waitFor(
+    () => [left, vanished, early, other].every((stream) => handled.get(stream)?.length === 2),
+    { timeoutMs: 15_000 },
+  );
+  for (const stream of [left, vanished, early, other]) {
+    expect(handled.get(stream)).toEqual([{ n: 1 }, { n: 2 }]);
+    await waitFor(() => isCaughtUp(redis.client, stream, group));
+  }
 });

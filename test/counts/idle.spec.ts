@@ -23,11 +23,11 @@ beforeEach(async () => {
 afterEach(() => meter.close());
 
 /** What comes at long intervals, and would be counted now and then, does not come during a test. */
-const options = (): RedisStreamsModuleOptions => ({
+const options = (recoveryMs = 600_000): RedisStreamsModuleOptions => ({
   connection: { url: meter.url, healthCheckIntervalMs: false },
   group: freshName('billing'),
   blockMs: BLOCK_MS,
-  recovery: { intervalMs: 600_000, minIdleMs: LEASE_MS },
+  recovery: { intervalMs: recoveryMs, minIdleMs: LEASE_MS },
 });
 
 /** What was sent while the server looked twelve times for what is due, by kind, and how long that took. */
@@ -65,6 +65,14 @@ describe('a server of many streams that has nothing to do', () => {
     expect(meter.roundTrips).toBeLessThanOrEqual(
       atMost(tookMs, DUE_EVERY_MS) + atMost(tookMs, BLOCK_MS),
     );
+  });
+
+  it('sends one check of all streams each time when it looks for what others left', async () => {
+    await streamsApp(options(DUE_EVERY_MS), { controllers: controllers() });
+    const { counts, tookMs } = await sentMeanwhile();
+    expect(Object.keys(counts).sort()).toEqual(['HGETALL', 'XREADGROUP', 'due', 'unattended']);
+    expect(counts['unattended']).toBeGreaterThan(5);
+    expect(counts['unattended']).toBeLessThanOrEqual(atMost(tookMs, DUE_EVERY_MS));
   });
 });
 

@@ -4,6 +4,7 @@ import type { Script } from '../../lib/redis/script.js';
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
 import { dueStreamsScript } from '../../lib/redis/scripts/due-streams.script.js';
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
+import { unattendedStreamsScript } from '../../lib/redis/scripts/unattended-streams.script.js';
 import type { SentRequest } from './request-meter.js';
 
 /** Scripts that a test looks for. Which others there are is no matter of its. */
@@ -12,6 +13,7 @@ const NAMED: readonly (readonly [string, Script<unknown>])[] = [
   // Asked first where there are many.
   ['due', dueStreamsScript],
   ['renew', renewScript],
+  ['unattended', unattendedStreamsScript],
 ];
 
 /** What a request is: the command, in capitals, or the name of the script that it runs, `script` where it has none. */

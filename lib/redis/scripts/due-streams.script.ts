@@ -17,8 +17,7 @@ local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local due = {}
 -- Most often nothing waits anywhere, and one command says so.
-local some = #KEYS > 5000
-if not some then some = redis.call('EXISTS', unpack(KEYS)) > 0 end
+local some = #KEYS > 5000 or redis.call('EXISTS', unpack(KEYS)) > 0
 for n = 1, some and #KEYS or 0 do
   if #redis.call('ZRANGEBYSCORE', KEYS[n], '-inf', now, 'LIMIT', 0, 1) > 0 then due[#due + 1] = n - 1 end
 end

@@ -1,0 +1,33 @@
+import type { Redis } from 'ioredis';
+import { unattendedStreamsScript } from '../redis/scripts/unattended-streams.script.js';
+import type { StreamFlow } from './stream-flow.js';
+
+/** Of so few streams each is looked at by itself: one round trip is worth more than a few keys. */
+const FEW = 8;
+/** Redis serves nobody else while it looks: of so many streams, about a millisecond. */
+const AT_ONCE = 500;
+
+/**
+ * The streams whose group may have to be made or set back, or of which entries may have been left by others. In a cluster
+ * each has a node of its own to be asked at, and all of them are given back.
+ */
+export async function unattendedAmong(
+  client: Redis,
+  group: string,
+  minIdleMs: number,
+  flows: readonly StreamFlow[],
+): Promise<readonly StreamFlow[]> {
+  if (flows.length <= FEW || client.isCluster) return flows;
+  const parts: StreamFlow[][] = [];
+  for (let at = 0; at < flows.length; at += AT_ONCE) parts.push(flows.slice(at, at + AT_ONCE));
+  const found = await Promise.all(
+    parts.map(async (part) => {
+      const keys = part.flatMap((flow) => [flow.keys.stream, flow.keys.madeBlindly]);
+      const known = part.map(({ inHand }) => inHand.highestId);
+      const args = [group, minIdleMs, ...known];
+      const numbers = await unattendedStreamsScript.run(client, keys, args);
+      return numbers.flatMap((n) => part[n] ?? []);
+    }),
+  );
+  return found.flat();
+}
