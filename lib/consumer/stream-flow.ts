@@ -29,7 +29,7 @@ export class StreamFlow {
   /** Whether this consumer has the stream to itself: then nobody else's entries are looked for from time to time. */
   readonly isOwned: boolean = false;
   readonly inHand = new EntriesInHand();
-  /** Whether a read of it is under way: room that comes up meanwhile is looked at when that is over. */
+  /** Whether the blocked read covers it: room that comes up meanwhile is looked at when that is over. */
   isAwaited = false;
   protected stopped = false;
   protected readonly slots: HandlerSlots;

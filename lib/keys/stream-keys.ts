@@ -14,7 +14,7 @@ export interface StreamKeys {
   readonly retries: string;
   /** HASH: entry ID → attempts used. */
   readonly attempts: string;
-  /** String: the last entry ID that was given out. */
+  /** String: the last entry ID that was settled. */
   readonly position: string;
   /** String: where a member that could not know the position made the group; expires. */
   readonly madeBlindly: string;

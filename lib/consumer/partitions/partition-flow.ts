@@ -149,15 +149,22 @@ export class PartitionFlow extends StreamFlow {
     messages: readonly StreamMessage[],
     answers: readonly Reservation[] | undefined,
   ): void {
-    if (answers?.[0]?.kind === 'postponed') {
-      this.lanes.shut();
-      this.lanes.putBack(messages);
-      if (this.isDone) for (const message of messages) super.forget(message);
-      else this.its.onPostponed();
-      return;
+    if (answers?.some(({ kind }) => kind === 'postponed') !== true) {
+      super.takeOurs(messages, answers);
+      return this.letOut();
     }
-    super.takeOurs(messages, answers);
-    this.letOut();
+    // Redrives come after all that is pending, and may have to wait where entries need not.
+    const isPostponed = (_: unknown, n: number): boolean => answers[n]?.kind === 'postponed';
+    const begins = (_: unknown, n: number): boolean => answers[n]?.kind !== 'postponed';
+    super.takeOurs(messages.filter(begins), answers.filter(begins));
+    this.postpone(messages.filter(isPostponed));
+  }
+
+  private postpone(messages: readonly StreamMessage[]): void {
+    this.lanes.shut();
+    this.lanes.putBack(messages);
+    if (this.isDone) for (const message of messages) super.forget(message);
+    else this.its.onPostponed();
   }
 
   protected override putOff({ entryId }: StreamMessage, delayMs: number): void {
