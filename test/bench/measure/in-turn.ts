@@ -17,6 +17,8 @@ export type Runs = readonly (readonly number[])[];
 export interface InTurn<Name extends string> {
   readonly sides: Readonly<Record<Name, Side>>;
   readonly size: BenchSize;
+  /** How many runs count; by default those of the size. */
+  readonly runs?: number;
   readonly onProgress: (share: number) => void;
 }
 
@@ -24,12 +26,13 @@ export interface InTurn<Name extends string> {
 export async function inTurn<Name extends string>({
   sides,
   size,
+  runs = size.runs,
   onProgress,
 }: InTurn<Name>): Promise<Record<Name, Runs>> {
   const names = Object.keys(sides) as Name[];
   const contenders = names.map((name) => Contender.start(sides[name].worker));
   const measured = names.map((): (readonly number[])[] => []);
-  const rounds = size.warmUps + size.runs;
+  const rounds = size.warmUps + runs;
   try {
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < names.length; turn++) {

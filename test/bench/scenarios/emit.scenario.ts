@@ -29,6 +29,7 @@ async function publishing(
         on: side('emit-ours', true),
       },
       size,
+      runs: size.shortRuns,
       onProgress,
     });
     const [bare, off, on] = [measured.bare.flat(), measured.off.flat(), measured.on.flat()];
@@ -48,7 +49,7 @@ async function publishing(
 /** How many messages one process publishes where it waits for the answers of a hundred before the next. */
 export const emit: Scenario = {
   key: 'emit',
-  seconds: 30,
+  seconds: 65,
   quickSeconds: 5,
   run: (parts) =>
     publishing(
@@ -65,7 +66,7 @@ export const emit: Scenario = {
 
 export const emitBatch: Scenario = {
   key: 'emit-batch',
-  seconds: 40,
+  seconds: 85,
   quickSeconds: 5,
   run: (parts) =>
     publishing(

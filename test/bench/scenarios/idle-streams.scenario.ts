@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js';
 /** What a process costs that has many streams, and nothing to do. */
 export const idleStreams: Scenario = {
   key: 'streams',
-  seconds: 30,
+  seconds: 100,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {

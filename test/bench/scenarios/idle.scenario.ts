@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js';
 /** How long one message takes from `emit()` to its handler, where nothing else happens. */
 export const idle: Scenario = {
   key: 'idle',
-  seconds: 60,
+  seconds: 90,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {
@@ -20,6 +20,7 @@ export const idle: Scenario = {
       const measured = await inTurn({
         sides: { bare: side('idle-bare'), ours: side('idle-ours') },
         size,
+        runs: size.shortRuns,
         onProgress,
       });
       const p99 = (times: readonly number[]): number => quantile(times, 0.99);

@@ -6,7 +6,7 @@ import type { Scenario } from './scenario.js';
 /** One process that publishes and handles what it published, beside Nest's own transport, which keeps nothing. */
 export const publishAndConsume: Scenario = {
   key: 'publish',
-  seconds: 20,
+  seconds: 35,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {
@@ -19,6 +19,7 @@ export const publishAndConsume: Scenario = {
       const measured = await inTurn({
         sides: { theirs: side('publish-nest'), ours: side('publish-ours') },
         size,
+        runs: size.shortRuns,
         onProgress,
       });
       const [theirs, ours] = [measured.theirs.flat(), measured.ours.flat()];

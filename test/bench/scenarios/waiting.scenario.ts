@@ -10,7 +10,7 @@ const WAIT_MS = 10;
 /** Whether handlers that wait are kept busy: a hundred at once, ten milliseconds each, is ten thousand in a second. */
 export const waiting: Scenario = {
   key: 'waiting',
-  seconds: 30,
+  seconds: 60,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {
@@ -29,6 +29,7 @@ export const waiting: Scenario = {
       const measured = await inTurn({
         sides: { timers: side('waiting-bare'), ours: side('waiting-ours') },
         size,
+        runs: size.shortRuns,
         onProgress,
       });
       const best = (CONCURRENCY / WAIT_MS) * 1000;
