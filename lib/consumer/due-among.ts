@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
+import { RepeatedCall } from '../redis/repeated-call.js';
 import { dueStreamsScript } from '../redis/scripts/due-streams.script.js';
 import type { StreamFlow } from './stream-flow.js';
 
 /** Of so few streams the keys are sent at once: one round trip is worth more than a few keys. */
 const FEW = 8;
 
-/** Of each list of streams, which is another one once the streams are others: to make this anew costs more than the rest. */
-const retriesOf = new WeakMap<readonly StreamFlow[], readonly string[]>();
+/** Of each list of streams, which is another one once the streams are others. */
+const callFor = new WeakMap<readonly StreamFlow[], RepeatedCall<number[]>>();
 
 /**
  * The streams in which something may be due. Where there are many of them, and nothing to do, what they cost is the keys
@@ -17,8 +18,11 @@ export async function dueAmong(
   flows: readonly StreamFlow[],
 ): Promise<readonly StreamFlow[]> {
   if (flows.length <= FEW) return flows;
-  let keys = retriesOf.get(flows);
-  if (keys === undefined) retriesOf.set(flows, (keys = flows.map((flow) => flow.keys.retries)));
-  const numbers = await dueStreamsScript.run(client, keys, []);
+  let call = callFor.get(flows);
+  if (call === undefined) {
+    const keys = flows.map((flow) => flow.keys.retries);
+    callFor.set(flows, (call = new RepeatedCall(dueStreamsScript, keys)));
+  }
+  const numbers = await call.run(client);
   return numbers.flatMap((n) => flows[n] ?? []);
 }

@@ -16,7 +16,8 @@ export class Script<Reply> {
 
   constructor(
     private readonly lua: string,
-    private readonly parse: (reply: unknown) => Reply,
+    /** Reads what Redis replied. */
+    readonly parse: (reply: unknown) => Reply,
   ) {
     this.sha = createHash('sha1').update(lua).digest('hex');
   }
