@@ -89,7 +89,10 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
   const lease = state.leases[leaseId];
   const mine = model.holds(who, message);
   if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
-    if (entryId in state.pending) model.duplicates.add(entryId);
+    const isThere = isRedrive(entryId)
+      ? streamIdOf(entryId) in state.letters
+      : entryId in state.pending;
+    if (isThere) model.duplicates.add(message.originalEntryId);
     model.settle(message);
     return { kind: 'duplicate', ...NOT_NEW };
   }

@@ -146,7 +146,7 @@ if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
-  redis.call('ZREM', KEYS[4], unpack(acked))
+  if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(acked)) end
   notePosition(KEYS[5], ARGV[6])
   if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
