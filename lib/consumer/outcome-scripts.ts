@@ -154,14 +154,7 @@ export class OutcomeScripts {
     const { client, keys, group, consumer, options } = this.parts;
     return deadLetterScript.run(
       client,
-      [
-        keys.stream,
-        keys.leases,
-        keys.retries,
-        keys.attempts,
-        keys.deadLetters,
-        keys.position,
-      ],
+      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters, keys.position],
       [
         group,
         consumer,

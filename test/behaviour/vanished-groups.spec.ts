@@ -148,6 +148,36 @@ it('the position of a group does not go beyond what is not settled yet', async (
   expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[2]);
 });
 
+it('the position of a group does not go with what was given out beside a duplicate', async () => {
+  const stream = freshName('orders');
+  const [got, gate] = [[] as unknown[], new AbortController()];
+  const add = (id: string): Promise<string | null> =>
+    redis.client.xadd(stream, '*', 'id', id, 'name', stream, 'body', '{}');
+  const ids = [await add('one'), await add('two'), await add('one'), await add('three')];
+  await streamsApp(
+    { connection: redis.url, group: GROUP, startFrom: 'beginning' },
+    {
+      controllers: [
+        handlerOf(
+          stream,
+          async (_, context) => {
+            got.push(context.getMessageId());
+            if (context.getMessageId() !== 'one') await once(gate.signal, 'abort');
+          },
+          { concurrency: 4 },
+        ),
+      ],
+    },
+  );
+  // The second "one" waits for the first, and is found when that is handled.
+  await waitFor(async () => (await redis.client.get(keyOf(stream, 'position'))) === ids[2]);
+  expect(got).toEqual(['one', 'two', 'three']);
+  expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(2);
+  gate.abort();
+  await waitFor(() => caughtUp(stream));
+  expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[3]);
+});
+
 it('the position of a group goes with duplicates, which nobody handles', async () => {
   const stream = freshName('orders');
   const got: unknown[] = [];

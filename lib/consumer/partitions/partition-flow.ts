@@ -156,8 +156,8 @@ export class PartitionFlow extends StreamFlow {
     // Redrives come after all that is pending, and may have to wait where entries need not.
     const isPostponed = (_: unknown, n: number): boolean => answers[n]?.kind === 'postponed';
     const begins = (_: unknown, n: number): boolean => answers[n]?.kind !== 'postponed';
-    super.takeOurs(messages.filter(begins), answers.filter(begins));
     this.postpone(messages.filter(isPostponed));
+    super.takeOurs(messages.filter(begins), answers.filter(begins));
   }
 
   private postpone(messages: readonly StreamMessage[]): void {

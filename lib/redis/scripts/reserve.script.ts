@@ -147,7 +147,8 @@ if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   redis.call('XACK', KEYS[1], group, unpack(acked))
   if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(acked)) end
-  notePosition(KEYS[5], ARGV[6])
+  -- Duplicates are settled, and what was given out beside them is not.
+  notePosition(KEYS[5], atMostOnce and ARGV[6] or acked[#acked])
   if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
 for _, member in ipairs(ended) do
