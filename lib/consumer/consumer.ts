@@ -8,6 +8,7 @@ import { watchServer } from '../redis/server-watch.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { ConsumerTallies } from './consumer-tallies.js';
 import * as text from './consumer.messages.js';
+import { drainInTime } from './drain-in-time.js';
 import { DueEntries } from './due-entries.js';
 import { FaultLog, type Faults } from './fault-log.js';
 import { flowParts, type PartsOf } from './flow-parts.js';
@@ -25,10 +26,6 @@ import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
 import { StreamReaders } from './stream-readers.js';
 import { once, throughFailover } from './through-failover.js';
-import { within } from './within.js';
-
-/** How long `close` may take beyond the drain: to record what ended, and to say goodbye. */
-const FINISH_MS = 600;
 
 /** One running member of a group: reads its streams and takes their entries through the pipeline. */
 export class Consumer {
@@ -165,6 +162,11 @@ export class Consumer {
     return this.everyFlow.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }
 
+  /** How many messages it has begun with and not settled, of which Redis may not tell. */
+  get unsettled(): number {
+    return this.everyFlow.reduce((sum, { unsettledCount }) => sum + unsettledCount, 0);
+  }
+
   /**
    * Connects, for as long as that takes, and begins to read.
    *
@@ -221,10 +223,7 @@ export class Consumer {
       .then(() => Promise.all(this.everyFlow.map((flow) => flow.drain())))
       .then(() => this.partitions.leave())
       .then(() => this.leaveGroups());
-    if (await within(drained, this.options.drainTimeoutMs)) return;
-    // A handler that ends because it was told to has an outcome too, and it is recorded like any other.
-    const given = Promise.all(this.everyFlow.map((flow) => flow.giveUp())).then(() => drained);
-    await within(given, FINISH_MS);
+    await drainInTime(drained, () => this.everyFlow, this.options.drainTimeoutMs);
   }
 
   /** Of these flows, or of all, and of partitions that nobody reads here. */

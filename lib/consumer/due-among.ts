@@ -1,10 +1,8 @@
 import type { Redis } from 'ioredis';
 import { RepeatedCall } from '../redis/repeated-call.js';
 import { dueStreamsScript } from '../redis/scripts/due-streams.script.js';
+import { FEW_STREAMS } from './few-streams.js';
 import type { StreamFlow } from './stream-flow.js';
-
-/** Of so few streams the keys are sent at once: one round trip is worth more than a few keys. */
-const FEW = 8;
 
 /** Of each list of streams, which is another one once the streams are others. */
 const callFor = new WeakMap<readonly StreamFlow[], RepeatedCall<number[]>>();
@@ -17,7 +15,7 @@ export async function dueAmong(
   client: Redis,
   flows: readonly StreamFlow[],
 ): Promise<readonly StreamFlow[]> {
-  if (flows.length <= FEW) return flows;
+  if (flows.length <= FEW_STREAMS) return flows;
   let call = callFor.get(flows);
   if (call === undefined) {
     const keys = flows.map((flow) => flow.keys.retries);

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { renewScript } from '../redis/scripts/renew.script.js';
 import { leaseClock } from './lease-clock.js';
-import { leaseIdOf } from './lease-id.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
@@ -40,7 +40,11 @@ export class Heartbeat {
   private async beat(flow: StreamFlow): Promise<void> {
     if (this.beating.has(flow)) return;
     this.beating.add(flow);
-    const held = flow.held();
+    const { options } = flow;
+    // At-most-once has acknowledged what it runs: there is nothing to keep but the leases of redrives.
+    const isKept = (message: StreamMessage): boolean =>
+      options.delivery === 'at-least-once' || isLeased(message, options);
+    const held = flow.held().filter(isKept);
     for (let at = 0; at < held.length; at += STEP) {
       await this.renew(flow, held.slice(at, at + STEP));
     }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { EntryFields } from '../codec/codec.js';
-import type { StreamKeys } from '../keys/stream-keys.js';
+import { callKey, type StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { commitRedrivesScript } from '../redis/scripts/commit-redrives.script.js';
 import { commitScript } from '../redis/scripts/commit.script.js';
@@ -11,9 +11,14 @@ import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
 import { boundsOf } from '../redis/entry-id.js';
+import { isRedrive } from '../keys/redrive-member.js';
+import { CallNumbers } from './call-numbers.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { SettledEntry } from './settle-steps.js';
 import type { StreamMessage } from './stream-message.js';
+
+/** At-most-once has no lease that would be gone where a call is sent again: for so long the call itself is known. */
+const CALL_KNOWN_MS = 3_600_000;
 
 /** A message that waits for its next attempt. */
 export interface Retry {
@@ -21,9 +26,9 @@ export interface Retry {
   readonly delayMs: number;
 }
 
-/** An entry that will not be tried again; one that could not be decoded has no lease. */
+/** An entry that will not be tried again; one that could not be decoded was not reserved. */
 export interface DeadEntry extends SettledEntry {
-  readonly leased: boolean;
+  readonly reserved: boolean;
   readonly fields: EntryFields;
 }
 
@@ -40,6 +45,9 @@ export interface OutcomeScriptsParts {
 
 /** What is done in Redis for each outcome of one stream's messages: one script each, that may be sent again. */
 export class OutcomeScripts {
+  /** What is sent again with its fence gone is known by its number. */
+  private readonly numbers = new CallNumbers();
+
   constructor(private readonly parts: OutcomeScriptsParts) {}
 
   /** What its holder is known by; without a lease nobody has a token. */
@@ -97,12 +105,17 @@ export class OutcomeScripts {
 
   /** @returns for each whether it is back */
   async putBack(messages: readonly StreamMessage[]): Promise<boolean[]> {
-    const { client, keys, group, consumer, token } = this.parts;
-    if (this.parts.options.dedup === false) return [];
+    const { client, keys, group, consumer, options } = this.parts;
+    if (options.dedup === false) return [];
+    const rows = messages.flatMap(({ entryId, messageId, recordedMs }) => [
+      entryId,
+      messageId,
+      recordedMs ?? 0,
+    ]);
     return putBackScript.run(
       client,
-      [keys.stream, keys.ledger, keys.leases, keys.retries, keys.packedLedger],
-      [group, consumer, token, ...this.idsOf(messages)],
+      [keys.stream, keys.ledger, keys.retries, keys.packedLedger, this.callKeyOf(messages)],
+      [group, consumer, CALL_KNOWN_MS, ...rows],
     );
   }
 
@@ -125,8 +138,10 @@ export class OutcomeScripts {
     return kept === true;
   }
 
-  startAlone(message: StreamMessage): Promise<boolean> {
+  async startAlone(message: StreamMessage): Promise<boolean> {
     const { client, keys, group, consumer, options } = this.parts;
+    // At-most-once has acknowledged it: it does not come back, whatever becomes of this process.
+    if (options.delivery === 'at-most-once') return true;
     return startAloneScript.run(
       client,
       [keys.stream, keys.leases, keys.attempts],
@@ -150,22 +165,36 @@ export class OutcomeScripts {
   }
 
   deadLetter(entry: DeadEntry): Promise<unknown> {
-    const { entryId, leased, fields } = entry;
+    const { entryId, reserved, fields } = entry;
     const { client, keys, group, consumer, options } = this.parts;
+    const isAcknowledged = reserved && options.delivery === 'at-most-once' && !isRedrive(entryId);
     return deadLetterScript.run(
       client,
-      [keys.stream, keys.leases, keys.retries, keys.attempts, keys.deadLetters, keys.position],
+      [
+        keys.stream,
+        keys.leases,
+        keys.retries,
+        keys.attempts,
+        keys.deadLetters,
+        keys.position,
+        this.callKeyOf(entry),
+      ],
       [
         group,
         consumer,
-        leased ? this.fenceOf(entry) : '',
-        options.delivery === 'at-most-once' && leased ? 1 : 0,
+        reserved ? this.fenceOf(entry) : '',
+        isAcknowledged ? CALL_KNOWN_MS : '',
         options.deadLetter.maxLength ?? '',
         entryId,
         leaseIdOf(entry, options),
         ...fields,
       ],
     );
+  }
+
+  private callKeyOf(what: object): string {
+    const { keys, token } = this.parts;
+    return callKey(keys, token, this.numbers.of(what));
   }
 
   private idsOf(messages: readonly StreamMessage[]): string[] {

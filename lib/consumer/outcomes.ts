@@ -116,7 +116,7 @@ export class Outcomes {
       entryId: entry.id,
       originalEntryId: entry.originalId,
       messageId: entry.id,
-      leased: false,
+      reserved: false,
       fields: this.fieldsOf(entry.originalId, entry.fields, 0, reason, error, false),
     });
   }
@@ -202,7 +202,7 @@ export class Outcomes {
       originalEntryId,
       messageId,
       envelope,
-      leased: true,
+      reserved: true,
       fields: this.fieldsOf(originalEntryId, fields, attempt, why, error, this.writesLedgerFirst),
     });
   }

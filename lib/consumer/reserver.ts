@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis';
 import { isRedrive } from '../keys/redrive-member.js';
-import type { StreamKeys } from '../keys/stream-keys.js';
+import { lastBatchKey, type StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { boundsOf } from '../redis/entry-id.js';
 import { FIRST, type Reservation } from '../redis/scripts/reservation.js';
 import { reserveWithoutLedgerScript } from '../redis/scripts/reserve-without-ledger.script.js';
 import { reserveScript } from '../redis/scripts/reserve.script.js';
+import { CallNumbers } from './call-numbers.js';
 import { leaseIdOf } from './lease-id.js';
 import type { StreamMessage } from './stream-message.js';
 
@@ -25,6 +26,7 @@ export interface ReserverParts {
 export class Reserver {
   /** What Redis's clock showed when it answered last, in ms; nothing before that. */
   shownMs: number | undefined;
+  private readonly numbers = new CallNumbers();
 
   constructor(private readonly parts: ReserverParts) {}
 
@@ -32,7 +34,7 @@ export class Reserver {
     const { client, keys, group, consumer, token, options } = this.parts;
     const { dedup, delivery } = options;
     const redrives = messages.filter(({ entryId }) => isRedrive(entryId));
-    if (dedup !== false) return this.reserveLeased(messages, redrives.length > 0, dedup.windowMs);
+    if (dedup !== false) return this.reserveOnce(messages, redrives.length > 0, dedup.windowMs);
     if (redrives.length > 0) return this.reserveApart(messages, redrives);
     // That a new entry is pending for this consumer is all there is to know of it; the position is noted when it is settled.
     const isOurs = delivery === 'at-least-once' && this.parts.ownerKey === undefined;
@@ -63,7 +65,7 @@ export class Reserver {
     redrives: readonly StreamMessage[],
   ): Promise<Reservation[]> {
     const entries = messages.filter(({ entryId }) => !isRedrive(entryId));
-    const ofRedrives = await this.reserveLeased(redrives, true, 0);
+    const ofRedrives = await this.reserveOnce(redrives, true, 0);
     const ofEntries = entries.length === 0 ? [] : await this.reserve(entries);
     const answers = new Map<StreamMessage, Reservation | undefined>([
       ...redrives.map((message, index) => [message, ofRedrives[index]] as const),
@@ -74,7 +76,8 @@ export class Reserver {
     );
   }
 
-  private async reserveLeased(
+  /** Under leases, or recorded as it is given out: so that nothing runs twice. */
+  private async reserveOnce(
     messages: readonly StreamMessage[],
     someAreRedrives: boolean,
     windowMs: number,
@@ -83,6 +86,7 @@ export class Reserver {
     const entryIds = messages.map(({ entryId }) => entryId);
     const given = someAreRedrives ? entryIds.filter((id) => !isRedrive(id)) : entryIds;
     const [lowest, highest] = boundsOf(given);
+    const recorded = options.delivery === 'at-most-once' && windowMs > 0;
     const { shownMs, reservations } = await reserveScript.run(
       client,
       [
@@ -94,6 +98,7 @@ export class Reserver {
         keys.attempts,
         keys.deadLetters,
         keys.packedLedger,
+        lastBatchKey(keys, token),
         ...this.owner,
       ],
       [
@@ -109,9 +114,11 @@ export class Reserver {
         consumer,
         someAreRedrives ? '' : lowest,
         givenSince(messages),
+        recorded ? this.numbers.of(messages) : '',
       ],
     );
     this.shownMs = shownMs;
+    if (recorded) for (const message of messages) message.recordedMs = shownMs;
     return reservations;
   }
 }

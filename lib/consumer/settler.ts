@@ -53,13 +53,13 @@ export class Settler {
 
   /** The handlers succeeded. */
   commit(message: StreamMessage): void {
-    // At-most-once recorded the message before it ran; what is left of it is the lease.
+    // At-most-once recorded the message before it ran; what is left of a redrive is its lease.
     if (this.parts.options.delivery === 'at-most-once') return this.release(message);
     this.successes.push(message);
     this.schedule(this.successes);
   }
 
-  /** Nothing is left to record: its lease ends. */
+  /** Nothing is left to record: its lease ends, where it has one. */
   release(message: StreamMessage): void {
     this.releases.push(message);
     this.schedule(this.releases);

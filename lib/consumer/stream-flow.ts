@@ -82,6 +82,11 @@ export class StreamFlow {
     return this.slots.taken;
   }
 
+  /** Of how many messages it may not be in Redis that they are not done with: at-most-once has acknowledged them. */
+  get unsettledCount(): number {
+    return this.options.delivery === 'at-most-once' ? this.inHand.size : this.slots.taken;
+  }
+
   /** How many entries may be brought now. */
   get room(): number {
     return this.stopped ? 0 : roomFor(this.load, this.options);
@@ -115,11 +120,9 @@ export class StreamFlow {
   /** Fulfilled once all that was taken in is reserved, or not to be had. */
   readonly taken = (): Promise<void> => this.intake.done();
 
-  /** The messages whose leases are to be kept. */
+  /** The messages that run, or are about to. */
   held(): StreamMessage[] {
-    // At-most-once without ledger has neither a lease nor a pending entry.
-    const { dedup, delivery } = this.options;
-    return dedup === false && delivery === 'at-most-once' ? [] : this.slots.all();
+    return this.slots.all();
   }
 
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
@@ -133,7 +136,7 @@ export class StreamFlow {
   /** Begins nothing more. */
   stop(): void {
     const { delivery, dedup } = this.options;
-    // It has acknowledged what it read, and without leases there is no way back.
+    // It has acknowledged what it read, and without a ledger there is no way back.
     if (delivery === 'at-most-once' && dedup === false) return;
     this.stopped = true;
     this.slots.stop();

@@ -31,6 +31,8 @@ export interface StreamMessage {
   alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
+  /** When at-most-once wrote it into the ledger, in ms by Redis's clock: what says that this run has it. */
+  recordedMs?: number;
   /** The replies of its latest run here, where it is a request. */
   replies?: RunReplies;
   /** How long its last run took here, in ms. */

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis';
 import { unattendedStreamsScript } from '../redis/scripts/unattended-streams.script.js';
+import { FEW_STREAMS } from './few-streams.js';
 import type { StreamFlow } from './stream-flow.js';
 
-/** Of so few streams each is looked at by itself: one round trip is worth more than a few keys. */
-const FEW = 8;
 /** Redis serves nobody else while it looks: of so many streams, about a millisecond. */
 const AT_ONCE = 500;
 
@@ -17,7 +16,7 @@ export async function unattendedAmong(
   minIdleMs: number,
   flows: readonly StreamFlow[],
 ): Promise<readonly StreamFlow[]> {
-  if (flows.length <= FEW || client.isCluster) return flows;
+  if (flows.length <= FEW_STREAMS || client.isCluster) return flows;
   const parts: StreamFlow[][] = [];
   for (let at = 0; at < flows.length; at += AT_ONCE) parts.push(flows.slice(at, at + AT_ONCE));
   const found = await Promise.all(

@@ -8,7 +8,7 @@ export interface StreamKeys {
   readonly ledger: string;
   /** HASH: the rest of the ledger, in buckets of short records. */
   readonly packedLedger: string;
-  /** HASH: message ID → who may run it, and until when. */
+  /** HASH: message ID → who may run it, and until when. At-most-once has it for redrives only. */
   readonly leases: string;
   /** ZSET: entry ID → due at (Redis time, ms). */
   readonly retries: string;
@@ -21,6 +21,23 @@ export interface StreamKeys {
   /** Stream: what will not be tried again. */
   readonly deadLetters: string;
 }
+
+/**
+ * String: that a numbered call of the consumer with this `token` was executed; expires. At-most-once needs it for what it
+ * puts back or gives up: it has acknowledged that already.
+ */
+export const callKey = (
+  { leases }: Pick<StreamKeys, 'leases'>,
+  token: string,
+  number: number,
+): string => `${leases}:call:${token}:${number}`;
+
+/**
+ * String: the last batch that the consumer with this `token` reserved at-most-once, and what it was answered; expires.
+ * What is recorded before it runs needs no lease, but the answer has to be the same where it is asked for again.
+ */
+export const lastBatchKey = ({ leases }: Pick<StreamKeys, 'leases'>, token: string): string =>
+  `${leases}:last-batch:${token}`;
 
 /** The jobs that one member of all runs at a time. */
 export type JobName = 'ledger' | 'retention' | 'consumers';

@@ -175,9 +175,10 @@ export class ServerRedisStreams
     return this.consumer?.tallies ?? this.lastTallies;
   }
 
-  /** @internal For health and the monitor: how the reader is, and which partitions are its own. */
+  /** @internal For health, the monitor and tests of an app: how the reader is, and what it has. */
   get reader():
-    Readonly<Pick<Consumer, 'isDraining' | 'ownedPartitions' | 'readerQuietMs'>> | undefined {
+    | Readonly<Pick<Consumer, 'isDraining' | 'ownedPartitions' | 'readerQuietMs' | 'unsettled'>>
+    | undefined {
     return this.consumer;
   }
 

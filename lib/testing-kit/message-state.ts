@@ -91,9 +91,20 @@ async function deadLetterOf(
     );
     if (found !== undefined) {
       const { id, reason, attempts } = found;
-      const member = redriveMember(id.slice(id.indexOf(':') + 1));
-      const isRedriven = isScore(await client.zscore(keys.retries, member));
-      return { kind: 'dead-letter', deadLetterId: id, reason, attempts, isRedriven };
+      const letter = id.slice(id.indexOf(':') + 1);
+      const [dueAt, entries] = await together(client, [
+        ['ZSCORE', keys.retries, redriveMember(letter)],
+        ['XRANGE', keys.deadLetters, letter, letter],
+      ]);
+      // A redrive may have been handled since the page was read.
+      if (!Array.isArray(entries) || entries.length === 0) return undefined;
+      return {
+        kind: 'dead-letter',
+        deadLetterId: id,
+        reason,
+        attempts,
+        isRedriven: isScore(dueAt),
+      };
     }
     if (page.length < PAGE) return undefined;
     before = page.at(-1)?.id;

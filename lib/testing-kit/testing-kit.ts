@@ -141,7 +141,9 @@ export class TestingKit {
       );
     await waiting({
       look: async () =>
-        (await left()).length === 0 && this.looking.server.inFlight === 0 ? true : undefined,
+        (await left()).length === 0 && (this.looking.server.reader?.unsettled ?? 0) === 0
+          ? true
+          : undefined,
       tooLate: async () => new StreamsTestingError(text.notDrained(timeoutMs, await left())),
       timeoutMs,
       ...this.changesOf({}),

@@ -10,7 +10,7 @@ export interface Unfinished {
   readonly stream: string;
   /** Whether there is something that the group was not given yet. */
   readonly hasUnread: boolean;
-  /** Given to a consumer and not settled, without what waits for its next attempt; with what at-most-once runs. */
+  /** Given to a consumer and not settled, without what waits for its next attempt. */
   readonly pending: number;
   /** Waits for its next attempt, or to be redriven. */
   readonly retries: number;
@@ -33,24 +33,19 @@ export async function unfinished({ client, server }: LookingParts): Promise<Unfi
         ['XINFO', 'GROUPS', keys.stream],
         ['XREVRANGE', keys.stream, '+', '-', 'COUNT', '1'],
         ['ZRANGE', keys.retries, '0', '-1'],
-        ['HLEN', keys.leases],
       ];
     }),
   );
   return streams
     .map((stream, n) => {
-      const [groups, last, retries, leases] = replies.slice(n * 4, n * 4 + 4);
+      const [groups, last, retries] = replies.slice(n * 3, n * 3 + 3);
       const { pending = 0, lastDeliveredId = '0-0' } = groupIn(groups, group) ?? {};
       const waiting = Array.isArray(retries) ? retries.map(String) : [];
       const lastId = lastIdIn(last);
       return {
         stream,
         hasUnread: lastId !== undefined && compareEntryIds(lastId, lastDeliveredId) > 0,
-        // At-most-once acknowledges what it is about to run: only its lease says that it is not done.
-        pending: Math.max(
-          pending - waiting.filter((id) => !isRedrive(id)).length,
-          Number(leases) || 0,
-        ),
+        pending: pending - waiting.filter((id) => !isRedrive(id)).length,
         retries: waiting.length,
       };
     })

@@ -85,13 +85,12 @@ describe('a ledger that is too long for its ZSET', () => {
 
   it('gives back what was put back, or is redriven, or is to be forgotten', async () => {
     const consumer = await consumerOf('at-most-once');
-    const { leases, ledger, packedLedger, deadLetters, retries, attempts } = consumer.keys;
+    const { ledger, packedLedger, deadLetters, retries, attempts } = consumer.keys;
     await redis.client.xadd(consumer.stream, '4102444800000-0', 'id', 'order-0');
     await consumer.reserve(ids(1_000));
     // Both parts have it: it was recorded again, after its record was packed.
     await consumer.pack();
     await redis.client.zadd(ledger, Date.now(), 'order-2');
-    await redis.client.hset(leases, 'order-0', 'outcomes 4102444800000-0 1 4102444800000');
     expect(await consumer.putBack(['order-0'])).toEqual([true]);
     const letter = (await redis.client.xadd(deadLetters, '*', 'id', 'order-1')) ?? '';
     const keys = [deadLetters, retries, attempts, ledger, packedLedger];

@@ -10,11 +10,12 @@ import { ensureGroupScript } from '../../lib/redis/scripts/ensure-group.script.j
 import { handOverScript } from '../../lib/redis/scripts/hand-over.script.js';
 import { ownPendingScript } from '../../lib/redis/scripts/own-pending.script.js';
 import { purgeLedgerScript } from '../../lib/redis/scripts/purge-ledger.script.js';
+import { putBackScript } from '../../lib/redis/scripts/put-back.script.js';
 import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
 import { releaseJobScript } from '../../lib/redis/scripts/release-job.script.js';
-import { releaseScript } from '../../lib/redis/scripts/release.script.js';
 import { removeConsumerScript } from '../../lib/redis/scripts/remove-consumer.script.js';
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
+import { reserveWithoutLedgerScript } from '../../lib/redis/scripts/reserve-without-ledger.script.js';
 import { reserveScript } from '../../lib/redis/scripts/reserve.script.js';
 import { scheduleRetryScript } from '../../lib/redis/scripts/schedule-retry.script.js';
 import { trimStreamScript } from '../../lib/redis/scripts/trim-stream.script.js';
@@ -128,21 +129,55 @@ withProcess('a connection that is reset', () => {
     return {};
   });
 
-  scenario('around the reserve and the release of at-most-once', { promises }, async (chaos) => {
-    const [consumer] = await chaos.readyConsumers(1, {
-      options: { delivery: 'at-most-once', concurrency: 5 },
+  for (const [said, dedup] of [
+    ['', {}],
+    [', without a ledger', { dedup: false }],
+  ] as const) {
+    const script = said === '' ? reserveScript : reserveWithoutLedgerScript;
+    scenario(
+      `around the reserve and the dead letters of at-most-once${said}`,
+      { promises },
+      async (chaos) => {
+        const [consumer] = await chaos.readyConsumers(1, {
+          options: { delivery: 'at-most-once', concurrency: 5, ...dedup },
+        });
+        const resets = async (): Promise<void> => {
+          for (const at of SIDES) {
+            for (const each of [script, deadLetterScript, script]) {
+              (await inTime(consumer!.proxy.catchOnce(at, runsScript(each)), at)).reset();
+            }
+          }
+        };
+        await chaos.addDuring(resets(), () => [{ workMs: 5 }, { fails: 1 }, { workMs: 5 }]);
+        // All of it is acknowledged long before it is handled.
+        await waitFor(async () => {
+          const [handled, dead] = await Promise.all([chaos.handled(), chaos.deadLetters()]);
+          return handled.size + dead.length >= chaos.published.size;
+        });
+        await chaos.drain({ fresh: 0 });
+        return { dead: chaos.failing(1) };
+      },
+    );
+  }
+
+  scenario('around what at-most-once puts back as it closes', { promises }, async (chaos) => {
+    const atMostOnce = { options: { delivery: 'at-most-once', concurrency: 5 } } as const;
+    for (const at of SIDES) {
+      await chaos.add(200, () => ({ workMs: 40 }));
+      const [consumer] = await chaos.readyConsumers(1, atMostOnce);
+      await waitFor(async () => (await consumer!.runs()).length > 10, { timeoutMs: 15_000 });
+      // What is put back goes to another at once, and is not taken from it when the call comes again.
+      const [other] = await chaos.readyConsumers(1, atMostOnce);
+      const caught = inTime(consumer!.proxy.catchOnce(at, runsScript(putBackScript)), at);
+      const closed = consumer!.close();
+      (await caught).reset();
+      await closed;
+      await other!.close();
+    }
+    await chaos.readyConsumers(1, atMostOnce);
+    await waitFor(async () => (await chaos.handled()).size === chaos.published.size, {
+      timeoutMs: 15_000,
     });
-    const resets = async (): Promise<void> => {
-      for (const at of SIDES) {
-        for (const script of [reserveScript, releaseScript]) {
-          (await inTime(consumer!.proxy.catchOnce(at, runsScript(script)), at)).reset();
-        }
-      }
-    };
-    await chaos.addDuring(resets(), () => [{ workMs: 5 }, { workMs: 5 }]);
-    // All of it is acknowledged long before it is handled.
-    await waitFor(async () => (await chaos.handled()).size === chaos.published.size);
-    await waitFor(async () => (await chaos.redis.hlen(chaos.keys.leases)) === 0);
     await chaos.drain({ fresh: 0 });
     return {};
   });

@@ -65,6 +65,8 @@ export interface RecordedState {
   readonly retries: number;
   /** Entries whose attempts are counted. */
   readonly attempts: number;
+  /** What the group's consumers have begun with and not settled. */
+  readonly running: number;
 }
 
 /** What a configuration promises where configurations differ. The only place for such differences. */

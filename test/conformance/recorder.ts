@@ -35,7 +35,7 @@ export function expectExactly(actual: readonly string[], expected: readonly stri
   }).toEqual({ missing: [], twice: [], unexpected: [] });
 }
 
-/** Waits until all is settled with these numbers: nothing pending, leased, put off or counted is left. */
+/** Waits until all is settled with these numbers: nothing pending, leased, put off, counted or running is left. */
 export async function expectSettled(
   broker: BrokerUnderTest,
   stream: string,
@@ -53,6 +53,7 @@ export async function expectSettled(
     leases: 0,
     retries: 0,
     attempts: 0,
+    running: 0,
   };
   await waitFor(
     async () => {

@@ -33,6 +33,7 @@ export function redisStreamsBroker(
   redis: ServersUnderTest,
 ): BrokerUnderTest {
   const opened = new Set<() => Promise<void>>();
+  const servers = new Set<ServerRedisStreams>();
   afterEach(async () => {
     await Promise.all([...opened].map((close) => close()));
   });
@@ -75,7 +76,8 @@ export function redisStreamsBroker(
       abortOnError: false,
     });
     Logger.overrideLogger(recordedLog);
-    const close = closing(() => app.close());
+    servers.add(strategy);
+    const close = closing(() => app.close().finally(() => servers.delete(strategy)));
     await app.listen();
     return close;
   };
@@ -115,7 +117,7 @@ export function redisStreamsBroker(
 
     async state(stream, group) {
       const states = await Promise.all(places(stream).map((place) => stateOf(redis, place, group)));
-      const sum = (of: keyof RecordedState): number =>
+      const sum = (of: Exclude<keyof RecordedState, 'running'>): number =>
         states.reduce((total, state) => total + state[of], 0);
       return {
         pending: sum('pending'),
@@ -124,6 +126,9 @@ export function redisStreamsBroker(
         leases: sum('leases'),
         retries: sum('retries'),
         attempts: sum('attempts'),
+        running: [...servers]
+          .filter(({ options }) => options.group === group)
+          .reduce((total, { reader }) => total + (reader?.unsettled ?? 0), 0),
       };
     },
 
@@ -153,7 +158,7 @@ async function stateOf(
   redis: ServersUnderTest,
   stream: string,
   group: string,
-): Promise<RecordedState> {
+): Promise<Omit<RecordedState, 'running'>> {
   const keys = streamKeys('', stream, group);
   const [inGroup, processed, deadLetters, leases, retries, attempts] = await Promise.all([
     groupState(redis.client, keys.stream, group),

@@ -19,6 +19,8 @@ export class Group {
   readonly keys: StreamKeys = streamKeys('', freshName('model'), GROUP);
   readonly model: Model;
   readonly members: readonly Member[];
+  /** How often the window has passed. */
+  windows = 0;
   /** What was done so far, for the report of a failure. */
   readonly log: string[] = [];
 

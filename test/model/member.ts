@@ -32,6 +32,8 @@ export class Member implements Who {
   readonly hand = new Map<string, InHand>();
   sent: Sent[] = [];
   private starts = 1;
+  /** Of this process: they number their calls. */
+  private calls: { readonly reserver: Reserver; readonly scripts: OutcomeScripts } | undefined;
 
   constructor(
     readonly name: string,
@@ -44,11 +46,11 @@ export class Member implements Who {
   }
 
   get scripts(): OutcomeScripts {
-    return new OutcomeScripts(this.parts);
+    return this.itsCalls.scripts;
   }
 
   get reserver(): Reserver {
-    return new Reserver(this.parts);
+    return this.itsCalls.reserver;
   }
 
   /** Its process dies, and another one of its name starts. */
@@ -56,6 +58,7 @@ export class Member implements Who {
     this.hand.clear();
     this.sent = [];
     this.starts++;
+    this.calls = undefined;
   }
 
   accept(entries: readonly RawEntry[]): void {
@@ -65,6 +68,11 @@ export class Member implements Who {
       this.sent = this.sent.filter(({ entryIds }) => !entryIds.includes(id));
       this.hand.set(id, { message: asMessage(id, fields ?? []), reserved: false, started: false });
     }
+  }
+
+  private get itsCalls() {
+    const { parts } = this;
+    return (this.calls ??= { reserver: new Reserver(parts), scripts: new OutcomeScripts(parts) });
   }
 
   private get parts() {

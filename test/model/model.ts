@@ -27,6 +27,8 @@ export class Model {
   readonly duplicates = new Set<string>();
   /** Entries that at-most-once acknowledged, and gave to a consumer. */
   readonly begun = new Set<string>();
+  /** Message ID → who recorded it at-most-once, and for which entry: what has no lease is its. */
+  readonly recorded = new Map<string, { readonly token: string; readonly entryId: string }>();
   readonly starts = new Map<string, number>();
 
   constructor(readonly options: ResolvedSubscription) {}
@@ -48,6 +50,11 @@ export class Model {
   holds({ token }: Who, message: Ids): boolean {
     const lease = this.state.leases[leaseIdOf(message, this.options)];
     return lease?.token === token && lease.entryId === message.entryId;
+  }
+
+  recordedBy({ token }: Who, { messageId, entryId }: Ids): boolean {
+    const record = this.recorded.get(messageId);
+    return record?.token === token && record.entryId === entryId;
   }
 
   owns({ name }: Who, { entryId }: Ids): boolean {

@@ -46,6 +46,7 @@ export const outcomeRules = {
   },
 
   startAlone(model: Model, who: Who, message: Ids): boolean {
+    if (model.atMostOnce) return true;
     if (!model.isOf(who, message)) return false;
     const { used } = model.attemptsOf(message.entryId);
     model.state.attempts[message.entryId] = { used, mark: 's' };
@@ -80,12 +81,12 @@ export const outcomeRules = {
   putBack(model: Model, who: Who, messages: readonly Ids[]): boolean[] {
     const { state } = model;
     return messages.map((message) => {
-      if (!model.holds(who, message)) return true;
+      if (message.messageId in state.ledger && !model.recordedBy(who, message)) return true;
       state.pending[message.entryId] = { owner: who.name, idle: false };
       state.retries[message.entryId] = 'due';
       delete state.ledger[message.messageId];
       model.begun.delete(message.entryId);
-      model.endLease(message);
+      model.recorded.delete(message.messageId);
       return true;
     });
   },
@@ -107,13 +108,17 @@ export const outcomeRules = {
   },
 
   /** @param letters each with the message ID that is to leave the ledger, where at-most-once wrote it */
-  redrive({ state }: Model, letters: readonly (readonly [id: string, inLedger: string])[]): number {
+  redrive(
+    { state, recorded }: Model,
+    letters: readonly (readonly [id: string, inLedger: string])[],
+  ): number {
     return letters.reduce((redriven, [id, inLedger]) => {
       const entryId = `dead-letter:${id}`;
       if (!(id in state.letters) || entryId in state.retries) return redriven;
       state.retries[entryId] = 'due';
       delete state.attempts[entryId];
       delete state.ledger[inLedger];
+      recorded.delete(inLedger);
       return redriven + 1;
     }, 0);
   },

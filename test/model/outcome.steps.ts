@@ -1,6 +1,6 @@
 import { deadLetterFields } from '../../lib/dead-letters/dead-letter-fields.js';
 import { isRedrive } from '../../lib/keys/redrive-member.js';
-import { leaseIdOf } from '../../lib/consumer/lease-id.js';
+import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
 import { redriveScript } from '../../lib/redis/scripts/redrive.script.js';
 import type { StreamMessage } from '../../lib/consumer/stream-message.js';
@@ -71,11 +71,7 @@ export const outcomeSteps = {
       return settle(group, member, draw, messages, handOverCall(member, messages));
     }
     const [entries, redrives] = apart(messages);
-    await settle(group, member, draw, entries, {
-      what: `put back ${idsOf(entries)}`,
-      send: () => member.scripts.putBack(entries),
-      rule: (model) => outcomeRules.putBack(model, member, entries),
-    });
+    await settle(group, member, draw, entries, putBackCall(member, entries));
     for (const message of redrives) {
       await settle(
         group,
@@ -88,7 +84,9 @@ export const outcomeSteps = {
   },
 
   renew: async (group, member, draw) => {
-    const messages = chosen(member, draw).map(({ message }) => message);
+    const messages = chosen(member, draw)
+      .map(({ message }) => message)
+      .filter((message) => !group.model.atMostOnce || isLeased(message, group.options));
     const kept = await renew(group, member, messages, draw.twice);
     messages.forEach(({ entryId }, n) => kept[n] === true || member.hand.delete(entryId));
   },
@@ -243,12 +241,27 @@ function deadLetterCall(group: Group, member: Member, its: StreamMessage) {
     attempts,
     inLedger: group.model.atMostOnce,
   });
+  const entry = { entryId, messageId, reserved: true, fields: written };
+  let isKnown = false;
   return {
     what: `dead letter of ${idsOf([message])}`,
-    send: async () =>
-      (await scripts.deadLetter({ entryId, messageId, leased: true, fields: written })) === true,
-    rule: (model: Model) => outcomeRules.deadLetter(model, member, message),
+    send: async () => (await scripts.deadLetter(entry)) === true,
+    rule: (model: Model) => {
+      if (isKnown) return false;
+      isKnown = model.atMostOnce && !isRedrive(entryId);
+      return outcomeRules.deadLetter(model, member, message);
+    },
     answersAnew: true,
+  };
+}
+
+function putBackCall(member: Member, messages: readonly StreamMessage[]) {
+  const { scripts } = member;
+  let kept: boolean[] | undefined;
+  return {
+    what: `put back ${idsOf(messages)}`,
+    send: () => scripts.putBack(messages),
+    rule: (model: Model) => (kept ??= outcomeRules.putBack(model, member, messages)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { leaseIdOf } from '../../lib/consumer/lease-id.js';
+import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
 import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
 import type { Reservation } from '../../lib/redis/scripts/reservation.js';
 import type { Ids, Model, Who } from './model.js';
@@ -113,7 +113,10 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
   const alone = model.runsAlone(entryId);
   const run = mine && lease !== undefined ? lease.run : model.attemptsOf(entryId).used + 1;
   taken.set(leaseId, entryId);
-  state.leases[leaseId] = { token: who.token, entryId, run, live: true };
+  if (isLeased(message, model.options)) {
+    state.leases[leaseId] = { token: who.token, entryId, run, live: true };
+    model.recorded.delete(messageId);
+  } else model.recorded.set(messageId, { token: who.token, entryId });
   if (model.atMostOnce) {
     model.begun.add(message.originalEntryId);
     if (model.hasLedger) state.ledger[messageId] = 'in window';

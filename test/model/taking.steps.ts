@@ -1,6 +1,7 @@
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
 import { ownPendingScript } from '../../lib/redis/scripts/own-pending.script.js';
 import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
+import type { Reservation } from '../../lib/redis/scripts/reservation.js';
 import type { RawEntry } from '../../lib/redis/replies.js';
 import { readGroup } from '../../lib/redis/stream-commands.js';
 import type { Group } from './group.js';
@@ -83,8 +84,15 @@ export const takingSteps = {
   },
 
   /** What was brought and not reserved; where its lease may have ended, what waits for its slot too. */
-  reserve: (group, member, { many, twice }) =>
-    reserve(group, member, ({ reserved, started }) => !reserved || (many && !started), twice),
+  reserve: (group, member, { many, twice }) => {
+    const again = many && !group.model.atMostOnce;
+    return reserve(
+      group,
+      member,
+      ({ reserved, started }) => !reserved || (again && !started),
+      twice,
+    );
+  },
 } satisfies Record<string, Step>;
 
 interface Source {
@@ -125,6 +133,7 @@ async function reserve(
       ? messages.filter(({ messageId }) => group.model.state.ledger[messageId] === 'in window')
       : [],
   );
+  let kept: Reservation[] | undefined;
   const answers = await group.send(
     {
       what,
@@ -137,7 +146,10 @@ async function reserve(
         );
         return given;
       },
-      rule: (model) => takingRules.reserve(model, member, messages),
+      // What is recorded at-most-once is its caller's by the answer, and that is kept for the second time.
+      rule: (model) =>
+        (group.model.atMostOnce ? kept : undefined) ??
+        (kept = takingRules.reserve(model, member, messages)),
       // Why another's entry does not run may be said otherwise, where the first time wrote its message's ID into the ledger.
       essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),
     },

@@ -46,9 +46,16 @@ export const timeSteps = {
     const ids = Object.keys(ledger);
     if (ids.length === 0) return;
     await group.change('the window passes', async () => {
-      await group.client.zadd(group.keys.ledger, 'XX', ...ids.flatMap((id) => [1, id]));
-      await setPackedTimes(group.client, group.keys, 1);
+      // Each time another one: who recorded a message knows when that was.
+      const at = ++group.windows;
+      await group.client.zadd(group.keys.ledger, 'XX', ...ids.flatMap((id) => [at, id]));
+      await setPackedTimes(group.client, group.keys, at);
       for (const id of ids) ledger[id] = 'past';
+      for (const member of group.members) {
+        for (const { message } of member.hand.values()) {
+          if (group.model.recordedBy(member, message)) message.recordedMs = at;
+        }
+      }
     });
   },
 

@@ -6,6 +6,7 @@ import type { StreamMessage } from '../../lib/consumer/stream-message.js';
 import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
+import { processedAtScript } from '../../lib/redis/scripts/processed-at.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/sweep-packed.script.js';
 import { freshName } from './fresh-name.js';
 
@@ -30,8 +31,18 @@ export class LedgerConsumer {
     for (const some of hundreds(messageIds)) await this.outcomes.commit(some.map(asMessage));
   }
 
-  putBack(messageIds: readonly string[]): Promise<boolean[]> {
-    return this.outcomes.putBack(messageIds.map(asMessage));
+  async putBack(messageIds: readonly string[]): Promise<boolean[]> {
+    const { ledger, packedLedger } = this.keys;
+    const messages = messageIds.map(asMessage);
+    for (const message of messages) {
+      const at = await processedAtScript.run(
+        this.client,
+        [ledger, packedLedger],
+        [message.messageId],
+      );
+      if (at !== undefined) message.recordedMs = at;
+    }
+    return this.outcomes.putBack(messages);
   }
 
   /** What became of each, under a token of its own. */

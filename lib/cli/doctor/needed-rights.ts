@@ -1,9 +1,11 @@
 import { inboxKeys } from '../../keys/inbox-keys.js';
 import {
+  callKey,
   DELAYED_STREAMS_KEY,
   delayedKeys,
   type JobName,
   jobKey,
+  lastBatchKey,
   publishedKeys,
   streamKeys,
   wildcardsKey,
@@ -83,6 +85,8 @@ export function rightsFor(prefix: string, stream: string, group: string): readon
         ['GET', keys.position],
         ['EXISTS', keys.position],
         ['DEL', keys.madeBlindly],
+        ['GET', lastBatchKey(keys, NOBODY)],
+        ['SET', callKey(keys, NOBODY, 0), '', 'PX', '1'],
         ['XADD', keys.deadLetters, '*', 'a', 'b'],
         ['XDEL', keys.deadLetters, '0-0'],
         ['XLEN', keys.deadLetters],

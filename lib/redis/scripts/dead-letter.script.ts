@@ -7,14 +7,15 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  * Writes a dead letter and acknowledges its entry. That of a redrive takes the place of the one it was.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream),
- *        6 position (string)
- * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 '1' where the entry is acknowledged
- *        already, 5 most dead letters to keep, or '', 6 entry ID, or a redrive's member of the retries, 7 the ID of its lease,
- *        then the dead letter's fields; the field 'dead-letter-failed-at' is added here
+ *        6 position (string), 7 this call (string)
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 where at-most-once has acknowledged the entry
+ *        already: how long to remember the call, in ms; else '', 5 most dead letters to keep, or '', 6 entry ID, or a redrive's
+ *        member of the retries, 7 the ID of its lease, then the dead letter's fields; 'dead-letter-failed-at' is added here
  * result 1 where it was written, 0 where another consumer has the message now
  * atomic because an entry that is acknowledged without its dead letter is lost, and one that has it and is still pending
  *        would run again.
- * twice  the entry is not pending any more, or the lease or the former dead letter gone, so that nothing is written.
+ * twice  the entry is not pending any more, the lease or the former dead letter gone, or KEYS[7] there, so that nothing is
+ *        written.
  *
  * The dead letter comes first: where Redis is out of memory, nothing after it has happened.
  */
@@ -30,7 +31,9 @@ if token ~= '' then
   if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
 elseif letter then
   if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
-elseif ARGV[4] ~= '1' then
+elseif ARGV[4] ~= '' then
+  if redis.call('EXISTS', KEYS[7]) == 1 then return 0 end
+else
   local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
   if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end
 end
@@ -49,6 +52,7 @@ else
   redis.call('XACK', KEYS[1], group, entry)
   notePosition(KEYS[6], entry)
 end
+if ARGV[4] ~= '' then redis.call('SET', KEYS[7], '', 'PX', ARGV[4]) end
 if token ~= '' then redis.call('HDEL', KEYS[2], id) end
 redis.call('ZREM', KEYS[3], entry)
 redis.call('HDEL', KEYS[4], entry)
