@@ -12,7 +12,10 @@ export interface SentinelRedis extends Sentinels {
   readonly replicas: readonly StartedRedis[];
   /** A connection to look into the primary with, whichever it is. */
   connect(): Redis;
-  /** Kills the primary, waits until another has its place, and brings it back as a replica of that one. */
+  /**
+   * Kills the primary once its replicas have what it has, waits until another has its place, and brings it back as a replica of
+   * that one. What is on its way then is not executed any more.
+   */
   failOver(): Promise<void>;
 }
 
@@ -39,6 +42,7 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
     failOver: async () => {
       const before = await primaryPort();
       const { process } = [primary, ...replicas].find(({ port }) => port === before) ?? primary;
+      await replicasHaveAll(before);
       await process?.kill();
       await waitFor(async () => (await primaryPort()) !== before, { timeoutMs: 30_000 });
       const now = await primaryPort();
@@ -50,6 +54,22 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
       await Promise.all([primary, ...replicas].map((server) => server.stop()));
     },
   };
+}
+
+/** Redis answers before its replicas have what was written: killed in between, it would have lost what it confirmed. */
+async function replicasHaveAll(primaryPort: number): Promise<void> {
+  const look = new Redis(primaryPort, HOST);
+  await look.client('PAUSE', 10_000, 'WRITE');
+  await waitFor(
+    async () => {
+      const said = await look.info('replication');
+      const offset = /master_repl_offset:(\d+)/.exec(said)?.[1];
+      const theirs = [...said.matchAll(/,offset=(\d+)/g)].map(([, its]) => its);
+      return theirs.length > 0 && theirs.every((its) => its === offset);
+    },
+    { timeoutMs: 9_000, description: 'replicas have all that was written' },
+  );
+  look.disconnect();
 }
 
 async function replicasInStep(primaryPort: number): Promise<void> {
