@@ -60,14 +60,16 @@ end
 local function findPacked(packed, ids)
   local buckets = tonumber(redis.call('HGET', packed, 'buckets') or 0)
   if buckets == 0 then return {} end
-  local power, names, digests, found = highestPower(buckets), {}, {}, {}
+  local power, names, marks, found = highestPower(buckets), {}, {}, {}
   for n = 1, #ids do
-    local digest, first = digestOf(ids[n])
-    digests[n], names[n] = digest, pack('>I4', bucketOf(first, buckets, power))
+    local first = number(sub(sha(ids[n]), 1, 13), 16)
+    names[n] = nameOf(bucketOf(first, buckets, power))
+    -- Its high bytes, as a record has them: the low ones are the same in all of a bucket. Where they are not, it is not.
+    marks[n] = pack('<I4', math.floor(first / 16777216))
   end
   local all = redis.call('HMGET', packed, unpack(names))
   for n = 1, #ids do
-    if all[n] and search(all[n], digests[n], 1, true) then found[n] = newestOf(all[n], digests[n]) end
+    if all[n] and search(all[n], marks[n], 1, true) then found[n] = newestOf(all[n], (digestOf(ids[n]))) end
   end
   return found
 end
