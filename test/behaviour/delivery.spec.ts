@@ -331,6 +331,26 @@ describe('at most once', () => {
     expect(logged('error', `before it began (stream "${stream}"`)).toHaveLength(1);
   });
 
+  it.each([
+    ['with a ledger', {}],
+    ['without one', { dedup: false }],
+  ] as const)('%s it runs what came back from crashes under at-least-once', async (_, dedup) => {
+    const stream = freshName('orders');
+    const [id = ''] = await addEntries(redis.client, stream, numbers(1));
+    await redis.client.xgroup('CREATE', stream, GROUP, '0');
+    await redis.client.xreadgroup('GROUP', GROUP, 'dead', 'STREAMS', stream, '>');
+    await redis.client.hset(keyOf(stream, 'attempts'), id, '2a');
+    await redis.client.zadd(keyOf(stream, 'retries'), 1, id);
+    const attempts: number[] = [];
+    await streamsApp(
+      { connection: redis.url, group: GROUP, delivery: 'at-most-once', ...dedup },
+      { controllers: [handlerOf(stream, (__, context) => attempts.push(context.getAttempt()))] },
+    );
+    await waitFor(() => attempts.length > 0);
+    expect(attempts).toEqual([3]);
+    expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(0);
+  });
+
   it('without a ledger it runs what it has acknowledged before it closes', async () => {
     const stream = freshName('orders');
     const got: number[] = [];
