@@ -313,7 +313,9 @@ describe('the message ID of one that waits', () => {
   it('with publishDedup: false is a duplicate for what is to be published later, until it is published', async () => {
     const stream = freshName('orders');
     const [client, checking] = [clientFor({ publishDedup: false }), clientFor()];
-    await emit(client, stream, later({ n: 1 }, 500, 'order-1'));
+    // What connects first takes nothing of the time that the message waits.
+    await Promise.all([client.connect(), checking.connect()]);
+    await emit(client, stream, later({ n: 1 }, 2_000, 'order-1'));
     expect(await emit(client, stream, later({ n: 2 }, 1, 'order-1'))).toMatchObject({
       entryId: null,
       duplicate: true,
