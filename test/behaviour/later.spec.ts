@@ -114,8 +114,8 @@ describe('a message with a delay', () => {
       .map(([id], n) => msOf(id) - dueAt[n]!)
       .sort((a, b) => a - b);
     expect(lateBy[0]).toBeGreaterThanOrEqual(0);
-    // A busy machine may hold up a few of them.
-    expect(lateBy[30]).toBeLessThanOrEqual(250);
+    // A busy machine holds up some of them. Looked at every 200 ms, half are late by 100 at the most.
+    expect(lateBy[20]).toBeLessThanOrEqual(200);
   });
 
   it('has the time of its publishing as getPublishedAt(), and arrives like any other', async () => {
