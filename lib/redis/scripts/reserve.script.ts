@@ -33,7 +33,7 @@ import { parseReservations } from './reservation.js';
  * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
  * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again. Of what is not
  *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger. Where there are no
- *        leases, KEYS[9] has the answer, for a day: by then its caller is not there any more.
+ *        leases, KEYS[9] has the answer, for a day; after it they are duplicates.
  */
 export const reserveScript = new Script(
   `${ATTEMPT_MARKS}${REDRIVE_MEMBER}
