@@ -96,3 +96,9 @@ export const streamLeftAlone = (stream: string, reason: string): string =>
 
 export const stillRunning = (stream: string, running: number): string =>
   `${running} handler(s) of stream "${stream}" did not end in time; their messages stay pending`;
+
+export const heldFull = (stream: string, most: number): string =>
+  `${stream}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is through`;
+
+export const closedWithFault = (reason: string): string =>
+  `Closing: a step failed, and the connections are closed all the same: ${reason}`;

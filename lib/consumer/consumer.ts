@@ -4,6 +4,7 @@ import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsStatus } from '../redis/connection-watch.js';
+import { errorText } from '../redis/redis-errors.js';
 import { watchServer } from '../redis/server-watch.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import { ConsumerTallies } from './consumer-tallies.js';
@@ -90,7 +91,7 @@ export class Consumer {
     });
     const delayed = new DelayedMessages(client, logger);
     this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, faults('due'));
-    this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), token: this.token, leaseMs });
+    this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), leaseMs });
     this.recovery = new Recovery({
       ...member,
       ...faults('recover'),
@@ -202,7 +203,7 @@ export class Consumer {
     return this.drained;
   }
 
-  /** Drains where nobody has, and ends our connections. */
+  /** Drains unless that was done, and ends our connections. Never rejects. */
   async close(): Promise<void> {
     await this.drain();
     this.heartbeat.stop();
@@ -218,12 +219,21 @@ export class Consumer {
     }
     // Before all else: to end the reads can take as long as Redis is away.
     for (const flow of this.flows.all) flow.stop();
-    const sources = [this.reader, this.due, this.recovery, this.discovery, this.partitions];
-    const drained = Promise.all(sources.map((source) => source?.stop()))
-      .then(() => Promise.all(this.everyFlow.map((flow) => flow.drain())))
-      .then(() => this.partitions.leave())
-      .then(() => this.leaveGroups());
+    const drained = this.drainAndLeave().catch((error: unknown) => {
+      this.logger.warn(text.closedWithFault(errorText(error)));
+    });
     await drainInTime(drained, () => this.everyFlow, this.options.drainTimeoutMs);
+  }
+
+  private async drainAndLeave(): Promise<void> {
+    const sources = [this.reader, this.due, this.recovery, this.discovery];
+    const whole = this.flows.all.filter(({ isOwned }) => !isOwned);
+    const wholeDrained = Promise.all(sources.map((source) => source?.stop())).then(() =>
+      Promise.all(whole.map((flow) => flow.drain())),
+    );
+    // Each partition goes to another member as soon as nothing of it runs here, whatever runs elsewhere.
+    await Promise.all([wholeDrained, this.partitions.leave()]);
+    await this.leaveGroups();
   }
 
   /** Of these flows, or of all, and of partitions that nobody reads here. */

@@ -14,7 +14,6 @@ export interface HeartbeatParts extends Faults {
   readonly client: Redis;
   readonly group: string;
   readonly consumer: string;
-  readonly token: string;
   readonly leaseMs: number;
   readonly flows: FlowSet;
 }
@@ -52,7 +51,7 @@ export class Heartbeat {
   }
 
   private async renew(flow: StreamFlow, messages: readonly StreamMessage[]): Promise<void> {
-    const { client, group, consumer, token, leaseMs, onFault, onWorking } = this.parts;
+    const { client, group, consumer, leaseMs, onFault, onWorking } = this.parts;
     const sentAt = leaseClock();
     try {
       const kept = await renewScript.run(
@@ -61,7 +60,7 @@ export class Heartbeat {
         [
           group,
           consumer,
-          token,
+          flow.holder,
           leaseMs,
           flow.options.dedup === false ? 0 : 1,
           ...messages.flatMap((message) => [message.entryId, leaseIdOf(message, flow.options)]),

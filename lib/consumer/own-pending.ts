@@ -33,7 +33,7 @@ export class OwnPending {
     const { entries, lastId } = await ownPendingScript.run(
       client,
       [flow.keys.stream, flow.keys.retries, flow.keys.attempts],
-      [this.group, this.consumer, after, room, flow.options.dedup === false ? hereMs : ''],
+      [this.group, this.consumer, after, room, flow.pendingMeansStarted ? hereMs : ''],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {

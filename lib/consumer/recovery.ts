@@ -113,7 +113,7 @@ export class Recovery {
     const { next, entries } = await recoverScript.run(
       client,
       [stream, leases, retries, attempts],
-      [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? hereMs : ''],
+      [group, consumer, minIdleMs, after, room, flow.pendingMeansStarted ? hereMs : ''],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {

@@ -77,6 +77,19 @@ export class StreamFlow {
     });
   }
 
+  /** Whoever renews, settles or hands over what this flow has reserved must name this holder. */
+  get holder(): string {
+    return this.parts.token;
+  }
+
+  /**
+   * Whether an entry that is pending for a consumer that is gone counts as a run that did not finish. With a ledger leases
+   * tell of runs, and at-most-once acknowledges before it runs.
+   */
+  get pendingMeansStarted(): boolean {
+    return this.options.dedup === false && this.options.delivery === 'at-least-once';
+  }
+
   /** How many messages are running. */
   get runningCount(): number {
     return this.slots.taken;
@@ -206,8 +219,19 @@ export class StreamFlow {
     return this.stopped;
   }
 
-  private settle(message: StreamMessage, verdict: Verdict): void {
+  protected settle(message: StreamMessage, verdict: Verdict): void {
     this.outcomes.record(message, verdict, this.isClosing);
+    this.afterRun();
+  }
+
+  /** It ran, and its outcome is not recorded. */
+  protected forgetRun(message: StreamMessage): void {
+    message.replies?.stop();
+    this.leave([message.entryId]);
+    this.afterRun();
+  }
+
+  private afterRun(): void {
     this.offerRoom();
     if (this.slots.taken > 0) return;
     // Nothing runs that could be settled together with it.

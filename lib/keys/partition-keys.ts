@@ -7,8 +7,9 @@ export const streamOfPartition = (name: string): string | undefined =>
   /^\{(.+):\d+\}$/s.exec(name)?.[1];
 
 /**
- * HASH: the member of a group that has a partition to itself: `consumer`, `token`, `epoch` (one more with each owner) and
- * `ends-at` (Redis time, ms). Nobody has it where there is only an epoch. It is in the partition's hash slot.
+ * HASH: the member of a group that owns a partition: `consumer`, `token`, `epoch` (higher with each owner), `ends-at`
+ * (Redis time, ms) and `released-by` (the consumer that released it last). Without a token nobody owns it. It is in the
+ * partition's hash slot.
  */
 export const ownerKey = (
   keyPrefix: string,

@@ -37,7 +37,7 @@ export interface PartitionInspection extends EntriesInspection {
 
 export interface OwnerInspection {
   readonly consumer: string;
-  /** One more with each owner that the partition had. */
+  /** Higher with each owner. Never lower than Redis's time when the owner took it, in ms. */
   readonly epoch: number;
   /** How long it is its own unless that is renewed, which is done about each second; 0 where the time is over. */
   readonly endsInMs: number;

@@ -41,7 +41,7 @@ export interface PartitionsStats {
 export interface OwnedPartitionStats {
   /** Its number, from 0. */
   readonly partition: number;
-  /** One more with each owner that it had. */
+  /** Higher with each owner. Never lower than Redis's time when the owner took it, in ms. */
   readonly epoch: number;
 }
 

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 /** Who has a partition to itself. */
 export interface PartitionOwner {
   readonly consumer: string;
-  /** One more with each owner that it had. */
+  /** Higher with each owner. Never lower than Redis's time when the owner took it, in ms. */
   readonly epoch: number;
   /** Until when, unless it is renewed: Redis's clock, in ms. It may be over, and nobody has taken the partition yet. */
   readonly endsAt: number;

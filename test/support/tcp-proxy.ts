@@ -33,8 +33,17 @@ interface Trap {
   readonly sprung: () => void;
 }
 
-/** Starts a proxy on a free port. */
-export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
+/**
+ * Starts a proxy on a free port.
+ *
+ * @param delayMs how much later each side sees what the other sent
+ */
+export async function tcpProxy(targetUrl: string, delayMs = 0): Promise<TcpProxy> {
+  // Timers of the same length fire in the order in which they were set, so nothing overtakes.
+  const later = (send: () => void): void => {
+    if (delayMs === 0) send();
+    else setTimeout(send, delayMs);
+  };
   const { hostname, port: targetPort } = new URL(targetUrl);
   const pairs = new Map<Socket, Socket>();
   let traps: Trap[] = [];
@@ -52,7 +61,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
     for (const socket of [client, redis]) socket.on('error', end).on('close', end).setNoDelay();
     client.on('data', (request) => {
       const trap = dropsReplies ? undefined : traps.find(({ matches }) => matches(request));
-      if (trap === undefined) return void redis.write(request);
+      if (trap === undefined) return later(() => void redis.write(request));
       traps = traps.filter((other) => other !== trap);
       if (trap.at === 'before-request') {
         end();
@@ -66,7 +75,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
       redis.write(request);
     });
     redis.on('data', (reply) => {
-      if (!dropsReplies) client.write(reply);
+      if (!dropsReplies) later(() => void client.write(reply));
     });
     if (frozen) for (const socket of [client, redis]) socket.pause();
   });

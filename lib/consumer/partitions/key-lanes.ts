@@ -4,69 +4,76 @@ import type { StreamMessage } from '../stream-message.js';
 
 interface Lane {
   readonly key: string;
-  /** What stands for the one that is under way, or waits for its next attempt; nothing starts before it is through. */
+  /** The entry ID of the message that was let out or waits for a retry; nothing of its key starts before it is through. */
   first: string | undefined;
+  /** Whether `first` waits for a retry. */
+  isHeld: boolean;
   /** In their order. */
   readonly waiting: StreamMessage[];
 }
 
 /**
  * Messages of one key run one after the other, in the order of their entries; those of different keys do not wait for
- * each other. Of each key one message is let out at a time: the next one once that is settled, so that a crash repeats no
+ * each other. One message of each key is let out at a time, the next one once that is settled, so that a crash repeats no
  * more than one.
  */
 export class KeyLanes {
   private readonly lanes = new Map<string, Lane>();
-  /** By what stands for the first of each. */
+  /** The lanes whose first message is out, by its entry ID. */
   private readonly firsts = new Map<string, Lane>();
-  /** Of the first ones, those that wait for their time. */
-  private readonly held = new Set<string>();
-  /** Of the waiting ones, those that will wait for their time. */
-  private readonly putOff = new Set<string>();
+  /** Entry IDs of waiting messages whose retry is not due yet. */
+  private readonly postponed = new Set<string>();
   private out: StreamMessage[] = [];
-  private waitingCount = 0;
+  private queuedCount = 0;
+  private heldCount = 0;
+  private behindHeldCount = 0;
   private someBecameHeld = false;
-  /** How far entries may be let out; nothing where there is no bound. */
+  /** The last entry that may be let out; undefined if all may. */
   private bound: string | undefined = '0-0';
 
   /** @param keyOf what keeps messages in order with each other */
   constructor(private readonly keyOf: (message: StreamMessage) => string) {}
 
-  /** How many messages wait, for their turn or for their time. */
-  get waiting(): number {
-    return this.waitingCount + this.held.size;
+  /** How many messages wait for others of their key that move. */
+  get queued(): number {
+    return this.queuedCount;
+  }
+
+  /** How many messages wait for a retry, or for others of their key that do. */
+  get held(): number {
+    return this.heldCount + this.behindHeldCount;
   }
 
   /** Whether a message was let out and is not through. */
   get isMoving(): boolean {
-    return this.out.length > 0 || this.firsts.size > this.held.size;
+    return this.out.length > 0 || this.firsts.size > this.heldCount;
   }
 
-  /** Whether messages wait, and none moves, since something that was pending may have to be before them. */
+  /** Whether messages wait and none moves, since something that was pending may have to be before them. */
   get isStuck(): boolean {
     return !this.isMoving && this.lanes.size > this.firsts.size;
   }
 
-  /** What waits for its time, and would be let out then. */
+  /** The entry IDs of messages that wait for a retry and are let out when it is due. */
   get heldBack(): readonly string[] {
-    return [...this.held];
+    return [...this.firsts].filter(([, { isHeld }]) => isHeld).map(([entryId]) => entryId);
   }
 
   isHeldBack(entryId: string): boolean {
-    return this.held.has(entryId);
+    return this.firsts.get(entryId)?.isHeld === true;
   }
 
-  /** @param waits whether its time is yet to come, so that it holds back its key */
+  /** @param waits whether its retry is not due yet, so that it holds back its key */
   add(message: StreamMessage, waits = false): void {
     const key = this.keyOf(message);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
-      lane = { key, first: undefined, waiting: [] };
+      lane = { key, first: undefined, isHeld: false, waiting: [] };
       this.lanes.set(key, lane);
     }
-    if (waits) this.putOff.add(message.entryId);
+    if (waits) this.postponed.add(message.entryId);
     lane.waiting.splice(placeIn(lane.waiting, message), 0, message);
-    this.waitingCount++;
+    this.count(lane, 1);
     this.advance(lane);
   }
 
@@ -79,28 +86,30 @@ export class KeyLanes {
   through(entryId: string): void {
     const lane = this.firsts.get(entryId);
     if (lane === undefined) return;
-    this.firsts.delete(entryId);
-    this.held.delete(entryId);
-    lane.first = undefined;
+    this.letGo(lane);
     this.advance(lane);
   }
 
-  /** It waits for its next attempt, and its key with it. */
+  /** It waits for a retry, and its key with it. */
   holdBack(entryId: string): void {
-    if (this.firsts.has(entryId)) this.held.add(entryId);
+    const lane = this.firsts.get(entryId);
+    if (lane !== undefined) this.hold(lane);
   }
 
-  /** The time of one that was held back has come. */
+  /** The retry of a message that was held back is due. */
   again(message: StreamMessage): void {
-    if (this.held.delete(message.entryId)) this.out.push(message);
+    const lane = this.firsts.get(message.entryId);
+    if (lane?.isHeld !== true) return;
+    this.unhold(lane);
+    this.out.push(message);
   }
 
-  /** The time of one that waits for its turn has come before that. */
+  /** The retry of a message is due before its turn in its lane. */
   isDue(entryId: string): void {
-    this.putOff.delete(entryId);
+    this.postponed.delete(entryId);
   }
 
-  /** Whether, since this was asked last, it became some message's turn whose time is to come, or may have come by now. */
+  /** Whether, since the last call, a message came to its turn whose retry was not due when it was added. */
   takeLook(): boolean {
     const were = this.someBecameHeld;
     this.someBecameHeld = false;
@@ -112,10 +121,9 @@ export class KeyLanes {
     for (const message of messages) {
       const lane = this.firsts.get(message.entryId);
       if (lane === undefined) continue;
-      this.firsts.delete(message.entryId);
-      lane.first = undefined;
+      this.letGo(lane);
       lane.waiting.unshift(message);
-      this.waitingCount++;
+      this.count(lane, 1);
       this.advance(lane);
     }
   }
@@ -126,22 +134,21 @@ export class KeyLanes {
     this.putBack(this.takeOut(this.out.length));
   }
 
-  /** Lets out what comes before an entry; all there is where none is named. */
+  /** Lets out what comes up to an entry, or all if none is named. */
   open(bound?: string): void {
     this.bound = bound;
     for (const lane of this.lanes.values()) this.advance(lane);
   }
 
-  /** Forgets all, and gives back what waited for its turn. */
+  /** Forgets everything. @returns the messages that waited for their turn, without those whose retry is not due yet */
   clear(): StreamMessage[] {
     const waiting = [...this.out, ...[...this.lanes.values()].flatMap((lane) => lane.waiting)];
+    const itsTurn = waiting.filter(({ entryId }) => !this.postponed.has(entryId));
     this.lanes.clear();
     this.firsts.clear();
-    this.held.clear();
+    this.postponed.clear();
     this.out = [];
-    this.waitingCount = 0;
-    const itsTurn = waiting.filter(({ entryId }) => !this.putOff.has(entryId));
-    this.putOff.clear();
+    this.queuedCount = this.heldCount = this.behindHeldCount = 0;
     return itsTurn;
   }
 
@@ -153,15 +160,43 @@ export class KeyLanes {
       return;
     }
     if (!this.mayGo(next)) return;
+    this.count(lane, -1);
     lane.waiting.shift();
-    this.waitingCount--;
     lane.first = next.entryId;
     this.firsts.set(next.entryId, lane);
-    if (!this.putOff.delete(next.entryId)) this.out.push(next);
-    else {
-      this.held.add(next.entryId);
+    if (!this.postponed.delete(next.entryId)) {
+      this.out.push(next);
+    } else {
+      this.hold(lane);
       this.someBecameHeld = true;
     }
+  }
+
+  private letGo(lane: Lane): void {
+    this.unhold(lane);
+    if (lane.first !== undefined) this.firsts.delete(lane.first);
+    lane.first = undefined;
+  }
+
+  private hold(lane: Lane): void {
+    if (lane.isHeld) return;
+    this.count(lane, -lane.waiting.length);
+    lane.isHeld = true;
+    this.count(lane, lane.waiting.length);
+    this.heldCount++;
+  }
+
+  private unhold(lane: Lane): void {
+    if (!lane.isHeld) return;
+    this.count(lane, -lane.waiting.length);
+    lane.isHeld = false;
+    this.count(lane, lane.waiting.length);
+    this.heldCount--;
+  }
+
+  private count({ isHeld }: Lane, more: number): void {
+    if (isHeld) this.behindHeldCount += more;
+    else this.queuedCount += more;
   }
 
   private mayGo({ entryId }: StreamMessage): boolean {
@@ -170,7 +205,7 @@ export class KeyLanes {
   }
 }
 
-/** Most often the end. An entry that was given to another before comes before those that were given later. */
+/** Most often the end. An entry that another consumer was given earlier goes before those that came later. */
 function placeIn(waiting: readonly StreamMessage[], { entryId }: StreamMessage): number {
   if (isRedrive(entryId)) return waiting.length;
   let place = waiting.length;

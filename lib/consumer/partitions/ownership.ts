@@ -5,9 +5,9 @@ export const OWNED_MS = 6_000;
 export const TEND_MS = 1_000;
 
 /** The part of its life in which a handler may still be started under it. */
-const IS_SAFE = 0.8;
+const SAFE_SHARE = 0.8;
 
-/** That a partition is ours, as far as we know: one turn of it, from taking it to giving it up or losing it. */
+/** One turn of owning a partition, from taking it to releasing or losing it, as far as this process knows. */
 export class Ownership {
   private confirmedAt: LeaseMoment;
   private isLost = false;
@@ -22,18 +22,23 @@ export class Ownership {
     this.confirmedAt = askedAt;
   }
 
-  /** By what scripts know it, and leases that are given under it: another one of the same process is not meant. */
+  /** The holder that scripts and leases name. It differs between two turns of the same process. */
   get mark(): string {
     return `${this.token}.${this.epoch}`;
   }
 
+  /** Whether no other member can own the partition: it was renewed recently enough. */
+  get isCertain(): boolean {
+    return !this.isLost && elapsedMs(this.confirmedAt) <= OWNED_MS;
+  }
+
   /**
-   * Whether a handler may start under it. Where its last renewal was too long ago, another member may be the owner by now:
-   * then `again` is called once we know that it is not so.
+   * Whether a handler may start under it. If its last renewal was too long ago, another member may be the owner by now:
+   * then `again` is called once Redis has confirmed that it is still ours.
    */
   isLive(again: () => void): boolean {
     if (this.isLost) return false;
-    if (elapsedMs(this.confirmedAt) <= IS_SAFE * OWNED_MS) return true;
+    if (elapsedMs(this.confirmedAt) <= SAFE_SHARE * OWNED_MS) return true;
     this.waiting.add(again);
     return false;
   }

@@ -1,17 +1,26 @@
 import { laneKeyFor } from '../../codec/lane-key.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { isRedrive } from '../../keys/redrive-member.js';
 import type { RawEntry } from '../../redis/replies.js';
 import type { Reservation } from '../../redis/scripts/reservation.js';
 import { type FlowLoad, isWorthARead } from '../flow-room.js';
 import { StreamFlow } from '../stream-flow.js';
 import type { AsNew, StreamMessage } from '../stream-message.js';
+import type { Verdict } from '../verdict.js';
+import * as text from '../consumer.messages.js';
 import { KeyLanes } from './key-lanes.js';
 import type { PartitionFlowParts } from './partition-flow.parts.js';
 
 /** A script that reserves takes no more at once. */
 const MOST_AT_ONCE = 1_000;
 
-/** How an entry gets into line: whether it waits for its time, and what is known of it where it is new. */
+/**
+ * How many messages of a partition may be in hand because their key waits for a retry, in batches: beside what others have
+ * room for, so that they are not held up.
+ */
+const HELD_BATCHES = 10;
+
+/** How an entry comes into its lane: whether its retry is not due yet, and what is known of it if it is new. */
 interface Lined {
   readonly waits?: boolean;
   readonly asNew?: AsNew | undefined;
@@ -23,14 +32,18 @@ interface Lined {
  */
 export class PartitionFlow extends StreamFlow {
   override readonly isOwned = true;
+  /** Whether the turn ends because another member is to own the partition, and not because the app is closing. */
+  isHandingOver = false;
   private readonly lanes: KeyLanes;
-  /** What failed, until it is recorded that it waits; and for how long. */
+  /** Messages that failed, and for how long they will wait, until Redis has recorded it. */
   private readonly failing = new Map<string, number>();
-  /** Whether what is pending is still being claimed: until then nothing new is read. */
+  /** Whether pending entries are still being claimed: until then nothing new is read. */
   private isClaiming = true;
   private isDone = false;
+  private isLost = false;
   private drained: Promise<void> | undefined;
   private letsOut = false;
+  private isHeldFull = false;
 
   constructor(private readonly its: PartitionFlowParts) {
     super(its);
@@ -38,20 +51,26 @@ export class PartitionFlow extends StreamFlow {
     this.lanes = new KeyLanes(({ envelope, messageId }) => keyOf(envelope, messageId));
   }
 
-  override get wantsRead(): boolean {
-    return !this.isClaiming && !this.isDone && super.wantsRead;
+  override get room(): number {
+    const forHeld = HELD_BATCHES * this.options.batchSize - this.lanes.held;
+    return Math.max(0, Math.min(super.room, forHeld));
   }
 
-  /** How much of what is pending may be claimed now: what waits here is in it again, and takes no more room. */
+  override get wantsRead(): boolean {
+    return !this.isClaiming && !this.isDone && super.wantsRead && this.room > 0;
+  }
+
+  /** How many pending entries may be claimed now. A page has those in hand too, which take no more room. */
   get roomToClaim(): number {
     const { room, lanes } = this;
-    // Where nothing moves before it was claimed, there is room at any rate.
+    // If nothing moves before they are claimed, there is always room.
     const isRoom =
       lanes.isStuck || (room > 0 && (!lanes.isMoving || isWorthARead(this.load, this.options)));
-    return isRoom && !this.isDone ? Math.min(MOST_AT_ONCE, Math.max(room, lanes.waiting)) : 0;
+    if (!isRoom || this.isDone) return 0;
+    return Math.min(MOST_AT_ONCE, Math.max(room, lanes.queued + lanes.held));
   }
 
-  /** How much may come that is due and was not here. */
+  /** How many due entries may come that are not in hand. */
   get roomForDue(): number {
     return this.isClaiming || this.isDone ? 0 : this.room;
   }
@@ -60,18 +79,19 @@ export class PartitionFlow extends StreamFlow {
     return this.lanes.heldBack;
   }
 
-  /** Takes new entries, or what is due and was not here. What comes once it ends stays pending. */
+  /** Takes new entries, and those whose retry is due. */
   override accept(entries: readonly RawEntry[], asNew?: AsNew): void {
-    if (this.isDone) return;
     for (const entry of entries) {
-      if (this.lanes.isHeldBack(entry.id)) this.takeDue(entry);
+      if (this.isDone) this.handBack(entry);
+      else if (this.lanes.isHeldBack(entry.id)) this.takeDue(entry);
       else if (this.inHand.has(entry.id)) this.lanes.isDue(entry.id);
       else this.line(entry, { asNew });
     }
     this.letOut();
+    this.warnIfHeldFull();
   }
 
-  /** Takes what was pending, whoever had it; those that wait for their time hold back their keys. */
+  /** Takes what was pending, for whichever consumer; entries whose retry is not due hold back their keys. */
   claim(entries: readonly RawEntry[], waiting: ReadonlySet<string>): void {
     if (this.isDone) return;
     for (const entry of entries) {
@@ -80,7 +100,7 @@ export class PartitionFlow extends StreamFlow {
     this.letOut();
   }
 
-  /** Up to an entry, all that was pending is here; where none is named, all of it is, and new entries may come. */
+  /** All that was pending up to an entry is here; if none is named, all of it is, and new entries may come. */
   claimedUpTo(entryId?: string): void {
     this.isClaiming = entryId !== undefined;
     this.lanes.open(entryId);
@@ -96,13 +116,7 @@ export class PartitionFlow extends StreamFlow {
 
   override stop(): void {
     this.isDone = true;
-    const { delivery, dedup } = this.options;
-    const waiting = this.lanes.clear();
-    for (const message of waiting) {
-      this.inHand.remove(message.entryId);
-      // Without leases only this says that it did not run.
-      if (dedup === false && delivery === 'at-least-once') this.settler.giveBack(message);
-    }
+    for (const message of this.lanes.clear()) this.giveUnstartedBack(message);
     super.stop();
   }
 
@@ -111,9 +125,10 @@ export class PartitionFlow extends StreamFlow {
     return this.drained;
   }
 
-  /** The partition is another's: what runs is told, and what waits is left alone, in Redis too. */
+  /** Another member owns the partition: running handlers are told, and what waits is left to it. */
   async lose(): Promise<void> {
     this.isDone = true;
+    this.isLost = true;
     this.stopped = true;
     this.lanes.clear();
     this.slots.stop();
@@ -125,24 +140,28 @@ export class PartitionFlow extends StreamFlow {
     this.dropWaiting();
   }
 
-  /** Only the app's end makes handlers fail: not that the partition goes to another. */
+  /** Whether the app is closing, so that a failure may be its doing. */
   protected override get isClosing(): boolean {
-    return this.stopped && !this.isGivenUp;
+    return this.stopped && !this.isHandingOver;
   }
 
-  /** Whether it ends since another is to have the partition, and not since the app does. */
-  isGivenUp = false;
-
-  /** There is no pace to keep with others. What waits behind its key leaves room for less. */
+  /** Members do not share a partition, so the pace does not matter. What waits behind its key leaves room for less. */
   protected override get load(): FlowLoad {
-    const mayWait = this.options.batchSize - this.lanes.waiting;
+    const { queued, held } = this.lanes;
     return {
       taken: this.slots.taken,
       passes: false,
-      mayWait,
+      mayWait: this.options.batchSize - queued,
       readAhead: this.readAhead,
-      inFlight: this.inHand.size - this.lanes.waiting,
+      inFlight: this.inHand.size - queued - held,
     };
+  }
+
+  /** A late failure is ignored once another member owns the partition: it runs the message again. */
+  protected override settle(message: StreamMessage, verdict: Verdict): void {
+    const isIgnored = verdict.kind !== 'handled' && this.options.delivery === 'at-least-once';
+    if (this.isLost && isIgnored) this.forgetRun(message);
+    else super.settle(message, verdict);
   }
 
   protected override takeOurs(
@@ -153,7 +172,7 @@ export class PartitionFlow extends StreamFlow {
       super.takeOurs(messages, answers);
       return this.letOut();
     }
-    // Redrives come after all that is pending, and may have to wait where entries need not.
+    // Redrives come after all pending entries, and may have to wait even if entries need not.
     const isPostponed = (_: unknown, n: number): boolean => answers[n]?.kind === 'postponed';
     const begins = (_: unknown, n: number): boolean => answers[n]?.kind !== 'postponed';
     this.postpone(messages.filter(isPostponed));
@@ -163,7 +182,7 @@ export class PartitionFlow extends StreamFlow {
   private postpone(messages: readonly StreamMessage[]): void {
     this.lanes.shut();
     this.lanes.putBack(messages);
-    if (this.isDone) for (const message of messages) super.forget(message);
+    if (this.isDone) for (const message of messages) this.giveUnstartedBack(message);
     else this.its.onPostponed();
   }
 
@@ -171,7 +190,7 @@ export class PartitionFlow extends StreamFlow {
     this.failing.set(entryId, delayMs);
   }
 
-  /** They are settled, or gone: what failed waits for its time from now on. */
+  /** They are settled, or gone: a message that failed waits for its retry from now on. */
   override leave(entryIds: readonly string[]): void {
     const through: string[] = [];
     for (const entryId of entryIds) {
@@ -186,7 +205,7 @@ export class PartitionFlow extends StreamFlow {
   }
 
   protected override forget(message: StreamMessage, why?: Reservation['kind']): void {
-    // Another entry of the message is under way here: it is asked for again, in its place.
+    // Another entry of the message is being handled: it is asked for again, in its place.
     if (why === 'leased-elsewhere' && !this.isDone) return this.holdUntilDue(message.entryId, 0);
     super.forget(message);
     this.lanes.through(message.entryId);
@@ -194,7 +213,7 @@ export class PartitionFlow extends StreamFlow {
   }
 
   protected override async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
-    // Whoever has the partition next waits for it.
+    // The next owner waits for it.
     if (this.isDone) this.settler.retry(message, delayMs);
     else await super.holdBack(message, delayMs);
   }
@@ -214,7 +233,7 @@ export class PartitionFlow extends StreamFlow {
     if (message !== undefined) this.lanes.add(message, waits);
   }
 
-  /** Read anew: what the handler before had may not be as it came any more. */
+  /** Decoded again: the last handler may have changed the payload. */
   private takeDue(entry: RawEntry): void {
     const message = this.read(entry);
     if (message !== undefined) this.lanes.again(message);
@@ -227,7 +246,7 @@ export class PartitionFlow extends StreamFlow {
     return message;
   }
 
-  /** One batch after the other: what is settled meanwhile goes along with the next. */
+  /** Lets out one batch after the other: outcomes that come up meanwhile go along with the next. */
   private letOut(): void {
     if (this.letsOut || this.isDone) return;
     this.letsOut = true;
@@ -240,11 +259,34 @@ export class PartitionFlow extends StreamFlow {
     });
   }
 
+  /** An entry that arrives after the turn has ended. If the partition is lost, the new owner claims it. */
+  private handBack(entry: RawEntry): void {
+    if (this.isLost || this.inHand.has(entry.id)) return;
+    const message = this.read(entry);
+    if (message !== undefined) this.giveUnstartedBack(message);
+  }
+
+  /**
+   * The next owner claims what is pending. It has to be told of what it would count as a run that did not finish, and of
+   * redrives, which are not pending.
+   */
+  private giveUnstartedBack(message: StreamMessage): void {
+    if (this.pendingMeansStarted || isRedrive(message.entryId)) this.settler.handOver(message);
+    else this.inHand.remove(message.entryId);
+  }
+
   private dropWaiting(): void {
     const leavesWork = this.options.delivery === 'at-least-once';
     for (const message of this.slots.takeWaiting()) {
       this.inHand.remove(message.entryId);
       if (!leavesWork) this.outcomes.lost(message);
     }
+  }
+
+  private warnIfHeldFull(): void {
+    const most = HELD_BATCHES * this.options.batchSize;
+    const isFull = this.lanes.held >= most;
+    if (isFull && !this.isHeldFull) this.its.logger.warn(text.heldFull(this.its.keys.stream, most));
+    this.isHeldFull = isFull;
   }
 }

@@ -21,8 +21,8 @@ export interface PartitionTurnParts {
 }
 
 /**
- * One turn of owning a partition: renews it, brings what is due, and claims what was pending for whoever had it, before
- * anything new is read.
+ * One turn of owning a partition: renews the ownership, brings what is due, and claims what was pending for earlier owners
+ * before anything new is read.
  */
 export class PartitionTurn {
   private readonly every: NodeJS.Timeout;
@@ -50,6 +50,11 @@ export class PartitionTurn {
 
   get partition(): number {
     return this.parts.partition;
+  }
+
+  /** Whether no other member can own the partition now. */
+  get isCertain(): boolean {
+    return this.parts.ownership.isCertain;
   }
 
   get epoch(): number {
@@ -87,16 +92,16 @@ export class PartitionTurn {
     if (this.claimAfter !== undefined && !this.isWalking) void this.claim();
   }
 
-  /** Lets what runs end, and gives the partition to whoever asks next. */
+  /** Lets running handlers end, and releases the partition for whoever asks next. */
   async giveUp(): Promise<void> {
-    const { client, ownerKey, ownership, flow } = this.parts;
+    const { client, consumer, ownerKey, ownership, flow } = this.parts;
     await flow.drain();
     if (this.isOver) return;
     this.end();
-    await releasePartitionScript.run(client, [ownerKey], [ownership.mark]);
+    await releasePartitionScript.run(client, [ownerKey], [ownership.mark, consumer]);
   }
 
-  /** Nothing more is done for it: unless it was given up, it ends by itself. */
+  /** Renews the ownership no more: unless it was released, it expires. */
   end(): void {
     this.isOver = true;
     clearInterval(this.every);
@@ -138,7 +143,7 @@ export class PartitionTurn {
     if (this.isOver) return;
     if (!seen.isOwner) return this.lose();
     ownership.confirm(askedAt);
-    // The answer to what put them off may have come just before this one, and is dealt with first.
+    // The answer that says they were postponed may have come just before this one: it is dealt with first.
     if (seen.due.length > 0) await new Promise(setImmediate);
     flow.accept(seen.due);
     flow.leave(seen.gone);
@@ -184,7 +189,7 @@ export class PartitionTurn {
     const page = await claimPartitionScript.run(
       client,
       [ownerKey, flow.keys.stream, flow.keys.retries, flow.keys.attempts],
-      [group, consumer, ownership.mark, after, room, flow.options.dedup === false ? hereMs : ''],
+      [group, consumer, ownership.mark, after, room, flow.pendingMeansStarted ? hereMs : ''],
     );
     if (!page.isOwner || this.isOver) return false;
     flow.claim(

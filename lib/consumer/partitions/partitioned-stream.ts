@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { memberKeys, ownerKey } from '../../keys/partition-keys.js';
-import { partitionName } from '../../keys/partitions.js';
-import { beatScript } from '../../redis/scripts/beat.script.js';
+import { partitionCountKey, partitionName } from '../../keys/partitions.js';
+import { beatScript, type Members } from '../../redis/scripts/beat.script.js';
 import { takePartitionScript } from '../../redis/scripts/take-partition.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
 import type { FlowSet, FollowedStream } from '../flow-set.js';
@@ -15,9 +15,9 @@ import { Presence } from './presence.js';
 import { shareOf } from './share.js';
 import { SharedSlots } from './shared-slots.js';
 
-/** How often a member says that it is there, and for how long it counts as such. */
+/** How often a member announces itself, and how long it counts as alive after that. */
 const BEAT_MS = 1_000;
-const THERE_MS = 5_000;
+const ALIVE_MS = 5_000;
 
 export interface PartitionedStreamParts {
   readonly client: Redis;
@@ -29,32 +29,32 @@ export interface PartitionedStreamParts {
   readonly consumed: ConsumedStream;
   readonly partitions: number;
   readonly flows: FlowSet;
-  /** What a flow of this stream under that name in Redis is made of. */
   readonly partsOf: PartsOf;
-  /** Fulfilled once no read covers a partition any more. */
+  /** Resolves once no read covers the partition any more. */
   readonly leaveRead: (flow: StreamFlow) => Promise<void>;
   readonly onFault: (error: unknown) => void;
 }
 
-/** One stream's partitions: this member's share of them, as many as every other's. */
+/** This member's share of one stream's partitions. */
 export class PartitionedStream {
   private readonly turns = new Map<number, PartitionTurn>();
-  /** Given up or lost, and not through. */
+  /** Turns that were given up or lost, and of which something still runs. */
   private readonly leaving = new Map<PartitionTurn, Promise<void>>();
-  /** What is known of each partition, and which of them was ours at some time. */
+  /** What is known of each partition while this member does not own it. */
   private readonly resting: readonly FollowedStream[];
+  /** The last epoch of this member in each partition; 0 if it never owned it. */
   private readonly epochs: number[];
   private readonly slots: SharedSlots;
-  private readonly memberKeys: readonly string[];
+  private readonly beatKeys: readonly string[];
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
   private isStopped = false;
-  private readonly presence = new Presence(THERE_MS);
+  private readonly presence = new Presence(ALIVE_MS);
 
   constructor(private readonly parts: PartitionedStreamParts) {
     const { consumed, partitions, token, keyPrefix, group } = parts;
     const { members, holdings } = memberKeys(keyPrefix, consumed.stream, group);
-    this.memberKeys = [members, holdings];
+    this.beatKeys = [members, holdings, partitionCountKey(keyPrefix, consumed.stream)];
     this.slots = new SharedSlots(consumed.options.concurrency);
     this.epochs = Array.from({ length: partitions }, () => 0);
     this.resting = Array.from({ length: partitions }, (_, partition) => {
@@ -68,51 +68,50 @@ export class PartitionedStream {
     return this.parts.consumed.stream;
   }
 
-  /** What this member has now. */
   get owned(): readonly PartitionTurn[] {
     return [...this.turns.values()];
   }
 
-  /** Flows of which something may be in hand, and that are not read. */
+  /** Flows that are not read any more and may still have messages in hand. */
   get left(): readonly StreamFlow[] {
     return [...this.leaving.keys()].map(({ flow }) => flow);
   }
 
-  /** The partitions that are not read here: their groups have to be there all the same, from the beginning. */
+  /** The partitions that are not read here. Their groups must exist all the same, or their first messages would be missed. */
   get unread(): readonly FollowedStream[] {
     return this.resting.filter((_, partition) => !this.turns.has(partition));
   }
 
-  /** The keys of the partitions that were ours at some time. */
+  /** The keys of the partitions that this member has owned at some time. */
   get keysOnceOwned(): readonly string[] {
     return this.resting
       .filter((_, partition) => (this.epochs[partition] ?? 0) > 0)
       .map(({ flow }) => flow.keys.stream);
   }
 
-  /** Fulfilled after the first look, also where Redis refused it. */
+  /** Resolves after the first announcement, even if Redis refused it. */
   start(): Promise<void> {
     return this.beat();
   }
 
-  /** Takes no more partitions. */
-  async stop(): Promise<void> {
+  /**
+   * Leaves the group: releases each partition as soon as nothing of it runs, whatever runs elsewhere. Resolves once all are
+   * released; never rejects.
+   */
+  async leave(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.timer);
     await this.beating;
-  }
-
-  /** Gives up all that it has, and the group. Fulfilled once nothing of it runs. */
-  async leave(): Promise<void> {
-    const { client, consumer } = this.parts;
+    // From now on a failure may be the app's doing, in partitions on their way to others too.
+    for (const { flow } of this.leaving.keys()) flow.isHandingOver = false;
     await Promise.all([
+      this.sayGoodbye(),
       ...this.owned.map((turn) => this.giveUp(turn)),
-      ...[...this.leaving].map(([turn, left]) => left.then(() => turn.flow.drain())),
+      ...this.leaving.values(),
     ]);
-    await beatScript.run(client, this.memberKeys, [consumer, 0, '[]']);
   }
 
-  /** Nothing is renewed any more. */
+  /** Renews nothing any more. */
   end(): void {
     for (const turn of [...this.turns.values(), ...this.leaving.keys()]) turn.end();
   }
@@ -133,28 +132,48 @@ export class PartitionedStream {
     return this.beating;
   }
 
-  /** Says that it is there, sees who else is, and takes or gives up what that asks for. */
+  /** Announces this member, sees which others are alive, and takes or gives up what an even share asks for. */
   private async shareOut(): Promise<void> {
     const { client, consumer, partitions } = this.parts;
     if (client.status !== 'ready') return;
-    // What is on its way to others comes last: of what is too much it is the first to go.
-    const mine = [...this.turns.keys()];
-    const going = [...this.leaving.keys()].map(({ partition }) => partition);
-    const seen = await beatScript.run(client, this.memberKeys, [
-      consumer,
-      THERE_MS,
-      JSON.stringify([...mine, ...going]),
-    ]);
-    this.presence.note(seen.wasThere);
+    const seen = await this.announce(ALIVE_MS);
+    const others = [...seen.holdings].filter(([member]) => member !== consumer);
+    this.presence.note(
+      seen.wasThere,
+      others.flatMap(([, its]) => its),
+    );
     if (this.isStopped) return;
     const { surplus, wanted } = shareOf(consumer, seen.holdings, partitions);
     for (const partition of surplus) {
       const turn = this.turns.get(partition);
       if (turn !== undefined) void this.giveUp(turn);
     }
-    if (!this.presence.seesAll) return;
-    const free = wanted.filter((partition) => !this.turns.has(partition));
+    const free = wanted.filter(
+      (partition) => !this.turns.has(partition) && this.presence.mayTake(partition),
+    );
     await Promise.all(free.map((partition) => this.take(partition)));
+  }
+
+  /**
+   * Only what is certainly ours is announced: after a pause another member may own it, and nobody would take a partition
+   * that two members say they have, once both gave it up.
+   */
+  private announce(aliveMs: number): Promise<Members> {
+    const { client, consumer, partitions } = this.parts;
+    // What is on its way to others comes last, so that it counts as surplus first.
+    const turns = [...this.turns.values(), ...this.leaving.keys()];
+    const certain = turns.filter(({ isCertain }) => isCertain).map(({ partition }) => partition);
+    const holdings = JSON.stringify(certain);
+    return beatScript.run(client, this.beatKeys, [consumer, aliveMs, holdings, partitions]);
+  }
+
+  /** The others need not wait: they ask for the partitions of a member that is not listed until it has released them. */
+  private async sayGoodbye(): Promise<void> {
+    try {
+      await this.announce(0);
+    } catch (error) {
+      this.parts.onFault(error);
+    }
   }
 
   private async take(partition: number): Promise<void> {
@@ -200,32 +219,30 @@ export class PartitionedStream {
   }
 
   private giveUp(turn: PartitionTurn): Promise<void> {
-    const known = this.leaving.get(turn);
-    if (known !== undefined) return known;
-    // Where the app goes down, a handler that fails may do so for that.
-    turn.flow.isGivenUp = !this.isStopped;
-    this.turns.delete(turn.partition);
+    // If the app is closing, a handler may fail because of that.
+    turn.flow.isHandingOver = !this.isStopped;
     turn.flow.stop();
-    const given = this.parts
-      .leaveRead(turn.flow)
-      .then(() => turn.giveUp())
-      .catch((error: unknown) => this.parts.onFault(error))
-      .finally(() => {
-        this.forget(turn);
-        // Whoever lacks one learns of it sooner.
-        if (!this.isStopped) void this.beat();
-      });
-    this.leaving.set(turn, given);
-    return given;
+    return this.endTurn(turn, () => turn.giveUp());
   }
 
   private lost(turn: PartitionTurn): void {
+    void this.endTurn(turn, () => turn.flow.drain());
+  }
+
+  /** Waits until nothing of a turn is read, and `finish` is done. Never rejects. */
+  private endTurn(turn: PartitionTurn, finish: () => Promise<void>): Promise<void> {
     this.turns.delete(turn.partition);
-    const left = this.parts
+    const ended = this.parts
       .leaveRead(turn.flow)
-      .then(() => turn.flow.drain())
-      .finally(() => this.forget(turn));
-    this.leaving.set(turn, left);
+      .then(finish)
+      .catch((error: unknown) => this.parts.onFault(error))
+      .finally(() => {
+        this.forget(turn);
+        // Whoever lacks a partition learns sooner that it is free.
+        if (!this.isStopped) void this.beat();
+      });
+    this.leaving.set(turn, ended);
+    return ended;
   }
 
   private forget(turn: PartitionTurn): void {

@@ -15,11 +15,11 @@ export interface PartitionsParts extends Omit<
   readonly groups: Groups;
 }
 
-/** A partition that this process has to itself. */
+/** A partition that this process owns. */
 export interface OwnedPartition {
   readonly stream: string;
   readonly partition: number;
-  /** One more with each owner that it had. */
+  /** Higher with each owner. Never lower than Redis's time when the owner took it, in ms. */
   readonly epoch: number;
 }
 
@@ -51,12 +51,12 @@ export class Partitions {
     );
   }
 
-  /** Flows that are not read any more, and of which something may be in hand. */
+  /** Flows that are not read any more and may still have messages in hand. */
   get left(): readonly StreamFlow[] {
     return this.streams.flatMap(({ left }) => left);
   }
 
-  /** A group is there on each partition from the start on, whoever reads it: else what is published first were missed. */
+  /** Makes the group on each partition, whoever reads it, so that its first messages are not missed. */
   async ensureGroups(): Promise<void> {
     const unread = this.streams.flatMap((stream) => stream.unread);
     await Promise.all(unread.map((followed) => this.parts.groups.ensure(followed)));
@@ -72,22 +72,17 @@ export class Partitions {
     await Promise.all(this.streams.map((stream) => stream.start()));
   }
 
-  /** Takes no more. */
-  async stop(): Promise<void> {
+  /** Releases each partition as soon as nothing of it runs. Resolves once all are released; never rejects. */
+  async leave(): Promise<void> {
     const { commands, blocking } = this.parts.connections;
     this.endFollowing?.();
     for (const client of [commands, ...blocking]) {
       client.off('close', this.onBreak).off('ready', this.onBreak);
     }
-    await Promise.all(this.streams.map((stream) => stream.stop()));
-  }
-
-  /** Gives up all of them. Fulfilled once nothing of them runs. */
-  async leave(): Promise<void> {
     await Promise.all(this.streams.map((stream) => stream.leave()));
   }
 
-  /** A name that nobody will have again is of no use to their groups, once nothing is pending for it. */
+  /** Removes this consumer, whose name nobody will use again, from the groups in which nothing is pending for it. */
   async leaveGroups(): Promise<void> {
     const { group, consumer, connections } = this.parts;
     const keys = this.streams.flatMap(({ keysOnceOwned }) => keysOnceOwned);
@@ -98,7 +93,7 @@ export class Partitions {
     );
   }
 
-  /** What was not given up ends by itself. */
+  /** What was not released expires. */
   end(): void {
     for (const stream of this.streams) stream.end();
   }

@@ -9,15 +9,18 @@ export interface Members {
 }
 
 /**
- * Says that a member of a group is there and which partitions it has, and tells it who else is. Who was not heard of for
- * long enough is none any more.
+ * Announces a member of a group and the partitions that it owns, and tells it who else is alive. Members that have not been
+ * heard of for too long are removed.
  *
- * KEYS   1 members (ZSET), 2 holdings (HASH)
- * ARGV   1 consumer, 2 how long it counts as there, ms; 0 where it leaves, 3 its partitions, as a JSON list
- * result ['1' where it was there before, else '0', then for each member: its name, its partitions]
- * atomic because a member that is removed while it says that it is there would be missing for the others, which would try
- *        to take what it has.
- * twice  it says the same once more; the second time it was there before.
+ * KEYS   1 members (ZSET), 2 holdings (HASH), 3 how many partitions the stream has (string)
+ * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 how many
+ *        partitions it knows of
+ * result ['1' if it was listed before, else '0', then for each member: its name, its partitions]
+ * atomic because a member that is removed while it announces itself would be missing for the others, which would try to
+ *        take its partitions.
+ * twice  it announces the same again; the second time it was listed before.
+ *
+ * The number of partitions is written if it is missing: FLUSHALL removes it, and publishers compare theirs with it.
  */
 export const beatScript = new Script(
   `
@@ -34,6 +37,7 @@ if lasts == 0 then
   redis.call('ZREM', KEYS[1], consumer)
   return { was }
 end
+redis.call('SET', KEYS[3], ARGV[4], 'NX')
 redis.call('HSET', KEYS[2], consumer, ARGV[3])
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + lasts), consumer)
 local answer = { was }
@@ -41,7 +45,7 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   answer[#answer + 1] = member
   answer[#answer + 1] = redis.call('HGET', KEYS[2], member) or '[]'
 end
--- Of a group that nobody is in any more nothing stays.
+-- Nothing stays of a group without members.
 for n = 1, 2 do redis.call('PEXPIRE', KEYS[n], string.format('%.0f', lasts * 10)) end
 return answer
 `,

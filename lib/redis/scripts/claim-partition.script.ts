@@ -17,9 +17,10 @@ export interface ClaimedPage {
  * Gives the owner of a partition a page of what is pending in it, whoever had it, in the order of the entries.
  *
  * KEYS   1 owner (HASH), 2 stream, 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 its token and epoch, 4 entry ID after which to begin, or '-', 5 how many, 6 where there
- *        are no leases to tell of runs: for how long this consumer is there, ms. Then that an entry was another's, or an
- *        earlier process's, and does not wait in the retries, says that a run did not come to its end
+ * ARGV   1 group, 2 consumer, 3 its token and epoch, 4 entry ID after which to begin, or '-', 5 how many, 6 without
+ *        leases: for how long this consumer has owned the partition, ms, else ''. Then an entry of another consumer, or of
+ *        an earlier process with this name, counts as a run that did not finish, unless it waits in the retries or its
+ *        consumer released the partition
  * result ['1' where the caller is the owner, where the next page begins, or '', entries [id, fields], with nil for the
  *        fields of one that was deleted, the IDs of those that wait in the retries]
  * atomic because a former owner's late retry or dead letter could come between the look and the claim.
@@ -27,7 +28,7 @@ export interface ClaimedPage {
  */
 export const claimPartitionScript = new Script(
   `${ATTEMPT_MARKS}
-local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
+local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'released-by')
 if not row[1] or row[1] .. '.' .. row[2] ~= ARGV[3] then return { '0', '', {}, {} } end
 local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6])
 local from = ARGV[4] == '-' and '-' or '(' .. ARGV[4]
@@ -36,7 +37,7 @@ local entries, waiting = {}, {}
 for n = 1, #page do
   local id, holder, idle = page[n][1], page[n][2], page[n][3]
   local waits = redis.call('ZSCORE', KEYS[3], id)
-  if hereMs and not waits and (holder ~= consumer or idle > hereMs) then
+  if hereMs and not waits and holder ~= row[3] and (holder ~= consumer or idle > hereMs) then
     local used, mark = attemptsOf(redis.call('HGET', KEYS[4], id))
     used, mark = cameBack(used, mark, used + 1)
     redis.call('HSET', KEYS[4], id, used .. mark)

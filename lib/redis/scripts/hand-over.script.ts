@@ -4,7 +4,8 @@ import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /**
- * Gives entries that were read and did not start to the group: whichever member asks next for what is due takes them.
+ * Gives entries that were read and did not start to the group: whichever member asks next for what is due takes them. A
+ * redrive may have no lease yet: it is due now unless another holder has leased it.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
  * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID
@@ -30,7 +31,9 @@ for i = 4, #ARGV, 2 do
   local holder, of = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%S+) (%S+) ')
   local leased = holder == token and of == entry
   -- The lease may be gone, or that of another entry of the same message.
-  if leased or of ~= entry and not letterOf(entry) and isPendingHere(entry) then
+  if of ~= entry and letterOf(entry) then
+    handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry)
+  elseif leased or of ~= entry and isPendingHere(entry) then
     handed = handed + redis.call('ZADD', KEYS[3], now, entry)
     if leased then redis.call('HDEL', KEYS[2], id) end
     local row = counted and redis.call('HGET', KEYS[4], entry)

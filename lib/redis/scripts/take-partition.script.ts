@@ -3,18 +3,20 @@ import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
 
 /**
- * Takes a partition that nobody has, for a member alone: it becomes its owner, with an epoch that no owner had before.
+ * Makes a member the owner of a partition that nobody owns, under a new epoch.
  *
  * KEYS   1 owner (HASH), 2 leases (HASH), 3 attempts (HASH)
- * ARGV   1 consumer, 2 its token, 3 how long the ownership lasts, ms, 4 '1' where one that has ended without being given
- *        up may be taken, 5 the highest epoch that the caller knows of, 6 '1' where leases of before end with it:
- *        at-most-once has acknowledged what they are for
- * result the epoch, or 0 where another has it
+ * ARGV   1 consumer, 2 its token, 3 how long the ownership lasts, ms, 4 '1' if an ownership that expired may be taken,
+ *        5 the highest epoch that the caller knows of, 6 '1' if the leases of earlier owners end now (not for
+ *        at-most-once, which has acknowledged what they are for)
+ * result the epoch, or 0 if another member owns the partition
  * atomic because two members that both see it free would both run its messages.
  * twice  it is the caller's already: the same epoch, and nothing ends.
  *
- * With the ownership end the leases that were given under those of before, so that whoever had it can neither put off nor
- * give up what the new owner runs. A lease that is still there is that of a run which did not come to its end.
+ * An epoch is never lower than Redis's time in ms. So a new owner outranks an older one even if Redis lost the owner row.
+ *
+ * Leases of earlier owners end, so that none of them can retry or dead-letter what the new owner runs. Such a lease is that
+ * of a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
  */
 export const takePartitionScript = new Script(
   `${ATTEMPT_MARKS}
@@ -24,7 +26,8 @@ local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
 local holder, epoch, ends = row[1], tonumber(row[2] or 0), tonumber(row[3] or 0)
 if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end
 if holder ~= ARGV[2] then
-  epoch = math.max(epoch, tonumber(ARGV[5])) + 1
+  epoch = math.max(epoch + 1, tonumber(ARGV[5]) + 1, now)
+  if holder then redis.call('HDEL', KEYS[1], 'released-by') end
   local leases = ARGV[6] == '1' and redis.call('HGETALL', KEYS[2]) or {}
   for n = 1, #leases, 2 do
     local entry, run = string.match(leases[n + 1], '^%S+ (%S+) (%d+) %d+$')
@@ -36,9 +39,10 @@ if holder ~= ARGV[2] then
     redis.call('HDEL', KEYS[2], leases[n])
   end
 end
-redis.call('HSET', KEYS[1], 'consumer', ARGV[1], 'token', ARGV[2], 'epoch', epoch,
+local epochText = string.format('%.0f', epoch)
+redis.call('HSET', KEYS[1], 'consumer', ARGV[1], 'token', ARGV[2], 'epoch', epochText,
   'ends-at', string.format('%.0f', now + ARGV[3]))
-return tostring(epoch)
+return epochText
 `,
   (reply) => Number(parseText(reply, 'take-partition')),
 );

@@ -32,7 +32,8 @@ export interface TendedPartition {
  * twice  it is renewed once more. What waits here and has no time any more is due: the first answer did not arrive. Other
  *        entries that the first gave are pending for the caller, which looks for them once the connection is back.
  *
- * Where the row is gone (FLUSHALL), or is one of before (a replica that was behind), nobody had it since the caller did.
+ * If the row is gone (FLUSHALL) or has a lower epoch (a replica that was behind), nobody has owned the partition since the
+ * caller took it: it is written again.
  */
 export const tendPartitionScript = new Script(
   `${REDRIVE_MEMBER}
@@ -43,7 +44,7 @@ local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
 local latest = tonumber(row[2] or 0)
 if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {} } end
-redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', epoch,
+redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
   'ends-at', string.format('%.0f', nowMs + ARGV[5]))
 
 local due, gone = {}, {}

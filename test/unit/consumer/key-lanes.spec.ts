@@ -28,10 +28,10 @@ describe('the lanes of keys', () => {
   it('let out one message of each key, and the next once that is through', () => {
     const lanes = lanesOf(message('1-0', 'a'), message('2-0', 'a'), message('3-0', 'b'));
     expect(out(lanes)).toEqual(['1-0', '3-0']);
-    expect(lanes.waiting).toBe(1);
+    expect(lanes.queued).toBe(1);
     lanes.through('1-0');
     expect(out(lanes)).toEqual(['2-0']);
-    expect(lanes.waiting).toBe(0);
+    expect(lanes.queued).toBe(0);
   });
 
   it('keep messages without a key apart, and those of one message ID in order', () => {
@@ -44,13 +44,17 @@ describe('the lanes of keys', () => {
     out(lanes);
     lanes.holdBack('1-0');
     expect(lanes.heldBack).toEqual(['1-0']);
-    expect(lanes.waiting).toBe(2);
+    expect([lanes.queued, lanes.held]).toEqual([0, 2]);
     lanes.through('3-0');
     expect(out(lanes)).toEqual([]);
+    lanes.add(message('4-0', 'a'));
+    expect([lanes.queued, lanes.held]).toEqual([0, 3]);
     lanes.again(message('1-0', 'a'));
+    expect([lanes.queued, lanes.held]).toEqual([2, 0]);
     expect(out(lanes)).toEqual(['1-0']);
     lanes.through('1-0');
     expect(out(lanes)).toEqual(['2-0']);
+    expect([lanes.queued, lanes.held]).toEqual([1, 0]);
   });
 
   it('put an entry that comes late before those that were given later', () => {
@@ -94,7 +98,7 @@ describe('the lanes of keys', () => {
     lanes.add(message('3-0', 'a'), true);
     out(lanes);
     expect(lanes.clear().map(({ entryId }) => entryId)).toEqual(['2-0']);
-    expect(lanes.waiting).toBe(0);
+    expect([lanes.queued, lanes.held]).toEqual([0, 0]);
   });
 
   it('let a message that waits for its time hold back its key when its turn comes', () => {
