@@ -9,7 +9,7 @@ const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 @Controller()
 class Orders {
-  @EventPattern<string>(STREAM, subscription({ startFrom: 'beginning' }))
+  @EventPattern<string>(STREAM, subscription({ startFrom: 'beginning', concurrency: 4 }))
   on(
     @Payload() { key, n, hangs }: { key: string; n: number; hangs?: boolean },
     @Ctx() context: RedisStreamsContext,
