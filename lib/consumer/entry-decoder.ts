@@ -8,6 +8,7 @@ import { deadLetterParts } from '../dead-letters/dead-letter-parts.js';
 import { isInboxKey } from '../keys/inbox-keys.js';
 import { isRedrive, streamIdOf } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
+import { acknowledgeDeletedScript } from '../redis/scripts/acknowledge-deleted.script.js';
 import { errorText } from '../redis/redis-errors.js';
 import type { RawEntry } from '../redis/replies.js';
 import * as text from './consumer.messages.js';
@@ -81,9 +82,11 @@ export class EntryDecoder {
     const { stream, group, client, keys, tally, logger } = this.parts;
     tally.deleted(id);
     logger.error(text.entryLost(stream, group, id));
-    client.xack(keys.stream, group, id).catch((error: unknown) => {
-      logger.warn(text.stepFailed('acknowledge', stream, errorText(error)));
-    });
+    acknowledgeDeletedScript
+      .run(client, [keys.stream, keys.retries, keys.attempts], [group, id])
+      .catch((error: unknown) => {
+        logger.warn(text.stepFailed('acknowledge', stream, errorText(error)));
+      });
   }
 }
 
