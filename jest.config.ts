@@ -5,7 +5,8 @@
 import type { Config } from 'jest';
 
 const config: Config = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/nothing-left.environment.mjs',
+  testSequencer: '<rootDir>/test/support/long-first.sequencer.mjs',
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   // Long, and made to be seen at work: `npm run test:chaos` runs it.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/chaos/'],
@@ -30,9 +31,12 @@ const config: Config = {
       },
     ],
   },
-  // Each worker may run a Redis of its own, and tests measure time: more of them would disturb each other.
-  maxWorkers: 2,
-  testTimeout: 20_000,
+  // Most tests wait most of the time: two cores have time for more workers than two.
+  maxWorkers: 4,
+  // Each file leaves some of its modules behind in its worker.
+  workerIdleMemoryLimit: '1GB',
+  // For what never ends: a busy machine may take long.
+  testTimeout: 60_000,
 };
 
 export default config;

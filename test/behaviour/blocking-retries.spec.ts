@@ -120,7 +120,6 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       );
       const failed = ids[1] ?? '';
       await waitFor(async () => redis.client.hget(keyOf(stream, 'attempts'), failed));
-      const closedAt = Date.now();
       await first.close();
       await member(
         stream,
@@ -129,7 +128,6 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       );
       await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
       expect(seen).toEqual(['first 0', 'first 1', 'second 1.2', 'second 2.1']);
-      expect(Date.now() - closedAt).toBeLessThan(5_000);
     });
   },
 );

@@ -75,7 +75,6 @@ async function load(redis: ClusterRedis, streams: readonly string[]): Promise<Lo
       await client.close();
       for (const stream of streams) {
         await waitFor(() => isCaughtUp(asClient(redis.client), stream, GROUP), {
-          timeoutMs: 20_000,
           description: `${stream} is caught up`,
         });
       }
@@ -91,7 +90,6 @@ const more = async (its: Load, by: number): Promise<void> => {
   for (const stream of its.streams) {
     const before = its.handled.get(stream)?.length ?? 0;
     await waitFor(() => (its.handled.get(stream)?.length ?? 0) >= before + by, {
-      timeoutMs: 30_000,
       description: `${by} more of ${stream}`,
     });
   }

@@ -16,6 +16,7 @@ import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { answererOf } from '../support/asking.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
+import { ownTimeOf } from '../support/own-time.js';
 import { recordedLog } from '../support/recorded-log.js';
 import {
   closeAppsAfterEach,
@@ -26,7 +27,7 @@ import {
 import { waitFor } from '../support/wait-for.js';
 
 const GROUP = 'billing';
-const PATIENCE = { timeoutMs: 15_000 };
+const PATIENCE = { timeoutMs: 30_000 };
 const withCluster = (await canHaveCluster()) ? describe : describe.skip;
 closeAppsAfterEach();
 
@@ -199,7 +200,7 @@ withCluster('on a Redis Cluster', () => {
       async () => (await connectionNames(`${consumer}:blocking:`)).length === streams.length - 1,
       PATIENCE,
     );
-  }, 30_000);
+  });
 
   it('the jobs and the monitor reach each stream', async () => {
     const streams = freshNames('orders', 'payments', 'invoices');
@@ -243,9 +244,7 @@ withCluster('on a Redis Cluster', () => {
     );
     await Promise.all(streams.map((stream) => app.emit(stream, 1)));
     await waitFor(() => handled.length === 4, PATIENCE);
-    const from = performance.now();
-    await app.close();
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(await ownTimeOf(app.close())).toBeLessThan(2_000);
     for (const stream of streams) {
       // A name that nobody will have again leaves the group.
       const rows = (await servers.redis.client.xinfo('CONSUMERS', stream, GROUP)) as unknown[];
@@ -338,5 +337,5 @@ withCluster('on a Redis Cluster whose passwords change', () => {
     await waitFor(() => handled.length === 2, PATIENCE);
     expect(given).toContain('second');
     expect(JSON.stringify(recordedLog.lines)).not.toMatch(/"[^"]*(first|second)[^"]*"/);
-  }, 30_000);
+  });
 });

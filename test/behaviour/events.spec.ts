@@ -182,7 +182,7 @@ describe('events', () => {
       compiled.program('test/support/programs/throwing-listener.program.ts'),
       { env: { REDIS_URL: redis.url, STREAM: stream } },
     );
-    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 15_000 });
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     await waitFor(() => program.output().includes('uncaught: in the listener of handled'));
     expect(program.output()).toContain('uncaught: in the listener of received\nhandled\n');
     program.kill('SIGKILL');

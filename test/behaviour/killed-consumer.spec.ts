@@ -29,9 +29,7 @@ describe('kill -9', () => {
       compiled.program('test/support/programs/killed-consumer.program.ts'),
       { env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS) } },
     );
-    await waitFor(() => program.output().includes(`running ${ids[0] ?? ''}`), {
-      timeoutMs: 15_000,
-    });
+    await waitFor(() => program.output().includes(`running ${ids[0] ?? ''}`));
     await waitFor(async () => (await pendingEntries(redis.client, stream, GROUP)).length === 2);
     program.kill('SIGKILL');
     expect(await program.ended).toBe('SIGKILL');
@@ -47,7 +45,7 @@ describe('kill -9', () => {
         ],
       },
     );
-    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 10_000 });
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(got.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2 }]);
     // The run that was cut off counts.
     expect(got[0]?.attempt).toBe(2);
@@ -83,9 +81,7 @@ describe('kill -9', () => {
       let crashes = 0;
       for (let is = run(); ;) {
         const died = is.ended.then(() => true as const);
-        const settled = waitFor(() => isCaughtUp(redis.client, stream, GROUP), {
-          timeoutMs: 20_000,
-        });
+        const settled = waitFor(() => isCaughtUp(redis.client, stream, GROUP));
         const hasDied = (await Promise.race([died, settled.catch(() => false)])) === true;
         if (!hasDied || (await isCaughtUp(redis.client, stream, GROUP))) {
           is.kill('SIGKILL');
@@ -102,7 +98,6 @@ describe('kill -9', () => {
       expect(others).toEqual([]);
       expect(letter?.[1]).toEqual(expect.arrayContaining(['dead-letter-entry-id', ids[poison]]));
     },
-    60_000,
   );
 
   it('of a consumer that runs a redrive leaves it to another member after a lease', async () => {
@@ -126,7 +121,7 @@ describe('kill -9', () => {
       compiled.program('test/support/programs/killed-consumer.program.ts'),
       { env: { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS) } },
     );
-    await waitFor(() => program.output().includes('running 7-7'), { timeoutMs: 15_000 });
+    await waitFor(() => program.output().includes('running 7-7'));
     program.kill('SIGKILL');
     expect(await program.ended).toBe('SIGKILL');
     expect(await deadLetters.count({ stream })).toBe(1);

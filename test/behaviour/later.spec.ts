@@ -79,12 +79,12 @@ describe('a message with a delay', () => {
     const stream = freshName('orders');
     const client = clientFor();
     const calledAt = await nowMs();
-    const receipt = await emit(client, stream, later({ n: 1 }, 300, 'order-1'));
+    const receipt = await emit(client, stream, later({ n: 1 }, 1_000, 'order-1'));
     expect(receipt).toEqual({ stream, messageId: 'order-1', entryId: null, duplicate: false });
     expect(await redis.client.exists(stream)).toBe(0);
     await published(stream, 1);
     const [entry] = await entriesOf(stream);
-    expect(msOf(entry?.[0]) - calledAt).toBeGreaterThanOrEqual(300);
+    expect(msOf(entry?.[0]) - calledAt).toBeGreaterThanOrEqual(1_000);
     expect(entry?.[1]).toEqual(['name', stream, 'body', '{"n":1}', 'id', 'order-1']);
     expect(await redis.client.exists(...publishedKeys(stream))).toBe(0);
   });
@@ -109,13 +109,18 @@ describe('a message with a delay', () => {
     const dueAt = Array.from({ length: 40 }, (_, n) => startsAt + 500 + n * 61);
     const records = dueAt.map((due) => at({ due }, new Date(due)));
     await firstValueFrom(client.emitBatch(stream, records));
+    // A busy machine holds us up as well.
+    const looks: number[] = [];
+    const looking = setInterval(() => void nowMs().then((ms) => looks.push(ms)), 200);
     await published(stream, 40);
-    const lateBy = (await entriesOf(stream))
-      .map(([id], n) => msOf(id) - dueAt[n]!)
-      .sort((a, b) => a - b);
-    expect(lateBy[0]).toBeGreaterThanOrEqual(0);
-    // A busy machine holds up some of them. Looked at every 200 ms, half are late by 100 at the most.
-    expect(lateBy[20]).toBeLessThanOrEqual(200);
+    clearInterval(looking);
+    const publishedAt = (await entriesOf(stream)).map(([id]) => msOf(id));
+    for (const [n, due] of dueAt.entries()) expect(publishedAt[n]).toBeGreaterThanOrEqual(due);
+    // Who looks every 200 ms sees each of them at its first look after it is due, or at the second.
+    const missed = dueAt.map(
+      (due, n) => looks.filter((look) => look > due && look < publishedAt[n]!).length,
+    );
+    expect(missed.sort((a, b) => a - b)[20]).toBeLessThanOrEqual(1);
   });
 
   it('has the time of its publishing as getPublishedAt(), and arrives like any other', async () => {
@@ -210,7 +215,7 @@ describe('a message with a delay', () => {
     const client = clientFor({
       streams: { [stream]: { maxLength: 100, ttlMs: LONG_MS, force: true } },
     });
-    await emit(client, stream, later({}, 200));
+    await emit(client, stream, later({}, 1_000));
     expect(await redis.client.xlen(stream)).toBe(301);
     expect(await redis.client.pttl(stream)).toBe(-1);
     await client.close();
@@ -253,7 +258,7 @@ describe('the message ID of one that waits', () => {
   it('is a duplicate, whoever brings it, now or later; and once published, within the window', async () => {
     const stream = freshName('orders');
     const [client, other] = [clientFor(), clientFor()];
-    await emit(client, stream, later({ n: 1 }, 500, 'order-1'));
+    await emit(client, stream, later({ n: 1 }, 3_000, 'order-1'));
     const waits = { stream, messageId: 'order-1', entryId: null, duplicate: true };
     for (const its of [client, other]) {
       expect(await emit(its, stream, now({ n: 2 }, 'order-1'))).toEqual(waits);
@@ -283,7 +288,7 @@ describe('the message ID of one that waits', () => {
     const stream = freshName('orders');
     const client = clientFor();
     const [first, second, third] = await Promise.all([
-      emit(client, stream, later({ n: 1 }, 100, 'order-1')),
+      emit(client, stream, later({ n: 1 }, 1_000, 'order-1')),
       emit(client, stream, later({ n: 2 }, 1, 'order-1')),
       emit(client, stream, now({ n: 3 }, 'order-1')),
     ]);
@@ -294,7 +299,7 @@ describe('the message ID of one that waits', () => {
 
   it('is kept for longer than the window, which begins when it is published', async () => {
     const stream = freshName('orders');
-    const client = clientFor({ publishDedup: { windowMs: 300 } });
+    const client = clientFor({ publishDedup: { windowMs: 2_000 } });
     await emit(client, stream, later({ n: 1 }, 1_000, 'order-1'));
     await waitFor(async () => {
       const { duplicate, entryId } = await emit(client, stream, now({ n: 2 }, 'order-1'));
@@ -306,7 +311,7 @@ describe('the message ID of one that waits', () => {
       return receipt.duplicate ? undefined : receipt;
     });
     const [[first]] = (await entriesOf(stream)) as [[string, string[]]];
-    expect(msOf(again.entryId) - msOf(first)).toBeGreaterThanOrEqual(300);
+    expect(msOf(again.entryId) - msOf(first)).toBeGreaterThanOrEqual(2_000);
     expect(await numbersIn(stream)).toEqual([1, 3]);
   });
 
@@ -315,7 +320,7 @@ describe('the message ID of one that waits', () => {
     const [client, checking] = [clientFor({ publishDedup: false }), clientFor()];
     // What connects first takes nothing of the time that the message waits.
     await Promise.all([client.connect(), checking.connect()]);
-    await emit(client, stream, later({ n: 1 }, 2_000, 'order-1'));
+    await emit(client, stream, later({ n: 1 }, 4_000, 'order-1'));
     expect(await emit(client, stream, later({ n: 2 }, 1, 'order-1'))).toMatchObject({
       entryId: null,
       duplicate: true,
@@ -338,7 +343,7 @@ describe('a batch', () => {
   ])('may hold messages for now and for later: %s', async (_, options) => {
     const stream = freshName('orders');
     const client = clientFor(options);
-    const items = [{ n: 0 }, later({ n: 1 }, 300), { n: 2 }, later({ n: 3 }, 200, 'order-3')];
+    const items = [{ n: 0 }, later({ n: 1 }, 2_000), { n: 2 }, later({ n: 3 }, 1_900, 'order-3')];
     const receipts = await firstValueFrom(client.emitBatch<unknown>(stream, items));
     const [first, , third] = receipts;
     expect(receipts.map(({ entryId }) => entryId !== null)).toEqual([true, false, true, false]);
@@ -354,7 +359,7 @@ describe('a batch', () => {
     const due = new Date((await nowMs()) + 100);
     const items = Array.from({ length: 10_000 }, (_, n) => at({ n }, due));
     await firstValueFrom(client.emitBatch(stream, items));
-    await waitFor(async () => (await redis.client.xlen(stream)) === 10_000, { timeoutMs: 20_000 });
+    await waitFor(async () => (await redis.client.xlen(stream)) === 10_000);
     expect(await numbersIn(stream)).toEqual(Array.from({ length: 10_000 }, (_, n) => n));
   });
 });
@@ -363,8 +368,8 @@ describe('cancel()', () => {
   it('takes a message back: it is not published, and its ID is free', async () => {
     const stream = freshName('orders');
     const client = clientFor();
-    await emit(client, stream, later({ n: 1 }, 300, 'order-1'));
-    await emit(client, stream, later({ n: 2 }, 350, 'order-2'));
+    await emit(client, stream, later({ n: 1 }, 2_000, 'order-1'));
+    await emit(client, stream, later({ n: 2 }, 2_050, 'order-2'));
     expect(await clientFor().cancel(stream, 'order-1')).toBe(true);
     expect(await client.cancel(stream, 'order-1')).toBe(false);
     await published(stream, 1);
@@ -520,24 +525,35 @@ describe('a stream where much is due', () => {
     const items = Array.from({ length: 20_000 }, (_, n) => later({ n }, LONG_MS));
     await firstValueFrom(client.emitBatch(much, items));
     await client.close();
-    // All of it at once.
-    const delayed = `stream:{${much}}:delayed`;
-    await redis.client.zunionstore(delayed, 1, delayed, 'WEIGHTS', 0);
+    const other = clientFor();
+    await emit(other, stream, later({ n: 1 }, LONG_MS));
+    await other.close();
+    // Both are due at once. What Redis is asked to do tells in which order they are published.
+    for (const delayed of [much, stream].map((its) => `stream:{${its}}:delayed`)) {
+      await redis.client.zunionstore(delayed, 1, delayed, 'WEIGHTS', 0);
+    }
+    const pages: string[] = [];
+    const monitor = await redis.connect().monitor();
+    monitor.on('monitor', (_time: string, args: string[]) => {
+      const [command = '', , , key = ''] = args;
+      if (/^evalsha?$/i.test(command) && [much, stream].includes(key)) pages.push(key);
+    });
     await startServer();
-    await waitFor(async () => (await redis.client.xlen(much)) > 0);
-    await emit(clientFor(), stream, later({ n: 1 }, 0));
     await published(stream, 1);
-    expect(await waitingIn(much)).toBeGreaterThan(0);
-    await waitFor(async () => (await waitingIn(much)) === 0, { timeoutMs: 20_000 });
+    await waitFor(async () => (await waitingIn(much)) === 0);
+    monitor.disconnect();
+    // A hundred at a time, and the two by turns.
+    expect(pages.filter((key) => key === much).length).toBeGreaterThanOrEqual(200);
+    expect(pages.indexOf(stream)).toBeLessThan(10);
     expect(await redis.client.xlen(much)).toBe(20_000);
-  }, 60_000);
+  });
 });
 
 describe('keys that somebody deletes', () => {
   it('FLUSHALL: what comes after it is published', async () => {
     const stream = freshName('orders');
     const client = clientFor();
-    await emit(client, stream, later({ n: 1 }, 500, 'order-1'));
+    await emit(client, stream, later({ n: 1 }, LONG_MS, 'order-1'));
     await redis.client.flushall();
     expect(await emit(client, stream, later({ n: 2 }, 300, 'order-1'))).toMatchObject({
       duplicate: false,
@@ -551,10 +567,10 @@ describe('keys that somebody deletes', () => {
     async (which) => {
       const stream = freshName('orders');
       const client = clientFor();
-      await emit(client, stream, later({ n: 1 }, 400, 'order-1'));
+      await emit(client, stream, later({ n: 1 }, LONG_MS, 'order-1'));
       await redis.client.del(`stream:{${stream}}:${which}`);
       expect(await client.cancel(stream, 'order-1')).toBe(false);
-      expect(await emit(client, stream, later({ n: 2 }, 800, 'order-1'))).toMatchObject({
+      expect(await emit(client, stream, later({ n: 2 }, 300, 'order-1'))).toMatchObject({
         duplicate: false,
       });
       await published(stream, 1);
@@ -597,7 +613,7 @@ describe('what Redis refuses', () => {
   it('for want of memory is an error that is certain, and what waited is published once there is some', async () => {
     const stream = freshName('orders');
     const client = clientFor();
-    await emit(client, stream, later({ n: 1 }, 300));
+    await emit(client, stream, later({ n: 1 }, 3_000));
     await emit(client, stream, later({ n: 2 }, LONG_MS, 'order-2'));
     await redis.client.config('SET', 'maxmemory', '1');
     expect(await failed(emit(client, stream, later({ n: 3 }, 1)))).toMatchObject({

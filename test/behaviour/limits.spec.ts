@@ -89,12 +89,12 @@ for (const publishDedup of [undefined, false] as const) {
         const client = clientOf(stream, { ttlMs: 30_000, force: true });
         await publish(client, stream, numbered(2));
         await publish(client, other, numbered(2));
-        expect(await redis.client.pttl(stream)).toBeGreaterThan(29_000);
+        expect(await redis.client.pttl(stream)).toBeGreaterThan(10_000);
         expect(await redis.client.pttl(stream)).toBeLessThanOrEqual(30_000);
         expect(await redis.client.pttl(other)).toBe(-1);
         await redis.client.pexpire(stream, 5_000);
         await publish(client, stream, [{ n: 2 }]);
-        expect(await redis.client.pttl(stream)).toBeGreaterThan(29_000);
+        expect(await redis.client.pttl(stream)).toBeGreaterThan(10_000);
         expect(await redis.client.xlen(stream)).toBe(3);
       });
 

@@ -160,13 +160,10 @@ describe('the log', () => {
       app.monitor.getStats().jobs.find(({ name }) => name === 'redis-streams:ledger');
     const runs = new Set<unknown>();
     await redis.client.set(`stream:{${stream}}:group:${GROUP}:processed`, 'no ledger');
-    await waitFor(
-      () => {
-        if (job()?.lastError !== undefined) runs.add(job()?.lastRunAt);
-        return runs.size >= 3;
-      },
-      { timeoutMs: 15_000 },
-    );
+    await waitFor(() => {
+      if (job()?.lastError !== undefined) runs.add(job()?.lastRunAt);
+      return runs.size >= 3;
+    });
     const failures = (): string[] =>
       said().filter((line) => line.includes('"redis-streams:ledger" failed'));
     expect(failures()).toHaveLength(1);

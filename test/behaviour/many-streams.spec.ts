@@ -33,16 +33,13 @@ it('of many streams each has its retries when they are due, and only those', asy
   // As one that was restarted, Redis knows no script any more.
   await redis.client.script('FLUSH');
   await Promise.all(streams.map((stream) => app.emit(stream, { n: 1 })));
-  await waitFor(
-    async () => {
-      for (const stream of streams) {
-        expect(attempts.get(stream)).toEqual(failing.has(stream) ? [1, 2, 3] : [1]);
-        expect((await groupState(redis.client, stream, group))?.pending).toBe(0);
-      }
-      return true;
-    },
-    { timeoutMs: 15_000 },
-  );
+  await waitFor(async () => {
+    for (const stream of streams) {
+      expect(attempts.get(stream)).toEqual(failing.has(stream) ? [1, 2, 3] : [1]);
+      expect((await groupState(redis.client, stream, group))?.pending).toBe(0);
+    }
+    return true;
+  });
 });
 
 it('of many streams each has what others left of it, and its group where that is gone', async () => {
@@ -83,9 +80,8 @@ it('of many streams each has what others left of it, and its group where that is
     .set(`stream:{${early}}:group:${group}:made-blindly`, id)
     .exec();
   await addTo(other, 2);
-  await waitFor(
-    () => [left, vanished, early, other].every((stream) => handled.get(stream)?.length === 2),
-    { timeoutMs: 15_000 },
+  await waitFor(() =>
+    [left, vanished, early, other].every((stream) => handled.get(stream)?.length === 2),
   );
   for (const stream of [left, vanished, early, other]) {
     expect(handled.get(stream)).toEqual([{ n: 1 }, { n: 2 }]);

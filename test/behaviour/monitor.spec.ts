@@ -48,7 +48,7 @@ describe('monitor.inspect()', () => {
       { controllers: [handlerOf(stream, () => undefined)] },
     );
     const { at, server, streams, process: here } = await app.monitor.inspect();
-    expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(5_000);
+    expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(60_000);
     expect(server).toMatchObject({ version: expect.any(String), role: 'primary' });
     expect(here.group).toBe(GROUP);
     expect(streams).toEqual([
@@ -244,7 +244,7 @@ describe('monitor.getStats()', () => {
     ]);
     expect(byStream[0]?.handlerDuration).toMatchObject({ count: 3, sumMs: expect.any(Number) });
     expect(byStream[0]?.publishToHandle.count).toBe(3);
-    expect(byStream[0]?.publishToHandle.sumMs).toBeLessThan(10_000);
+    expect(byStream[0]?.publishToHandle.sumMs).toBeLessThan(60_000);
   });
 
   it('says how often a connection was lost', async () => {

@@ -81,9 +81,7 @@ const givenToGhost = (name: string, count: number): Promise<unknown> =>
   redis.client.xreadgroup('GROUP', GROUP, 'ghost', 'COUNT', count, 'STREAMS', name, '>');
 
 const caughtUp = (stream: string): Promise<unknown> =>
-  waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), {
-    timeoutMs: 15_000,
-  });
+  waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP));
 
 const WAYS = [
   ['as it is', {}],

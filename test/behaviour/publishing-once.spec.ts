@@ -11,6 +11,7 @@ import {
 } from '../../lib/index.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
+import { ownTimeOf } from '../support/own-time.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import type { ResetAt } from '../support/tcp-proxy.js';
@@ -324,7 +325,7 @@ describe('what is remembered', () => {
     await emit(client, stream, {});
     for (const key of await redis.client.keys(`stream:{${stream}}*`)) {
       const leftMs = await redis.client.pttl(key);
-      expect(leftMs).toBeGreaterThan(59_000);
+      expect(leftMs).toBeGreaterThan(30_000);
       expect(leftMs).toBeLessThanOrEqual(121_000);
     }
     await emit(clientFor({ publishDedup: { windowMs: 100 } }), freshName('orders'), {});
@@ -409,9 +410,7 @@ describe('closing', () => {
     const open = failed(emit(client, stream, { n: 2 }));
     await new Promise((resolve) => void setImmediate(resolve));
     proxy.resetAll();
-    const startedAt = performance.now();
-    await client.close();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(await ownTimeOf(client.close())).toBeLessThan(1_000);
     expect(await open).toMatchObject({ ambiguous: true });
     await error;
   });

@@ -41,15 +41,14 @@ describe('reading ahead', () => {
         ],
       },
     );
-    await waitFor(() => got.length === 2_001, { timeoutMs: 30_000 });
+    await waitFor(() => got.length === 2_001);
     // Once those before it are settled, what is pending is held.
     await waitFor(
       async () => (await pendingEntries(redis.client, stream, GROUP)).length <= 1 + 3 * 50,
-      { timeoutMs: 10_000 },
     );
     expect(got).toHaveLength(2_001);
     release();
-    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), { timeoutMs: 30_000 });
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(got).toEqual(all);
   });
 });

@@ -52,9 +52,9 @@ describe('recovery', () => {
     const diedAt = Date.now();
     await readAndDie(stream, 'dead');
     await member(stream, (data) => void got.push(data), { batchSize: 100 });
-    await waitFor(() => got.length > 0, { timeoutMs: 5_000 });
+    await waitFor(() => got.length > 0);
     expect(Date.now() - diedAt).toBeGreaterThanOrEqual(1_000);
-    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    await waitFor(() => caughtUp(stream));
     expect(got).toHaveLength(450);
     expect(new Set(got.map((data) => JSON.stringify(data))).size).toBe(450);
   });
@@ -67,7 +67,7 @@ describe('recovery', () => {
     await readAndDie(stream, 'dead');
     const keep = (data: unknown): void => void got.push(JSON.stringify(data));
     await Promise.all([member(stream, keep), member(stream, keep)]);
-    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    await waitFor(() => caughtUp(stream));
     expect(got).toHaveLength(300);
     expect(new Set(got).size).toBe(300);
   });

@@ -183,7 +183,7 @@ describe('a connection that drops', () => {
     proxy.thaw();
     // What comes after it shows that it has been dealt with.
     await redis.client.xadd(stream, '*', 'name', stream, 'body', '{"n":2}', 'id', 'order-2');
-    await waitFor(() => runs.length > 0, { timeoutMs: 10_000 });
+    await waitFor(() => runs.length > 0);
     expect(runs).toEqual(['order-2']);
     await waitFor(async () => {
       expect(await leftIn(stream)).toEqual([0, 0, 0, 0]);

@@ -123,7 +123,7 @@ describe('the inbox', () => {
     // What a client has not been told it learns from the clock; here the clock is not waited for.
     forgetKept(client);
     await expect(lastValueFrom(client.send(stream, 2))).resolves.toBe(2);
-  }, 30_000);
+  });
 });
 
 describe('a dropped connection', () => {

@@ -423,7 +423,7 @@ describe('kill -9 of who answers', () => {
     const path = 'test/support/programs/answering-killed.program.ts';
     const env = { REDIS_URL: redis.url, STREAM: stream, LEASE_MS: String(LEASE_MS) };
     const program = childProgram(compiled.program(path), { env });
-    await waitFor(() => program.output().includes('listening'), { timeoutMs: 15_000 });
+    await waitFor(() => program.output().includes('listening'));
     return program;
   };
   const recovery = { minIdleMs: LEASE_MS, intervalMs: 100 };

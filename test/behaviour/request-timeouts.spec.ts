@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Logger, type Type } from '@nestjs/common';
 import { finalize, interval, lastValueFrom, NEVER, Observable, of, take, toArray } from 'rxjs';
@@ -14,6 +12,7 @@ import {
   RequestTimeoutError,
 } from '../../lib/index.js';
 import { answererOf } from '../support/asking.js';
+import { msOf } from '../support/delayed.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -91,10 +90,12 @@ describe('a request without a reply', () => {
   it('by the clock of Redis: one that waited behind a slow one is not run either', async () => {
     const stream = freshName('quote');
     const ran: unknown[] = [];
+    let release = (): void => undefined;
+    const wait = new Promise<void>((resolve) => (release = resolve));
     const app = await start([
       answererOf(stream, async (data) => {
         ran.push(data);
-        if (data === 'slow') await delay(1_000);
+        if (data === 'slow') await wait;
         return data;
       }),
     ]);
@@ -102,6 +103,12 @@ describe('a request without a reply', () => {
     await waitFor(() => ran.length === 1);
     const hasty = await connected({ requestTimeoutMs: 200 });
     await expect(lastValueFrom(hasty.send(stream, 'hasty'))).rejects.toThrow(RequestTimeoutError);
+    // Its time began a little later for Redis.
+    const [asked] = await redis.client.xrevrange(stream, '+', '-', 'COUNT', 1);
+    await waitFor(
+      async () => Number((await redis.client.time())[0]) * 1000 > msOf(asked?.[0]) + 200,
+    );
+    release();
     await expect(slow).resolves.toBe('slow');
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(ran).toEqual(['slow']);
@@ -143,8 +150,8 @@ describe('a request without a reply', () => {
 describe('an Observable', () => {
   it('has requestTimeoutMs for each of its values', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, () => interval(60).pipe(take(5)))]);
-    const client = clientFor({ requestTimeoutMs: 200 });
+    await start([answererOf(stream, () => interval(400).pipe(take(5)))]);
+    const client = clientFor({ requestTimeoutMs: 1_800 });
     const values = lastValueFrom(client.send(stream, 'it').pipe(toArray()));
     await expect(values).resolves.toEqual([0, 1, 2, 3, 4]);
   });

@@ -190,7 +190,7 @@ describe('who decides', () => {
       stream,
       Array.from({ length: 200 }, (_, n) => ({ n })),
     );
-    await waitFor(() => caughtUp(stream), { timeoutMs: 10_000 });
+    await waitFor(() => caughtUp(stream));
     expect(runs).toBe(800);
   });
 
@@ -360,14 +360,14 @@ describe('across members', () => {
     await waitFor(() => runs === 1);
     await first.close();
     const second = await open();
-    await waitFor(() => runs === 2, { timeoutMs: 8_000 });
+    await waitFor(() => runs === 2);
     await second.close();
     // What runs beside others when they die may have done nothing: it pays once.
     const third = await open();
-    await waitFor(() => runs === 3, { timeoutMs: 8_000 });
+    await waitFor(() => runs === 3);
     await third.close();
     await open();
-    await waitFor(async () => (await deadLetters(stream)).length === 1, { timeoutMs: 8_000 });
+    await waitFor(async () => (await deadLetters(stream)).length === 1);
     expect(runs).toBe(3);
     expect((await deadLetters(stream))[0]).toMatchObject({ 'dead-letter-attempts': '2' });
     expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(0);

@@ -18,8 +18,9 @@ describe('sample 02-request-reply', () => {
   it('asks, prints what its README says, and ends', async () => {
     const main = compiled.program('sample/02-request-reply/src/main.ts');
     const program = childProgram(main, { env: { REDIS_URL: redis.url } });
-    expect(await program.ended).toBe(0);
+    const code = await program.ended;
     const said = program.output();
+    expect({ code, said }).toMatchObject({ code: 0 });
     for (const line of [
       '2 × tea: {"total":10,"currency":"EUR"}',
       '1 × teapot: {"total":29,"currency":"EUR"}',

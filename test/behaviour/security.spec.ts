@@ -185,9 +185,7 @@ withOwn('the rules of docs/security.md are enough', () => {
     await waitFor(async () => (await look.xlen(STREAM)) === 2);
     await waitFor(() => isCaughtUp(look, STREAM, GROUP));
     // The list is cleared once nothing waits.
-    await waitFor(async () => (await look.exists('stream:delayed-streams')) === 0, {
-      timeoutMs: 10_000,
-    });
+    await waitFor(async () => (await look.exists('stream:delayed-streams')) === 0);
     await client.close();
     await app.close();
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
@@ -224,10 +222,10 @@ withOwn('the rules of docs/security.md are enough', () => {
         await firstValueFrom(client.emit(STREAM, record));
       }
     }
-    await waitFor(() => runs.length === 12, { timeoutMs: 20_000 });
+    await waitFor(() => runs.length === 12);
     await waitFor(async () => (await deadLetters.count({ stream: STREAM })) === 4);
     expect(await deadLetters.redrive({ stream: STREAM })).toEqual({ redriven: 4 });
-    await waitFor(() => runs.length === 20, { timeoutMs: 20_000 });
+    await waitFor(() => runs.length === 20);
     for (const job of [LedgerMaintenanceJob, RetentionJob, IdleConsumersJob]) {
       await app.app.get<{ run(): Promise<unknown> }>(job).run();
     }

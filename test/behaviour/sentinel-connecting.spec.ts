@@ -12,6 +12,7 @@ import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
 import { type Certificates, hasOpenssl, makeCertificates } from '../support/certificates.js';
 import { freshName } from '../support/fresh-name.js';
 import { ownRedis } from '../support/own-redis.js';
+import { ownTimeOf } from '../support/own-time.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { type Sentinels, sentinelProgram, startSentinels } from '../support/sentinels.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -80,9 +81,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
       { connection, group: 'billing' },
       { controllers: [handlerOf(stream, (data) => void got.push(data))] },
     );
-    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > before, {
-      timeoutMs: 15_000,
-    });
+    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > before);
     expect(logged('warn', 'Redis cannot be reached (commands)')[before]).toMatch(/sentinel/i);
     for (const child of processes) child.kill('SIGCONT');
     const app = await starting;
@@ -93,9 +92,9 @@ async function reason(connection: ConnectionOption): Promise<string> {
   it('of which one answers nobody is asked elsewhere', async () => {
     const { connection, processes } = await watched();
     processes[0]?.kill('SIGSTOP');
-    const startedAt = performance.now();
-    expect(await carried(connection)).toEqual({ n: 1 });
-    expect(performance.now() - startedAt).toBeLessThan(8_000);
+    const got = carried(connection);
+    expect(await ownTimeOf(got)).toBeLessThan(8_000);
+    expect(await got).toEqual({ n: 1 });
   });
 
   it('has a password of its own, and Redis that of the function; a wrong one, or a wrong name, is said', async () => {

@@ -25,7 +25,7 @@ withSentinels(title, () => {
     // What nobody has but the primary is refused, soon after its replicas fell silent.
     const safe = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2'];
     redis = await startSentinelRedis(safe);
-  }, 60_000);
+  });
   afterAll(() => redis.stop());
 
   it('a primary that dies under load: all goes on by itself, and nothing that was confirmed is lost', async () => {
@@ -65,26 +65,26 @@ withSentinels(title, () => {
     await waitFor(() => handled.size > 100);
     await primary.process?.kill('SIGKILL');
     const diedAt = performance.now();
-    await waitFor(async () => (await redis.primaryPort()) !== primary.port, { timeoutMs: 15_000 });
+    await waitFor(async () => (await redis.primaryPort()) !== primary.port);
     const electedMs = performance.now() - diedAt;
     const before = confirmed.size;
-    await waitFor(() => confirmed.size > before + 100, { timeoutMs: 15_000 });
+    await waitFor(() => confirmed.size > before + 100);
     const publishingMs = performance.now() - diedAt;
-    await waitFor(() => [...handled].some((n) => n >= before + 50), { timeoutMs: 10_000 });
+    await waitFor(() => [...handled].some((n) => n >= before + 50));
     const handlingMs = performance.now() - diedAt;
     stop.abort();
     await publishing;
 
     const look = new Redis({ host: '127.0.0.1', port: await redis.primaryPort() });
-    await waitFor(() => isCaughtUp(look, stream, GROUP), { timeoutMs: 10_000 });
+    await waitFor(() => isCaughtUp(look, stream, GROUP));
     look.disconnect();
     expect([...confirmed].filter((n) => !handled.has(n))).toEqual([]);
     // All of ours have followed: the server's two, the client's, and that of DeadLetters.
     expect(await deadLetters.count({ stream })).toBe(0);
-    expect(publishingMs).toBeLessThan(electedMs + 8_000);
-    expect(handlingMs).toBeLessThan(electedMs + 8_000);
+    expect(publishingMs).toBeLessThan(electedMs + 20_000);
+    expect(handlingMs).toBeLessThan(electedMs + 20_000);
     await client.close();
     await deadLetters.onApplicationShutdown();
     await app.close();
-  }, 60_000);
+  });
 });

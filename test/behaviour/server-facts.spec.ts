@@ -153,9 +153,9 @@ describeWithOwn('a replica by mistake', () => {
     await waitFor(() => said().length === 1);
     const nowPrimary = sinceNow('log', 'is a primary now');
     await look.replicaof('NO', 'ONE');
-    await waitFor(() => nowPrimary().length === 1, { timeoutMs: 10_000 });
+    await waitFor(() => nowPrimary().length === 1);
     await addEntries(look, stream, [{ n: 1 }]);
-    await waitFor(() => got.length === 1, { timeoutMs: 10_000 });
+    await waitFor(() => got.length === 1);
     expect(said()).toHaveLength(1);
   });
 

@@ -29,13 +29,10 @@ describe('SIGTERM with shutdown hooks', () => {
         compiled.program('test/support/programs/closing-app.program.ts'),
         { env: { REDIS_URL: redis.url, STREAM: stream, DATABASE, IS_GLOBAL } },
       );
-      await waitFor(
-        () => {
-          expect(program.output()).toContain('ready');
-          return true;
-        },
-        { timeoutMs: 15_000 },
-      );
+      await waitFor(() => {
+        expect(program.output()).toContain('ready');
+        return true;
+      });
       await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
       await waitFor(() => program.output().includes('started'));
       program.kill('SIGTERM');

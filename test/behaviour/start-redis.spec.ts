@@ -261,10 +261,7 @@ describeWithProcess('a program that started a Redis and does not stop it', () =>
       const program = childProgram(
         compiled.program('test/support/programs/start-redis.program.ts'),
       );
-      const [, url = '', dir = ''] = await waitFor(
-        () => /^(\S+) in (.+)$/m.exec(program.output()),
-        { timeoutMs: 15_000 },
-      );
+      const [, url = '', dir = ''] = await waitFor(() => /^(\S+) in (.+)$/m.exec(program.output()));
       expect(await ping({ url })).toBe('PONG');
       program.kill(signal);
       expect(await program.ended).toBe(signal);

@@ -257,7 +257,7 @@ describe('spans', () => {
       compiled.program('test/support/programs/traced-consumer.program.ts'),
       { env: { REDIS_URL: redis.url, STREAM: stream } },
     );
-    await waitFor(() => program.output().includes(`"commit ${stream}"`), { timeoutMs: 15_000 });
+    await waitFor(() => program.output().includes(`"commit ${stream}"`));
     const lines = program.output().trim().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual(
       ['process', 'commit'].map((what) => ({

@@ -11,6 +11,7 @@ import {
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
+import { ownTimeOf } from '../support/own-time.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -54,19 +55,16 @@ describe('a handler of a wildcard', () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)], { blockMs: 60_000 });
-    const publishedAt = performance.now();
     await add(`${prefix}orders.eu`, 1, 2, 3);
-    await waitFor(() => got.length === 3);
-    expect(performance.now() - publishedAt).toBeLessThan(SOON_MS);
+    expect(await ownTimeOf(waitFor(() => got.length === 3))).toBeLessThan(SOON_MS);
     expect(got).toEqual(['orders.eu 1', 'orders.eu 2', 'orders.eu 3']);
     // Once it is found it is read like any other, and the blocked read covers it.
     await add(`${prefix}orders.us`, 1);
     await waitFor(() => got.length === 4);
     for (const n of [4, 5]) {
-      const before = performance.now();
       await app.emit('orders.eu', n);
-      await waitFor(() => got.includes(`orders.eu ${n}`));
-      expect(performance.now() - before).toBeLessThan(INTERVAL_MS);
+      const arrived = waitFor(() => got.includes(`orders.eu ${n}`));
+      expect(await ownTimeOf(arrived)).toBeLessThan(INTERVAL_MS);
     }
   });
 
@@ -252,7 +250,7 @@ describe('a stream that was found', () => {
     await Promise.all(names.slice(0, 50).map((name) => add(prefix + name, 'before')));
     const app = await start(prefix, [saying('orders.*', got, { startFrom: 'beginning' })]);
     await Promise.all(names.map((name) => add(prefix + name, 'first', 'second')));
-    await waitFor(() => got.length === 250, { timeoutMs: 10_000 });
+    await waitFor(() => got.length === 250);
     expect(new Set(got).size).toBe(250);
     expect(app.monitor.getStats().subscriptions).toBe(100);
     const connections = String(await redis.client.client('LIST')).split('\n');

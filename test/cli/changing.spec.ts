@@ -137,7 +137,7 @@ describe('nest-streams dead-letters', () => {
         'billing',
         '--all',
       ]);
-      await waitFor(() => purge.output().includes('[y/N]'), { timeoutMs: 60_000 });
+      await waitFor(() => purge.output().includes('[y/N]'));
       purge.write(answer);
       expect([answer, (await purge.ended).code]).toEqual([answer, code]);
       expect(await redis.client.xlen(key)).toBe(left);
@@ -268,7 +268,7 @@ describe('nest-streams reset-group and ledger', () => {
     await redis.client.xreadgroup('GROUP', 'billing', 'one', 'COUNT', 1, 'STREAMS', stream, '>');
     await redis.client.zadd(streamKeys('', stream, 'billing').ledger, 1, 'order-1');
     const reset = nestStreams.startInTerminal(['reset-group', stream, 'billing', '--to', 'latest']);
-    await waitFor(() => reset.output().includes('[y/N]'), { timeoutMs: 60_000 });
+    await waitFor(() => reset.output().includes('[y/N]'));
     const said = reset.output().replace(/\s+/g, ' ');
     expect(said).toContain('never given what lies between: 2 entries');
     expect(said).toContain('ledger has 1 message IDs: those are not run again');

@@ -70,7 +70,7 @@ describe('nest-streams --json', () => {
   it('is one document a line of what goes on', async () => {
     const { stream } = await someWork();
     const watch = nestStreams.start(['overview', stream, '--watch', '--every', '50ms', '--json']);
-    await waitFor(() => watch.output().split('\n').length > 3, { timeoutMs: 60_000 });
+    await waitFor(() => watch.output().split('\n').length > 3);
     watch.kill('SIGINT');
     const { code, stdout } = await watch.ended;
     expect(code).toBe(0);

@@ -136,13 +136,10 @@ describe('nest-streams, to look with', () => {
   it('tail follows until Ctrl-C, and ends with 0', async () => {
     const stream = freshName('orders');
     const tail = nestStreams.start(['tail', stream]);
-    await waitFor(
-      async () => {
-        await redis.client.xadd(stream, '*', 'name', stream, 'body', '"seen"');
-        return tail.output().includes('"seen"');
-      },
-      { timeoutMs: 60_000 },
-    );
+    await waitFor(async () => {
+      await redis.client.xadd(stream, '*', 'name', stream, 'body', '"seen"');
+      return tail.output().includes('"seen"');
+    });
     tail.kill('SIGINT');
     expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
   });
@@ -210,7 +207,7 @@ describe('nest-streams, to look with', () => {
     const { stream } = await someWork();
     const watch = nestStreams.startInTerminal(['overview', stream, '--watch', '--every', '50ms']);
     const times = (): number => watch.output().split('\u001B[H\u001B[J').length - 1;
-    await waitFor(() => times() >= 2, { timeoutMs: 60_000 });
+    await waitFor(() => times() >= 2);
     await addEntries(redis.client, stream, [4, 5]);
     await waitFor(() => /billing +5 +3/.test(watch.output()));
     watch.write('\u0003');

@@ -46,9 +46,9 @@ withSentinels(title, () => {
     expect(await redis.primaryPort()).not.toBe(first);
     expect(await publish('{"n":2}')).toMatchObject({ code: 0 });
     const tail = nestStreams.start(['tail', stream, '--last', '2', ...named]);
-    await waitFor(() => tail.output().includes('{"n":2}'), { timeoutMs: 15_000 });
+    await waitFor(() => tail.output().includes('{"n":2}'));
     expect(await publish('{"n":3}')).toMatchObject({ code: 0 });
-    await waitFor(() => tail.output().includes('{"n":3}'), { timeoutMs: 15_000 });
+    await waitFor(() => tail.output().includes('{"n":3}'));
     tail.kill('SIGINT');
     expect((await tail.ended).code).toBe(0);
     const seen = await nestStreams.run(['overview', stream, '--json', ...named]);

@@ -74,9 +74,9 @@ withTls(title, () => {
     expect(await publish(url, ...ca, ...own())).toMatchObject({ code: 0 });
     expect((await publish(url, ...ca)).code).toBe(1);
     const tail = line.start(['tail', 'orders', '--url', url, ...ca, ...own()]);
-    await waitFor(() => tail.output().includes('{"n":1}'), { timeoutMs: 60_000 });
+    await waitFor(() => tail.output().includes('{"n":1}'));
     await publish(url, ...ca, ...own(), '--message-id', 'order-2');
-    await waitFor(() => tail.output().includes('order-2'), { timeoutMs: 60_000 });
+    await waitFor(() => tail.output().includes('order-2'));
     tail.kill('SIGINT');
     expect(await tail.ended).toMatchObject({ code: 0 });
   });

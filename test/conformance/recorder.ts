@@ -21,7 +21,7 @@ export class Recorder {
 }
 
 /** A busy machine is slow: only what never comes should fail. */
-export const PATIENCE = { timeoutMs: 15_000 };
+export const PATIENCE = { timeoutMs: 60_000 };
 
 /** Each of `expected` and nothing else, each as often as it is there. Tells what is missing and what is too much. */
 export function expectExactly(actual: readonly string[], expected: readonly string[]): void {

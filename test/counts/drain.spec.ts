@@ -49,7 +49,7 @@ async function drained(options: SubscriptionOptions): Promise<Record<string, num
     { connection: counting.url, group: GROUP },
     { controllers: [handlerOf(stream, () => void handled++, { batchSize: 100, ...options })] },
   );
-  await waitFor(() => handled === MESSAGES, { timeoutMs: 60_000 });
+  await waitFor(() => handled === MESSAGES);
   const commands = await commandsIn(redis.client);
   await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
   const byTheClock = Object.entries(countedByKind(counting.requests))
@@ -92,7 +92,7 @@ describe('a drain of what waits, 100 in a batch', () => {
       { connection: redis.url, group: GROUP },
       { controllers: [handlerOf(stream, () => void handled++)] },
     );
-    await waitFor(() => handled === MESSAGES, { timeoutMs: 60_000 });
+    await waitFor(() => handled === MESSAGES);
     const info = await redis.client.info('commandstats');
     const looks = Number(/cmdstat_xpending:calls=(\d+)/.exec(info)?.[1] ?? 0);
     // The first batches, before Redis's clock is known, and one at the start.

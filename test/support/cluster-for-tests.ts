@@ -18,11 +18,11 @@ export function clusterForTests(args: readonly string[] = []): ClusterForTests {
   let redis: ClusterRedis | undefined;
   beforeAll(async () => {
     redis = await startClusterRedis(args);
-  }, 60_000);
+  });
   afterAll(async () => {
     await redis?.stop();
     redis = undefined;
-  }, 30_000);
+  });
   return {
     get isThere() {
       return redis !== undefined;

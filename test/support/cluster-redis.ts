@@ -107,7 +107,7 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
   }
   const says = async (command: () => Promise<unknown>, words: string): Promise<void> => {
     const isSaid = async (): Promise<boolean> => String(await command()).includes(words);
-    await waitFor(isSaid, { timeoutMs: 30_000, description: words });
+    await waitFor(isSaid, { description: words });
   };
   for (const { client } of nodes) {
     await says(() => client.call('CLUSTER', 'INFO'), `cluster_known_nodes:${nodes.length}`);
@@ -127,7 +127,7 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
   for (const { client } of nodes) {
     await waitFor(
       async () => String(await client.call('CLUSTER', 'NODES')).match(/slave/g)?.length === MASTERS,
-      { timeoutMs: 30_000, description: 'replicas known to all' },
+      { description: 'replicas known to all' },
     );
   }
 }
@@ -143,7 +143,7 @@ async function masterOfSlot(nodes: readonly ClusterNode[], key: string): Promise
       }
       return undefined;
     },
-    { timeoutMs: 15_000, description: `a master for ${key}` },
+    { description: `a master for ${key}` },
   );
 }
 

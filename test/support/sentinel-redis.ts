@@ -44,7 +44,7 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
       const { process } = [primary, ...replicas].find(({ port }) => port === before) ?? primary;
       await replicasHaveAll(before);
       await process?.kill();
-      await waitFor(async () => (await primaryPort()) !== before, { timeoutMs: 30_000 });
+      await waitFor(async () => (await primaryPort()) !== before);
       const now = await primaryPort();
       await process?.restart({ args: replicaOf(now) });
       await replicasInStep(now);
@@ -67,7 +67,7 @@ async function replicasHaveAll(primaryPort: number): Promise<void> {
       const theirs = [...said.matchAll(/,offset=(\d+)/g)].map(([, its]) => its);
       return theirs.length > 0 && theirs.every((its) => its === offset);
     },
-    { timeoutMs: 9_000, description: 'replicas have all that was written' },
+    { description: 'replicas have all that was written' },
   );
   look.disconnect();
 }
@@ -75,7 +75,6 @@ async function replicasHaveAll(primaryPort: number): Promise<void> {
 async function replicasInStep(primaryPort: number): Promise<void> {
   const look = new Redis(primaryPort, HOST);
   await waitFor(async () => (await look.info('replication')).match(/state=online/g)?.length === 2, {
-    timeoutMs: 15_000,
     description: 'two replicas in step',
   });
   look.disconnect();

@@ -62,7 +62,7 @@ export async function startSentinels(
       const field = (name: string): number => Number(fields[fields.indexOf(name) + 1]);
       return field('num-slaves') === replicas && field('num-other-sentinels') === count - 1;
     },
-    { timeoutMs: 15_000, description: 'sentinels that know all the others' },
+    { description: 'sentinels that know all the others' },
   );
   const processes = started.map(({ child }) => child);
   return {

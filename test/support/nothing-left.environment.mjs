@@ -1,0 +1,40 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TestEnvironment } from 'jest-environment-node';
+
+/** ioredis keeps some of its timers for two seconds after it was disconnected. A busy machine needs longer. */
+const PATIENCE_MS = 15_000;
+
+/** What keeps this process alive, by kind. */
+function countActive() {
+  const counts = new Map();
+  for (const kind of process.getActiveResourcesInfo()) {
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/**
+ * Fails a spec file that leaves timers, sockets or processes behind. They would keep its worker from ending, and be
+ * heard of by the files that run there after it.
+ */
+export default class NothingLeftEnvironment extends TestEnvironment {
+  before = countActive();
+
+  async teardown() {
+    const left = await this.leftAtLast();
+    await super.teardown();
+    if (left.length > 0) throw new Error(`This file has left open: ${left.join(', ')}`);
+  }
+
+  async leftAtLast() {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const left = [...countActive()].flatMap(([kind, count]) => {
+        const more = count - (this.before.get(kind) ?? 0);
+        return more > 0 ? [`${more} × ${kind}`] : [];
+      });
+      if (left.length === 0 || performance.now() > deadline) return left;
+      await delay(20, undefined, { ref: false });
+    }
+  }
+}
