@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { memberKeys, ownerKey } from '../../keys/partition-keys.js';
 import { partitionName } from '../../keys/partitions.js';
+import type { StreamKeys } from '../../keys/stream-keys.js';
+import { PACKAGE_VERSION } from '../../redis/package-version.js';
 import { beatScript } from '../../redis/scripts/beat.script.js';
 import { takePartitionScript } from '../../redis/scripts/take-partition.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
@@ -53,8 +55,8 @@ export class PartitionedStream {
 
   constructor(private readonly parts: PartitionedStreamParts) {
     const { consumed, partitions, token, keyPrefix, group } = parts;
-    const { members, holdings } = memberKeys(keyPrefix, consumed.stream, group);
-    this.memberKeys = [members, holdings];
+    const { members, holdings, versions } = memberKeys(keyPrefix, consumed.stream, group);
+    this.memberKeys = [members, holdings, versions];
     this.slots = new SharedSlots(consumed.options.concurrency);
     this.epochs = Array.from({ length: partitions }, () => 0);
     this.resting = Array.from({ length: partitions }, (_, partition) => {
@@ -84,10 +86,10 @@ export class PartitionedStream {
   }
 
   /** The keys of the partitions that were ours at some time. */
-  get keysOnceOwned(): readonly string[] {
+  get keysOnceOwned(): readonly StreamKeys[] {
     return this.resting
       .filter((_, partition) => (this.epochs[partition] ?? 0) > 0)
-      .map(({ flow }) => flow.keys.stream);
+      .map(({ flow }) => flow.keys);
   }
 
   /** Fulfilled after the first look, also where Redis refused it. */
@@ -140,11 +142,8 @@ export class PartitionedStream {
     // What is on its way to others comes last: of what is too much it is the first to go.
     const mine = [...this.turns.keys()];
     const going = [...this.leaving.keys()].map(({ partition }) => partition);
-    const seen = await beatScript.run(client, this.memberKeys, [
-      consumer,
-      THERE_MS,
-      JSON.stringify([...mine, ...going]),
-    ]);
+    const row = [consumer, THERE_MS, JSON.stringify([...mine, ...going]), PACKAGE_VERSION];
+    const seen = await beatScript.run(client, this.memberKeys, row);
     this.presence.note(seen.wasThere);
     if (this.isStopped) return;
     const { surplus, wanted } = shareOf(consumer, seen.holdings, partitions);
