@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { streamOfPlace } from '../keys/partition-keys.js';
 import { jobKey, streamKeys } from '../keys/stream-keys.js';
-import { readMembers } from '../redis/group-members.js';
+import { livingOf, readMembers } from '../redis/group-members.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import { readConsumers } from '../redis/stream-info.js';
 import { inEachStream } from './each-stream.js';
@@ -37,13 +37,10 @@ export class IdleConsumersJob {
     if (idle.length === 0) return 0;
     // The script looks too, but the record of a stream with partitions is in another hash slot than they are.
     const whole = streamOfPlace(stream, partitions);
-    const members = await readMembers(client, keyPrefix, whole, group);
-    const alive = new Set(
-      members.filter(({ isAlive }) => isAlive).map(({ consumer: name }) => name),
-    );
+    const alive = livingOf(await readMembers(client, keyPrefix, whole, group));
     let removed = 0;
     for (const { name } of idle) {
-      if (alive.has(name)) continue;
+      if (alive.some((member) => member.consumer === name)) continue;
       removed += await removeConsumerScript.run(
         client,
         [keys.stream, keys.members, keys.versions],
