@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { PACKAGE_VERSION } from '../redis/package-version.js';
 import { collect, parseSpan } from './arguments.js';
 import { consumersCommand } from './commands/consumers.command.js';
 import { deadLettersCommand } from './commands/dead-letters.command.js';
@@ -13,7 +14,6 @@ import { trimCommand } from './commands/trim.command.js';
 import { retriesCommand } from './commands/retries.command.js';
 import { tailCommand } from './commands/tail.command.js';
 import type { ExitCode } from './exit-codes.js';
-import { packageVersion } from './package-version.js';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found something.`;
@@ -21,15 +21,14 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor found something.`;
 /**
  * The command line, with all of its commands.
  *
- * @param script the path of the program that runs
  * @param ended is told with which code the command ended, where that is not 0
  */
-export function buildProgram(script: string, ended: (code: ExitCode) => void): Command {
+export function buildProgram(ended: (code: ExitCode) => void): Command {
   const program = new Command('nest-streams')
     .description(
       'Looks into the Redis Streams of nestjs-redis-streams, and sets right what went wrong.',
     )
-    .version(packageVersion(script), '-V, --version')
+    .version(PACKAGE_VERSION, '-V, --version')
     .addOption(
       new Option(
         '--url <url>',

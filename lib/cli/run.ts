@@ -15,7 +15,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed);
   });
   let code: ExitCode = EXIT.done;
-  const program = buildProgram(argv[1] ?? '', (ended) => (code = ended));
+  const program = buildProgram((ended) => (code = ended));
   try {
     await program.parseAsync(argv);
     return code;

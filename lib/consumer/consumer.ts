@@ -18,6 +18,7 @@ import { Groups } from './groups.js';
 import { Heartbeat } from './heartbeat.js';
 import { KnownWildcards } from './known-wildcards.js';
 import { LoneRuns } from './lone-runs.js';
+import { Membership } from './membership.js';
 import { OwnPending } from './own-pending.js';
 import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { Recovery } from './recovery.js';
@@ -64,7 +65,7 @@ export class Consumer {
     const log = new FaultLog(logger);
     const faults = (about: string): Faults => log.of(about, text.readFailed);
     this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const member = { client, group, consumer, flows };
+    const member = { client, group, consumer, membership: new Membership(options), flows };
     this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
@@ -242,8 +243,8 @@ export class Consumer {
   };
 
   private async leaveGroups(): Promise<void> {
-    if (!this.options.consumerIsGenerated) return;
-    await Promise.all([this.groups.leave(), this.partitions.leaveGroups()]);
+    const isForGood = this.options.consumerIsGenerated;
+    await Promise.all([this.groups.leave(isForGood), isForGood && this.partitions.leaveGroups()]);
   }
 
   /** Those of which something may be in hand. */

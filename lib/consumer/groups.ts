@@ -1,11 +1,13 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ensureGroupScript } from '../redis/scripts/ensure-group.script.js';
+import { leaveMembersScript } from '../redis/scripts/leave-members.script.js';
 import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
 import * as text from './consumer.messages.js';
 import type { FlowSet, FollowedStream } from './flow-set.js';
 import type { StreamFlow } from './stream-flow.js';
 import type { KnownWildcards } from './known-wildcards.js';
+import type { Membership } from './membership.js';
 
 /** Who is away for longer finds entries that retention may have removed. */
 const BLIND_MS = 24 * 60 * 60 * 1000;
@@ -17,10 +19,11 @@ export interface GroupsParts {
   readonly leaseMs: number;
   readonly flows: FlowSet;
   readonly wildcards: KnownWildcards;
+  readonly membership: Membership;
   readonly logger: LoggerService;
 }
 
-/** Sees to it that the group is there on each stream, and where it has to be. */
+/** Sees to it that the group is there on each stream, and where it has to be, with this consumer as a member. */
 export class Groups {
   constructor(private readonly parts: GroupsParts) {}
 
@@ -33,7 +36,7 @@ export class Groups {
 
   /** @returns whether the stream is there, and so its group */
   async ensure(followed: FollowedStream): Promise<boolean> {
-    const { client, group, flows, wildcards, logger } = this.parts;
+    const { client, group, flows, wildcards, membership, logger } = this.parts;
     const { stream, keys, options, inHand } = followed.flow;
     const { kind, after } = await ensureGroupScript.run(
       client,
@@ -45,6 +48,8 @@ export class Groups {
         keys.leases,
         keys.attempts,
         keys.packedLedger,
+        keys.members,
+        keys.versions,
       ],
       [
         group,
@@ -52,6 +57,7 @@ export class Groups {
         inHand.highestId,
         BLIND_MS,
         followed.isNamed ? '' : this.keepMs(followed),
+        ...membership.rowIn(followed.flow),
       ],
     );
     if (kind === 'gone') {
@@ -68,13 +74,19 @@ export class Groups {
     return true;
   }
 
-  /** A name that nobody will have again is of no use to its groups, once nothing is pending for it. */
-  async leave(): Promise<void> {
+  /**
+   * Says that this consumer is no longer a member.
+   *
+   * @param isForGood whether nobody will have its name again: then it is of no use to its groups, once nothing is pending for it
+   */
+  async leave(isForGood: boolean): Promise<void> {
     const { client, group, consumer, flows } = this.parts;
-    const left = flows.present.map(({ keys }) =>
-      removeConsumerScript.run(client, [keys.stream], [group, consumer, 0]),
+    const left = flows.present.map(({ keys: { stream, members, versions } }) =>
+      isForGood
+        ? removeConsumerScript.run(client, [stream, members, versions], [group, consumer, 0])
+        : leaveMembersScript.run(client, [members, versions], [consumer]),
     );
-    // Redis may be away: a consumer without entries harms nobody.
+    // Redis may be away: a consumer without entries harms nobody, and is no longer a member once its time is over.
     await Promise.allSettled(left);
   }
 

@@ -3,6 +3,7 @@ import { onReconnect } from '../redis/cluster-client.js';
 import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
+import type { Membership } from './membership.js';
 import type { StreamFlow } from './stream-flow.js';
 import { unattendedAmong } from './unattended-among.js';
 
@@ -10,6 +11,7 @@ export interface RecoveryParts extends Faults {
   readonly client: Redis;
   readonly group: string;
   readonly consumer: string;
+  readonly membership: Membership;
   readonly minIdleMs: number;
   readonly intervalMs: number;
   readonly flows: FlowSet;
@@ -20,7 +22,10 @@ export interface RecoveryParts extends Faults {
 /** How soon the next page is asked for where there was no room for it, or there may be more. */
 const NEXT_PAGE_MS = 100;
 
-/** Takes over what consumers that died or are stuck have left: at start, after a reconnect, and from time to time. */
+/**
+ * Takes over what consumers that died or are stuck have left: at start, after a reconnect, and from time to time. With each
+ * look for that it says that this consumer is alive.
+ */
 export class Recovery {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
@@ -28,6 +33,7 @@ export class Recovery {
   private endFollowing: (() => void) | undefined;
   /** Whether a walk is to begin, with a look at the groups. */
   private isAnew = true;
+  private lookedAt = -Infinity;
   private readonly after = new Map<StreamFlow, string>();
   private readonly since = performance.now();
 
@@ -77,7 +83,9 @@ export class Recovery {
     const { client, flows, intervalMs, onFault, onWorking } = this.parts;
     try {
       if (client.status === 'ready') {
-        if (this.isAnew) await this.lookAround();
+        // A walk through much that was left can take long, and others want to know that this consumer is alive.
+        const isLookDue = performance.now() - this.lookedAt >= intervalMs;
+        if (this.isAnew || isLookDue) await this.lookAround();
         await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
         onWorking();
       }
@@ -94,10 +102,11 @@ export class Recovery {
 
   /** Finds out where there is something to do. */
   private async lookAround(): Promise<void> {
-    const { client, group, minIdleMs, flows } = this.parts;
+    const { client, group, minIdleMs, membership, flows } = this.parts;
     this.isAnew = false;
+    this.lookedAt = performance.now();
     const { present } = flows;
-    const some = await unattendedAmong(client, group, minIdleMs, present);
+    const some = await unattendedAmong(client, group, minIdleMs, membership, present);
     const unattended = new Set(some);
     for (const flow of present) if (!unattended.has(flow)) this.after.delete(flow);
     await this.parts.ensureGroups(some);

@@ -20,6 +20,10 @@ export interface StreamKeys {
   readonly madeBlindly: string;
   /** Stream: what will not be tried again. */
   readonly deadLetters: string;
+  /** ZSET: consumer → until when it counts as alive (Redis time, ms); expires. Partitions share the one of their stream. */
+  readonly members: string;
+  /** HASH: consumer → the version of this package that it runs; expires. */
+  readonly versions: string;
 }
 
 /**
@@ -56,6 +60,8 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
     position: `${base}:position`,
     madeBlindly: `${base}:made-blindly`,
     deadLetters: `${base}:dead-letters`,
+    members: `${base}:members`,
+    versions: `${base}:members:versions`,
   };
 }
 

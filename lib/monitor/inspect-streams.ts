@@ -4,11 +4,13 @@ import { partitionName } from '../keys/partitions.js';
 import { streamKeys } from '../keys/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds, publishedAtMs } from '../redis/entry-id.js';
+import { livingOf, readMembers, unlistedOf, withLives } from '../redis/group-members.js';
 import { readOwner } from '../redis/partition-owner.js';
 import {
   type InspectedStream,
   inspectStreamScript,
 } from '../redis/scripts/inspect-stream.script.js';
+import type { Member } from '../redis/scripts/members.script.js';
 import { askServerFacts } from '../redis/server-facts.js';
 import { allTogether } from './partitions-together.js';
 import { retentionHeadroom } from './retention-headroom.js';
@@ -39,7 +41,7 @@ interface Seen<Inspection> {
   readonly inspection: Inspection;
 }
 
-/** Asks for all streams at once: a script for each, or for each partition, sent together. */
+/** Asks for all streams at once: a script for each, or for each partition, and one for its members, sent together. */
 export async function inspectStreams(
   client: Redis,
   where: Where,
@@ -63,20 +65,42 @@ async function inspectStream(
   stream: string,
   limits: StreamLimitsKnown,
 ): Promise<Seen<StreamInspection>> {
-  const { group, partitions } = where;
-  const count = partitions.get(stream);
+  const { group, keyPrefix } = where;
+  const asked = readMembers(client, keyPrefix, stream, group);
+  const [{ nowMs, its, partitions }, members] = await Promise.all([
+    inspectPlaces(client, where, stream, limits, asked),
+    asked,
+  ]);
+  const consumers = [...its.consumers, ...unlistedOf(its.consumers, members)];
+  const membersAlive = members.length === 0 ? undefined : livingOf(members).length;
+  return { nowMs, inspection: { stream, group, ...its, consumers, membersAlive, partitions } };
+}
+
+interface SeenPlaces {
+  readonly nowMs: number;
+  readonly its: EntriesInspection;
+  readonly partitions: readonly PartitionInspection[] | undefined;
+}
+
+async function inspectPlaces(
+  client: Redis,
+  where: Where,
+  stream: string,
+  limits: StreamLimitsKnown,
+  members: Promise<readonly Member[]>,
+): Promise<SeenPlaces> {
+  const count = where.partitions.get(stream);
   if (count === undefined) {
-    const { nowMs, inspection } = await inspectEntries(client, where, stream, limits);
-    return { nowMs, inspection: { stream, group, ...inspection, partitions: undefined } };
+    const { nowMs, inspection } = await inspectEntries(client, where, stream, limits, members);
+    return { nowMs, its: inspection, partitions: undefined };
   }
   const seen = await Promise.all(
     Array.from({ length: count }, (_, partition) =>
-      inspectPartition(client, where, stream, partition, limits),
+      inspectPartition(client, where, stream, partition, limits, members),
     ),
   );
-  const its = seen.map(({ inspection }) => inspection);
-  const inspection = { stream, group, ...allTogether(its), partitions: its };
-  return { nowMs: seen[0]?.nowMs ?? Date.now(), inspection };
+  const partitions = seen.map(({ inspection }) => inspection);
+  return { nowMs: seen[0]?.nowMs ?? Date.now(), its: allTogether(partitions), partitions };
 }
 
 async function inspectPartition(
@@ -85,9 +109,10 @@ async function inspectPartition(
   stream: string,
   partition: number,
   limits: StreamLimitsKnown,
+  members: Promise<readonly Member[]>,
 ): Promise<Seen<PartitionInspection>> {
   const [{ nowMs, inspection }, its] = await Promise.all([
-    inspectEntries(client, where, partitionName(stream, partition), limits),
+    inspectEntries(client, where, partitionName(stream, partition), limits, members),
     readOwner(client, ownerKey(where.keyPrefix, stream, partition, where.group)),
   ]);
   const owner = its && {
@@ -103,14 +128,19 @@ async function inspectEntries(
   { keyPrefix, group }: Where,
   name: string,
   limits: StreamLimitsKnown,
+  members: Promise<readonly Member[]>,
 ): Promise<Seen<EntriesInspection>> {
   const its = streamKeys(keyPrefix, name, group);
   const keys = [its.stream, its.ledger, its.retries, its.deadLetters, its.packedLedger];
-  const seen = await inspectStreamScript.run(client, keys, [group]);
-  return { nowMs: seen.nowMs, inspection: inspectionOf(seen, limits) };
+  const [seen, said] = await Promise.all([inspectStreamScript.run(client, keys, [group]), members]);
+  return { nowMs: seen.nowMs, inspection: inspectionOf(seen, said, limits) };
 }
 
-function inspectionOf(its: InspectedStream, limits: StreamLimitsKnown): EntriesInspection {
+function inspectionOf(
+  its: InspectedStream,
+  members: readonly Member[],
+  limits: StreamLimitsKnown,
+): EntriesInspection {
   const { exists, length, group, firstId, lastId, ledgerSize, nextRetryAtMs, nowMs } = its;
   const ageOf = (id: string): number | undefined =>
     id === '' ? undefined : Math.max(0, nowMs - publishedAtMs(id));
@@ -146,7 +176,7 @@ function inspectionOf(its: InspectedStream, limits: StreamLimitsKnown): EntriesI
       unfinishedAgeMs: ageOf(unfinishedId),
       isFirst: unfinishedId === firstId,
     }),
-    consumers,
+    consumers: withLives(consumers, members),
   };
 }
 

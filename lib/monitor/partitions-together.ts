@@ -43,10 +43,10 @@ export function allTogether(partitions: readonly PartitionInspection[]): Entries
 /** Each once, with what it has in all partitions. */
 function consumersOf(partitions: readonly PartitionInspection[]): ConsumerInspection[] {
   const byName = new Map<string, ConsumerInspection>();
-  for (const { name, idleMs, pending } of partitions.flatMap(({ consumers }) => consumers)) {
-    const other = byName.get(name) ?? { name, idleMs, pending: 0 };
-    const total = other.pending + pending;
-    byName.set(name, { name, idleMs: Math.min(other.idleMs, idleMs), pending: total });
+  for (const its of partitions.flatMap(({ consumers }) => consumers)) {
+    const other = byName.get(its.name) ?? { ...its, pending: 0 };
+    const idleMs = Math.min(other.idleMs ?? Infinity, its.idleMs ?? Infinity);
+    byName.set(its.name, { ...its, idleMs, pending: other.pending + its.pending });
   }
   return [...byName.values()];
 }

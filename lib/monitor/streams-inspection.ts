@@ -23,6 +23,11 @@ export interface InspectedServer {
 export interface StreamInspection extends EntriesInspection {
   readonly stream: string;
   readonly group: string;
+  /**
+   * How many members of the group say that they are alive; nothing where none says anything of itself, as consumers of
+   * another program do.
+   */
+  readonly membersAlive: number | undefined;
   /** Each partition, in order; nothing where the stream has none. */
   readonly partitions: readonly PartitionInspection[] | undefined;
 }
@@ -72,12 +77,23 @@ export interface EntriesInspection {
    * far, 0 is there. Nothing where no limit is set, nothing is unfinished, or it cannot be known.
    */
   readonly retentionHeadroom: number | undefined;
+  /** The members that are alive, and whatever other consumers Redis lists. Of a partition, those that Redis lists there. */
   readonly consumers: readonly ConsumerInspection[];
 }
 
 export interface ConsumerInspection {
   readonly name: string;
-  /** Since it last asked Redis for something. */
-  readonly idleMs: number;
+  /**
+   * Since it last asked Redis for something; before Redis 7.2, since it was last given something. Nothing where Redis does
+   * not list it, which is no fault: older versions list a consumer once it was given something.
+   */
+  readonly idleMs: number | undefined;
   readonly pending: number;
+  /**
+   * Whether it says that it is alive. Each member says so every `recovery.intervalMs`, and counts as alive for four times
+   * that; a consumer of another program says nothing and does not. Nothing where nobody in the group says anything.
+   */
+  readonly isAlive: boolean | undefined;
+  /** The version of this package that it runs; nothing where it does not say. */
+  readonly version: string | undefined;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { NoAnswerError } from '../errors/no-answer.error.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
+import { PACKAGE_VERSION } from '../redis/package-version.js';
 import type { ServerRedisStreams } from '../server/server-redis-streams.js';
 import { type Inspected, inspectStreams, type StreamLimitsKnown } from './inspect-streams.js';
 import { partitionStatsOf, streamStatsOf } from './stream-stats.js';
@@ -59,6 +60,7 @@ export class StreamsMonitor {
     return {
       group,
       consumer,
+      version: PACKAGE_VERSION,
       streams,
       subscriptions: streams.length,
       dedupWindowMs: subscription.dedup === false ? false : subscription.dedup.windowMs,

@@ -4,6 +4,8 @@ import type { DurationHistogram } from '../consumer/histogram.js';
 export interface StreamsStats {
   readonly group: string;
   readonly consumer: string;
+  /** The version of this package. */
+  readonly version: string;
   /** The streams that are read. */
   readonly streams: readonly string[];
   /** How many of them there are. */

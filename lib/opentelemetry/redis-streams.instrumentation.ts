@@ -1,5 +1,6 @@
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { onStreamsOperation } from '../events/operations.js';
+import { PACKAGE_VERSION } from '../redis/package-version.js';
 import { processSpan } from './handle-span.js';
 import { Providers } from './providers.js';
 import { sendSpan } from './publish-spans.js';
@@ -17,8 +18,6 @@ export interface RedisStreamsInstrumentationConfig {
 }
 
 const NAME = 'nestjs-redis-streams';
-/** That of the package; a test compares them. */
-const VERSION = '0.1.0';
 
 /**
  * Spans and metrics of what is published, handled and settled in this process, by OpenTelemetry's conventions for messaging. The
@@ -31,10 +30,10 @@ const VERSION = '0.1.0';
  */
 export class RedisStreamsInstrumentation {
   readonly instrumentationName = NAME;
-  readonly instrumentationVersion = VERSION;
+  readonly instrumentationVersion = PACKAGE_VERSION;
   private config: RedisStreamsInstrumentationConfig;
   private ends: (() => void)[] | undefined;
-  private readonly providers = new Providers(NAME, VERSION);
+  private readonly providers = new Providers(NAME, PACKAGE_VERSION);
 
   constructor(config: RedisStreamsInstrumentationConfig = {}) {
     this.config = { enabled: true, ...config };

@@ -42,13 +42,27 @@ const OF_GROUPS: readonly [string, string, (its: StreamInspection) => number | u
   ],
   ['redis_streams_dead_letters', 'Dead letters.', ({ deadLetters }) => deadLetters.count],
   ['redis_streams_ledger_entries', 'Message IDs in the ledger.', ({ ledgerSize }) => ledgerSize],
-  ['redis_streams_consumers', 'Members of the group.', ({ consumers }) => consumers.length],
+  [
+    'redis_streams_consumers',
+    'Members of the group that are alive, and other consumers that Redis lists.',
+    ({ consumers }) => consumers.length,
+  ],
   [
     'redis_streams_retention_headroom_ratio',
     'How far the oldest unfinished entry is from being removed: 1 far, 0 there; left out without a limit.',
     ({ retentionHeadroom }) => retentionHeadroom,
   ],
 ];
+
+/** Of a group whose members all died: 0, without a version. */
+function aliveByVersion({ consumers, membersAlive }: StreamInspection): Map<string, number> {
+  const counts = new Map<string, number>();
+  if (membersAlive === 0) counts.set('', 0);
+  for (const { isAlive, version = 'unknown' } of consumers) {
+    if (isAlive === true) counts.set(version, (counts.get(version) ?? 0) + 1);
+  }
+  return counts;
+}
 
 /**
  * The metrics that are asked for when they are read.
@@ -85,6 +99,18 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
       }
     });
   }
+  gauge(
+    'redis_streams_members_alive',
+    'Members of the group that say that they are alive, by the version of this package; left out where none says anything.',
+    ['stream', 'group', 'version'],
+    async (set) => {
+      for (const its of (await source.inspection()) ?? []) {
+        for (const [version, count] of aliveByVersion(its)) {
+          set({ stream: its.stream, group: its.group, version }, count);
+        }
+      }
+    },
+  );
   gauge('redis_streams_up', 'Whether Redis answers: 1 or 0.', [], async (set) => {
     set({}, (await source.inspection()) === undefined ? 0 : 1);
   });

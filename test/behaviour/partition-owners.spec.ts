@@ -47,9 +47,9 @@ function memberProcess(stream: string): ChildProgram {
 /** Watches who owns the partitions until it is told to stop. @returns each change of owner, per partition */
 function watchOwners(stream: string): () => Promise<string[][]> {
   const changes = Array.from({ length: PARTITIONS }, (): string[] => []);
-  let isOver = false;
+  const over = new AbortController();
   const watching = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const epochs = await Promise.all(
         partitionNames(stream, PARTITIONS).map((name) =>
           redis.client.hget(partitionKey(name, 'owner'), 'epoch'),
@@ -61,7 +61,7 @@ function watchOwners(stream: string): () => Promise<string[][]> {
     }
   })();
   return async () => {
-    isOver = true;
+    over.abort();
     await watching;
     return changes;
   };

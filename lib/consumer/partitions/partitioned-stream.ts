@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { memberKeys, ownerKey } from '../../keys/partition-keys.js';
 import { partitionCountKey, partitionName } from '../../keys/partitions.js';
+import type { StreamKeys } from '../../keys/stream-keys.js';
+import { PACKAGE_VERSION } from '../../redis/package-version.js';
 import { beatScript, type Members } from '../../redis/scripts/beat.script.js';
 import { takePartitionScript } from '../../redis/scripts/take-partition.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
@@ -53,8 +55,9 @@ export class PartitionedStream {
 
   constructor(private readonly parts: PartitionedStreamParts) {
     const { consumed, partitions, token, keyPrefix, group } = parts;
-    const { members, holdings } = memberKeys(keyPrefix, consumed.stream, group);
-    this.beatKeys = [members, holdings, partitionCountKey(keyPrefix, consumed.stream)];
+    const { members, holdings, versions } = memberKeys(keyPrefix, consumed.stream, group);
+    const count = partitionCountKey(keyPrefix, consumed.stream);
+    this.beatKeys = [members, holdings, versions, count];
     this.slots = new SharedSlots(consumed.options.concurrency);
     this.epochs = Array.from({ length: partitions }, () => 0);
     this.resting = Array.from({ length: partitions }, (_, partition) => {
@@ -83,10 +86,10 @@ export class PartitionedStream {
   }
 
   /** The keys of the partitions that this member has owned at some time. */
-  get keysOnceOwned(): readonly string[] {
+  get keysOnceOwned(): readonly StreamKeys[] {
     return this.resting
       .filter((_, partition) => (this.epochs[partition] ?? 0) > 0)
-      .map(({ flow }) => flow.keys.stream);
+      .map(({ flow }) => flow.keys);
   }
 
   /** Resolves after the first announcement, even if Redis refused it. */
@@ -164,7 +167,8 @@ export class PartitionedStream {
     const turns = [...this.turns.values(), ...this.leaving.keys()];
     const certain = turns.filter(({ isCertain }) => isCertain).map(({ partition }) => partition);
     const holdings = JSON.stringify(certain);
-    return beatScript.run(client, this.beatKeys, [consumer, aliveMs, holdings, partitions]);
+    const row = [consumer, aliveMs, holdings, PACKAGE_VERSION, partitions];
+    return beatScript.run(client, this.beatKeys, row);
   }
 
   /** The others need not wait: they ask for the partitions of a member that is not listed until it has released them. */

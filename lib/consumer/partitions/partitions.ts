@@ -87,8 +87,12 @@ export class Partitions {
     const { group, consumer, connections } = this.parts;
     const keys = this.streams.flatMap(({ keysOnceOwned }) => keysOnceOwned);
     await Promise.allSettled(
-      keys.map((key) =>
-        removeConsumerScript.run(connections.commands, [key], [group, consumer, 0]),
+      keys.map(({ stream, members, versions }) =>
+        removeConsumerScript.run(
+          connections.commands,
+          [stream, members, versions],
+          [group, consumer, 0],
+        ),
       ),
     );
   }

@@ -1,5 +1,6 @@
 import { parseList, parseText } from '../replies.js';
 import { Script } from '../script.js';
+import { MEMBERS } from './members.lua.js';
 
 /** The members of a group that are there, and what they say they have. */
 export interface Members {
@@ -12,9 +13,9 @@ export interface Members {
  * Announces a member of a group and the partitions that it owns, and tells it who else is alive. Members that have not been
  * heard of for too long are removed.
  *
- * KEYS   1 members (ZSET), 2 holdings (HASH), 3 how many partitions the stream has (string)
- * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 how many
- *        partitions it knows of
+ * KEYS   1 members (ZSET), 2 holdings (HASH), 3 versions (HASH), 4 how many partitions the stream has (string)
+ * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 its version, 5 how
+ *        many partitions it knows of
  * result ['1' if it was listed before, else '0', then for each member: its name, its partitions]
  * atomic because a member that is removed while it announces itself would be missing for the others, which would try to
  *        take its partitions.
@@ -23,30 +24,30 @@ export interface Members {
  * The number of partitions is written if it is missing: FLUSHALL removes it, and publishers compare theirs with it.
  */
 export const beatScript = new Script(
-  `
+  `${MEMBERS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local consumer, lasts = ARGV[1], tonumber(ARGV[2])
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))) do
   redis.call('HDEL', KEYS[2], gone)
-  redis.call('ZREM', KEYS[1], gone)
+  sayGone(KEYS[1], KEYS[3], gone)
 end
 local was = redis.call('ZSCORE', KEYS[1], consumer) and '1' or '0'
 if lasts == 0 then
   redis.call('HDEL', KEYS[2], consumer)
-  redis.call('ZREM', KEYS[1], consumer)
+  sayGone(KEYS[1], KEYS[3], consumer)
   return { was }
 end
-redis.call('SET', KEYS[3], ARGV[4], 'NX')
+redis.call('SET', KEYS[4], ARGV[5], 'NX')
+sayAlive(KEYS[1], KEYS[3], consumer, lasts, ARGV[4])
 redis.call('HSET', KEYS[2], consumer, ARGV[3])
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + lasts), consumer)
 local answer = { was }
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   answer[#answer + 1] = member
   answer[#answer + 1] = redis.call('HGET', KEYS[2], member) or '[]'
 end
 -- Nothing stays of a group without members.
-for n = 1, 2 do redis.call('PEXPIRE', KEYS[n], string.format('%.0f', lasts * 10)) end
+redis.call('PEXPIRE', KEYS[2], string.format('%.0f', lasts * 10))
 return answer
 `,
   (reply): Members => {
