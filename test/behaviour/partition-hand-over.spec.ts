@@ -22,7 +22,7 @@ import { closeAppsAfterEach, type StreamsApp } from '../support/streams-app.js';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 60_000 };
 
 const redis = redisForTests();
 closeAppsAfterEach();
@@ -100,7 +100,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     await caughtUp(stream, partitions);
     expect(runs.started).toHaveLength(21);
     await expectNothingLeft(stream, partitions);
-  }, 60_000);
+  }, 240_000);
 
   it('hands over what is idle even if a handler outlasts the time to drain', async () => {
     const stream = freshName('orders');
@@ -123,7 +123,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     } finally {
       open();
     }
-  }, 60_000);
+  }, 240_000);
 
   it('counts no attempt of what did not start, however late it was given out', async () => {
     const stream = freshName('orders');
@@ -154,7 +154,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     for (const key of upTo(20)) expect(runs.of(`k${key}`)).toEqual(upTo(150));
     expect(new Set(attempts)).toEqual(new Set([1]));
     await expectNothingLeft(stream, partitions);
-  }, 90_000);
+  }, 240_000);
 
   it('leaves a backlog to the next one as it was: nothing runs alone or as another attempt', async () => {
     const stream = freshName('orders');
@@ -181,7 +181,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     expect(Math.min(before, runs.most)).toBeGreaterThan(1);
     for (const key of upTo(100)) expect(runs.of(`k${key}`)).toEqual(upTo(5));
     await expectNothingLeft(stream, partitions);
-  }, 60_000);
+  }, 240_000);
 
   it.each(['closes', 'gives the partition to a member that joins'])(
     'passes on a redriven message that waits behind its key when it %s',
@@ -239,7 +239,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
       await caughtUp(stream, partitions);
       await expectNothingLeft(stream, partitions);
     },
-    60_000,
+    240_000,
   );
 });
 

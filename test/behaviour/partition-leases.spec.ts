@@ -22,7 +22,7 @@ import { waitFor } from '../support/wait-for.js';
 const PARTITIONS = 2;
 const LEASE_MS = 1_000;
 const RECOVERY = { recovery: { minIdleMs: LEASE_MS, intervalMs: 300 } };
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 60_000 };
 
 const redis = redisForTests();
 closeAppsAfterEach();
@@ -71,7 +71,7 @@ describe.each(PARTITION_MODES)('in a partition, %s', (_, mode) => {
       expect(await redis.client.hgetall(partitionKey(name, 'leases'))).toEqual({});
       expect(await redis.client.exists(partitionKey(name, 'attempts'))).toBe(0);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('a redriven message that runs for three leases keeps its lease, and runs once', async () => {
     const stream = freshName('orders');
@@ -101,7 +101,7 @@ describe.each(PARTITION_MODES)('in a partition, %s', (_, mode) => {
     await waitFor(async () => (await deadLettersOf(app).count({ stream })) === 0);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
     expect(runs.started).toEqual([`${key}:0`, `${key}:0`]);
-  }, 60_000);
+  }, 240_000);
 });
 
 it('with a short recovery interval, one process keeps the order of every key while its heartbeat goes on', async () => {

@@ -1,24 +1,28 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { DeadLetterException } from '../../lib/index.js';
 import { partitionName, partitionNames } from '../../lib/keys/partitions.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
 import { KeyedRuns } from '../support/keyed-runs.js';
 import {
+  deadLettersOf,
   evenlyShared,
+  gate,
+  GROUP,
   keyOfEach,
   partitionKey,
   partitionOwners,
   startMember,
 } from '../support/partition-apps.js';
-import { addToPartitions } from '../support/partitions.js';
+import { addToPartitions, arePartitionsCaughtUp } from '../support/partitions.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, type StreamsApp } from '../support/streams-app.js';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 60_000 };
 const PARTITIONS = 4;
 
 const redis = redisForTests({ args: [] });
@@ -110,8 +114,42 @@ describe('a member that was stopped for longer than its ownership lasts', () => 
       // There and back, at most.
       for (const epochs of await endWatch()) expect(epochs.length).toBeLessThanOrEqual(3);
     },
-    90_000,
+    240_000,
   );
+});
+
+describe.each([
+  ['at-least-once', {}],
+  ['without a ledger', { dedup: false }],
+] as const)('a handler that still runs after its partition was lost, %s', (_, mode) => {
+  it('does no harm by failing late: the message that runs again is handled', async () => {
+    const stream = freshName('orders');
+    const name = partitionName(stream, 0);
+    const [late, again] = [gate(), gate()];
+    const runs = new KeyedRuns(async () => {
+      if (runs.started.length > 1) return again.wait;
+      await late.wait;
+      throw new DeadLetterException('too late');
+    });
+    const app = await startMember(redis.url, stream, 1, runs, { ...mode, concurrency: 2 });
+    await addToPartitions(redis.client, stream, 1, [{ body: { key: 'k', n: 0 }, key: 'k' }]);
+    await waitFor(() => runs.started.length === 1);
+    // Another member has taken the partition, and died.
+    await redis.client.hset(partitionKey(name, 'owner'), {
+      consumer: 'ghost',
+      token: 'ghost',
+      epoch: Date.now() * 2,
+      'ends-at': 0,
+    });
+    await waitFor(() => runs.started.length === 2, LONG);
+    late.open();
+    await waitFor(() => app.server.inFlight === 1);
+    again.open();
+    await waitFor(() => arePartitionsCaughtUp(redis.client, stream, 1, GROUP), LONG);
+    expect(runs.handled).toEqual(['k:0']);
+    expect(await deadLettersOf(app).count({ stream })).toBe(0);
+    expect(await redis.client.exists(partitionKey(name, 'retries'))).toBe(0);
+  }, 240_000);
 });
 
 describe('if Redis loses who owns a partition', () => {
@@ -130,8 +168,8 @@ describe('if Redis loses who owns a partition', () => {
     proxy.freeze();
     await redis.client.del(
       partitionKey(name, 'owner'),
-      `stream:{${stream}}:group:billing:members`,
-      `stream:{${stream}}:group:billing:members:holdings`,
+      `stream:{${stream}}:group:${GROUP}:members`,
+      `stream:{${stream}}:group:${GROUP}:members:holdings`,
     );
     const next = await startMember(redis.url, stream, 1, runs);
     await waitFor(async () => (await owner('consumer')) === consumerOf(next), LONG);
@@ -145,7 +183,7 @@ describe('if Redis loses who owns a partition', () => {
     expect(await owner('epoch')).toBe(epoch);
     await addToPartitions(redis.client, stream, 1, [{ body: { key: 'k', n: 0 }, key: 'k' }]);
     await waitFor(() => runs.handled.length === 1);
-  }, 60_000);
+  }, 240_000);
 
   it('and how many partitions there are, both are written again', async () => {
     const stream = freshName('orders');
@@ -159,5 +197,5 @@ describe('if Redis loses who owns a partition', () => {
       async () => (await ownersOf(stream)).every((owner) => owner === consumerOf(app)),
       LONG,
     );
-  }, 60_000);
+  }, 240_000);
 });

@@ -75,7 +75,7 @@ export const evenlyShared = (
       const first = owners.filter((owner) => owner === owners[0]).length;
       return !members.has(undefined) && members.size === 2 && first * 2 === partitions && owners;
     },
-    { timeoutMs: 30_000, description: 'two members own as many partitions as each other' },
+    { timeoutMs: 60_000, description: 'two members own as many partitions as each other' },
   );
 
 export const deadLettersOf = ({ app }: StreamsApp): DeadLetters => app.get(DeadLetters);
