@@ -33,12 +33,26 @@ interface Trap {
   readonly sprung: () => void;
 }
 
+export interface TcpProxyOptions {
+  /** How much later everything arrives, in each direction, in ms. @default 0 */
+  readonly latencyMs?: number;
+}
+
 /** Starts a proxy on a free port. */
-export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
+export async function tcpProxy(
+  targetUrl: string,
+  { latencyMs = 0 }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const { hostname, port: targetPort } = new URL(targetUrl);
   const pairs = new Map<Socket, Socket>();
   let traps: Trap[] = [];
   let frozen = false;
+
+  // Timers of the same length end in the order in which they began.
+  const send = (to: Socket, data: Buffer): void => {
+    if (latencyMs === 0) to.write(data);
+    else setTimeout(() => to.writable && to.write(data), latencyMs);
+  };
 
   const server = createServer((client) => {
     const redis = connect(Number(targetPort), hostname);
@@ -52,7 +66,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
     for (const socket of [client, redis]) socket.on('error', end).on('close', end).setNoDelay();
     client.on('data', (request) => {
       const trap = dropsReplies ? undefined : traps.find(({ matches }) => matches(request));
-      if (trap === undefined) return void redis.write(request);
+      if (trap === undefined) return send(redis, request);
       traps = traps.filter((other) => other !== trap);
       if (trap.at === 'before-request') {
         end();
@@ -66,7 +80,7 @@ export async function tcpProxy(targetUrl: string): Promise<TcpProxy> {
       redis.write(request);
     });
     redis.on('data', (reply) => {
-      if (!dropsReplies) client.write(reply);
+      if (!dropsReplies) send(client, reply);
     });
     if (frozen) for (const socket of [client, redis]) socket.pause();
   });
