@@ -19,10 +19,10 @@ import { Heartbeat } from './heartbeat.js';
 import { KnownWildcards } from './known-wildcards.js';
 import { LoneRuns } from './lone-runs.js';
 import { Membership } from './membership.js';
-import { OwnPending } from './own-pending.js';
 import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { Recovery } from './recovery.js';
 import { Replier } from './replier.js';
+import { Resumption } from './resumption.js';
 import { ServerConnections } from './server-connections.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
@@ -59,7 +59,7 @@ export class Consumer {
     const { flows } = this;
     const connections = new ServerConnections(options.connection, consumer, blockMs);
     const client = connections.commands;
-    const ownPending = new OwnPending(group, consumer);
+    const resumption = new Resumption(group, consumer);
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
     const log = new FaultLog(logger);
@@ -86,12 +86,12 @@ export class Consumer {
       ...member,
       connections,
       blockMs,
-      ownPending,
+      resumption,
       ensureGroups: this.ensureGroups,
       ...faults('read'),
     });
     const delayed = new DelayedMessages(client, logger);
-    this.due = new DueEntries(client, group, consumer, leaseMs, flows, delayed, faults('due'));
+    this.due = new DueEntries({ ...member, ...faults('due'), leaseMs, resumption, delayed });
     this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), leaseMs });
     this.recovery = new Recovery({
       ...member,
@@ -111,7 +111,7 @@ export class Consumer {
         known: this.known,
         follow: (stream) => this.follow(stream),
         onFound: ({ flow }) => {
-          ownPending.restart(flow);
+          resumption.restart(flow);
           this.recovery.include(flow);
           this.reader.roomIn(flow.keys.stream);
         },
@@ -136,7 +136,7 @@ export class Consumer {
     const whole = streams.filter(({ stream }) => !options.partitions.has(stream));
     for (const followed of whole.map((stream) => this.follow(stream))) {
       flows.include(followed);
-      ownPending.restart(followed.flow);
+      resumption.restart(followed.flow);
     }
   }
 

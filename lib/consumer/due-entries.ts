@@ -8,9 +8,20 @@ import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
 import { dueAmong } from './due-among.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
+import type { Resumption } from './resumption.js';
 import type { StreamFlow } from './stream-flow.js';
 
 const EVERY_MS = 200;
+
+export interface DueEntriesParts extends Faults {
+  readonly client: Redis;
+  readonly group: string;
+  readonly consumer: string;
+  readonly leaseMs: number;
+  readonly flows: FlowSet;
+  readonly resumption: Resumption;
+  readonly delayed: DelayedMessages;
+}
 
 /** Asks, for all streams at once, for entries whose time has come, and for messages that are to be published by now. */
 export class DueEntries {
@@ -25,23 +36,16 @@ export class DueEntries {
       }
     | undefined;
 
-  constructor(
-    private readonly client: Redis,
-    private readonly group: string,
-    private readonly consumer: string,
-    private readonly leaseMs: number,
-    private readonly flows: FlowSet,
-    private readonly delayed: DelayedMessages,
-    private readonly faults: Faults,
-  ) {
-    this.jointWrite = new JointWrite(client);
+  constructor(private readonly parts: DueEntriesParts) {
+    this.jointWrite = new JointWrite(parts.client);
   }
 
   start(): void {
+    const { client, delayed } = this.parts;
     this.timer = setInterval(() => {
-      if (this.client.status !== 'ready') return;
+      if (client.status !== 'ready') return;
       this.jointWrite.begin();
-      this.delayed.check();
+      delayed.check();
       this.askAll();
     }, EVERY_MS);
   }
@@ -49,11 +53,11 @@ export class DueEntries {
   /** Fulfilled once nothing more will be brought. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await Promise.all([...this.asking.values(), this.delayed.stop()]);
+    await Promise.all([...this.asking.values(), this.parts.delayed.stop()]);
   }
 
   private askAll(): void {
-    for (const [side, flows] of this.sidesOf(this.flows.shared)) {
+    for (const [side, flows] of this.sidesOf(this.parts.flows.shared)) {
       if (this.asking.has(side)) continue;
       const asked = this.ask(flows).finally(() => this.asking.delete(side));
       this.asking.set(side, asked);
@@ -65,7 +69,7 @@ export class DueEntries {
     if (this.sides?.of === flows) return this.sides.together;
     const together = new Map<string, StreamFlow[]>();
     for (const flow of flows) {
-      const side = this.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
+      const side = this.parts.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
       const its = together.get(side);
       if (its === undefined) together.set(side, [flow]);
       else its.push(flow);
@@ -74,16 +78,22 @@ export class DueEntries {
     return together;
   }
 
+  /** How much is asked for. What was handed back comes with the rest of what is resumed, as long as that goes on. */
+  private bounds(flow: StreamFlow): readonly [count: number, lowest: '0' | '-inf'] {
+    return [flow.room, this.parts.resumption.isOpen(flow) ? '0' : '-inf'];
+  }
+
   private async ask(present: readonly StreamFlow[]): Promise<void> {
+    const { client, group, consumer, leaseMs, onFault, onWorking } = this.parts;
     try {
-      const due = await dueAmong(this.client, present);
-      this.faults.onWorking();
+      const due = await dueAmong(client, present);
+      onWorking();
       const asked = due.filter(({ room }) => room > 0);
       if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
-        this.client,
+        client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
-        [this.group, this.consumer, this.leaseMs, ...asked.map(({ room }) => room)],
+        [group, consumer, leaseMs, ...asked.flatMap((flow) => this.bounds(flow))],
       );
       // The answer to what put them off may have come just before this one, and is dealt with first.
       if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
@@ -95,7 +105,7 @@ export class DueEntries {
         );
       });
     } catch (error) {
-      this.faults.onFault(error);
+      onFault(error);
     }
   }
 }

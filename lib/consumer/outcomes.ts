@@ -32,7 +32,10 @@ export interface OutcomesParts {
 export class Outcomes {
   constructor(private readonly parts: OutcomesParts) {}
 
-  /** @param closing whether the app is going down: then a failure may be its doing, and is not charged */
+  /**
+   * @param closing whether the app is going down: then a failure may be its doing, and is not charged. What a handler
+   *   decided itself is done all the same
+   */
   record(message: StreamMessage, verdict: Verdict, closing: boolean): void {
     const { tally, logger, stream, group, settler, holdBack, requests } = this.parts;
     if (verdict.kind === 'handled') {
@@ -46,7 +49,7 @@ export class Outcomes {
     tally.failed(message, error, closing);
     const reason = error === undefined ? undefined : messageOf(error);
     message.replies?.stop();
-    if (closing && verdict.kind === 'failed' && this.mayRunAgain(message)) {
+    if (closing && !isDecided(verdict) && this.mayRunAgain(message)) {
       logger.warn(text.failedOnClose(stream, group, message, reason));
       settler().handOver(message);
       return;
@@ -184,7 +187,7 @@ export class Outcomes {
     const error =
       verdict.kind === 'retry' ? new RetryException({ delayMs: verdict.delayMs }) : verdict.error;
     // It was acknowledged before it ran: there is nothing left to try again.
-    if (this.parts.options.delivery === 'at-most-once') {
+    if (this.parts.options.delivery === 'at-most-once' && !(error instanceof DeadLetterException)) {
       return { error, step: { kind: 'dead-letter', reason: text.AT_MOST_ONCE } };
     }
     return { error, step: nextStep(this.retryOf(message), message.attempt, error) };
@@ -225,3 +228,9 @@ export class Outcomes {
     return deadLetterFields(fields, { ...where, reason, error, attempts, inLedger });
   }
 }
+
+/** Whether the handler said what becomes of its message: by hand, or by what it threw. */
+const isDecided = (verdict: Verdict): boolean =>
+  verdict.kind !== 'failed' ||
+  verdict.error instanceof DeadLetterException ||
+  verdict.error instanceof RetryException;

@@ -1,7 +1,7 @@
 import type { Faults } from './fault-log.js';
 import type { ReadFlows } from './flow-set.js';
-import type { OwnPending } from './own-pending.js';
 import type { ReadConnections } from './read-connections.js';
+import type { Resumption } from './resumption.js';
 
 /** What reading streams needs to know and to have. */
 export interface StreamReaderParts extends Faults {
@@ -10,7 +10,7 @@ export interface StreamReaderParts extends Faults {
   readonly consumer: string;
   readonly blockMs: number;
   readonly flows: ReadFlows;
-  readonly ownPending: OwnPending;
+  readonly resumption: Resumption;
   /** Makes what is missing of the groups. */
   readonly ensureGroups: () => Promise<void>;
   /** Told where none of the streams is there any more. */

@@ -84,7 +84,7 @@ export class StreamReader {
 
   // Replies may have been lost with a connection, and what they brought is pending for this consumer.
   private readonly onReconnect = (): void => {
-    for (const flow of this.parts.flows.present) this.parts.ownPending.restart(flow);
+    for (const flow of this.parts.flows.present) this.parts.resumption.restart(flow);
     this.wakeUp?.();
     void this.unblock();
   };
@@ -126,13 +126,13 @@ export class StreamReader {
   }
 
   private async round(): Promise<void> {
-    const { ownPending, flows, connections } = this.parts;
+    const { resumption, flows, connections } = this.parts;
     const wanting = flows.present.filter(
       (flow) => this.wantsRead(flow) && !this.catchingUp.has(flow),
     );
-    const behind = wanting.filter((flow) => ownPending.isOpen(flow));
+    const behind = wanting.filter((flow) => resumption.isOpen(flow));
     if (behind.length > 0) {
-      await Promise.all(behind.map((flow) => ownPending.bringPage(connections.commands, flow)));
+      await Promise.all(behind.map((flow) => resumption.bringPage(connections.commands, flow)));
       return;
     }
     if (flows.present.length === 0) this.parts.onEmpty?.();
@@ -183,10 +183,11 @@ export class StreamReader {
   }
 
   private async readUntilEmpty(flow: StreamFlow): Promise<void> {
-    // What is pending for it comes first, and is brought where the blocking read is begun.
-    let brought: Brought = this.parts.ownPending.isOpen(flow) ? 'nothing' : 'some';
+    const { resumption, connections } = this.parts;
+    let brought: Brought = 'some';
     while (brought !== 'nothing' && this.wantsRead(flow) && !this.stopping.signal.aborted) {
-      brought = await this.read(this.parts.connections.commands, [flow]);
+      if (resumption.isOpen(flow)) await resumption.bringPage(connections.commands, flow);
+      else brought = await this.read(connections.commands, [flow]);
     }
   }
 
@@ -230,8 +231,8 @@ export class StreamReader {
       const flow = this.parts.flows.find(stream)?.flow;
       if (flow === undefined) continue;
       // It was sent again over a new connection. What the lost answer had is pending, and comes first: the walk brings both.
-      if (this.parts.ownPending.isOpen(flow)) {
-        this.parts.ownPending.restart(flow);
+      if (this.parts.resumption.isOpen(flow)) {
+        this.parts.resumption.restart(flow);
         continue;
       }
       if (entries.length >= count) brought = 'some';

@@ -10,7 +10,7 @@ export interface StreamKeys {
   readonly packedLedger: string;
   /** HASH: message ID → who may run it, and until when. At-most-once has it for redrives only. */
   readonly leases: string;
-  /** ZSET: entry ID → due at (Redis time, ms). */
+  /** ZSET: entry ID → due at (Redis time, ms); below zero if it was handed back, in the order of the entries. */
   readonly retries: string;
   /** HASH: entry ID → attempts used. */
   readonly attempts: string;

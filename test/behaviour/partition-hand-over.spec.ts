@@ -33,7 +33,7 @@ afterEach(async () => {
 
 /** A way to Redis that takes a few milliseconds: what is on its way when a turn ends is seen late. */
 async function slowRedis(): Promise<string> {
-  const proxy = await tcpProxy(redis.url, 2);
+  const proxy = await tcpProxy(redis.url, { latencyMs: 2 });
   proxies.push(proxy);
   return proxy.url;
 }

@@ -8,7 +8,6 @@ import { deadLetterScript } from '../../lib/redis/scripts/dead-letter.script.js'
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
 import { ensureGroupScript } from '../../lib/redis/scripts/ensure-group.script.js';
 import { handOverScript } from '../../lib/redis/scripts/hand-over.script.js';
-import { ownPendingScript } from '../../lib/redis/scripts/own-pending.script.js';
 import { purgeLedgerScript } from '../../lib/redis/scripts/purge-ledger.script.js';
 import { putBackScript } from '../../lib/redis/scripts/put-back.script.js';
 import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
@@ -17,6 +16,7 @@ import { removeConsumerScript } from '../../lib/redis/scripts/remove-consumer.sc
 import { renewScript } from '../../lib/redis/scripts/renew.script.js';
 import { reserveWithoutLedgerScript } from '../../lib/redis/scripts/reserve-without-ledger.script.js';
 import { reserveScript } from '../../lib/redis/scripts/reserve.script.js';
+import { resumeScript } from '../../lib/redis/scripts/resume.script.js';
 import { scheduleRetryScript } from '../../lib/redis/scripts/schedule-retry.script.js';
 import { trimStreamScript } from '../../lib/redis/scripts/trim-stream.script.js';
 import { ownRedis } from '../support/own-redis.js';
@@ -66,7 +66,7 @@ withProcess('a connection that is reset', () => {
     'due-entries': runsScript(dueEntriesScript),
     'dead-letter': runsScript(deadLetterScript),
     renew: runsScript(renewScript),
-    'own-pending': runsScript(ownPendingScript),
+    resume: runsScript(resumeScript),
     recover: runsScript(recoverScript),
   };
   const { reserve: _, ...WITHOUT_RESERVE } = SCRIPTS;
@@ -82,7 +82,7 @@ withProcess('a connection that is reset', () => {
       for (const [name, matches] of chaos.random.shuffled(Object.entries(commands))) {
         const caught = inTime(consumer!.proxy.catchOnce(at, matches), name);
         // What these do is to find what a lost connection has left.
-        if (['own-pending', 'recover'].includes(name)) consumer!.proxy.resetAll();
+        if (['resume', 'recover'].includes(name)) consumer!.proxy.resetAll();
         (await caught).reset();
       }
     };
@@ -113,7 +113,7 @@ withProcess('a connection that is reset', () => {
     for (const at of SIDES) {
       const consumer = await chaos.consumer();
       const { proxy } = consumer;
-      for (const script of [ensureGroupScript, ownPendingScript, recoverScript]) {
+      for (const script of [ensureGroupScript, resumeScript, recoverScript]) {
         (await inTime(proxy.catchOnce(at, runsScript(script)), `start, ${at}`)).reset();
       }
       await consumer.ready();

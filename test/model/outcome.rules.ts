@@ -71,7 +71,7 @@ export const outcomeRules = {
       // Its lease may be gone, or that of another entry of the same message.
       const left = lease?.entryId !== entryId && !isRedrive(entryId) && model.owns(who, message);
       if (!held && !left) continue;
-      state.retries[entryId] = 'due';
+      state.retries[entryId] = isRedrive(entryId) ? 'due' : 'handed back';
       if (held) model.endLease(message);
       const row = state.attempts[entryId];
       if (row !== undefined) row.mark = model.endedRun(entryId);
@@ -83,7 +83,7 @@ export const outcomeRules = {
     return messages.map((message) => {
       if (message.messageId in state.ledger && !model.recordedBy(who, message)) return true;
       state.pending[message.entryId] = { owner: who.name, idle: false };
-      state.retries[message.entryId] = 'due';
+      state.retries[message.entryId] = 'handed back';
       delete state.ledger[message.messageId];
       model.begun.delete(message.entryId);
       model.recorded.delete(message.messageId);

@@ -19,7 +19,8 @@ export interface Lease {
 export interface State {
   unread: string[];
   pending: Record<string, { owner: string; idle: boolean }>;
-  retries: Record<string, 'due' | 'later'>;
+  /** What was handed back is due too, and comes first. */
+  retries: Record<string, 'due' | 'later' | 'handed back'>;
   /** By lease ID. */
   leases: Record<string, Lease>;
   attempts: Record<string, { used: number; mark: string }>;
@@ -54,7 +55,10 @@ for _, row in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1000)) d
   pending[#pending + 1] = { row[1], row[2], row[3] > tonumber(ARGV[2]) and 1 or 0 }
 end
 local rows = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
-for i = 1, #rows, 2 do retries[#retries + 1] = { rows[i], tonumber(rows[i + 1]) <= now and 1 or 0 } end
+for i = 1, #rows, 2 do 
+  local score = tonumber(rows[i + 1])
+  retries[#retries + 1] = { rows[i], score < 0 and 'handed back' or score <= now and 'due' or 'later' }
+end
 rows = redis.call('ZRANGE', KEYS[5], 0, -1, 'WITHSCORES')
 for i = 1, #rows, 2 do ledger[#ledger + 1] = { rows[i], tonumber(rows[i + 1]) > now - ARGV[3] and 1 or 0 } end
 local letters = redis.call('XRANGE', KEYS[6], '-', '+')
@@ -69,7 +73,7 @@ type Answer = [
   unread: Rows<string>,
   pending: Rows<[string, string, number]>,
   leases: Rows<string>,
-  retries: Rows<[string, number]>,
+  retries: Rows<[string, 'due' | 'later' | 'handed back']>,
   attempts: Rows<string>,
   ledger: Rows<[string, number]>,
   letters: Rows<[string, string[]]>,
@@ -93,7 +97,7 @@ export async function readState(
     unread: list(rows[0]),
     pending: record(list(rows[1]), ([id, owner, idle]) => [id, { owner, idle: idle === 1 }]),
     leases: record(pairs(rows[2]), ([id, row]) => [id, asLease(row, now)]),
-    retries: record(list(rows[3]), ([id, due]) => [id, due === 1 ? 'due' : 'later']),
+    retries: record(list(rows[3]), ([id, when]) => [id, when]),
     attempts: record(pairs(rows[4]), ([id, row]) => [id, asAttempts(row)]),
     // What is in both parts is in the window where it is in one.
     ledger: record(

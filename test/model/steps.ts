@@ -15,7 +15,7 @@ const WEIGHTS: Record<StepName, number> = {
   read: 5,
   takeDue: 4,
   recover: 4,
-  ownPending: 2,
+  resume: 3,
   reserve: 3,
   start: 2,
   commit: 3,

@@ -1,5 +1,6 @@
 import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
 import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
+import { compareEntryIds } from '../../lib/redis/entry-id.js';
 import type { Reservation } from '../../lib/redis/scripts/reservation.js';
 import type { Ids, Model, Who } from './model.js';
 
@@ -11,10 +12,11 @@ export const takingRules = {
     return ids.sort();
   },
 
-  due({ state }: Model, { name }: Who): string[] {
+  /** @param some what was handed back is left alone */
+  due({ state }: Model, { name }: Who, some: boolean): string[] {
     const taken: string[] = [];
     for (const [id, when] of Object.entries(state.retries)) {
-      if (when === 'later') continue;
+      if (when === 'later' || (some && when === 'handed back')) continue;
       if (isRedrive(id)) {
         if (streamIdOf(id) in state.letters) {
           state.retries[id] = 'later';
@@ -47,17 +49,24 @@ export const takingRules = {
     return taken.sort();
   },
 
-  ownPending(model: Model, { name }: Who): string[] {
-    const { pending, retries } = model.state;
-    const found = Object.keys(pending).filter(
+  /** Page after page, in stream order. */
+  resume(model: Model, { name }: Who): string[] {
+    const { pending, retries, attempts } = model.state;
+    const own = Object.keys(pending).filter(
       (id) => pending[id]?.owner === name && !(id in retries),
     );
-    for (const id of found) {
+    for (const id of own) {
       if (model.hasLedger || pending[id]?.idle !== true) continue;
       pending[id] = { owner: name, idle: false };
       model.cameBack(id, model.attemptsOf(id).used + 1);
     }
-    return found.sort();
+    const handed = Object.keys(retries).filter((id) => retries[id] === 'handed back');
+    for (const id of handed) {
+      delete retries[id];
+      if (id in pending) pending[id] = { owner: name, idle: false };
+      else delete attempts[id];
+    }
+    return [...own, ...handed.filter((id) => id in pending)].sort(compareEntryIds);
   },
 
   /** Entries and redrives beside each other, as the reserver sends them. */

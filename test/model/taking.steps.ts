@@ -1,6 +1,6 @@
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
-import { ownPendingScript } from '../../lib/redis/scripts/own-pending.script.js';
 import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
+import { resumeScript } from '../../lib/redis/scripts/resume.script.js';
 import type { Reservation } from '../../lib/redis/scripts/reservation.js';
 import type { RawEntry } from '../../lib/redis/replies.js';
 import { readGroup } from '../../lib/redis/stream-commands.js';
@@ -48,10 +48,10 @@ export const takingSteps = {
     return bring(group, member, draw, 'take due', {
       send: async () => {
         const keys = [stream, retries, attempts, deadLetters];
-        const args = [group.name, member.name, LONG_MS, PAGE];
+        const args = [group.name, member.name, LONG_MS, PAGE, draw.many ? '0' : '-inf'];
         return (await dueEntriesScript.run(group.client, keys, args))[0] ?? [];
       },
-      rule: (model) => takingRules.due(model, member),
+      rule: (model) => takingRules.due(model, member, draw.many),
     });
   },
 
@@ -70,16 +70,24 @@ export const takingSteps = {
     });
   },
 
-  ownPending: (group, member, draw) => {
+  /** Of each page the answer may be lost, so that it is asked for again. */
+  resume: (group, member, draw) => {
     const { stream, retries, attempts } = group.keys;
-    return bring(group, member, draw, 'own pending', {
+    const hereMs = group.model.hasLedger ? '' : MIN_IDLE_MS;
+    return bring(group, member, { ...draw, twice: false }, 'resume', {
+      isInOrder: true,
       send: async () => {
-        const hereMs = group.model.hasLedger ? '' : MIN_IDLE_MS;
-        const args = [group.name, member.name, '-', PAGE, hereMs];
-        return (await ownPendingScript.run(group.client, [stream, retries, attempts], args))
-          .entries;
+        const all: RawEntry[] = [];
+        for (let after: string | undefined = '-'; after !== undefined;) {
+          const args = [group.name, member.name, after, draw.pick + 1, hereMs];
+          if (draw.twice) await resumeScript.run(group.client, [stream, retries, attempts], args);
+          const page = await resumeScript.run(group.client, [stream, retries, attempts], args);
+          all.push(...page.entries);
+          after = page.next;
+        }
+        return all;
       },
-      rule: (model) => takingRules.ownPending(model, member),
+      rule: (model) => takingRules.resume(model, member),
     });
   },
 
@@ -96,6 +104,8 @@ export const takingSteps = {
 } satisfies Record<string, Step>;
 
 interface Source {
+  /** Whether the order of what it brings matters. */
+  readonly isInOrder?: boolean;
   readonly send: () => Promise<readonly RawEntry[]>;
   readonly rule: (model: Model) => string[];
 }
@@ -106,12 +116,13 @@ async function bring(
   member: Member,
   { pick, twice }: Draw,
   what: string,
-  { send, rule }: Source,
+  { send, rule, isInOrder = false }: Source,
 ): Promise<void> {
   const sendIt = async (): Promise<string[]> => {
     const entries = await send();
     member.accept(entries);
-    return entries.map(({ id }) => id).sort();
+    const ids = entries.map(({ id }) => id);
+    return isInOrder ? ids : ids.sort();
   };
   await group.send({ what, by: member, send: sendIt, rule, answersAnew: true }, twice);
   if (pick > 1) await reserve(group, member, ({ reserved }) => !reserved, twice);

@@ -33,21 +33,26 @@ interface Trap {
   readonly sprung: () => void;
 }
 
-/**
- * Starts a proxy on a free port.
- *
- * @param delayMs how much later each side sees what the other sent
- */
-export async function tcpProxy(targetUrl: string, delayMs = 0): Promise<TcpProxy> {
-  // Timers of the same length fire in the order in which they were set, so nothing overtakes.
-  const later = (send: () => void): void => {
-    if (delayMs === 0) send();
-    else setTimeout(send, delayMs);
-  };
+export interface TcpProxyOptions {
+  /** How much later everything arrives, in each direction, in ms. @default 0 */
+  readonly latencyMs?: number;
+}
+
+/** Starts a proxy on a free port. */
+export async function tcpProxy(
+  targetUrl: string,
+  { latencyMs = 0 }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const { hostname, port: targetPort } = new URL(targetUrl);
   const pairs = new Map<Socket, Socket>();
   let traps: Trap[] = [];
   let frozen = false;
+
+  // Timers of the same length end in the order in which they began.
+  const send = (to: Socket, data: Buffer): void => {
+    if (latencyMs === 0) to.write(data);
+    else setTimeout(() => to.writable && to.write(data), latencyMs);
+  };
 
   const server = createServer((client) => {
     const redis = connect(Number(targetPort), hostname);
@@ -61,7 +66,7 @@ export async function tcpProxy(targetUrl: string, delayMs = 0): Promise<TcpProxy
     for (const socket of [client, redis]) socket.on('error', end).on('close', end).setNoDelay();
     client.on('data', (request) => {
       const trap = dropsReplies ? undefined : traps.find(({ matches }) => matches(request));
-      if (trap === undefined) return later(() => void redis.write(request));
+      if (trap === undefined) return send(redis, request);
       traps = traps.filter((other) => other !== trap);
       if (trap.at === 'before-request') {
         end();
@@ -75,7 +80,7 @@ export async function tcpProxy(targetUrl: string, delayMs = 0): Promise<TcpProxy
       redis.write(request);
     });
     redis.on('data', (reply) => {
-      if (!dropsReplies) later(() => void client.write(reply));
+      if (!dropsReplies) send(client, reply);
     });
     if (frozen) for (const socket of [client, redis]) socket.pause();
   });

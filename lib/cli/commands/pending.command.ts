@@ -39,7 +39,7 @@ export function pendingCommand(program: Command): void {
         await groupOf(session, stream, group);
         const keys = streamKeys(prefix, stream, group);
         const now = await redisTimeMs(client);
-        const rows = await pendingRows(client, keys, group, query);
+        const rows = await pendingRows(client, keys, group, query, now);
         session.rows(rows, columns(now), text.NOTHING_PENDING);
         const last = rows.at(-1);
         if (last !== undefined && rows.length === query.limit) {

@@ -5,7 +5,7 @@ import { redisTimeMs } from '../../redis/redis-time.js';
 import { wholeNumber } from '../arguments.js';
 import { timeText } from '../output/age.js';
 import type { Column } from '../output/table.js';
-import { attemptsUsed } from '../reading/pending-rows.js';
+import { attemptsUsed, dueMs } from '../reading/pending-rows.js';
 import { groupOf } from '../reading/group-rows.js';
 import { Session } from '../session.js';
 import * as text from './commands.messages.js';
@@ -61,13 +61,13 @@ async function retryRows(
   if (members.length === 0) return { rows: [], all };
   const attempts = await client.hmget(keys.attempts, ...members);
   const rows = members.map((member, at): RetryRow => {
-    const dueMs = Number(scored[at * 2 + 1]);
+    const dueAtMs = dueMs(scored[at * 2 + 1] ?? '', now);
     return {
       kind: isRedrive(member) ? 'redrive' : 'entry',
       id: streamIdOf(member),
       attempts: attemptsUsed(attempts[at]),
-      dueAt: timeText(dueMs),
-      dueInMs: dueMs - now,
+      dueAt: timeText(dueAtMs),
+      dueInMs: dueAtMs - now,
     };
   });
   return { rows, all };

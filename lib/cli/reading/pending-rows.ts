@@ -28,6 +28,7 @@ export async function pendingRows(
   keys: StreamKeys,
   group: string,
   { after, limit, minIdle, consumer }: PendingQuery,
+  nowMs: number,
 ): Promise<PendingRow[]> {
   const reply = await client.call(
     'XPENDING',
@@ -52,9 +53,13 @@ export async function pendingRows(
     idleMs: Number(idle),
     deliveries: Number(deliveries),
     attempts: attemptsUsed(attempts[at]),
-    dueAt: due[at] == null ? undefined : Number(due[at]),
+    dueAt: due[at] == null ? undefined : dueMs(due[at], nowMs),
   }));
 }
+
+/** The time in a row of the retries. What was handed back is due, and has none: its score is below zero. */
+export const dueMs = (score: string, nowMs: number): number =>
+  Number(score) < 0 ? nowMs : Number(score);
 
 /** The number in a row of the attempts; a letter may follow it. */
 export const attemptsUsed = (row: string | null | undefined): number =>

@@ -6,7 +6,8 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  * Takes what is due in all streams of a consumer: entries that waited for a time, of whichever member they are.
  *
  * KEYS   for each stream: the stream, its retries (ZSET), attempts (HASH), dead letters (stream)
- * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take
+ * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' if what was
+ *        handed back is left alone, else '-inf'
  * result for each stream a list of entries [id, fields], with nil for the fields of one that was deleted. A redrive comes
  *        with its member as ID and its dead letter's fields, and is due again after a lease: nothing else says that it
  *        is somebody's
@@ -22,10 +23,10 @@ local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + A
 local group, consumer = ARGV[1], ARGV[2]
 local taken = {}
 for n = 1, #KEYS / 4 do
-  local stream, retries, limit = KEYS[n * 4 - 3], KEYS[n * 4 - 2], ARGV[n + 3]
+  local stream, retries, limit = KEYS[n * 4 - 3], KEYS[n * 4 - 2], ARGV[n * 2 + 2]
   local entries = {}
   if limit ~= '0' then
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', retries, '-inf', now, 'LIMIT', 0, limit)) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', retries, ARGV[n * 2 + 3], now, 'LIMIT', 0, limit)) do
       local letter = letterOf(id)
       if letter then
         local found = redis.pcall('XRANGE', KEYS[n * 4], letter, letter)[1]

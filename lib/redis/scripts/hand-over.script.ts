@@ -1,11 +1,12 @@
 import { parseCount } from '../replies.js';
 import { Script } from '../script.js';
 import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { HANDED_BACK } from './handed-back.lua.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /**
- * Gives entries that were read and did not start to the group: whichever member asks next for what is due takes them. A
- * redrive may have no lease yet: it is due now unless another holder has leased it.
+ * Hands entries that were read and did not start back to the group: whichever member asks next takes them, in stream order.
+ * A redrive may have no lease yet: it is due now unless another holder has leased it.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
  * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID
@@ -15,7 +16,7 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  * twice  an entry that another member has taken meanwhile is pending for it, or has its lease, and is left to it.
  */
 export const handOverScript = new Script(
-  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}
+  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}${HANDED_BACK}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
@@ -34,7 +35,7 @@ for i = 4, #ARGV, 2 do
   if of ~= entry and letterOf(entry) then
     handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry)
   elseif leased or of ~= entry and isPendingHere(entry) then
-    handed = handed + redis.call('ZADD', KEYS[3], now, entry)
+    handed = handed + redis.call('ZADD', KEYS[3], letterOf(entry) and now or handedBackScore(entry), entry)
     if leased then redis.call('HDEL', KEYS[2], id) end
     local row = counted and redis.call('HGET', KEYS[4], entry)
     if row then

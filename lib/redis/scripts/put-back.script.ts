@@ -1,10 +1,11 @@
 import { parseText } from '../replies.js';
 import { Script } from '../script.js';
+import { HANDED_BACK } from './handed-back.lua.js';
 import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from './packed-ledger.lua.js';
 
 /**
  * Takes back that messages were acknowledged before their handlers (at-most-once): they did not start, and whichever
- * member asks next for what is due takes them.
+ * member asks next takes them, in stream order.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 packed ledger (HASH), 5 this call (string)
  * ARGV   1 group, 2 consumer, 3 how long to remember the call, ms, then for each message: entry ID, message ID, when it was
@@ -17,11 +18,9 @@ import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from './packed-ledger.lua.j
  * Where the ledger has the message at another time, it has left the window, and was published and handled again since.
  */
 export const putBackScript = new Script(
-  `${PACKED_LEDGER}${FIND_PACKED}${REMOVE_PACKED}
+  `${PACKED_LEDGER}${FIND_PACKED}${REMOVE_PACKED}${HANDED_BACK}
 local answered = redis.call('GET', KEYS[5])
 if answered then return answered end
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local group, consumer = ARGV[1], ARGV[2]
 local answers = {}
 for i = 4, #ARGV, 3 do
@@ -34,7 +33,7 @@ for i = 4, #ARGV, 3 do
     local found = math.max(tonumber(redis.call('ZSCORE', KEYS[2], id) or 0), packed)
     if found == at or found == 0 then
       redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'FORCE', 'JUSTID')
-      redis.call('ZADD', KEYS[3], now, entry)
+      redis.call('ZADD', KEYS[3], handedBackScore(entry), entry)
       redis.call('ZREM', KEYS[2], id)
       removePacked(KEYS[4], id)
     end

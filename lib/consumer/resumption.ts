@@ -1,9 +1,13 @@
 import type { Redis } from 'ioredis';
-import { ownPendingScript } from '../redis/scripts/own-pending.script.js';
+import { resumeScript } from '../redis/scripts/resume.script.js';
 import type { StreamFlow } from './stream-flow.js';
 
-/** A walk through what is pending for this consumer: after its start, and after a connection came back. */
-export class OwnPending {
+/**
+ * Brings what comes before anything new in a stream: what is pending for this consumer, and what members that closed have
+ * handed back. It begins when the stream is read for the first time, and anew after a connection came back.
+ */
+export class Resumption {
+  /** Where to go on, for each stream that is not through. */
   private readonly after = new WeakMap<StreamFlow, string>();
   private readonly since = performance.now();
 
@@ -12,12 +16,12 @@ export class OwnPending {
     private readonly consumer: string,
   ) {}
 
-  /** Begins the walk for `flow` anew. An owner does that itself, with what was pending for others. */
+  /** Begins anew for `flow`. The owner of a partition does that itself, with what was pending for others. */
   restart(flow: StreamFlow): void {
     if (!flow.isOwned) this.after.set(flow, '-');
   }
 
-  /** Whether the walk of `flow` is not at its end. New entries wait for it, so that order holds. */
+  /** Whether there may be more of `flow`. New entries wait for it, so that order holds. */
   isOpen(flow: StreamFlow): boolean {
     return this.after.has(flow);
   }
@@ -30,15 +34,15 @@ export class OwnPending {
     const hereMs = Math.ceil(performance.now() - this.since);
     // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
     const inHand = flow.inHand.snapshot();
-    const { entries, lastId } = await ownPendingScript.run(
+    const { next, entries } = await resumeScript.run(
       client,
       [flow.keys.stream, flow.keys.retries, flow.keys.attempts],
       [this.group, this.consumer, after, room, flow.pendingMeansStarted ? hereMs : ''],
     );
-    // A walk that was begun anew meanwhile has another place to go on from.
+    // If it was begun anew meanwhile, it has another place to go on from.
     if (this.after.get(flow) === after) {
-      if (lastId === undefined) this.after.delete(flow);
-      else this.after.set(flow, lastId);
+      if (next === undefined) this.after.delete(flow);
+      else this.after.set(flow, next);
     }
     flow.accept(entries.filter(({ id }) => !inHand.has(id)));
   }

@@ -1,0 +1,93 @@
+import { type RawEntry, parseEntries, parseList, parseText } from '../replies.js';
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { ENTRY_ORDER } from './entry-order.lua.js';
+
+/** A page of what was left to a consumer. */
+export interface ResumedPage {
+  /** The entry ID after which the next page begins in what is pending for the consumer; nothing if this was the last. */
+  readonly next: string | undefined;
+  readonly entries: readonly RawEntry[];
+}
+
+/**
+ * Gives a consumer a page of what comes before anything new, in stream order: what is pending for it already, and what
+ * members that closed have handed back to the group.
+ *
+ * KEYS   1 stream, 2 retries (ZSET), 3 attempts (HASH)
+ * ARGV   1 group, 2 consumer, 3 entry ID after which to begin in what is pending for the consumer, or '-', 4 how many,
+ *        5 where there are no leases to tell of runs: for how long this consumer is there, ms. What is pending and idle for
+ *        longer was left by an earlier process of its name, and did not come to its end
+ * result [the entry ID after which the next page begins, or '' if this was the last,
+ *        entries [id, fields], with nil for the fields of one that was deleted while it was pending]
+ * atomic because two members that both see an entry as handed back would both run it.
+ * twice  what the first took is pending for the consumer, and lies behind the same ARGV[3]: it is in the page again.
+ *
+ * What waits in the retries for a time is no part of it. XREADGROUP would read what is pending too, but it raises the
+ * delivery count.
+ */
+export const resumeScript = new Script(
+  `${ATTEMPT_MARKS}${ENTRY_ORDER}
+local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
+local group, consumer, begin, count, hereMs = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local page = redis.call('XPENDING', stream, group, begin == '-' and '-' or '(' .. begin, '+', count, consumer)
+local handed = redis.call('ZRANGEBYSCORE', retries, '-inf', '(0', 'LIMIT', 0, count)
+local isMoreOwn, isMoreHanded = #page == count, #handed == count
+-- Those of one millisecond come as text: the last one's are needed all, to be sorted.
+if isMoreHanded then
+  handed = redis.call('ZRANGEBYSCORE', retries, '-inf', redis.call('ZSCORE', retries, handed[count]))
+end
+
+local found, idle = {}, {}
+for _, id in ipairs(handed) do found[#found + 1] = id end
+for _, row in ipairs(page) do
+  if not redis.call('ZSCORE', retries, row[1]) then
+    found[#found + 1] = row[1]
+    idle[row[1]] = row[3]
+  end
+end
+table.sort(found, function(a, b) return after(b, a) end)
+table.sort(handed, function(a, b) return after(b, a) end)
+
+-- How far nothing is missing between the entries found.
+local limit = isMoreOwn and page[#page][1]
+local function limitTo(id) if not limit or after(limit, id) then limit = id end end
+if isMoreHanded then limitTo(handed[#handed]) end
+if #found > count then limitTo(found[count]) end
+
+local entries = {}
+for _, id in ipairs(found) do
+  if limit and after(id, limit) then break end
+  local isPending = true
+  if idle[id] then
+    if hereMs and idle[id] > hereMs then
+      local used, mark = attemptsOf(redis.call('HGET', attempts, id))
+      used, mark = cameBack(used, mark, used + 1)
+      redis.call('HSET', attempts, id, used .. mark)
+      redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
+    end
+  else
+    isPending = #redis.call('XPENDING', stream, group, id, id, 1) > 0
+    -- Else it was settled, and nobody comes back to it.
+    if not isPending then redis.call('HDEL', attempts, id) end
+  end
+  if isPending then
+    local entry = redis.call('XRANGE', stream, id, id)[1]
+    if not idle[id] then redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID') end
+    entries[#entries + 1] = { id, entry and entry[2] or false }
+  end
+  if not idle[id] then redis.call('ZREM', retries, id) end
+end
+-- What was handed back meanwhile may lie before the place that was reached.
+if limit and (begin == '-' or after(limit, begin)) then begin = limit end
+return { limit and begin or '', entries }
+`,
+  (reply): ResumedPage => {
+    const [next, entries] = parseList(reply, 'resume');
+    const after = parseText(next, 'resume');
+    return {
+      next: after === '' ? undefined : after,
+      entries: parseEntries(entries, 'resume'),
+    };
+  },
+);
