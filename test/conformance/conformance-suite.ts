@@ -7,6 +7,7 @@ import { delivery } from './behaviours/delivery.js';
 import { failures } from './behaviours/failures.js';
 import { groups } from './behaviours/groups.js';
 import { opening } from './behaviours/opening.js';
+import { order } from './behaviours/order.js';
 import { publishing } from './behaviours/publishing.js';
 import type { Configuration } from './configuration.js';
 import { oneRedis } from './one-redis.js';
@@ -23,7 +24,7 @@ export function conformanceSuite(configuration: Configuration): void {
   describe(`${name}`, () => {
     const redis = servers?.([]) ?? oneRedis(configuration);
     const broker = redisStreamsBroker(configuration, redis);
-    for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
+    for (const behaviours of [delivery, order, failures, groups, publishing, opening, closing]) {
       behaviours(broker);
     }
   });
