@@ -6,6 +6,8 @@ import type { Config } from 'jest';
 
 const config: Config = {
   testEnvironment: '<rootDir>/test/support/nothing-left.environment.mjs',
+  globalSetup: '<rootDir>/test/support/compiled-programs.setup.mjs',
+  globalTeardown: '<rootDir>/test/support/compiled-programs.teardown.mjs',
   testSequencer: '<rootDir>/test/support/long-first.sequencer.mjs',
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   // Long, and made to be seen at work: `npm run test:chaos` runs it.

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { partitionName, partitionNames } from '../../lib/keys/partitions.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
@@ -27,7 +27,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage('test/support/programs');
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 const proxies: TcpProxy[] = [];
 afterEach(async () => {
