@@ -37,6 +37,8 @@ const config: Config = {
   maxWorkers: 4,
   // Each file leaves some of its modules behind in its worker.
   workerIdleMemoryLimit: '1GB',
+  // A busy machine takes longer than the default to end a process.
+  workerGracefulExitTimeout: 30_000,
   // For what never ends: a busy machine may take long.
   testTimeout: 60_000,
 };

@@ -51,7 +51,7 @@ export function brokerRestart(broker: BrokerUnderTest): void {
     const lost = load.accepted.filter((id) => !handled.has(id));
     expect(lost.slice(RESTARTS * broker.promises.lostByRestart)).toEqual([]);
     expectExactly([...recorder.handled, ...lost], load.accepted);
-  }, 180_000);
+  });
 }
 
 /** What became of what was published. */
