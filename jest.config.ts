@@ -6,6 +6,8 @@ import type { Config } from 'jest';
 
 const config: Config = {
   testEnvironment: '<rootDir>/test/support/nothing-left.environment.mjs',
+  globalSetup: '<rootDir>/test/support/compiled-programs.setup.mjs',
+  globalTeardown: '<rootDir>/test/support/compiled-programs.teardown.mjs',
   testSequencer: '<rootDir>/test/support/long-first.sequencer.mjs',
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   // Long, and made to be seen at work: `npm run test:chaos` runs it.
@@ -35,6 +37,8 @@ const config: Config = {
   maxWorkers: 4,
   // Each file leaves some of its modules behind in its worker.
   workerIdleMemoryLimit: '1GB',
+  // A busy machine takes longer than the default to end a process.
+  workerGracefulExitTimeout: 30_000,
   // For what never ends: a busy machine may take long.
   testTimeout: 60_000,
 };

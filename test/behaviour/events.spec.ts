@@ -187,7 +187,6 @@ describe('events', () => {
     expect(program.output()).toContain('uncaught: in the listener of received\nhandled\n');
     program.kill('SIGKILL');
     await program.ended;
-    await compiled.remove();
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { DeadLetters } from '../../lib/index.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
@@ -18,7 +18,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage('test/support/programs');
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 
 describe('kill -9', () => {

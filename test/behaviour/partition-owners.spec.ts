@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { DeadLetterException } from '../../lib/index.js';
 import { partitionName, partitionNames } from '../../lib/keys/partitions.js';
@@ -31,7 +31,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage('test/support/programs');
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 const proxies: TcpProxy[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Logger, type Type } from '@nestjs/common';
 import { MessagePattern, RpcException } from '@nestjs/microservices';
 import { concat, firstValueFrom, lastValueFrom, of, tap, throwError, toArray } from 'rxjs';
@@ -416,7 +416,6 @@ describe('kill -9 of who answers', () => {
   beforeAll(async () => {
     compiled = await compiledPackage('test/support/programs');
   });
-  afterAll(() => compiled.remove());
   afterEach(endChildPrograms);
 
   const answering = async (stream: string): Promise<ChildProgram> => {

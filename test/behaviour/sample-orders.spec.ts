@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { childProgram, endChildPrograms, type ChildProgram } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
@@ -19,7 +19,6 @@ beforeAll(async () => {
   compiled = await compiledPackage('sample/01-orders/src');
   main = compiled.program('sample/01-orders/src/main.ts');
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 
 describe('sample 01-orders', () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
@@ -9,7 +9,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage('sample/02-request-reply/src');
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 
 describe('sample 02-request-reply', () => {

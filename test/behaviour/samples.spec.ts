@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
@@ -14,7 +14,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage(...SAMPLES.map((name) => `sample/${name}/src`));
 });
-afterAll(() => compiled.remove());
 afterEach(endChildPrograms);
 
 /** What a sample prints until it ends by itself, without what Nest puts before it. */

@@ -2,7 +2,7 @@ import { access, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 
 import { executablePath } from '../../lib/testing/process/executable-path.js';
@@ -252,7 +252,6 @@ describeWithProcess('a program that started a Redis and does not stop it', () =>
   beforeAll(async () => {
     compiled = await compiledPackage('test/support/programs');
   });
-  afterAll(() => compiled.remove());
   afterEach(endChildPrograms);
 
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(

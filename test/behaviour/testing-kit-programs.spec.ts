@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { redisForTests } from '../support/redis-for-tests.js';
@@ -13,7 +13,6 @@ let compiled: CompiledPackage;
 beforeAll(async () => {
   compiled = await compiledPackage(SAMPLE);
 });
-afterAll(() => compiled.remove());
 
 /** Has Node refuse to load anything of Nest. */
 const WITHOUT_NEST = `data:text/javascript,${encodeURIComponent(`

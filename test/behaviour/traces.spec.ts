@@ -269,7 +269,6 @@ describe('spans', () => {
     );
     program.kill('SIGKILL');
     await program.ended;
-    await compiled.remove();
     await client.close();
   });
 

@@ -5,6 +5,8 @@ interface OutgoingMessage {
   readonly headers?: Record<string, string>;
   /** @default a fresh one */
   readonly messageId?: string;
+  /** Messages of one key stay in order where streams have partitions. */
+  readonly key?: string | undefined;
 }
 
 /** A message as a handler gets it. */
@@ -13,6 +15,7 @@ export interface IncomingMessage {
   readonly payload: unknown;
   readonly headers: Readonly<Record<string, string>>;
   readonly messageId: string;
+  readonly key: string | undefined;
   /** From 1. */
   readonly attempt: number;
   /** The partition that it was in, where streams have some. Order is that of a partition then. */
@@ -30,7 +33,11 @@ export interface ConsumerOptions {
   readonly drainTimeoutMs?: number;
   /** How long what a consumer held is kept for it, and how often another looks for such. */
   readonly recovery?: { readonly minIdleMs: number; readonly intervalMs: number };
-  readonly retry?: { readonly delayMs: number; readonly blocking?: boolean };
+  readonly retry?: {
+    readonly delayMs: number;
+    readonly blocking?: boolean;
+    readonly maxAttempts?: number;
+  };
 }
 
 export interface ConsumerRequest {
@@ -75,6 +82,11 @@ export interface Promises {
   readonly retries: boolean;
   /** How many messages that were accepted may end nowhere because of one restart of the broker, data kept. */
   readonly lostByRestart: number;
+  /**
+   * What is handled in the order in which it was published, also through closes: all of a stream, where one message is handled
+   * at a time; what has the same key, however many are; or nothing, where several members share a stream.
+   */
+  readonly order: 'stream' | 'key' | 'none';
 }
 
 /**

@@ -26,10 +26,10 @@ export interface Configuration {
 }
 
 /** At least once: nothing that was accepted is lost, whatever becomes of the broker, as long as it keeps its data. */
-export const AT_LEAST_ONCE: Promises = { retries: true, lostByRestart: 0 };
+export const AT_LEAST_ONCE: Promises = { retries: true, lostByRestart: 0, order: 'stream' };
 
 /**
  * A crash of a consumer may lose what ran and one batch. A restart of the broker is not one: its consumers live on, and a
  * step whose answer got lost is sent again and answered the same.
  */
-export const AT_MOST_ONCE: Promises = { retries: false, lostByRestart: 0 };
+export const AT_MOST_ONCE: Promises = { retries: false, lostByRestart: 0, order: 'stream' };

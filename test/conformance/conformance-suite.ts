@@ -1,4 +1,4 @@
-import { describe } from '@jest/globals';
+import { describe, jest } from '@jest/globals';
 
 import { ownRedis } from '../support/own-redis.js';
 import { brokerRestart } from './behaviours/broker-restart.js';
@@ -7,6 +7,7 @@ import { delivery } from './behaviours/delivery.js';
 import { failures } from './behaviours/failures.js';
 import { groups } from './behaviours/groups.js';
 import { opening } from './behaviours/opening.js';
+import { order } from './behaviours/order.js';
 import { publishing } from './behaviours/publishing.js';
 import type { Configuration } from './configuration.js';
 import { oneRedis } from './one-redis.js';
@@ -16,14 +17,18 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.skip;
 
+/** Longer than anything in a test waits, so that its reason is told. */
+const TIMEOUT_MS = 180_000;
+
 /** All that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
   const { name, servers } = configuration;
+  jest.setTimeout(TIMEOUT_MS);
 
   describe(`${name}`, () => {
     const redis = servers?.([]) ?? oneRedis(configuration);
     const broker = redisStreamsBroker(configuration, redis);
-    for (const behaviours of [delivery, failures, groups, publishing, opening, closing]) {
+    for (const behaviours of [delivery, order, failures, groups, publishing, opening, closing]) {
       behaviours(broker);
     }
   });

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 
 import { waitFor } from '../support/wait-for.js';
 import type { BrokerUnderTest, IncomingMessage, RecordedState } from './broker-under-test.js';
+import { numberOf } from './publish-many.js';
 
 /** Keeps what a consumer ran, in order. */
 export class Recorder {
@@ -35,7 +36,11 @@ export function expectExactly(actual: readonly string[], expected: readonly stri
   }).toEqual({ missing: [], twice: [], unexpected: [] });
 }
 
-/** Waits until all is settled with these numbers: nothing pending, leased, put off, counted or running is left. */
+/**
+ * Waits until all is settled with these numbers: nothing pending, leased, put off, counted or running is left.
+ *
+ * @param numbers `othersRun`: whether messages of other streams may still run
+ */
 export async function expectSettled(
   broker: BrokerUnderTest,
   stream: string,
@@ -43,23 +48,44 @@ export async function expectSettled(
   {
     processed,
     deadLetters = 0,
-    timeoutMs = PATIENCE.timeoutMs,
-  }: { processed: number; deadLetters?: number; timeoutMs?: number },
+    othersRun = false,
+  }: { processed: number; deadLetters?: number; othersRun?: boolean },
 ): Promise<void> {
-  const settled: RecordedState = {
+  const settled = {
     pending: 0,
     processed,
     deadLetters,
     leases: 0,
     retries: 0,
     attempts: 0,
-    running: 0,
-  };
+    running: othersRun ? expect.any(Number) : 0,
+  } satisfies Record<keyof RecordedState, unknown>;
   await waitFor(
     async () => {
       expect(await broker.state(stream, group)).toEqual(settled);
       return true;
     },
-    { timeoutMs, description: `settled in ${stream} for ${group}` },
+    { ...PATIENCE, description: `settled in ${stream} for ${group}` },
   );
+}
+
+/**
+ * That the messages of {@link publishMany} ran in the order in which they were published, as far as that is promised.
+ *
+ * @param runs one of each message
+ */
+export function expectInOrder(
+  { promises }: BrokerUnderTest,
+  runs: readonly IncomingMessage[],
+): void {
+  if (promises.order === 'none') return;
+  const last = new Map<string | undefined, number>();
+  const breaks: string[] = [];
+  for (const { key, payload } of runs) {
+    const lane = promises.order === 'key' ? key : undefined;
+    const [before = -1, n] = [last.get(lane), numberOf(payload)];
+    if (n < before) breaks.push(`${n} after ${before}${lane === undefined ? '' : ` of ${lane}`}`);
+    last.set(lane, n);
+  }
+  expect({ breaks: breaks.length, first: breaks.slice(0, 5) }).toEqual({ breaks: 0, first: [] });
 }

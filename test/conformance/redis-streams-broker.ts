@@ -22,6 +22,7 @@ import type {
   ConsumerRequest,
   OpenConsumer,
   OpenPublisher,
+  Promises,
   RecordedState,
 } from './broker-under-test.js';
 import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
@@ -56,6 +57,7 @@ export function redisStreamsBroker(
           payload,
           headers: context.getHeaders(),
           messageId: context.getMessageId(),
+          key: context.getKey(),
           attempt: context.getAttempt(),
           partition: context.getPartition(),
           instance,
@@ -86,7 +88,7 @@ export function redisStreamsBroker(
     placesOf(stream, inEveryStream(configuration.partitions).get(stream));
 
   return {
-    promises: { ...AT_LEAST_ONCE, ...configuration.promises },
+    promises: { ...AT_LEAST_ONCE, ...configuration.promises, order: orderOf(configuration) },
 
     async openPublisher(): Promise<OpenPublisher> {
       const { client: resolved } = resolveModuleOptions({
@@ -97,10 +99,11 @@ export function redisStreamsBroker(
       const close = closing(() => client.close());
       await client.connect();
       return {
-        publish: ({ stream, payload, headers, messageId }) => {
+        publish: ({ stream, payload, headers, messageId, key }) => {
           const record = new RedisStreamsRecordBuilder(payload);
           if (headers !== undefined) record.setHeaders(headers);
           if (messageId !== undefined) record.setMessageId(messageId);
+          if (key !== undefined) record.setKey(key);
           return firstValueFrom(client.emit(stream, record.build()));
         },
         close,
@@ -153,6 +156,11 @@ export function redisStreamsBroker(
     restart: () => redis.restart(),
   };
 }
+
+const orderOf = ({ partitions, instances = 1 }: Configuration): Promises['order'] => {
+  if (partitions !== undefined) return 'key';
+  return instances > 1 ? 'none' : 'stream';
+};
 
 async function stateOf(
   redis: ServersUnderTest,

@@ -87,7 +87,6 @@ export async function commandLine(environment: () => Record<string, string>): Pr
     end: async () => {
       for (const command of running) command.kill('SIGKILL');
       await Promise.all([...running].map(({ ended }) => ended));
-      await compiled.remove();
     },
   };
 }

@@ -1,5 +1,5 @@
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, readdir, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,21 +11,24 @@ export interface CompiledPackage {
   readonly root: string;
   /** Path of a compiled program, given that of its source: `sample/01-orders/src/main.ts`. */
   program(source: string): string;
-  remove(): Promise<void>;
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Compiles `lib/` and folders with programs into a directory of their own, for tests that run one as a process. It takes
- * a second and no build beforehand, and can go on beside a build. Types are checked by `npm run check`, not here.
+ * Compiles `lib/` and folders with programs, for tests that run one as a process. It takes a second, no build beforehand,
+ * and can go on beside a build. All spec files of a run share the directory: what one has compiled is there for the next.
+ * Types are checked by `npm run check`, not here.
  *
  * @param folders Folders with programs, from the root of the repository.
  */
 export async function compiledPackage(...folders: readonly string[]): Promise<CompiledPackage> {
-  const target = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-compiled-')));
-  await cp(join(ROOT, 'package.json'), join(target, 'package.json'));
-  await symlink(join(ROOT, 'node_modules'), join(target, 'node_modules'));
+  const target = process.env['COMPILED_PACKAGE'];
+  if (target === undefined) throw new Error("jest's globalSetup makes the directory");
+  await unlessThere(join(target, 'package.json'), (path) => cp(join(ROOT, 'package.json'), path));
+  await unlessThere(join(target, 'node_modules'), (path) =>
+    symlink(join(ROOT, 'node_modules'), path),
+  );
   await compileFolder(join(ROOT, 'lib'), join(target, 'dist/esm'));
   for (const folder of folders) {
     await compileFolder(join(ROOT, folder), join(target, 'programs', folder));
@@ -33,7 +36,6 @@ export async function compiledPackage(...folders: readonly string[]): Promise<Co
   return {
     root: target,
     program: (source) => join(target, 'programs', source.replace(/\.ts$/, '.js')),
-    remove: () => rm(target, { recursive: true, force: true }),
   };
 }
 
@@ -42,13 +44,26 @@ async function compileFolder(from: string, to: string): Promise<void> {
   await Promise.all(
     files
       .filter((file) => file.endsWith('.ts'))
-      .map(async (file) => {
-        const path = join(to, file.replace(/\.ts$/, '.js'));
-        const { code } = await transformFile(join(from, file), SWC_OPTIONS);
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, code);
-      }),
+      .map((file) =>
+        unlessThere(join(to, file.replace(/\.ts$/, '.js')), async (path) => {
+          const { code } = await transformFile(join(from, file), SWC_OPTIONS);
+          await writeFile(path, code);
+        }),
+      ),
   );
+}
+
+/** Has a file written, which is there for others only once it is complete. Several processes may be at it. */
+async function unlessThere(path: string, write: (path: string) => Promise<void>): Promise<void> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  await mkdir(dirname(path), { recursive: true });
+  const unfinished = `${path}.${randomBytes(4).toString('hex')}`;
+  await write(unfinished);
+  await rename(unfinished, path);
 }
 
 const SWC_OPTIONS = {

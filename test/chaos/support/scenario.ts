@@ -49,7 +49,6 @@ export function scenarios(redis: RedisForTests): Scenario {
   });
   afterAll(async () => {
     await endChildPrograms();
-    await compiled.remove();
     await rm(folder, { recursive: true, force: true });
   });
 

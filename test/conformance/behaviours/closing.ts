@@ -7,7 +7,7 @@ import { ownTimeOf } from '../../support/own-time.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { BrokerUnderTest, ConsumerOptions, IncomingMessage } from '../broker-under-test.js';
 import { publishMany } from '../publish-many.js';
-import { expectSettled, PATIENCE, Recorder } from '../recorder.js';
+import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js';
 
 const GROUP = 'billing';
 const DRAIN_MS = 100;
@@ -38,7 +38,7 @@ export function closing(broker: BrokerUnderTest): void {
     return run;
   };
 
-  it('a consumer that closes with nothing pending leaves no member behind', async () => {
+  it('a consumer that closes with nothing pending leaves no member behind, and runs nothing more', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     const consumer = await broker.openConsumer({
@@ -46,11 +46,19 @@ export function closing(broker: BrokerUnderTest): void {
       streams: [stream],
       handle: recorder.handle,
     });
-    await publishMany(await broker.openPublisher(), stream, 10);
+    const publisher = await broker.openPublisher();
+    await publishMany(publisher, stream, 10);
     await expectSettled(broker, stream, GROUP, { processed: 10 });
     expect(await broker.members(stream, GROUP)).not.toEqual([]);
     await consumer.close();
     expect(await broker.members(stream, GROUP)).toEqual([]);
+
+    const later = await publishMany(publisher, stream, 10);
+    const next = new Recorder();
+    await broker.openConsumer({ group: GROUP, streams: [stream], handle: next.handle });
+    await expectSettled(broker, stream, GROUP, { processed: 20 });
+    expectExactly(next.handled, later);
+    expect(recorder.runs).toHaveLength(10);
   });
 
   it('the signal of a handler fires when its consumer closes; what ends by it has not used up an attempt', async () => {

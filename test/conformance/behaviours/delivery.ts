@@ -55,25 +55,26 @@ export function delivery(broker: BrokerUnderTest): void {
     const sent = await Promise.all(
       publishers.map((publisher) => publishMany(publisher, stream, 100)),
     );
-    await expectSettled(broker, stream, GROUP, { processed: 5_000, timeoutMs: 40_000 });
+    await expectSettled(broker, stream, GROUP, { processed: 5_000 });
     expectExactly(recorder.handled, sent.flat());
-    // To open a hundred connections and more is work for a busy machine.
-  }, 60_000);
+  });
 
-  it('a consumer of 20 streams gets what is published to each of them at once', async () => {
+  it('a consumer of 20 streams gets 500 messages of each, with the same message IDs in all of them', async () => {
     const streams = upTo(20).map(() => freshName('orders'));
     const recorder = new Recorder();
     await broker.openConsumer({ group: GROUP, streams, handle: recorder.handle });
     const publisher = await broker.openPublisher();
-    const sent = await Promise.all(streams.map((stream) => publishMany(publisher, stream, 50)));
+    const sent = upTo(500).map((n) => `message ${n}`);
+    const messageIdOf = (n: number): string => `message ${n}`;
     await Promise.all(
-      streams.map((stream) => expectSettled(broker, stream, GROUP, { processed: 50 })),
+      streams.map((stream) => publishMany(publisher, stream, sent.length, { messageIdOf })),
     );
-    for (const [at, stream] of streams.entries()) {
+    for (const stream of streams) {
+      await expectSettled(broker, stream, GROUP, { processed: sent.length });
       const runs = recorder.runs.filter((run) => run.stream === stream);
       expectExactly(
         runs.map(({ messageId }) => messageId),
-        sent[at] ?? [],
+        sent,
       );
     }
   });

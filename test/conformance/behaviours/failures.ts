@@ -1,9 +1,10 @@
 import { expect, it } from '@jest/globals';
 
 import { freshName } from '../../support/fresh-name.js';
-import type { BrokerUnderTest, IncomingMessage } from '../broker-under-test.js';
+import { waitFor } from '../../support/wait-for.js';
+import type { BrokerUnderTest, ConsumerOptions, IncomingMessage } from '../broker-under-test.js';
 import { numberOf, publishMany } from '../publish-many.js';
-import { expectExactly, expectSettled, Recorder } from '../recorder.js';
+import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js';
 
 const GROUP = 'billing';
 
@@ -11,9 +12,11 @@ const GROUP = 'billing';
 export function failures(broker: BrokerUnderTest): void {
   if (broker.promises.retries) {
     arriveLater(broker);
+    goOn(broker);
     stayInOrder(broker);
   } else {
     areDeadAtOnce(broker);
+    areDeadOnce(broker);
   }
 }
 
@@ -53,6 +56,47 @@ function arriveLater(broker: BrokerUnderTest): void {
       recorder.handled,
       sent.filter((_, n) => n !== 3),
     );
+  });
+}
+
+/** With the default, a message would be a dead letter after five of the failures. */
+const PATIENT: ConsumerOptions = { retry: { delayMs: 5, maxAttempts: 1_000 } };
+
+/** The consumers of {@link failsAndCloses}, and how many failures each of them sees before it closes. */
+const FAILING = 3;
+const FAILURES = 100;
+
+/** Opens one consumer after the other that fails to handle all that it gets, and closes it after {@link FAILURES}. */
+async function failsAndCloses(broker: BrokerUnderTest, stream: string): Promise<string[]> {
+  const failed: string[] = [];
+  for (let consumers = 1; consumers <= FAILING; consumers++) {
+    const consumer = await broker.openConsumer({
+      group: GROUP,
+      streams: [stream],
+      handle: ({ messageId }) => {
+        failed.push(messageId);
+        throw new Error('this consumer is broken');
+      },
+      options: PATIENT,
+    });
+    await waitFor(() => failed.length >= consumers * FAILURES, PATIENCE);
+    await consumer.close();
+  }
+  return failed;
+}
+
+function goOn(broker: BrokerUnderTest): void {
+  it('three consumers that fail a hundred times and close leave all 50 messages to a fourth', async () => {
+    const stream = freshName('orders');
+    const recorder = new Recorder();
+    const { handle } = recorder;
+    await (await broker.openConsumer({ group: GROUP, streams: [stream], handle })).close();
+    const sent = await publishMany(await broker.openPublisher(), stream, 50);
+    await failsAndCloses(broker, stream);
+    await broker.openConsumer({ group: GROUP, streams: [stream], handle, options: PATIENT });
+    await expectSettled(broker, stream, GROUP, { processed: 50 });
+    expectExactly(recorder.handled, sent);
+    expect(recorder.runs).toHaveLength(50);
   });
 }
 
@@ -97,6 +141,21 @@ function areDeadAtOnce(broker: BrokerUnderTest): void {
     await expectSettled(broker, stream, GROUP, { processed: 100, deadLetters: 100 });
     expect(recorder.runs.map(({ messageId }) => messageId)).toEqual(sent);
     expectExactly(await broker.deadLetters(stream, GROUP), sent);
+  });
+}
+
+function areDeadOnce(broker: BrokerUnderTest): void {
+  it('what three consumers fail to handle that close after a hundred is a dead letter once, and the rest is handled', async () => {
+    const stream = freshName('orders');
+    const recorder = new Recorder();
+    const { handle } = recorder;
+    await (await broker.openConsumer({ group: GROUP, streams: [stream], handle })).close();
+    const sent = await publishMany(await broker.openPublisher(), stream, 1_000);
+    const failed = await failsAndCloses(broker, stream);
+    await broker.openConsumer({ group: GROUP, streams: [stream], handle });
+    await expectSettled(broker, stream, GROUP, { processed: 1_000, deadLetters: failed.length });
+    expectExactly(await broker.deadLetters(stream, GROUP), failed);
+    expectExactly([...failed, ...recorder.handled], sent);
   });
 }
 

@@ -31,6 +31,22 @@ export function groups(broker: BrokerUnderTest): void {
     expect(billing.runs).toHaveLength(100);
   });
 
+  it('two groups of which nobody is there each get what is published meanwhile', async () => {
+    const stream = freshName('orders');
+    const groupNames = ['billing', 'shipping'];
+    const streams = [stream];
+    for (const group of groupNames) {
+      await (await broker.openConsumer({ group, streams, handle: () => undefined })).close();
+    }
+    const sent = await publishMany(await broker.openPublisher(), stream, 100);
+    for (const group of groupNames) {
+      const recorder = new Recorder();
+      await broker.openConsumer({ group, streams, handle: recorder.handle });
+      await expectSettled(broker, stream, group, { processed: 100 });
+      expectExactly(recorder.handled, sent);
+    }
+  });
+
   it('a late group reads what was published before it, where it starts from the beginning', async () => {
     const stream = freshName('orders');
     const streams = [stream];
