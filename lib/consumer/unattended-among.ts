@@ -5,7 +5,7 @@ import type { Membership } from './membership.js';
 import type { StreamFlow } from './stream-flow.js';
 
 /** Redis serves nobody else while it looks: of so many streams, about a millisecond. */
-const AT_ONCE = 500;
+const AT_ONCE = 150;
 
 /**
  * The streams whose group may have to be made or set back, or of which entries may have been left by others. In a cluster

@@ -235,6 +235,33 @@ withCluster('on a Redis Cluster', () => {
     }, PATIENCE);
   });
 
+  it('members are alive in each slot for as long as they run, and no longer', async () => {
+    const [spread = '', ...streams] = freshNames('spread', 'orders', 'payments', 'invoices');
+    const app = await start(
+      [spread, ...streams].map((stream) => handlerOf(stream, () => undefined)),
+      { recovery: { minIdleMs: 1_000, intervalMs: 200 }, streams: { [spread]: { partitions: 3 } } },
+    );
+    const { consumer, version } = app.monitor.getStats();
+    const untils = async (): Promise<number[]> => {
+      const rows = [spread, ...streams].map((stream) =>
+        servers.redis.client.zscore(streamKeys('', stream, GROUP).members, consumer),
+      );
+      return (await Promise.all(rows)).map(Number);
+    };
+    // What it said at first is over: it has said so again.
+    const first = await untils();
+    await waitFor(async () => (await untils()).every((until, n) => until > first[n]! + 5_000), {
+      timeoutMs: 30_000,
+    });
+    const { streams: seen } = await app.monitor.inspect();
+    expect(seen.map(({ membersAlive }) => membersAlive)).toEqual([1, 1, 1, 1]);
+    for (const { consumers } of seen) {
+      expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version }]);
+    }
+    await app.close();
+    expect(await untils()).toEqual([0, 0, 0, 0]);
+  }, 60_000);
+
   it('closing ends the blocked reads of all slots at once, and nothing stays pending', async () => {
     const streams = freshNames('orders', 'payments', 'invoices', 'parcels');
     const handled: string[] = [];

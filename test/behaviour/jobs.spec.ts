@@ -587,6 +587,7 @@ describe('getStats()', () => {
     expect(stats()).toEqual({
       group: GROUP,
       consumer: 'billing-0',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       streams: [orders, parcels],
       subscriptions: 2,
       dedupWindowMs: 60_000,

@@ -51,6 +51,7 @@ const EXPORTED: Record<string, readonly [string, ...string[]]> = {
   redis_streams_dead_letters: ['gauge', 'group', 'stream'],
   redis_streams_ledger_entries: ['gauge', 'group', 'stream'],
   redis_streams_consumers: ['gauge', 'group', 'stream'],
+  redis_streams_members_alive: ['gauge', 'group', 'stream', 'version'],
   redis_streams_retention_headroom_ratio: ['gauge', 'group', 'stream'],
   redis_streams_up: ['gauge'],
   redis_streams_in_flight: ['gauge', 'group', 'stream'],

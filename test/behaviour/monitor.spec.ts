@@ -48,6 +48,8 @@ describe('monitor.inspect()', () => {
       { controllers: [handlerOf(stream, () => undefined)] },
     );
     const { at, server, streams, process: here } = await app.monitor.inspect();
+    const idle = streams[0]?.consumers[0]?.idleMs;
+    expect(idle ?? 0).toBeGreaterThanOrEqual(0);
     expect(Math.abs(at.getTime() - Date.now())).toBeLessThan(60_000);
     expect(server).toMatchObject({ version: expect.any(String), role: 'primary' });
     expect(here.group).toBe(GROUP);
@@ -68,8 +70,17 @@ describe('monitor.inspect()', () => {
         deadLetters: { count: 0, oldestAgeMs: undefined },
         ledgerSize: 0,
         retentionHeadroom: undefined,
-        // Some versions of Redis know one that waits, others only one that was given something.
-        consumers: expect.any(Array),
+        membersAlive: 1,
+        consumers: [
+          {
+            name: app.server.options.consumer,
+            // Some versions of Redis list one that waits, others only one that was given something.
+            idleMs: idle,
+            pending: 0,
+            isAlive: true,
+            version: here.version,
+          },
+        ],
       },
     ]);
   });

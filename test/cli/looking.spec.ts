@@ -62,7 +62,7 @@ describe('nest-streams, to look with', () => {
     ]);
     const { code, stdout } = await nestStreams.run(['overview', '--prefix', prefix]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^orders-\S+ +billing +3 +1 +2 +\S.* +2 +1 +1 +1$/m);
+    expect(stdout).toMatch(/^orders-\S+ +billing +3 +1 +2 +\S.* +2 +1 +1 +1\?$/m);
     expect(stdout).toMatch(/^lonely-\S+ +- +1( +-)+$/m);
   });
 

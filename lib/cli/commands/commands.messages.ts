@@ -4,7 +4,7 @@ import { counted } from '../output/counted.js';
 export const example = (...commands: readonly string[]): string =>
   `\n${commands.length > 1 ? 'Examples' : 'Example'}:\n${commands.map((command) => `  $ nest-streams ${command}`).join('\n')}`;
 
-export const OVERVIEW = `All streams and their groups. "lag" is how many entries the group was not given yet, and "-" where Redis cannot know it; "oldest" is since when the oldest pending entry was published; "pend" are pending, "retry" wait for their next attempt, "dead" are dead letters, "cons" consumers.`;
+export const OVERVIEW = `All streams and their groups. "lag" is how many entries the group was not given yet, and "-" where Redis cannot know it; "oldest" is since when the oldest pending entry was published; "pend" are pending, "retry" wait for their next attempt, "dead" are dead letters, "alive" members that are alive: "2?" where none says so, and Redis lists two.`;
 
 export const GROUPS = 'The groups of a stream, and how far each is.';
 
@@ -12,7 +12,7 @@ export const PENDING =
   'What a group was given and has not settled: it runs, waits for its next attempt, or was left by a consumer that is gone.';
 
 export const CONSUMERS =
-  'The members of a group, with what each has and since when it has not asked.';
+  'The members of a group, with what each has, since when it has not asked, and whether it says that it is alive. Redis before 7.2 does not list one whose first read waits, and calls one idle that has nothing to do.';
 
 export const RETRIES =
   'What waits in a group: entries for their next attempt, or for the end of a lease on their message; and dead letters that are redriven.';

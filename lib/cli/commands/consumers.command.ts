@@ -1,16 +1,27 @@
 import type { Command } from 'commander';
 import { streamKey } from '../../keys/stream-keys.js';
-import { type ConsumerInfo, readConsumers } from '../../redis/stream-info.js';
+import { type GroupConsumer, unlistedOf, withLives } from '../../redis/group-members.js';
+import { readConsumers } from '../../redis/stream-info.js';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';
 import { groupOf } from '../reading/group-rows.js';
+import { membersOf } from '../reading/members-of.js';
 import { Session } from '../session.js';
 import * as text from './commands.messages.js';
 
-const COLUMNS: readonly Column<ConsumerInfo>[] = [
+const COLUMNS: readonly Column<GroupConsumer>[] = [
   { head: 'consumer', cell: ({ name }) => name, shrinks: 'middle' },
   { head: 'pending', cell: ({ pending }) => pending, right: true },
-  { head: 'idle', cell: ({ idleMs }) => spanText(idleMs), right: true },
+  {
+    head: 'idle',
+    cell: ({ idleMs }) => (idleMs === undefined ? undefined : spanText(idleMs)),
+    right: true,
+  },
+  {
+    head: 'alive',
+    cell: ({ isAlive }) => (isAlive === undefined ? undefined : isAlive ? 'yes' : 'no'),
+  },
+  { head: 'version', cell: ({ version }) => version },
 ];
 
 export function consumersCommand(program: Command): void {
@@ -25,7 +36,11 @@ export function consumersCommand(program: Command): void {
       Session.with(command, async (session) => {
         const { client, prefix } = session;
         await groupOf(session, stream, group);
-        const rows = await readConsumers(client, streamKey(prefix, stream), group);
+        const [listed, members] = await Promise.all([
+          readConsumers(client, streamKey(prefix, stream), group),
+          membersOf(client, prefix, stream, group),
+        ]);
+        const rows = [...withLives(listed, members), ...unlistedOf(listed, members)];
         session.rows(rows, COLUMNS, text.noConsumers(group));
       }),
     );

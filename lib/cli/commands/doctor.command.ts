@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseSpan, wholeNumber } from '../arguments.js';
 import * as words from '../doctor/doctor.messages.js';
-import { type Examination, examine } from '../doctor/examine.js';
+import { type Examination, examine, type LivingMember } from '../doctor/examine.js';
 import type { DoctorLimits, Finding } from '../doctor/finding.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { visible } from '../output/visible.js';
@@ -18,7 +18,12 @@ export function doctorCommand(program: Command, ended: (code: ExitCode) => void)
     .argument('[streams...]', 'only these; else all that SCAN finds under --prefix')
     .option('--max-age <span>', "the streams' retention by age", parseSpan)
     .option('--max-length <count>', "the streams' retention by length", wholeNumber(1))
-    .option('--gone-after <span>', 'a consumer that lives asks more often', parseSpan, 300_000)
+    .option(
+      '--gone-after <span>',
+      'a consumer that does not say whether it is alive asks more often',
+      parseSpan,
+      300_000,
+    )
     .addHelpText('after', text.example('doctor --max-age 7d', 'doctor orders --json'))
     .action((named: string[], limits: DoctorLimits, command: Command) =>
       Session.with(command, async (session) => {
@@ -31,14 +36,25 @@ export function doctorCommand(program: Command, ended: (code: ExitCode) => void)
 }
 
 function examinationText(examination: Examination, width: number): string {
-  const { server, streams, groups, findings, notKnown } = examination;
+  const { server, streams, groups, findings, members, notKnown } = examination;
   return [
     wrapped(words.looked(streams, groups, visible(server)), width),
+    ...(members.length === 0 ? [] : [wrapped(visible(words.alive(byVersion(members))), width)]),
     ...(notKnown.length === 0 ? [] : [wrapped(visible(words.notLookedAt(notKnown)), width)]),
     '',
     ...findings.map((finding) => `${findingText(finding, width)}\n`),
     findings.length === 0 ? words.NOTHING_FOUND : words.found(findings.length),
   ].join('\n');
+}
+
+/** Of each group its living members, counted by version. */
+function byVersion(members: readonly LivingMember[]): [string, Map<string, number>][] {
+  const groups = new Map<string, Map<string, number>>();
+  for (const { group, version = 'unknown' } of members) {
+    const counts = groups.get(group) ?? new Map<string, number>();
+    groups.set(group, counts.set(version, (counts.get(version) ?? 0) + 1));
+  }
+  return [...groups];
 }
 
 function findingText({ level, check, stream, group, what, todo }: Finding, width: number): string {

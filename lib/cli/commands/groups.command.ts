@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';
-import { type GroupRow, groupRows } from '../reading/group-rows.js';
+import { aliveText, type GroupRow, groupRows } from '../reading/group-rows.js';
 import { streamOf } from '../reading/streams-of.js';
 import { Session } from '../session.js';
 import * as text from './commands.messages.js';
 
 const COLUMNS: readonly Column<GroupRow>[] = [
   { head: 'group', cell: ({ group }) => group, shrinks: 'end' },
-  { head: 'members', cell: ({ consumers }) => consumers, right: true },
+  { head: 'alive', cell: aliveText, right: true },
   { head: 'lag', cell: ({ lag }) => lag, right: true },
   { head: 'pending', cell: ({ pending }) => pending, right: true },
   {

@@ -4,7 +4,7 @@ import { parseSpan } from '../arguments.js';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';
 import { tableText } from '../output/table.js';
-import { type GroupRow, groupRows } from '../reading/group-rows.js';
+import { aliveText, type GroupRow, groupRows } from '../reading/group-rows.js';
 import { streamsOf } from '../reading/streams-of.js';
 import { Session } from '../session.js';
 import { untilInterrupted } from '../until-interrupted.js';
@@ -29,7 +29,7 @@ const COLUMNS: readonly Column<GroupRow>[] = [
   { head: 'retry', cell: ({ retries }) => retries, right: true },
   { head: 'dead', cell: ({ deadLetters }) => deadLetters, right: true },
   { head: 'ledger', cell: ({ ledger }) => ledger, right: true },
-  { head: 'cons', cell: ({ consumers }) => consumers, right: true },
+  { head: 'alive', cell: aliveText, right: true },
 ];
 
 /** To the top left, and nothing below. */

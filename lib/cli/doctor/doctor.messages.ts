@@ -38,8 +38,28 @@ export const noKeys = (
 export const keysTodo = (user: string): string =>
   `ACL SETUSER ${user} with "~" for the streams and for "stream:*"`;
 
-export const noConsumers = (group: string, waiting: string, hasMembers: boolean): string =>
-  `Group "${group}" has no consumer${hasMembers ? ' that lives' : ''}; ${waiting}`;
+export const noConsumers = (
+  group: string,
+  waiting: string,
+  hasMembers: boolean,
+  isKnown: boolean,
+): string =>
+  `Group "${group}" has no consumer${hasMembers ? ' that is alive' : ''}; ${waiting}${
+    isKnown
+      ? ''
+      : '. That is judged by what Redis lists: no member says of itself whether it is alive, as other programs and older versions of this package never do'
+  }`;
+
+/** @param byGroup of each group its living members, counted by version */
+export const alive = (
+  byGroup: readonly (readonly [group: string, counts: ReadonlyMap<string, number>])[],
+): string => {
+  const groups = byGroup.map(([group, counts]) => {
+    const each = [...counts].map(([version, count]) => `${count} of version ${version}`);
+    return `"${group}" ${each.join(' and ')}`;
+  });
+  return `Members alive: ${groups.join('; ')}.`;
+};
 
 export const waiting = (lag: number | undefined, pending: number): string =>
   [
@@ -49,8 +69,10 @@ export const waiting = (lag: number | undefined, pending: number): string =>
     .filter((part) => part !== '')
     .join(', ') || 'nothing waits for it now';
 
-export const noConsumersTodo = (key: string, group: string): string =>
-  `Start its service. Where it will not come back: XGROUP DESTROY ${key} ${group}; until then retention keeps all that it has not finished.`;
+export const noConsumersTodo = (key: string, group: string, isKnown: boolean): string =>
+  `Start its service. Where it will not come back${
+    isKnown ? '' : ', and you know that nothing else reads with this group'
+  }: XGROUP DESTROY ${key} ${group}; until then retention keeps all that it has not finished.`;
 
 export const gone = (consumer: string, idleMs: number, pending: number): string =>
   `Consumer "${consumer}" has not asked for anything for ${spanText(idleMs)}${

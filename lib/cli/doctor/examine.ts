@@ -1,11 +1,13 @@
 import { streamKey } from '../../keys/stream-keys.js';
 import { readGroups } from '../../redis/group-info.js';
+import { livingOf } from '../../redis/group-members.js';
 import { redisTimeMs } from '../../redis/redis-time.js';
 import { askServerFacts } from '../../redis/server-facts.js';
 import { verdictOn } from '../../redis/server-facts.verdict.js';
 import { openBar } from '../output/bar.js';
 import { isNotAllowed } from '../../redis/redis-errors.js';
 import { groupRows } from '../reading/group-rows.js';
+import { membersOf } from '../reading/members-of.js';
 import type { Session } from '../session.js';
 import * as text from './doctor.messages.js';
 import type { DoctorLimits, Finding } from './finding.js';
@@ -21,8 +23,17 @@ export interface Examination {
   readonly streams: number;
   readonly groups: number;
   readonly findings: readonly Finding[];
+  /** The members that say that they are alive, each once, whatever streams of its group it reads. */
+  readonly members: readonly LivingMember[];
   /** What could not be found out. */
   readonly notKnown: readonly string[];
+}
+
+/** A member of a group that is alive. */
+export interface LivingMember {
+  readonly group: string;
+  readonly consumer: string;
+  readonly version: string | undefined;
 }
 
 /** For how many groups rights are tried: they are most often the same for all. */
@@ -51,6 +62,7 @@ export async function examine(
 
   const now = await redisTimeMs(client);
   let groups = 0;
+  const alive = new Map<string, LivingMember>();
   const bar = openBar('Looking', streams.length);
   try {
     for (const [at, stream] of streams.entries()) {
@@ -59,7 +71,14 @@ export async function examine(
         const rows = all.filter(({ group }) => group !== undefined);
         findings.push(...(await checkPartitions(client, prefix, stream, all)));
         groups += rows.length;
-        for (const row of rows) findings.push(...(await checkGroup(client, prefix, row, limits)));
+        for (const row of rows) {
+          const { group = '' } = row;
+          const members = await membersOf(client, prefix, stream, group);
+          findings.push(...(await checkGroup(client, prefix, row, members, limits)));
+          for (const { consumer, version } of livingOf(members)) {
+            alive.set(JSON.stringify([group, consumer]), { group, consumer, version });
+          }
+        }
         findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));
       } catch (error) {
         if (!isNotAllowed(error)) throw error;
@@ -75,6 +94,7 @@ export async function examine(
     streams: streams.length,
     groups,
     findings,
+    members: [...alive.keys()].sort().flatMap((key) => alive.get(key) ?? []),
     notKnown,
   };
 }

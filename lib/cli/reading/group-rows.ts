@@ -3,11 +3,13 @@ import { streamKey, streamKeys } from '../../keys/stream-keys.js';
 import { publishedAtMs } from '../../redis/entry-id.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/group-info.js';
 import { ledgerSize } from '../../redis/ledger-size.js';
+import { livingOf } from '../../redis/group-members.js';
 import { redisTimeMs } from '../../redis/redis-time.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';
 import { knownLag } from './known-lag.js';
+import { membersOf } from './members-of.js';
 import { noStream, streamsOf } from './streams-of.js';
 
 /** How a group of a stream stands. What is not known is left out. */
@@ -22,9 +24,18 @@ export interface GroupRow {
   readonly retries?: number;
   readonly deadLetters?: number;
   readonly ledger?: number;
+  /** As Redis lists them. */
   readonly consumers?: number;
+  /** How many members say that they are alive; nothing where none says anything. */
+  readonly alive?: number | undefined;
+  /** The versions of this package that these run, each once. */
+  readonly versions?: readonly string[] | undefined;
   readonly lastDeliveredId?: string;
 }
+
+/** How many members are alive, for people. Where none says so it may be as many as Redis lists, or others. */
+export const aliveText = ({ alive, consumers }: GroupRow): number | string | undefined =>
+  alive ?? (consumers === undefined ? undefined : `${consumers}?`);
 
 /** How many streams are asked about at a time. */
 const PAGE = 100;
@@ -77,14 +88,16 @@ async function rowOf(
   now: number,
 ): Promise<GroupRow> {
   const keys = streamKeys(prefix, stream, group.name);
-  const [oldest, retries, deadLetters, ledger] = await Promise.all([
+  const [oldest, retries, deadLetters, ledger, members] = await Promise.all([
     client
       .xpending(keys.stream, group.name)
       .then(([, id]) => (id == null ? undefined : String(id))),
     client.zcard(keys.retries),
     client.xlen(keys.deadLetters),
     ledgerSize(client, keys),
+    membersOf(client, prefix, stream, group.name),
   ]);
+  const living = members.length === 0 ? undefined : livingOf(members);
   return {
     stream,
     group: group.name,
@@ -96,6 +109,8 @@ async function rowOf(
     deadLetters,
     ledger: ledger.all,
     consumers: group.consumers,
+    alive: living?.length,
+    versions: living && [...new Set(living.flatMap(({ version }) => version ?? []))].sort(),
     lastDeliveredId: group.lastDeliveredId,
   };
 }

@@ -39,7 +39,7 @@ if lasts == 0 then
   return { was }
 end
 redis.call('SET', KEYS[4], ARGV[5], 'NX')
-sayAlive(KEYS[1], KEYS[3], consumer, lasts, ARGV[4])
+sayingAlive(consumer, lasts, ARGV[4])(KEYS[1], KEYS[3])
 redis.call('HSET', KEYS[2], consumer, ARGV[3])
 local answer = { was }
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do

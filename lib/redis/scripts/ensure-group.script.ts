@@ -92,7 +92,7 @@ end
 
 local ensured, lasts = ensure(), tonumber(ARGV[7])
 -- Where the record cannot be written, the group is there all the same.
-if lasts > 0 and ensured ~= 'g 0-0' then pcall(sayAlive, KEYS[8], KEYS[9], ARGV[6], lasts, ARGV[8]) end
+if lasts > 0 and ensured ~= 'g 0-0' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
 return ensured
 `,
   (reply): EnsuredGroup => {

@@ -18,14 +18,15 @@ import { MEMBERS } from './members.lua.js';
  */
 export const unattendedStreamsScript = new Script(
   `${ENTRY_ORDER}${MEMBERS}
-local unattended, lasts = {}, tonumber(ARGV[4])
+local unattended = {}
+local sayAlive = sayingAlive(ARGV[3], tonumber(ARGV[4]), ARGV[5], true)
 for n = 1, #KEYS / 4 do
   local stream, madeBlindly, members, versions = KEYS[4 * n - 3], KEYS[4 * n - 2], KEYS[4 * n - 1], KEYS[4 * n]
   local idle = redis.pcall('XPENDING', stream, ARGV[1], 'IDLE', ARGV[2], '-', '+', 1)
   local blind, known = redis.call('GET', madeBlindly), ARGV[4 + 2 * n]
   if idle.err or #idle > 0 or blind and known ~= '' and after(blind, known) then unattended[#unattended + 1] = n - 1 end
   -- A record that cannot be written harms no other stream.
-  if ARGV[5 + 2 * n] == '1' then pcall(sayAlive, members, versions, ARGV[3], lasts, ARGV[5]) end
+  if ARGV[5 + 2 * n] == '1' then pcall(sayAlive, members, versions) end
 end
 return unattended
 `,

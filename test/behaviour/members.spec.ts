@@ -1,0 +1,360 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Type } from '@nestjs/common';
+import { Registry } from 'prom-client';
+
+import {
+  IdleConsumersJob,
+  type RedisStreamsModuleOptions,
+  type StreamInspection,
+} from '../../lib/index.js';
+import { RedisStreamsMetricsModule } from '../../lib/prometheus/index.js';
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { freshName, freshPrefix } from '../support/fresh-name.js';
+import { addEntries, isCaughtUp } from '../support/group-state.js';
+import { aliveUntil, recordOf, redisNow, writeMember } from '../support/members.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import {
+  closeAppsAfterEach,
+  handlerOf,
+  type StreamsApp,
+  streamsApp,
+} from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const GROUP = 'billing';
+/** The shortest time for which a member counts as alive: where it says so that often. */
+const LASTS_MS = 5_000;
+const OFTEN = { minIdleMs: 1_000, intervalMs: 200 };
+const PATIENCE = { timeoutMs: 60_000 };
+
+jest.setTimeout(60_000);
+const redis = redisForTests();
+closeAppsAfterEach();
+afterEach(endChildPrograms);
+
+const options = (its: Partial<RedisStreamsModuleOptions> = {}): RedisStreamsModuleOptions => ({
+  connection: redis.url,
+  group: GROUP,
+  recovery: OFTEN,
+  ...its,
+});
+const nothing = (): void => undefined;
+const idle = (stream: string): Type => handlerOf(stream, nothing);
+
+async function inspectionOf({ monitor }: StreamsApp): Promise<StreamInspection> {
+  const [its] = (await monitor.inspect()).streams;
+  if (its === undefined) throw new Error('nothing is subscribed to');
+  return its;
+}
+
+/** Waits until what a member said at first would be over: it is alive only if it said so again. */
+async function outlast(key: string, consumer: string): Promise<void> {
+  const record = recordOf(key, GROUP);
+  const first = await waitFor(() => aliveUntil(redis.client, record, consumer));
+  await waitFor(async () => (await redisNow(redis.client)) > first, PATIENCE);
+}
+
+describe('a member that has nothing to do is alive, however long it waits in its read', () => {
+  type Case = readonly [
+    name: string,
+    its: (stream: string) => Partial<RedisStreamsModuleOptions>,
+    handlers?: (stream: string) => Type[],
+  ];
+  const address = (): { host: string; port: number } => {
+    const { hostname: host, port } = new URL(redis.url);
+    return { host, port: Number(port) };
+  };
+  const cases: readonly Case[] = [
+    ['by default', () => ({})],
+    ['in a read that outlasts the test', () => ({ blockMs: 600_000 })],
+    ['in short reads', () => ({ blockMs: 100 })],
+    ['at-most-once', () => ({ delivery: 'at-most-once' })],
+    ['without a ledger', () => ({ dedup: false })],
+    ['with RESP 2', () => ({ connection: { ...address(), protocol: 2 } })],
+    ['with RESP 3', () => ({ connection: { ...address(), protocol: 3 } })],
+    ['with a keyPrefix', () => ({ keyPrefix: freshPrefix() })],
+    ['with partitions', (stream) => ({ streams: { [stream]: { partitions: 3 } } })],
+    ['with a name of its own', () => ({ consumer: freshName('billing-0') })],
+    [
+      'among many streams',
+      () => ({}),
+      (stream) => [stream, ...Array.from({ length: 20 }, () => freshName('more'))].map(idle),
+    ],
+  ];
+
+  // All at once: each of them waits for as long as what it said at first counts.
+  it('in whatever mode', async () => {
+    const seen = await Promise.all(
+      cases.map(async ([name, its, handlers = (stream) => [idle(stream)]]) => {
+        const stream = freshName('orders');
+        const app = await streamsApp(options(its(stream)), { controllers: handlers(stream) });
+        const { consumer, version } = app.monitor.getStats();
+        await outlast((app.server.options.keyPrefix ?? '') + stream, consumer);
+        const { membersAlive, consumers } = await inspectionOf(app);
+        expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version, pending: 0 }]);
+        return [name, membersAlive] as const;
+      }),
+    );
+    expect(new Map(seen)).toEqual(new Map(cases.map(([name]) => [name, 1])));
+  });
+
+  it('of a stream that a wildcard found', async () => {
+    const keyPrefix = freshPrefix();
+    const app = await streamsApp(options({ keyPrefix, discoveryIntervalMs: 100 }), {
+      controllers: [idle('orders:*')],
+    });
+    await addEntries(redis.client, `${keyPrefix}orders:eu`, [1]);
+    const { consumer } = app.monitor.getStats();
+    await outlast(`${keyPrefix}orders:eu`, consumer);
+    const record = recordOf(`${keyPrefix}orders:eu`, GROUP);
+    expect(await aliveUntil(redis.client, record, consumer)).toBeGreaterThan(
+      await redisNow(redis.client),
+    );
+  });
+});
+
+it('a member whose handlers are all taken, with much to take over, is alive', async () => {
+  const stream = freshName('orders');
+  await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+  await addEntries(redis.client, stream, [...Array(50).keys()]);
+  await redis.client.xreadgroup('GROUP', GROUP, 'dead', 'COUNT', 50, 'STREAMS', stream, '>');
+  let end: () => void = nothing;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const handler = handlerOf(stream, () => ended, { concurrency: 1, batchSize: 1 });
+  const app = await streamsApp(options(), { controllers: [handler] });
+  await waitFor(() => app.monitor.getStats().inFlight === 1, PATIENCE);
+  await outlast(stream, app.monitor.getStats().consumer);
+  expect((await inspectionOf(app)).membersAlive).toBe(1);
+  end();
+});
+
+describe('a member that closes', () => {
+  it.each([
+    ['with a name of its own', { consumer: 'billing-0' }],
+    ['with a generated name', {}],
+    ['with partitions', { streams: { orders: { partitions: 2 } } }],
+  ] as const)('%s is not alive any more, and no row is left of it', async (_name, its) => {
+    const keyPrefix = freshPrefix();
+    const app = await streamsApp(options({ ...its, keyPrefix }), { controllers: [idle('orders')] });
+    const { members, versions } = recordOf(`${keyPrefix}orders`, GROUP);
+    const { consumer } = app.monitor.getStats();
+    expect(await redis.client.zrange(members, '0', '-1')).toEqual([consumer]);
+    expect(await redis.client.hkeys(versions)).toEqual([consumer]);
+    await app.close();
+    expect(await redis.client.exists(members, versions)).toBe(0);
+  });
+
+  it('leaves the others alive, and they say so', async () => {
+    const stream = freshName('orders');
+    const [one, other] = await Promise.all([
+      streamsApp(options(), { controllers: [idle(stream)] }),
+      streamsApp(options(), { controllers: [idle(stream)] }),
+    ]);
+    expect((await inspectionOf(one)).membersAlive).toBe(2);
+    await other.close();
+    const { membersAlive, consumers } = await inspectionOf(one);
+    expect(membersAlive).toBe(1);
+    expect(consumers.filter(({ isAlive }) => isAlive)).toMatchObject([
+      { name: one.monitor.getStats().consumer },
+    ]);
+  });
+});
+
+describe('kill -9', () => {
+  let compiled: CompiledPackage;
+  beforeAll(async () => {
+    compiled = await compiledPackage('test/support/programs');
+  });
+  afterAll(() => compiled.remove());
+
+  it.each([
+    ['a plain stream', {}],
+    ['partitions', { partitions: 2 }],
+  ])('of a member is seen once its time is over, %s', async (_name, its) => {
+    const stream = freshName('orders');
+    const record = recordOf(stream, GROUP);
+    const streams = { [stream]: its };
+    const program = childProgram(compiled.program('test/support/programs/member.program.ts'), {
+      env: {
+        STREAM: stream,
+        OPTIONS: JSON.stringify(options({ consumer: 'killed', streams })),
+      },
+    });
+    await waitFor(() => program.output().includes('listening'), PATIENCE);
+    const app = await streamsApp(options({ streams }), { controllers: [idle(stream)] });
+    expect((await inspectionOf(app)).membersAlive).toBe(2);
+    program.kill('SIGKILL');
+    await program.ended;
+    const left =
+      (await aliveUntil(redis.client, record, 'killed')) - (await redisNow(redis.client));
+    expect(left).toBeLessThanOrEqual(LASTS_MS);
+    await waitFor(async () => (await inspectionOf(app)).membersAlive === 1, PATIENCE);
+    const { consumers } = await inspectionOf(app);
+    expect(consumers.find(({ name }) => name === 'killed')?.isAlive ?? false).toBe(false);
+    // Whoever is alive takes its row away.
+    await waitFor(async () => (await redis.client.hlen(record.versions)) === 1, PATIENCE);
+  });
+});
+
+describe('the record', () => {
+  it('holds few rows where members come and go', async () => {
+    const stream = freshName('orders');
+    const record = recordOf(stream, GROUP);
+    for (let n = 0; n < 100; n++) await writeMember(redis.client, record, `dead-${n}`, -1, '0.0.1');
+    const started = Promise.all(
+      Array.from({ length: 5 }, () => streamsApp(options(), { controllers: [idle(stream)] })),
+    );
+    for (const app of await started) await app.close();
+    const app = await streamsApp(options(), { controllers: [idle(stream)] });
+    expect(await redis.client.zrange(record.members, '0', '-1')).toEqual([
+      app.monitor.getStats().consumer,
+    ]);
+    expect(await redis.client.hlen(record.versions)).toBe(1);
+  });
+
+  it('expires ten minutes after its last row, whichever member renewed it last', async () => {
+    const stream = freshName('orders');
+    const { members, versions } = recordOf(stream, GROUP);
+    const seldom = { minIdleMs: 60_000, intervalMs: 3_600_000 };
+    const patient = await streamsApp(options({ recovery: seldom }), {
+      controllers: [idle(stream)],
+    });
+    const other = await streamsApp(options(), { controllers: [idle(stream)] });
+    const its = recordOf(stream, GROUP);
+    await outlast(stream, other.monitor.getStats().consumer);
+    const untilMs = await aliveUntil(redis.client, its, patient.monitor.getStats().consumer);
+    const lastsMs = untilMs - (await redisNow(redis.client));
+    expect(lastsMs).toBeGreaterThan(3 * seldom.intervalMs);
+    expect(lastsMs).toBeLessThanOrEqual(4 * seldom.intervalMs);
+    for (const key of [members, versions]) {
+      const expiresMs = await redis.client.pttl(key);
+      expect(expiresMs).toBeGreaterThan(lastsMs);
+      expect(expiresMs).toBeLessThanOrEqual(lastsMs + 600_000 + LASTS_MS);
+    }
+  });
+
+  it('of one stream that cannot be written harms neither that stream nor the others', async () => {
+    const streams = Array.from({ length: 12 }, () => freshName('orders'));
+    const [broken = '', ...whole] = streams;
+    await redis.client.set(recordOf(broken, GROUP).members, 'not a record');
+    const handled: string[] = [];
+    const app = await streamsApp(options(), {
+      controllers: streams.map((stream) => handlerOf(stream, () => void handled.push(stream))),
+    });
+    const { consumer } = app.monitor.getStats();
+    await Promise.all(whole.map((stream) => outlast(stream, consumer)));
+    for (const stream of streams) await app.emit(stream, 1);
+    await waitFor(() => handled.length === streams.length, PATIENCE);
+    await waitFor(() => isCaughtUp(redis.client, broken, GROUP), PATIENCE);
+    for (const stream of whole) {
+      expect(await aliveUntil(redis.client, recordOf(stream, GROUP), consumer)).toBeGreaterThan(
+        await redisNow(redis.client),
+      );
+    }
+    await redis.client.del(recordOf(broken, GROUP).members);
+  });
+});
+
+describe('two versions beside each other', () => {
+  it('are both shown, by inspect() and by the metric', async () => {
+    const stream = freshName('orders');
+    const registry = new Registry();
+    const app = await streamsApp(options(), {
+      controllers: [idle(stream)],
+      imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0 })],
+    });
+    await writeMember(redis.client, recordOf(stream, GROUP), 'older', 60_000, '0.0.9');
+    await writeMember(redis.client, recordOf(stream, GROUP), 'oldest', 60_000, '0.0.9');
+    const { version } = app.monitor.getStats();
+    const { membersAlive, consumers } = await inspectionOf(app);
+    expect(membersAlive).toBe(3);
+    expect(consumers.map((its) => its.version).sort()).toEqual(['0.0.9', '0.0.9', version]);
+    const text = await registry.metrics();
+    for (const [its, count] of [
+      [version, 1],
+      ['0.0.9', 2],
+    ]) {
+      expect(text).toContain(
+        `redis_streams_members_alive{stream="${stream}",group="${GROUP}",version="${its}"} ${count}`,
+      );
+    }
+  });
+});
+
+describe('IdleConsumersJob', () => {
+  it('removes none that is alive, however long Redis calls it idle', async () => {
+    const stream = freshName('orders');
+    const its = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
+    const app = await streamsApp(options({ ...its, startFrom: 'beginning' }), {
+      controllers: [idle(stream)],
+    });
+    // As one that was given something once, and waits in a read since then; and one that is gone.
+    for (const name of ['alive', 'gone']) {
+      await redis.client.xgroup('CREATECONSUMER', stream, GROUP, name);
+    }
+    await writeMember(redis.client, recordOf(stream, GROUP), 'alive', 60_000, '0.0.9');
+    await writeMember(redis.client, recordOf(stream, GROUP), 'gone', -1, '0.0.9');
+    const listed = async (): Promise<(readonly [string, number | undefined])[]> => {
+      const { consumers } = await inspectionOf(app);
+      return consumers.map(({ name, idleMs }) => [name, idleMs] as const);
+    };
+    await waitFor(async () => {
+      const idleMs = new Map(await listed());
+      return (idleMs.get('alive') ?? 0) > 1_000 && (idleMs.get('gone') ?? 0) > 1_000;
+    });
+    expect(await app.app.get(IdleConsumersJob).run()).toEqual({ removed: 1 });
+    const names = (await listed()).map(([name]) => name);
+    expect(names).toContain('alive');
+    expect(names).not.toContain('gone');
+  });
+
+  it('removes none that is alive from a partition, whose record is beside the stream', async () => {
+    const stream = freshName('orders');
+    const app = await streamsApp(
+      options({
+        blockMs: 900,
+        maintenance: { consumerIdleMs: 1_000 },
+        streams: { [stream]: { partitions: 2 } },
+      }),
+      { controllers: [idle(stream)] },
+    );
+    const place = `{${stream}:1}`;
+    await redis.client.xgroup('CREATECONSUMER', place, GROUP, 'alive');
+    await writeMember(redis.client, recordOf(stream, GROUP), 'alive', 60_000, '0.0.9');
+    await waitFor(async () => {
+      const { consumers } = await inspectionOf(app);
+      return (consumers.find(({ name }) => name === 'alive')?.idleMs ?? 0) > 1_000;
+    });
+    expect(await app.app.get(IdleConsumersJob).run()).toEqual({ removed: 0 });
+    await redis.client.zrem(recordOf(stream, GROUP).members, 'alive');
+    expect(await app.app.get(IdleConsumersJob).run()).toEqual({ removed: 1 });
+  });
+});
+
+describe('a Redis that is full', () => {
+  const full = redisForTests({ args: [] });
+
+  it('lets members say that they are alive', async () => {
+    // Few streams are renewed by one script, many by another.
+    const apps = await Promise.all(
+      [1, 12].map(async (count) => {
+        const streams = Array.from({ length: count }, () => freshName('orders'));
+        const app = await streamsApp(options({ connection: full.url }), {
+          controllers: streams.map(idle),
+        });
+        const record = recordOf(streams[0] ?? '', GROUP);
+        const { consumer } = app.monitor.getStats();
+        return (): Promise<number> => aliveUntil(full.client, record, consumer);
+      }),
+    );
+    await full.client.config('SET', 'maxmemory', '1');
+    await expect(full.client.set('a', 'b')).rejects.toThrow('OOM');
+    const before = Math.max(...(await Promise.all(apps.map((until) => until()))));
+    await waitFor(async () => (await redisNow(full.client)) > before, PATIENCE);
+    for (const until of apps) {
+      expect(await until()).toBeGreaterThan(await redisNow(full.client));
+    }
+    await full.client.config('SET', 'maxmemory', '0');
+  });
+});
