@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { Registry } from 'prom-client';
 
@@ -166,7 +166,6 @@ describe('kill -9', () => {
   beforeAll(async () => {
     compiled = await compiledPackage('test/support/programs');
   });
-  afterAll(() => compiled.remove());
 
   it.each([
     ['a plain stream', {}],

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   DeadLetterException,
@@ -271,7 +271,6 @@ describe('a process that gets SIGTERM', () => {
   beforeAll(async () => {
     compiled = await compiledPackage('test/support/programs');
   });
-  afterAll(() => compiled.remove());
   afterEach(endChildPrograms);
 
   it('hands back what it did not start, and the next one goes on with it', async () => {

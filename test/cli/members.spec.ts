@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
 import { childProgram, endChildPrograms } from '../support/child-program.js';
@@ -100,7 +100,6 @@ describe('a member that was killed', () => {
   beforeAll(async () => {
     compiled = await compiledPackage('test/support/programs');
   });
-  afterAll(() => compiled.remove());
 
   it('is dead once its time is over, however little it was idle; only then doctor speaks of XGROUP DESTROY', async () => {
     const stream = freshName('orders');
