@@ -3,6 +3,7 @@ import { onReconnect } from '../redis/cluster-client.js';
 import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
+import { retriesBlock } from './request-runs.js';
 import type { StreamFlow } from './stream-flow.js';
 import { unattendedAmong } from './unattended-among.js';
 
@@ -113,7 +114,15 @@ export class Recovery {
     const { next, entries } = await recoverScript.run(
       client,
       [stream, leases, retries, attempts],
-      [group, consumer, minIdleMs, after, room, flow.options.dedup === false ? hereMs : ''],
+      [
+        group,
+        consumer,
+        minIdleMs,
+        after,
+        room,
+        flow.options.dedup === false ? hereMs : '',
+        retriesBlock(flow.options) ? 1 : 0,
+      ],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {
