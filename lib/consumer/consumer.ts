@@ -59,7 +59,8 @@ export class Consumer {
     const { flows } = this;
     const connections = new ServerConnections(options.connection, consumer, blockMs);
     const client = connections.commands;
-    const resumption = new Resumption(group, consumer);
+    const onRoom = (streamKey: string): void => this.reader.roomIn(streamKey);
+    const resumption = new Resumption({ group, consumer, token: this.token, onWaited: onRoom });
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
     const log = new FaultLog(logger);
@@ -79,7 +80,7 @@ export class Consumer {
       tallies: this.tallies,
       loneRuns: new LoneRuns(leaseMs),
       logger,
-      onRoom: (streamKey) => this.reader.roomIn(streamKey),
+      onRoom,
       signal: this.closing.signal,
     });
     this.reader = new StreamReaders({
@@ -113,7 +114,7 @@ export class Consumer {
         onFound: ({ flow }) => {
           resumption.restart(flow);
           this.recovery.include(flow);
-          this.reader.roomIn(flow.keys.stream);
+          onRoom(flow.keys.stream);
         },
         logger,
       });

@@ -8,6 +8,7 @@ import { dueEntriesScript } from '../redis/scripts/due-entries.script.js';
 import { dueAmong } from './due-among.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
+import { retriesBlock } from './request-runs.js';
 import type { Resumption } from './resumption.js';
 import type { StreamFlow } from './stream-flow.js';
 
@@ -78,9 +79,13 @@ export class DueEntries {
     return together;
   }
 
-  /** How much is asked for. What was handed back comes with the rest of what is resumed, as long as that goes on. */
+  /** What was handed back comes with the rest of what is resumed, as long as that goes on; and so does all, if nothing may pass. */
   private bounds(flow: StreamFlow): readonly [count: number, lowest: '0' | '-inf'] {
     return [flow.room, this.parts.resumption.isOpen(flow) ? '0' : '-inf'];
+  }
+
+  private mayAsk(flow: StreamFlow): boolean {
+    return flow.room > 0 && !(retriesBlock(flow.options) && this.parts.resumption.isOpen(flow));
   }
 
   private async ask(present: readonly StreamFlow[]): Promise<void> {
@@ -88,7 +93,7 @@ export class DueEntries {
     try {
       const due = await dueAmong(client, present);
       onWorking();
-      const asked = due.filter(({ room }) => room > 0);
+      const asked = due.filter((flow) => this.mayAsk(flow));
       if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
         client,

@@ -105,8 +105,9 @@ export class HandlerSlots {
     return [...this.running.keys(), ...this.held.all(), ...this.ready];
   }
 
-  /** Keeps a message that has just failed in its slot; nothing of its stream starts before it. */
-  hold(message: StreamMessage): void {
+  /** Keeps a message that has just failed in its slot for `delayMs` or longer; nothing of its stream starts before it. */
+  hold(message: StreamMessage, delayMs: number): void {
+    message.dueAt = performance.now() + delayMs;
     this.held.hold(message);
     this.unfinished.add(message);
   }

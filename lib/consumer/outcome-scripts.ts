@@ -120,11 +120,20 @@ export class OutcomeScripts {
   }
 
   handOver(messages: readonly StreamMessage[]): Promise<unknown> {
-    const { client, keys, group, consumer, token } = this.parts;
+    const { client, keys, group, consumer, token, options } = this.parts;
     return handOverScript.run(
       client,
       [keys.stream, keys.leases, keys.retries, keys.attempts],
-      [group, consumer, token, ...this.idsOf(messages)],
+      [
+        group,
+        consumer,
+        token,
+        ...messages.flatMap((message) => [
+          message.entryId,
+          leaseIdOf(message, options),
+          waitsMs(message),
+        ]),
+      ],
     );
   }
 
@@ -196,9 +205,10 @@ export class OutcomeScripts {
     const { keys, token } = this.parts;
     return callKey(keys, token, this.numbers.of(what));
   }
-
-  private idsOf(messages: readonly StreamMessage[]): string[] {
-    const { options } = this.parts;
-    return messages.flatMap((message) => [message.entryId, leaseIdOf(message, options)]);
-  }
 }
+
+/** How long it still has to wait for its next attempt, in ms; empty if it has not. */
+const waitsMs = ({ dueAt }: StreamMessage): number | '' => {
+  const leftMs = dueAt === undefined ? 0 : Math.ceil(dueAt - performance.now());
+  return leftMs > 0 ? leftMs : '';
+};

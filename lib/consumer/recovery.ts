@@ -4,6 +4,7 @@ import { recoverScript } from '../redis/scripts/recover.script.js';
 import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { Membership } from './membership.js';
+import { retriesBlock } from './request-runs.js';
 import type { StreamFlow } from './stream-flow.js';
 import { unattendedAmong } from './unattended-among.js';
 
@@ -122,7 +123,15 @@ export class Recovery {
     const { next, entries } = await recoverScript.run(
       client,
       [stream, leases, retries, attempts],
-      [group, consumer, minIdleMs, after, room, flow.pendingMeansStarted ? hereMs : ''],
+      [
+        group,
+        consumer,
+        minIdleMs,
+        after,
+        room,
+        flow.pendingMeansStarted ? hereMs : '',
+        retriesBlock(flow.options) ? 1 : 0,
+      ],
     );
     // A walk that was begun anew meanwhile has another place to go on from.
     if (this.after.get(flow) === after) {

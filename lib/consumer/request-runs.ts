@@ -139,4 +139,8 @@ export const retryOf = (
   { request }: StreamMessage,
 ): ResolvedRetry => (request === undefined ? retry : requestRetry);
 
+/** Whether nothing passes a message that waits for its next attempt. */
+export const retriesBlock = ({ retry, requestRetry }: ResolvedSubscription): boolean =>
+  retry.blocking || requestRetry.blocking;
+
 const isRequest = (message: StreamMessage): message is Request => message.request !== undefined;

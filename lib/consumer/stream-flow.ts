@@ -241,7 +241,7 @@ export class StreamFlow {
 
   /** It waits for its next attempt in its slot; the attempt is counted before the wait begins. */
   protected async holdBack(message: StreamMessage, delayMs: number): Promise<void> {
-    this.slots.hold(message);
+    this.slots.hold(message, delayMs);
     const kept = await this.settler.countAttempt(message);
     if (kept === undefined) return;
     if (!kept) return this.leaveToOthers(message);

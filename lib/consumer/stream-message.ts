@@ -33,6 +33,8 @@ export interface StreamMessage {
   leasedAt?: LeaseMoment;
   /** When at-most-once wrote it into the ledger, in ms by Redis's clock: what says that this run has it. */
   recordedMs?: number;
+  /** When its next attempt is due, by `performance.now()`; nothing if it never had to wait for one in its slot. */
+  dueAt?: number;
   /** The replies of its latest run here, where it is a request. */
   replies?: RunReplies;
   /** How long its last run took here, in ms. */

@@ -209,7 +209,8 @@ export class StreamReader {
 
   // One that vanished has room too, and no read would ever cover it.
   private wantsRead(flow: StreamFlow): boolean {
-    return flow.wantsRead && this.parts.flows.isPresent(flow);
+    const { flows, resumption } = this.parts;
+    return flow.wantsRead && flows.isPresent(flow) && !resumption.isWaiting(flow);
   }
 
   private async read(

@@ -62,16 +62,18 @@ export const outcomeRules = {
     return true;
   },
 
-  handOver(model: Model, who: Who, messages: readonly Ids[]): void {
+  /** @param waits whether they have to wait for their next attempt still */
+  handOver(model: Model, who: Who, messages: readonly Ids[], waits: boolean): void {
     const { state } = model;
     for (const message of messages) {
       const { entryId } = message;
       const lease = state.leases[leaseIdOf(message, model.options)];
       const held = model.holds(who, message);
-      // Its lease may be gone, or that of another entry of the same message.
+      // Its lease may be gone, or that of another entry of the same message. What waits already goes on waiting.
       const left = lease?.entryId !== entryId && !isRedrive(entryId) && model.owns(who, message);
-      if (!held && !left) continue;
-      state.retries[entryId] = isRedrive(entryId) ? 'due' : 'handed back';
+      if (!held && (!left || entryId in state.retries)) continue;
+      const atOnce = isRedrive(entryId) ? 'due' : 'handed back';
+      state.retries[entryId] = waits ? 'later' : atOnce;
       if (held) model.endLease(message);
       const row = state.attempts[entryId];
       if (row !== undefined) row.mark = model.endedRun(entryId);

@@ -68,7 +68,13 @@ export const outcomeSteps = {
   giveBack: async (group, member, draw) => {
     const messages = chosen(member, draw).map(({ message }) => message);
     if (!group.model.atMostOnce) {
-      return settle(group, member, draw, messages, handOverCall(member, messages));
+      return settle(
+        group,
+        member,
+        draw,
+        messages,
+        handOverCall(member, messages, draw.pick % 2 === 1),
+      );
     }
     const [entries, redrives] = apart(messages);
     await settle(group, member, draw, entries, putBackCall(member, entries));
@@ -106,7 +112,7 @@ export const outcomeSteps = {
     const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
       putOffCall(member, [message], 'due'),
       deadLetterCall(group, member, message),
-      handOverCall(member, [message]),
+      handOverCall(member, [message], false),
       startCall(member, message),
     ];
     if (draw.many) await renew(group, member, [message], draw.twice);
@@ -265,12 +271,14 @@ function putBackCall(member: Member, messages: readonly StreamMessage[]) {
   };
 }
 
-function handOverCall(member: Member, messages: readonly StreamMessage[]) {
+function handOverCall(member: Member, its: readonly StreamMessage[], waits: boolean) {
   const { scripts } = member;
+  const dueAt = performance.now() + LONG_MS;
+  const messages = its.map((message) => (waits ? { ...message, dueAt } : message));
   return {
-    what: `hand over ${idsOf(messages)}`,
+    what: `hand over ${idsOf(messages)}${waits ? ', later' : ''}`,
     send: async (): Promise<void> => void (await scripts.handOver(messages)),
-    rule: (model: Model) => outcomeRules.handOver(model, member, messages),
+    rule: (model: Model) => outcomeRules.handOver(model, member, messages, waits),
   };
 }
 

@@ -33,14 +33,20 @@ export const takingRules = {
     return taken.sort();
   },
 
-  recover(model: Model, { name }: Who, isYoung: boolean): string[] {
+  recover(model: Model, { name }: Who, isYoung: boolean, inOrder: boolean): string[] {
     const { pending, retries, leases } = model.state;
+    const stays = new Set<string>();
     const leased = new Set(
       Object.values(leases).flatMap(({ live, entryId }) => (live ? [entryId] : [])),
     );
-    const taken = Object.keys(pending).filter(
-      (id) => pending[id]?.idle === true && !(id in retries) && !leased.has(id),
-    );
+    const taken = Object.entries(pending)
+      .sort(([a], [b]) => compareEntryIds(a, b))
+      .flatMap(([id, { owner, idle }]) => {
+        if (id in retries) return [];
+        if (!idle || leased.has(id)) stays.add(owner);
+        else if (!inOrder || !stays.has(owner)) return [id];
+        return [];
+      });
     for (const id of taken) {
       const mayRun = pending[id]?.owner === name && !isYoung;
       pending[id] = { owner: name, idle: false };
@@ -50,23 +56,35 @@ export const takingRules = {
   },
 
   /** Page after page, in stream order. */
-  resume(model: Model, { name }: Who): string[] {
-    const { pending, retries, attempts } = model.state;
+  resume(model: Model, { name, token }: Who, blocks: boolean): string[] {
+    const { pending, retries, attempts, leases } = model.state;
     const own = Object.keys(pending).filter(
       (id) => pending[id]?.owner === name && !(id in retries),
     );
-    for (const id of own) {
-      if (model.hasLedger || pending[id]?.idle !== true) continue;
-      pending[id] = { owner: name, idle: false };
-      model.cameBack(id, model.attemptsOf(id).used + 1);
-    }
-    const handed = Object.keys(retries).filter((id) => retries[id] === 'handed back');
-    for (const id of handed) {
+    const waiting = Object.keys(retries).filter(
+      (id) => retries[id] === 'handed back' || (blocks && !isRedrive(id)),
+    );
+    const held = new Set(
+      Object.values(leases).flatMap((lease) =>
+        lease.live && lease.token !== token ? [lease.entryId] : [],
+      ),
+    );
+    const found: string[] = [];
+    for (const id of [...own, ...waiting].sort(compareEntryIds)) {
+      const isOwn = !(id in retries);
+      if (!(id in pending)) {
+        delete retries[id];
+        delete attempts[id];
+        continue;
+      }
+      if (blocks && (held.has(id) || retries[id] === 'later')) break;
+      const wasIdle = pending[id]?.idle === true;
+      if (!isOwn || (wasIdle && !model.hasLedger)) pending[id] = { owner: name, idle: false };
+      if (isOwn && wasIdle && !model.hasLedger) model.cameBack(id, model.attemptsOf(id).used + 1);
       delete retries[id];
-      if (id in pending) pending[id] = { owner: name, idle: false };
-      else delete attempts[id];
+      found.push(id);
     }
-    return [...own, ...handed.filter((id) => id in pending)].sort(compareEntryIds);
+    return found;
   },
 
   /** Entries and redrives beside each other, as the reserver sends them. */

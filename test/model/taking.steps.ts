@@ -63,31 +63,34 @@ export const takingSteps = {
       send: async () => {
         const keys = [stream, leases, retries, attempts];
         const hereMs = group.model.hasLedger ? '' : isYoung ? MIN_IDLE_MS : 2 * LONG_MS;
-        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, hereMs];
+        const inOrder = draw.pick % 2;
+        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, hereMs, inOrder];
         return (await recoverScript.run(group.client, keys, args)).entries;
       },
-      rule: (model) => takingRules.recover(model, member, isYoung),
+      rule: (model) => takingRules.recover(model, member, isYoung, draw.pick % 2 === 1),
     });
   },
 
   /** Of each page the answer may be lost, so that it is asked for again. */
   resume: (group, member, draw) => {
-    const { stream, retries, attempts } = group.keys;
+    const { stream, retries, attempts, leases } = group.keys;
+    const keys = [stream, retries, attempts, leases];
+    const token = draw.many ? member.token : '';
     const hereMs = group.model.hasLedger ? '' : MIN_IDLE_MS;
     return bring(group, member, { ...draw, twice: false }, 'resume', {
       isInOrder: true,
       send: async () => {
         const all: RawEntry[] = [];
         for (let after: string | undefined = '-'; after !== undefined;) {
-          const args = [group.name, member.name, after, draw.pick + 1, hereMs];
-          if (draw.twice) await resumeScript.run(group.client, [stream, retries, attempts], args);
-          const page = await resumeScript.run(group.client, [stream, retries, attempts], args);
+          const args = [group.name, member.name, after, draw.pick + 1, hereMs, token];
+          if (draw.twice) await resumeScript.run(group.client, keys, args);
+          const page = await resumeScript.run(group.client, keys, args);
           all.push(...page.entries);
-          after = page.next;
+          after = page.waitsMs === undefined ? page.next : undefined;
         }
         return all;
       },
-      rule: (model) => takingRules.resume(model, member),
+      rule: (model) => takingRules.resume(model, member, draw.many),
     });
   },
 

@@ -9,33 +9,38 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  * A redrive may have no lease yet: it is due now unless another holder has leased it.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID
+ * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID, for how long it
+ *        still has to wait for its next attempt, in ms, or '' if it may start at once
  * result how many entries were handed over by this call
  * atomic because an entry that is due while its lease lasts would be put off, and one without a lease that is not due
  *        would be nobody's.
- * twice  an entry that another member has taken meanwhile is pending for it, or has its lease, and is left to it.
+ * twice  what waits already goes on waiting. An entry that another member has taken meanwhile is pending for it, or has its
+ *        lease, and is left to it.
  */
 export const handOverScript = new Script(
   `${ATTEMPT_MARKS}${REDRIVE_MEMBER}${HANDED_BACK}
 local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 
-local function isPendingHere(entry)
+local function isLeftHere(entry)
+  if letterOf(entry) or redis.call('ZSCORE', KEYS[3], entry) then return false end
   local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
   return not pending.err and pending[1] and pending[1][2] == consumer
 end
 
 local handed, counted = 0, redis.call('EXISTS', KEYS[4]) == 1
-for i = 4, #ARGV, 2 do
-  local entry, id = ARGV[i], ARGV[i + 1]
+for i = 4, #ARGV, 3 do
+  local entry, id, waitsMs = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local holder, of = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%S+) (%S+) ')
   local leased = holder == token and of == entry
   -- The lease may be gone, or that of another entry of the same message.
   if of ~= entry and letterOf(entry) then
     handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry)
-  elseif leased or of ~= entry and isPendingHere(entry) then
-    handed = handed + redis.call('ZADD', KEYS[3], letterOf(entry) and now or handedBackScore(entry), entry)
+  elseif leased or of ~= entry and isLeftHere(entry) then
+    local isAtOnce = waitsMs == '' and not letterOf(entry)
+    local score = isAtOnce and handedBackScore(entry) or string.format('%.0f', now + (tonumber(waitsMs) or 0))
+    handed = handed + redis.call('ZADD', KEYS[3], score, entry)
     if leased then redis.call('HDEL', KEYS[2], id) end
     local row = counted and redis.call('HGET', KEYS[4], entry)
     if row then
