@@ -14,7 +14,8 @@ export interface RecoveryOptions {
    */
   minIdleMs?: number;
   /**
-   * How often a member looks for entries to take over, in ms, 100 or more; also at start and after a reconnect.
+   * How often a member looks for entries to take over, and says that it is alive, in ms, 100 or more; also at start and
+   * after a reconnect. It counts as alive for four times as long, and for 5 000 ms at least.
    *
    * @default 15_000
    */

@@ -6,6 +6,7 @@ import {
   IdleConsumersJob,
   type RedisStreamsModuleOptions,
   type StreamInspection,
+  type StreamOptions,
 } from '../../lib/index.js';
 import { RedisStreamsMetricsModule } from '../../lib/prometheus/index.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
@@ -55,6 +56,15 @@ async function outlast(key: string, consumer: string): Promise<void> {
   await waitFor(async () => (await redisNow(redis.client)) > first, PATIENCE);
 }
 
+/** Waits until a member counts as alive. */
+async function isAlive(key: string, consumer: string): Promise<void> {
+  const record = recordOf(key, GROUP);
+  await waitFor(async () => {
+    const until = await aliveUntil(redis.client, record, consumer);
+    return until > (await redisNow(redis.client));
+  }, PATIENCE);
+}
+
 describe('a member that has nothing to do is alive, however long it waits in its read', () => {
   type Case = readonly [
     name: string,
@@ -91,9 +101,12 @@ describe('a member that has nothing to do is alive, however long it waits in its
         const app = await streamsApp(options(its(stream)), { controllers: handlers(stream) });
         const { consumer, version } = app.monitor.getStats();
         await outlast((app.server.options.keyPrefix ?? '') + stream, consumer);
-        const { membersAlive, consumers } = await inspectionOf(app);
-        expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version, pending: 0 }]);
-        return [name, membersAlive] as const;
+        // A busy machine can keep it from saying so in time for once.
+        return waitFor(async () => {
+          const { membersAlive, consumers } = await inspectionOf(app);
+          expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version, pending: 0 }]);
+          return [name, membersAlive] as const;
+        }, PATIENCE);
       }),
     );
     expect(new Map(seen)).toEqual(new Map(cases.map(([name]) => [name, 1])));
@@ -107,10 +120,7 @@ describe('a member that has nothing to do is alive, however long it waits in its
     await addEntries(redis.client, `${keyPrefix}orders:eu`, [1]);
     const { consumer } = app.monitor.getStats();
     await outlast(`${keyPrefix}orders:eu`, consumer);
-    const record = recordOf(`${keyPrefix}orders:eu`, GROUP);
-    expect(await aliveUntil(redis.client, record, consumer)).toBeGreaterThan(
-      await redisNow(redis.client),
-    );
+    await isAlive(`${keyPrefix}orders:eu`, consumer);
   });
 });
 
@@ -125,7 +135,7 @@ it('a member whose handlers are all taken, with much to take over, is alive', as
   const app = await streamsApp(options(), { controllers: [handler] });
   await waitFor(() => app.monitor.getStats().inFlight === 1, PATIENCE);
   await outlast(stream, app.monitor.getStats().consumer);
-  expect((await inspectionOf(app)).membersAlive).toBe(1);
+  await waitFor(async () => (await inspectionOf(app)).membersAlive === 1, PATIENCE);
   end();
 });
 
@@ -151,10 +161,10 @@ describe('a member that closes', () => {
       streamsApp(options(), { controllers: [idle(stream)] }),
       streamsApp(options(), { controllers: [idle(stream)] }),
     ]);
-    expect((await inspectionOf(one)).membersAlive).toBe(2);
+    await waitFor(async () => (await inspectionOf(one)).membersAlive === 2, PATIENCE);
     await other.close();
-    const { membersAlive, consumers } = await inspectionOf(one);
-    expect(membersAlive).toBe(1);
+    await waitFor(async () => (await inspectionOf(one)).membersAlive === 1, PATIENCE);
+    const { consumers } = await inspectionOf(one);
     expect(consumers.filter(({ isAlive }) => isAlive)).toMatchObject([
       { name: one.monitor.getStats().consumer },
     ]);
@@ -167,10 +177,12 @@ describe('kill -9', () => {
     compiled = await compiledPackage('test/support/programs');
   });
 
-  it.each([
-    ['a plain stream', {}],
-    ['partitions', { partitions: 2 }],
-  ])('of a member is seen once its time is over, %s', async (_name, its) => {
+  it('of a member is seen once its time is over, and whoever is alive takes its row away', async () => {
+    // Both at once: each waits until the time of the one that was killed is over.
+    await Promise.all([{}, { partitions: 2 }].map((its) => seesItDie(its)));
+  });
+
+  async function seesItDie(its: StreamOptions): Promise<void> {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
     const streams = { [stream]: its };
@@ -182,7 +194,7 @@ describe('kill -9', () => {
     });
     await waitFor(() => program.output().includes('listening'), PATIENCE);
     const app = await streamsApp(options({ streams }), { controllers: [idle(stream)] });
-    expect((await inspectionOf(app)).membersAlive).toBe(2);
+    await waitFor(async () => (await inspectionOf(app)).membersAlive === 2, PATIENCE);
     program.kill('SIGKILL');
     await program.ended;
     const left =
@@ -191,9 +203,8 @@ describe('kill -9', () => {
     await waitFor(async () => (await inspectionOf(app)).membersAlive === 1, PATIENCE);
     const { consumers } = await inspectionOf(app);
     expect(consumers.find(({ name }) => name === 'killed')?.isAlive ?? false).toBe(false);
-    // Whoever is alive takes its row away.
     await waitFor(async () => (await redis.client.hlen(record.versions)) === 1, PATIENCE);
-  });
+  }
 });
 
 describe('the record', () => {
@@ -247,9 +258,7 @@ describe('the record', () => {
     await waitFor(() => handled.length === streams.length, PATIENCE);
     await waitFor(() => isCaughtUp(redis.client, broken, GROUP), PATIENCE);
     for (const stream of whole) {
-      expect(await aliveUntil(redis.client, recordOf(stream, GROUP), consumer)).toBeGreaterThan(
-        await redisNow(redis.client),
-      );
+      await isAlive(stream, consumer);
     }
     await redis.client.del(recordOf(broken, GROUP).members);
   });
@@ -259,7 +268,7 @@ describe('two versions beside each other', () => {
   it('are both shown, by inspect() and by the metric', async () => {
     const stream = freshName('orders');
     const registry = new Registry();
-    const app = await streamsApp(options(), {
+    const app = await streamsApp(options({ recovery: {} }), {
       controllers: [idle(stream)],
       imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0 })],
     });
@@ -352,7 +361,7 @@ describe('a Redis that is full', () => {
     const before = Math.max(...(await Promise.all(apps.map((until) => until()))));
     await waitFor(async () => (await redisNow(full.client)) > before, PATIENCE);
     for (const until of apps) {
-      expect(await until()).toBeGreaterThan(await redisNow(full.client));
+      await waitFor(async () => (await until()) > (await redisNow(full.client)), PATIENCE);
     }
     await full.client.config('SET', 'maxmemory', '0');
   });

@@ -44,37 +44,40 @@ describe('a member that waits in its read', () => {
         group: GROUP,
         keyPrefix: prefix,
         blockMs: 600_000,
-        recovery: OFTEN,
         streams: { spread: { partitions: 2 } },
       },
       { controllers: ['orders', 'spread'].map((stream) => handlerOf(stream, () => undefined)) },
     );
     const { consumer, version } = app.monitor.getStats();
     await passed(redis.client, 1_000);
-    const [overview, groups, consumers, table, found] = await Promise.all([
-      nestStreams.json(['overview', '--prefix', prefix]),
-      nestStreams.json(['groups', 'orders', '--prefix', prefix]),
-      nestStreams.json(['consumers', 'orders', GROUP, '--prefix', prefix]),
-      nestStreams.run(['consumers', 'orders', GROUP, '--prefix', prefix]),
-      doctor('--prefix', prefix, '--gone-after', '1ms'),
-    ]);
     const its = { group: GROUP, alive: 1, versions: [version] };
-    expect(overview).toMatchObject([
-      { stream: 'orders', ...its },
-      { stream: '{spread:0}', ...its },
-      { stream: '{spread:1}', ...its },
-    ]);
-    expect(groups).toMatchObject([its]);
-    expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version }]);
-    expect(table.stdout).toMatch(new RegExp(` yes +${version.replaceAll('.', '\\.')}$`, 'm'));
-    expect(found.findings).toEqual([]);
-    expect(found.members).toEqual([{ group: GROUP, consumer, version }]);
+    // Those who share partitions count for five seconds: a busy machine can keep one from saying so in time for once.
+    await waitFor(async () => {
+      const [overview, groups, consumers, table, found] = await Promise.all([
+        nestStreams.json(['overview', '--prefix', prefix]),
+        nestStreams.json(['groups', 'orders', '--prefix', prefix]),
+        nestStreams.json(['consumers', 'orders', GROUP, '--prefix', prefix]),
+        nestStreams.run(['consumers', 'orders', GROUP, '--prefix', prefix]),
+        doctor('--prefix', prefix, '--gone-after', '1ms'),
+      ]);
+      expect(overview).toMatchObject([
+        { stream: 'orders', ...its },
+        { stream: '{spread:0}', ...its },
+        { stream: '{spread:1}', ...its },
+      ]);
+      expect(groups).toMatchObject([its]);
+      expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version }]);
+      expect(table.stdout).toMatch(new RegExp(` yes +${version.replaceAll('.', '\\.')}$`, 'm'));
+      expect(found.findings).toEqual([]);
+      expect(found.members).toEqual([{ group: GROUP, consumer, version }]);
+      return true;
+    }, PATIENCE);
   });
 
   it('of an older version is shown beside it, and both by doctor', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP, recovery: OFTEN },
+      { connection: redis.url, group: GROUP },
       { controllers: [handlerOf(stream, () => undefined)] },
     );
     const { version } = app.monitor.getStats();
@@ -109,7 +112,7 @@ describe('a member that was killed', () => {
     });
     await waitFor(() => program.output().includes('listening'), PATIENCE);
     const args = [stream, '--gone-after', '7d'];
-    expect((await doctor(...args)).findings).toEqual([]);
+    await waitFor(async () => (await doctor(...args)).findings.length === 0, PATIENCE);
     program.kill('SIGKILL');
     await program.ended;
     const until = await aliveUntil(redis.client, recordOf(stream, GROUP), 'one');
