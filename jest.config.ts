@@ -40,7 +40,7 @@ const config: Config = {
   // A busy machine takes longer than the default to end a process.
   workerGracefulExitTimeout: 30_000,
   // For what never ends: a busy machine may take long.
-  testTimeout: 60_000,
+  testTimeout: 240_000,
 };
 
 export default config;

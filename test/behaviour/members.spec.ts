@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { Registry } from 'prom-client';
 
@@ -29,7 +29,6 @@ const LASTS_MS = 5_000;
 const OFTEN = { minIdleMs: 1_000, intervalMs: 200 };
 const PATIENCE = { timeoutMs: 60_000 };
 
-jest.setTimeout(60_000);
 const redis = redisForTests();
 closeAppsAfterEach();
 afterEach(endChildPrograms);

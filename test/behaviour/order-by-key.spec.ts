@@ -27,7 +27,7 @@ const PARTITIONS = 8;
 const redis = redisForTests();
 closeAppsAfterEach();
 
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 60_000 };
 
 function start(
   stream: string,

@@ -44,7 +44,7 @@ closeAppsAfterEach();
 const GROUP = 'billing';
 const COUNT = 4;
 const KEYS = Array.from({ length: 12 }, (_, n) => `customer-${n}`);
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 60_000 };
 
 interface Numbered {
   readonly n: number;

@@ -1,11 +1,8 @@
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-
-/** Some seconds each, and more on a machine that others load too. */
-jest.setTimeout(120_000);
 
 const SAMPLES = ['03-retries-and-dead-letters', '04-cqrs', '05-interop'] as const;
 const redis = redisForTests();

@@ -300,7 +300,7 @@ describe('RedisStreamsTesting', () => {
     const receipts = await Promise.all(
       Array.from({ length: 1_000 }, (_, n) => streams.emit('orders', { n })),
     );
-    await Promise.all(receipts.map((receipt) => streams.handled(receipt, { timeoutMs: 15_000 })));
+    await Promise.all(receipts.map((receipt) => streams.handled(receipt, { timeoutMs: 60_000 })));
     expect(streams.get(Orders).seen).toHaveLength(1_000);
   });
 

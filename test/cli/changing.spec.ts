@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
@@ -14,7 +14,6 @@ const redis = redisForTests();
 const nestStreams = commandLineForTests(redis);
 const inTerminal = hasTerminal ? it : it.skip;
 
-jest.setTimeout(120_000);
 closeAppsAfterEach();
 
 /** Dead letters of a group that has never run, as its members write them. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { asClient } from '../../lib/redis/cluster-client.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
@@ -8,7 +8,6 @@ import { addEntries } from '../support/group-state.js';
 import { waitFor } from '../support/wait-for.js';
 
 const withCluster = (await canHaveCluster()) ? describe : describe.skip;
-jest.setTimeout(120_000);
 
 withCluster('nest-streams on a Redis Cluster', () => {
   const servers = clusterForTests();

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
@@ -13,7 +13,6 @@ import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-ap
 const redis = redisForTests({ args: [] });
 const nestStreams = commandLineForTests(redis);
 
-jest.setTimeout(120_000);
 closeAppsAfterEach();
 
 describe('nest-streams doctor', () => {

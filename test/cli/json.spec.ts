@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
@@ -11,8 +11,6 @@ import { waitFor } from '../support/wait-for.js';
 const redis = redisForTests();
 const nestStreams = commandLineForTests(redis);
 const inTerminal = hasTerminal ? it : it.skip;
-
-jest.setTimeout(180_000);
 
 /** A stream with a group, a pending entry and a dead letter. */
 async function someWork(): Promise<{ stream: string; deadLetter: string }> {

@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { streamKeys } from '../../lib/keys/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
@@ -34,8 +34,6 @@ async function someWork(prefix = ''): Promise<{ stream: string; group: string; i
   await redis.client.xadd(keys.deadLetters, '*', 'body', '{}');
   return { stream, group, ids };
 }
-
-jest.setTimeout(120_000);
 
 describe('nest-streams, to look with', () => {
   it('overview shows every stream and group under the prefix, and no stream that stands beside one', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
 import { childProgram, endChildPrograms } from '../support/child-program.js';
@@ -15,7 +15,6 @@ const GROUP = 'billing';
 const OFTEN = { minIdleMs: 1_000, intervalMs: 200 };
 const PATIENCE = { timeoutMs: 60_000 };
 
-jest.setTimeout(120_000);
 const redis = redisForTests();
 const nestStreams = commandLineForTests(redis);
 closeAppsAfterEach();

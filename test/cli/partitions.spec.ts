@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 
 import { partitionName } from '../../lib/keys/partitions.js';
@@ -18,7 +18,6 @@ Logger.overrideLogger(recordedLog);
 
 const GROUP = 'billing';
 const COUNT = 4;
-jest.setTimeout(120_000);
 
 const note = (stream: string, count: number): Promise<unknown> =>
   redis.client.set(`stream:{${stream}}:partitions`, count);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { commandLine, type CommandLine } from '../support/command-line.js';
 import { freshName } from '../support/fresh-name.js';
@@ -13,7 +13,6 @@ const [withSentinels, title] = canRun
   : [describe.skip, 'skipped: a redis-server on the PATH is needed'];
 
 const SECRET = 'hunter2-hunter2';
-jest.setTimeout(120_000);
 
 withSentinels(title, () => {
   let redis: SentinelRedis;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
 import { type Certificates, hasOpenssl, makeCertificates } from '../support/certificates.js';
@@ -11,8 +11,6 @@ const canRun = (await hasOpenssl()) && (await ownRedis()) === 'process';
 const [withTls, title] = canRun
   ? [describe, 'nest-streams over TLS']
   : [describe.skip, 'skipped: openssl and a redis-server of our own are needed'];
-
-jest.setTimeout(120_000);
 
 withTls(title, () => {
   let certificates: Certificates;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
@@ -28,8 +28,6 @@ const COMMANDS = [
   'ledger forget',
   'doctor',
 ];
-
-jest.setTimeout(120_000);
 
 describe('nest-streams, as it is typed', () => {
   it('--help shows all commands and the exit codes, and each command has an example', async () => {

@@ -1,4 +1,4 @@
-import { describe, jest } from '@jest/globals';
+import { describe } from '@jest/globals';
 
 import { ownRedis } from '../support/own-redis.js';
 import { brokerRestart } from './behaviours/broker-restart.js';
@@ -17,13 +17,9 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.skip;
 
-/** Longer than anything in a test waits, so that its reason is told. */
-const TIMEOUT_MS = 180_000;
-
 /** All that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
   const { name, servers } = configuration;
-  jest.setTimeout(TIMEOUT_MS);
 
   describe(`${name}`, () => {
     const redis = servers?.([]) ?? oneRedis(configuration);

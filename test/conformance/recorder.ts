@@ -10,15 +10,23 @@ export class Recorder {
   readonly runs: IncomingMessage[] = [];
   /** The message IDs of those that ended well. */
   readonly handled: string[] = [];
+  private readonly awaited = new Map<number, () => void>();
 
   /** @param work done with each message; it failed where this throws */
   constructor(private readonly work: (message: IncomingMessage) => unknown = () => undefined) {}
 
   readonly handle = async (message: IncomingMessage): Promise<void> => {
-    this.runs.push(message);
+    const count = this.runs.push(message);
+    this.awaited.get(count)?.();
     await this.work(message);
     this.handled.push(message.messageId);
   };
+
+  /** Fulfilled before anything else happens, once so many runs have begun. */
+  begun(count: number): Promise<void> {
+    if (this.runs.length >= count) return Promise.resolve();
+    return new Promise((resolve) => void this.awaited.set(count, resolve));
+  }
 }
 
 /** A busy machine is slow: only what never comes should fail. */

@@ -28,7 +28,7 @@ function watched(args: readonly string[]): ServersUnderTest {
     client = redis.connect();
     // The one that dies under it is replaced; the command that fails says so itself.
     client.on('error', () => undefined);
-  }, 60_000);
+  });
   afterAll(async () => {
     client?.disconnect();
     await redis?.stop();

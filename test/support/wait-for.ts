@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long `waitFor` waits, and how it names what it waits for. */
 export interface WaitForOptions {
-  /** For what never comes: a busy machine may take long. @default 30 000 */
+  /** For what never comes: a busy machine may take long. @default 60 000 */
   readonly timeoutMs?: number;
   /** @default the source of the condition */
   readonly description?: string;
@@ -20,7 +20,7 @@ const POLL_MS = 5;
  */
 export async function waitFor<Value>(
   condition: () => Value | Promise<Value>,
-  { timeoutMs = 30_000, description = String(condition) }: WaitForOptions = {},
+  { timeoutMs = 60_000, description = String(condition) }: WaitForOptions = {},
 ): Promise<Exclude<Value, undefined | null | false | '' | 0>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -3,10 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 
 import { freshName } from '../../support/fresh-name.js';
-import { waitFor } from '../../support/wait-for.js';
 import type { BrokerUnderTest, OpenConsumer } from '../broker-under-test.js';
 import { numberOf, publishMany, upTo } from '../publish-many.js';
-import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js';
+import { expectExactly, expectSettled, Recorder } from '../recorder.js';
 
 const GROUP = 'billing';
 
@@ -21,10 +20,11 @@ export function opening(broker: BrokerUnderTest): void {
     const sent: string[] = [];
     for (let round = 1; round <= 10; round++) {
       const consumer = await open();
-      sent.push(...(await publishMany(publisher, stream, 500)));
-      const before = recorder.runs.length;
-      await waitFor(() => recorder.runs.length > before, PATIENCE);
+      const half = recorder.begun(recorder.runs.length + 250);
+      const publishing = publishMany(publisher, stream, 500);
+      await half;
       await consumer.close();
+      sent.push(...(await publishing));
     }
     await open();
     await expectSettled(broker, stream, GROUP, { processed: sent.length });
@@ -41,7 +41,7 @@ export function opening(broker: BrokerUnderTest): void {
     const sent = await publishMany(await broker.openPublisher(), stream, 5_000);
     for (let closes = 1; closes <= 4; closes++) {
       const consumer = await open();
-      await waitFor(() => recorder.runs.length >= closes * 1_000, PATIENCE);
+      await recorder.begun(closes * 1_000);
       await consumer.close();
     }
     await open();

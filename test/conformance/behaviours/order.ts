@@ -51,7 +51,7 @@ export function order(broker: BrokerUnderTest): void {
       if (closes === 3) {
         sent.push(...(await publishMany(publisher, stream, 500, { keys: KEYS, from: 500 })));
       }
-      await waitFor(() => recorder.runs.length >= closes * 100, PATIENCE);
+      await recorder.begun(closes * 100);
       await consumer.close();
     }
     await open();
