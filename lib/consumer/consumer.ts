@@ -24,6 +24,7 @@ import { Recovery } from './recovery.js';
 import { Replier } from './replier.js';
 import { Resumption } from './resumption.js';
 import { ServerConnections } from './server-connections.js';
+import { StartedAt } from './started-at.js';
 import { StreamDiscovery } from './stream-discovery.js';
 import { StreamFlow } from './stream-flow.js';
 import { StreamReaders } from './stream-readers.js';
@@ -44,6 +45,7 @@ export class Consumer {
   private readonly partitions: Partitions;
   private readonly discovery: StreamDiscovery | undefined;
   private readonly token = randomBytes(8).toString('hex');
+  private readonly startedAt = new StartedAt();
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
   private started = false;
@@ -56,11 +58,11 @@ export class Consumer {
     private readonly logger: LoggerService,
   ) {
     const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
-    const { flows } = this;
+    const { flows, token, startedAt } = this;
     const connections = new ServerConnections(options.connection, consumer, blockMs);
     const client = connections.commands;
     const onRoom = (streamKey: string): void => this.reader.roomIn(streamKey);
-    const resumption = new Resumption({ group, consumer, token: this.token, onWaited: onRoom });
+    const resumption = new Resumption({ group, consumer, token, startedAt, onWaited: onRoom });
     this.connections = connections;
     this.tallies = new ConsumerTallies(group, consumer);
     const log = new FaultLog(logger);
@@ -97,6 +99,7 @@ export class Consumer {
     this.recovery = new Recovery({
       ...member,
       ...faults('recover'),
+      startedAt,
       minIdleMs: leaseMs,
       intervalMs: options.recoveryIntervalMs,
       ensureGroups: this.ensureGroups,
@@ -183,6 +186,7 @@ export class Consumer {
     const { signal } = this.closing;
     const through = isCluster ? throughFailover : once;
     await through(() => watchServer(commands, this.logger, signal), signal);
+    await through(() => this.startedAt.ask(commands), signal);
     await through(() => this.known.remember(), signal);
     await through(() => this.ensureGroups(), signal);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');

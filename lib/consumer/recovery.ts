@@ -5,6 +5,7 @@ import type { Faults } from './fault-log.js';
 import type { FlowSet } from './flow-set.js';
 import type { Membership } from './membership.js';
 import { retriesBlock } from './request-runs.js';
+import type { StartedAt } from './started-at.js';
 import type { StreamFlow } from './stream-flow.js';
 import { unattendedAmong } from './unattended-among.js';
 
@@ -13,6 +14,7 @@ export interface RecoveryParts extends Faults {
   readonly group: string;
   readonly consumer: string;
   readonly membership: Membership;
+  readonly startedAt: StartedAt;
   readonly minIdleMs: number;
   readonly intervalMs: number;
   readonly flows: FlowSet;
@@ -36,7 +38,6 @@ export class Recovery {
   private isAnew = true;
   private lookedAt = -Infinity;
   private readonly after = new Map<StreamFlow, string>();
-  private readonly since = performance.now();
 
   constructor(private readonly parts: RecoveryParts) {}
 
@@ -114,12 +115,11 @@ export class Recovery {
   }
 
   private async takePage(flow: StreamFlow): Promise<void> {
-    const { client, group, consumer, minIdleMs } = this.parts;
+    const { client, group, consumer, minIdleMs, startedAt } = this.parts;
     const after = this.after.get(flow);
     const { room } = flow;
     if (after === undefined || room === 0) return;
     const { stream, leases, retries, attempts } = flow.keys;
-    const hereMs = Math.ceil(performance.now() - this.since);
     const { next, entries } = await recoverScript.run(
       client,
       [stream, leases, retries, attempts],
@@ -129,7 +129,7 @@ export class Recovery {
         minIdleMs,
         after,
         room,
-        flow.pendingMeansStarted ? hereMs : '',
+        flow.pendingMeansStarted ? startedAt.redisMs : '',
         retriesBlock(flow.options) ? 1 : 0,
       ],
     );

@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis';
 import { resumeScript } from '../redis/scripts/resume.script.js';
 import { retriesBlock } from './request-runs.js';
+import type { StartedAt } from './started-at.js';
 import type { StreamFlow } from './stream-flow.js';
 
 export interface ResumptionParts {
   readonly group: string;
   readonly consumer: string;
   readonly token: string;
+  readonly startedAt: StartedAt;
   /** Told when it may go on in a stream where the next message had to wait. */
   readonly onWaited: (streamKey: string) => void;
 }
@@ -23,7 +25,6 @@ export class Resumption {
   private readonly after = new WeakMap<StreamFlow, string>();
   /** Those where the next message waits for its time, and lets nothing pass. */
   private readonly waiting = new Map<StreamFlow, NodeJS.Timeout>();
-  private readonly since = performance.now();
 
   constructor(private readonly parts: ResumptionParts) {}
 
@@ -46,11 +47,10 @@ export class Resumption {
 
   /** Brings the next page, as large as `flow` has room for. */
   async bringPage(client: Redis, flow: StreamFlow): Promise<void> {
-    const { group, consumer, token } = this.parts;
+    const { group, consumer, token, startedAt } = this.parts;
     const after = this.after.get(flow);
     const { room, options } = flow;
     if (after === undefined || room === 0) return;
-    const hereMs = Math.ceil(performance.now() - this.since);
     // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
     const inHand = flow.inHand.snapshot();
     const { next, entries, waitsMs } = await resumeScript.run(
@@ -61,7 +61,7 @@ export class Resumption {
         consumer,
         after,
         room,
-        flow.pendingMeansStarted ? hereMs : '',
+        flow.pendingMeansStarted ? startedAt.redisMs : '',
         retriesBlock(options) ? token : '',
       ],
     );

@@ -20,8 +20,8 @@ export function streamOfPlace(
 }
 
 /**
- * HASH: the member of a group that owns a partition: `consumer`, `token`, `epoch` (higher with each owner), `ends-at`
- * (Redis time, ms) and `released-by` (the consumer that released it last). Without a token nobody owns it. It is in the
+ * HASH: the member of a group that owns a partition: `consumer`, `token`, `epoch` (higher with each owner), `since` and
+ * `ends-at` (Redis time, ms) and `released-by` (the consumer that released it last). Without a token nobody owns it. It is in the
  * partition's hash slot.
  */
 export const ownerKey = (

@@ -1,3 +1,4 @@
+import { redisTimeMs } from '../../lib/redis/redis-time.js';
 import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
 import { recoverScript } from '../../lib/redis/scripts/recover.script.js';
 import { resumeScript } from '../../lib/redis/scripts/resume.script.js';
@@ -62,9 +63,9 @@ export const takingSteps = {
     return bring(group, member, draw, 'recover', {
       send: async () => {
         const keys = [stream, leases, retries, attempts];
-        const hereMs = group.model.hasLedger ? '' : isYoung ? MIN_IDLE_MS : 2 * LONG_MS;
+        const began = await beganAt(group, isYoung ? MIN_IDLE_MS : 2 * LONG_MS);
         const inOrder = draw.pick % 2;
-        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, hereMs, inOrder];
+        const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, began, inOrder];
         return (await recoverScript.run(group.client, keys, args)).entries;
       },
       rule: (model) => takingRules.recover(model, member, isYoung, draw.pick % 2 === 1),
@@ -76,13 +77,13 @@ export const takingSteps = {
     const { stream, retries, attempts, leases } = group.keys;
     const keys = [stream, retries, attempts, leases];
     const token = draw.many ? member.token : '';
-    const hereMs = group.model.hasLedger ? '' : MIN_IDLE_MS;
     return bring(group, member, { ...draw, twice: false }, 'resume', {
       isInOrder: true,
       send: async () => {
+        const began = await beganAt(group, MIN_IDLE_MS);
         const all: RawEntry[] = [];
         for (let after: string | undefined = '-'; after !== undefined;) {
-          const args = [group.name, member.name, after, draw.pick + 1, hereMs, token];
+          const args = [group.name, member.name, after, draw.pick + 1, began, token];
           if (draw.twice) await resumeScript.run(group.client, keys, args);
           const page = await resumeScript.run(group.client, keys, args);
           all.push(...page.entries);
@@ -105,6 +106,10 @@ export const takingSteps = {
     );
   },
 } satisfies Record<string, Step>;
+
+/** When the process of a member began; only asked for without a ledger. */
+const beganAt = async ({ model, client }: Group, agoMs: number): Promise<number | ''> =>
+  model.hasLedger ? '' : (await redisTimeMs(client)) - agoMs;
 
 interface Source {
   /** Whether the order of what it brings matters. */

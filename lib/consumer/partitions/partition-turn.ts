@@ -37,7 +37,6 @@ export class PartitionTurn {
   private isWalking = false;
   /** The oldest pending entry of the last look, where it was not here. */
   private unknown = '';
-  private readonly since = performance.now();
 
   constructor(private readonly parts: PartitionTurnParts) {
     this.every = setInterval(() => void this.tend(), TEND_MS);
@@ -183,13 +182,12 @@ export class PartitionTurn {
     const { walk } = this;
     const room = flow.roomToClaim;
     if (room === 0 || this.isOver || client.status !== 'ready') return false;
-    const hereMs = Math.ceil(performance.now() - this.since);
     // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
     const inHand = flow.inHand.snapshot();
     const page = await claimPartitionScript.run(
       client,
       [ownerKey, flow.keys.stream, flow.keys.retries, flow.keys.attempts],
-      [group, consumer, ownership.mark, after, room, flow.pendingMeansStarted ? hereMs : ''],
+      [group, consumer, ownership.mark, after, room, flow.pendingMeansStarted ? 1 : 0],
     );
     if (!page.isOwner || this.isOver) return false;
     flow.claim(

@@ -17,10 +17,9 @@ export interface ClaimedPage {
  * Gives the owner of a partition a page of what is pending in it, whoever had it, in the order of the entries.
  *
  * KEYS   1 owner (HASH), 2 stream, 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 its token and epoch, 4 entry ID after which to begin, or '-', 5 how many, 6 without
- *        leases: for how long this consumer has owned the partition, ms, else ''. Then an entry of another consumer, or of
- *        an earlier process with this name, counts as a run that did not finish, unless it waits in the retries or its
- *        consumer released the partition
+ * ARGV   1 group, 2 consumer, 3 its token and epoch, 4 entry ID after which to begin, or '-', 5 how many, 6 '1' without
+ *        leases: then an entry of another consumer, or one that an earlier process with this name was given, counts as a run
+ *        that did not finish, unless it waits in the retries or its consumer released the partition
  * result ['1' where the caller is the owner, where the next page begins, or '', entries [id, fields], with nil for the
  *        fields of one that was deleted, the IDs of those that wait in the retries]
  * atomic because a former owner's late retry or dead letter could come between the look and the claim.
@@ -28,9 +27,13 @@ export interface ClaimedPage {
  */
 export const claimPartitionScript = new Script(
   `${ATTEMPT_MARKS}
-local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'released-by')
+local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'released-by', 'since')
 if not row[1] or row[1] .. '.' .. row[2] ~= ARGV[3] then return { '0', '', {}, {} } end
-local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6])
+local group, consumer, hereMs = ARGV[1], ARGV[2], nil
+if ARGV[6] == '1' then
+  local time = redis.call('TIME')
+  hereMs = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(row[4] or 0)
+end
 local from = ARGV[4] == '-' and '-' or '(' .. ARGV[4]
 local page = redis.call('XPENDING', KEYS[2], group, from, '+', ARGV[5])
 local entries, waiting = {}, {}

@@ -6,10 +6,10 @@ import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
  * Takes over a page of entries whose consumer has not moved them for long: it died, or it is stuck.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 where there are no leases
- *        to tell of runs: for how long this consumer is there, ms. Then the takeover itself says that a run did not come to
- *        its end; but not that of an entry which is this consumer's own, and may be running, 7 '1' if what one consumer left is taken in its order: then nothing
- *        is taken that comes after an entry of it which cannot be taken yet
+ * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 without leases: when this
+ *        process began, by Redis's clock, in ms, else ''. Then the takeover itself says that a run did not finish, except
+ *        of an entry that this process was given and may be running, 7 '1' to take what one consumer left in its order: then
+ *        nothing is taken that comes after an entry of it which cannot be taken yet
  * result [where the next page begins, or '' where this was the last, entries [id, fields], with nil for the fields of one
  *        that was deleted]
  * atomic because two members that both see an entry as idle would both run it.
@@ -19,7 +19,7 @@ export const recoverScript = new Script(
   `${ATTEMPT_MARKS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6])
+local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
 local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
 local from = begin == '-' and '-' or '(' .. begin
 local size = inOrder and 1000 or most

@@ -19,8 +19,8 @@ export interface ResumedPage {
  *
  * KEYS   1 stream, 2 retries (ZSET), 3 attempts (HASH), 4 leases (HASH)
  * ARGV   1 group, 2 consumer, 3 entry ID after which to begin in what is pending for the consumer, or '-', 4 how many,
- *        5 where there are no leases to tell of runs: for how long this consumer is there, ms. What is pending and idle for
- *        longer was left by an earlier process of its name, and did not come to its end, 6 this consumer's token if
+ *        5 without leases: when this process began, by Redis's clock, in ms, else ''. What the consumer was given before
+ *        that was given to an earlier process of its name, whose run did not finish, 6 this consumer's token if
  *        nothing passes a message that waits for its next attempt (retry.blocking), else ''
  * result [the entry ID after which the next page begins, or '' if this was the last,
  *        entries [id, fields], with nil for the fields of one that was deleted while it was pending, and -1, or for how
@@ -37,7 +37,8 @@ export const resumeScript = new Script(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
-local group, consumer, begin, count, hereMs = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local hereMs = tonumber(ARGV[5]) and now - ARGV[5]
 local page = redis.call('XPENDING', stream, group, begin == '-' and '-' or '(' .. begin, '+', count, consumer)
 local handed = redis.call('ZRANGEBYSCORE', retries, '-inf', '(0', 'LIMIT', 0, count)
 local isMoreOwn, isMoreHanded = #page == count, #handed == count

@@ -28,6 +28,7 @@ if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '
 if holder ~= ARGV[2] then
   epoch = math.max(epoch + 1, tonumber(ARGV[5]) + 1, now)
   if holder then redis.call('HDEL', KEYS[1], 'released-by') end
+  redis.call('HSET', KEYS[1], 'since', string.format('%.0f', now))
   local leases = ARGV[6] == '1' and redis.call('HGETALL', KEYS[2]) or {}
   for n = 1, #leases, 2 do
     local entry, run = string.match(leases[n + 1], '^%S+ (%S+) (%d+) %d+$')
