@@ -56,7 +56,7 @@ async function outlast(key: string, consumer: string): Promise<void> {
 }
 
 /** Waits until a member counts as alive. */
-async function isAlive(key: string, consumer: string): Promise<void> {
+async function expectAlive(key: string, consumer: string): Promise<void> {
   const record = recordOf(key, GROUP);
   await waitFor(async () => {
     const until = await aliveUntil(redis.client, record, consumer);
@@ -119,7 +119,7 @@ describe('a member that has nothing to do is alive, however long it waits in its
     await addEntries(redis.client, `${keyPrefix}orders:eu`, [1]);
     const { consumer } = app.monitor.getStats();
     await outlast(`${keyPrefix}orders:eu`, consumer);
-    await isAlive(`${keyPrefix}orders:eu`, consumer);
+    await expectAlive(`${keyPrefix}orders:eu`, consumer);
   });
 });
 
@@ -178,10 +178,10 @@ describe('kill -9', () => {
 
   it('of a member is seen once its time is over, and whoever is alive takes its row away', async () => {
     // Both at once: each waits until the time of the one that was killed is over.
-    await Promise.all([{}, { partitions: 2 }].map((its) => seesItDie(its)));
+    await Promise.all([{}, { partitions: 2 }].map((its) => expectItDies(its)));
   });
 
-  async function seesItDie(its: StreamOptions): Promise<void> {
+  async function expectItDies(its: StreamOptions): Promise<void> {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
     const streams = { [stream]: its };
@@ -257,7 +257,7 @@ describe('the record', () => {
     await waitFor(() => handled.length === streams.length, PATIENCE);
     await waitFor(() => isCaughtUp(redis.client, broken, GROUP), PATIENCE);
     for (const stream of whole) {
-      await isAlive(stream, consumer);
+      await expectAlive(stream, consumer);
     }
     await redis.client.del(recordOf(broken, GROUP).members);
   });
