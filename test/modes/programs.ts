@@ -1,0 +1,35 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll } from '@jest/globals';
+
+import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { DeathRow } from './death-row.js';
+import { Overviews } from './overviews.js';
+
+/** What cells run in processes of their own. */
+export interface Programs {
+  readonly deathRow: DeathRow;
+  readonly overviews: Overviews;
+}
+
+/** The programs of a spec file, compiled before its cells begin. */
+export function programsForTests(): () => Programs {
+  let compiled: CompiledPackage | undefined;
+  let programs: Programs | undefined;
+  beforeAll(async () => {
+    compiled = await compiledPackage('test/modes', 'test/support');
+    // The modes import the package by its path, as all tests do.
+    await symlink(join(compiled.root, 'dist/esm'), join(compiled.root, 'programs/lib'));
+    programs = { deathRow: new DeathRow(compiled), overviews: new Overviews(compiled) };
+  }, 60_000);
+  afterAll(async () => {
+    await programs?.deathRow.end();
+    await programs?.overviews.end();
+    await compiled?.remove();
+  });
+  return () => {
+    if (programs === undefined) throw new Error('The programs are there in tests only');
+    return programs;
+  };
+}
