@@ -1,5 +1,4 @@
 import { commandLine, type CommandLine } from '../support/command-line.js';
-import type { CompiledPackage } from '../support/compiled-package.js';
 import type { Address } from './address.js';
 
 /** What `nest-streams overview` says of a group of a stream, or of one partition. */
@@ -22,8 +21,6 @@ export class Overviews {
   private line: Promise<CommandLine> | undefined;
   private readonly next = new Map<string, Promise<Overview[]>>();
 
-  constructor(private readonly compiled: CompiledPackage) {}
-
   async of(address: Address, prefix: string): Promise<Overview[]> {
     const args = [...connectionArgs(address), '--prefix', prefix];
     const key = args.join(' ');
@@ -43,7 +40,7 @@ export class Overviews {
   }
 
   private async ask(args: readonly string[]): Promise<Overview[]> {
-    this.line ??= commandLine(() => ({}), this.compiled);
+    this.line ??= commandLine(() => ({}));
     const { code, stdout, stderr } = await (await this.line).run(['overview', '--json', ...args]);
     if (code !== 0) throw new Error(`nest-streams overview: exit ${code}: ${stderr}`);
     return JSON.parse(stdout) as Overview[];

@@ -19,14 +19,17 @@ export function programsForTests(): () => Programs {
   let programs: Programs | undefined;
   beforeAll(async () => {
     compiled = await compiledPackage('test/modes', 'test/support');
-    // The modes import the package by its path, as all tests do.
-    await symlink(join(compiled.root, 'dist/esm'), join(compiled.root, 'programs/lib'));
-    programs = { deathRow: new DeathRow(compiled), overviews: new Overviews(compiled) };
+    // The modes import the package by its path, as all tests do. All spec files of a run share the directory.
+    await symlink(join(compiled.root, 'dist/esm'), join(compiled.root, 'programs/lib')).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      },
+    );
+    programs = { deathRow: new DeathRow(compiled), overviews: new Overviews() };
   }, 60_000);
   afterAll(async () => {
     await programs?.deathRow.end();
     await programs?.overviews.end();
-    await compiled?.remove();
   });
   return () => {
     if (programs === undefined) throw new Error('The programs are there in tests only');
