@@ -125,7 +125,7 @@ describe('a request without a reply', () => {
         return 'late';
       }),
     ]);
-    const client = clientFor({ requestTimeoutMs: 100 });
+    const client = clientFor({ requestTimeoutMs: 2_000 });
     await expect(lastValueFrom(client.send(stream, 'it'))).rejects.toThrow(RequestTimeoutError);
     await waitFor(() => reason !== undefined);
     expect(reason).toBeInstanceOf(RequestAbandonedError);
@@ -172,7 +172,7 @@ describe('an Observable', () => {
           }),
       ),
     ]);
-    const client = clientFor({ requestTimeoutMs: 150 });
+    const client = clientFor({ requestTimeoutMs: 2_000 });
     await expect(lastValueFrom(client.send(stream, 'it'))).rejects.toThrow(RequestTimeoutError);
     await waitFor(() => ended);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
