@@ -9,7 +9,6 @@ import { ownRedis } from '../support/own-redis.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
 
-const START_WITHIN_MS = 15_000;
 const describeWithProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
 let compiled: CompiledPackage;
@@ -76,7 +75,6 @@ describeWithProcess('sample 01-orders without REDIS_URL', () => {
 
 async function ordersUrl(program: ChildProgram): Promise<string> {
   const [, url = ''] = await waitFor(() => /curl -X POST (\S+)/.exec(program.output()), {
-    timeoutMs: START_WITHIN_MS,
     description: 'the sample is ready',
   });
   return url;
