@@ -58,8 +58,6 @@ export const answeredWithError = (
 export const abandoned = (stream: string, group: string, message: StreamMessage): string =>
   `Nobody waits for this request any longer: not run, or ended (${of(stream, group, message)})`;
 
-export const NOT_REDRIVEN = 'redriven, and closed before its handler began';
-
 export const entryNotDecodable = (
   stream: string,
   group: string,

@@ -1,3 +1,4 @@
+import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';
@@ -34,6 +35,8 @@ export interface HandlerSlotsParts {
   readonly tally: StreamTally;
   /** Notes in Redis that a message starts alone. `false`: it may not start here any more. */
   readonly announceAlone: (message: StreamMessage) => Promise<boolean>;
+  /** Takes away the dead letter of a redrive that starts at-most-once. `false`: it may not start here any more. */
+  readonly startRedrive: (message: StreamMessage) => Promise<boolean>;
   readonly onEnded: (message: StreamMessage, verdict: Verdict) => void;
   /** Fulfilled once all that ended is recorded. */
   readonly whenSettled: () => Promise<void>;
@@ -195,6 +198,9 @@ export class HandlerSlots {
     const turn = thisTurn();
     this.lastStartIn = turn;
     loneRuns.started(message, options.handlerTimeoutMs);
+    const isOnce = options.delivery === 'at-most-once' && isRedrive(message.entryId);
+    // From then on it has to run, whatever is stopped meanwhile.
+    if (isOnce && !(await this.parts.startRedrive(message))) return this.doNotStart(message);
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message, startedAt);
     const verdict = await (tally.isTraced

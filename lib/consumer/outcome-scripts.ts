@@ -10,6 +10,7 @@ import { putBackScript } from '../redis/scripts/put-back.script.js';
 import { releaseScript } from '../redis/scripts/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
+import { startRedriveScript } from '../redis/scripts/start-redrive.script.js';
 import { boundsOf } from '../redis/entry-id.js';
 import { isRedrive } from '../keys/redrive-member.js';
 import { CallNumbers } from './call-numbers.js';
@@ -155,6 +156,30 @@ export class OutcomeScripts {
       client,
       [keys.stream, keys.leases, keys.attempts],
       [group, consumer, this.fenceOf(message), message.entryId, leaseIdOf(message, options)],
+    );
+  }
+
+  /** At-most-once: its dead letter goes when its handler starts, and not before. */
+  async startRedrive(message: StreamMessage): Promise<boolean> {
+    const { client, keys, token, options } = this.parts;
+    return startRedriveScript.run(
+      client,
+      [
+        keys.ledger,
+        keys.leases,
+        keys.retries,
+        keys.attempts,
+        keys.deadLetters,
+        this.callKeyOf(message),
+      ],
+      [
+        token,
+        options.dedup === false ? 0 : 1,
+        message.entryId,
+        message.messageId,
+        leaseIdOf(message, options),
+        CALL_KNOWN_MS,
+      ],
     );
   }
 

@@ -4,7 +4,6 @@ import { deadLetterFields, messageOf } from '../dead-letters/dead-letter-fields.
 import { DeadLetterException } from '../errors/dead-letter.exception.js';
 import { MessageValidationError } from '../errors/message-validation.error.js';
 import { RetryException } from '../errors/retry.exception.js';
-import { isRedrive } from '../keys/redrive-member.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from '../retry/retry-policy.js';
 import * as text from './consumer.messages.js';
@@ -98,14 +97,6 @@ export class Outcomes {
     const { tally, logger, stream, group } = this.parts;
     tally.lostOnClose(message);
     logger.error(text.lostOnClose(stream, group, message.originalEntryId));
-  }
-
-  /** The message did not start: another member of the group may have it at once. */
-  giveBack(message: StreamMessage): void {
-    // At-most-once has removed the dead letter of a redrive: it is one again.
-    if (this.parts.options.delivery === 'at-most-once' && isRedrive(message.entryId)) {
-      this.deadLetter({ ...message, attempt: 0 }, text.NOT_REDRIVEN, undefined);
-    } else this.parts.settler().giveBack(message);
   }
 
   /** An entry that no codec reads will be no better the next time. */

@@ -67,7 +67,9 @@ export class Settler {
 
   /** The message did not start: another member of the group may have it at once. */
   giveBack(message: StreamMessage): void {
-    if (this.parts.options.delivery === 'at-least-once') return this.handOver(message);
+    const { delivery } = this.parts.options;
+    // At-most-once has acknowledged it, unless it is a redrive: that has its dead letter until it starts.
+    if (delivery === 'at-least-once' || isRedrive(message.entryId)) return this.handOver(message);
     this.putBacks.push(message);
     this.schedule(this.putBacks);
   }
@@ -101,6 +103,14 @@ export class Settler {
   async startAlone(message: StreamMessage): Promise<boolean> {
     return (
       (await this.persistently('note a start', () => this.scripts.startAlone(message))) ?? false
+    );
+  }
+
+  /** Begins a redrive at-most-once. `false`: it is not to run here, or it was closed before that was known. */
+  async startRedrive(message: StreamMessage): Promise<boolean> {
+    return (
+      (await this.persistently('begin a redrive', () => this.scripts.startRedrive(message))) ??
+      false
     );
   }
 

@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { isRedrive } from '../keys/redrive-member.js';
 import type { StreamKeys } from '../keys/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/replies.js';
@@ -62,6 +63,7 @@ export class StreamFlow {
       invoke: parts.requests.around(parts.invoke),
       onEnded: (message, verdict) => this.settle(message, verdict),
       announceAlone: (message) => this.settler.startAlone(message),
+      startRedrive: (message) => this.settler.startRedrive(message),
       whenSettled: () => this.settler.drained(),
       moreComes: () => this.isAwaited || this.intake.entering > 0,
       onStale: (messages) => this.intake.add(messages),
@@ -95,7 +97,7 @@ export class StreamFlow {
     return this.slots.taken;
   }
 
-  /** Of how many messages it may not be in Redis that they are not done with: at-most-once has acknowledged them. */
+  /** Unfinished messages that Redis may no longer list as pending: at-most-once has acknowledged them. */
   get unsettledCount(): number {
     return this.options.delivery === 'at-most-once' ? this.inHand.size : this.slots.taken;
   }
@@ -105,7 +107,6 @@ export class StreamFlow {
     return this.stopped ? 0 : roomFor(this.load, this.options);
   }
 
-  /** Whether a read is worth its round trip. */
   get wantsRead(): boolean {
     return !this.stopped && isWorthARead(this.load, this.options);
   }
@@ -141,8 +142,8 @@ export class StreamFlow {
   /** Another consumer has the message, or may have it: what did not start is left to it, what runs is told. */
   leaseLost(message: StreamMessage): void {
     this.slots.abort(new LeaseLostError(this.stream, message.originalEntryId), message);
-    // At-most-once has acknowledged it: nobody else will have it.
-    if (this.options.delivery === 'at-most-once') return;
+    // At-most-once has acknowledged an entry: nobody else will have it.
+    if (this.options.delivery === 'at-most-once' && !isRedrive(message.entryId)) return;
     this.leaveToOthers(message);
   }
 
@@ -255,12 +256,12 @@ export class StreamFlow {
   }
 
   private giveBack(message: StreamMessage): void {
-    this.outcomes.giveBack(message);
+    this.settler.giveBack(message);
     if (this.stopped || this.isIdle) this.onIdle?.();
   }
 
   private giveWaitingBack(): void {
-    for (const message of this.slots.takeWaiting()) this.outcomes.giveBack(message);
+    for (const message of this.slots.takeWaiting()) this.settler.giveBack(message);
   }
 
   protected forget({ entryId }: StreamMessage, _why?: Reservation['kind']): void {

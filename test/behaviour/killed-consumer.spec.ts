@@ -51,6 +51,74 @@ describe('kill -9', () => {
     expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
   });
 
+  it.each(['on', 'off'])(
+    'of a consumer that redrives at most once loses what ran, and nothing that it had only read ahead (dedup %s)',
+    async (DEDUP) => {
+      const stream = freshName('orders');
+      const its = {
+        connection: redis.url,
+        group: GROUP,
+        startFrom: 'beginning',
+        delivery: 'at-most-once',
+        recovery: { minIdleMs: LEASE_MS, intervalMs: 100 },
+        dedup: DEDUP === 'off' ? false : { windowMs: 60_000 },
+      } as const;
+      const failing = await streamsApp(its, {
+        controllers: [
+          handlerOf(stream, () => {
+            throw new Error('not now');
+          }),
+        ],
+      });
+      const ids = await addEntries(
+        redis.client,
+        stream,
+        Array.from({ length: 5 }, (_, n) => ({ n })),
+      );
+      const deadLetters = new DeadLetters({ connection: redis.url, group: GROUP });
+      await waitFor(async () => (await deadLetters.count({ stream })) === 5);
+      await failing.close();
+
+      const program = childProgram(
+        compiled.program('test/support/programs/killed-consumer.program.ts'),
+        {
+          env: {
+            REDIS_URL: redis.url,
+            STREAM: stream,
+            LEASE_MS: String(LEASE_MS),
+            AT_MOST_ONCE: '1',
+            DEDUP,
+          },
+        },
+      );
+      expect(await deadLetters.redrive({ stream })).toEqual({ redriven: 5 });
+      await waitFor(() => program.output().includes(`running ${ids[0] ?? ''}`), {
+        timeoutMs: 15_000,
+      });
+      const leases = `stream:{${stream}}:group:${GROUP}:leases`;
+      await waitFor(async () => (await redis.client.hlen(leases)) >= 2);
+      program.kill('SIGKILL');
+      await program.ended;
+      expect(await deadLetters.count({ stream })).toBe(4);
+
+      const got: unknown[] = [];
+      await streamsApp(its, {
+        controllers: [
+          handlerOf<{ n: number }>(stream, ({ n }, context) => {
+            got.push([n, context.getAttempt()]);
+          }),
+        ],
+      });
+      await waitFor(async () => (await deadLetters.count({ stream })) === 0, {
+        timeoutMs: 10_000,
+      });
+      deadLetters.close();
+      await waitFor(() => got.length === 4);
+      expect(got.sort()).toEqual([1, 2, 3, 4].map((n) => [n, 1]));
+    },
+    40_000,
+  );
+
   it.each([
     ['on', 'handler'],
     ['off', 'handler'],

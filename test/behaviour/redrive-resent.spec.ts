@@ -95,7 +95,19 @@ const CUTS: { step: string; nth: number; at: ResetAt }[] = [
   { step: 'settle', nth: 2, at: 'before-request' },
   { step: 'settle', nth: 2, at: 'before-reply' },
 ];
-const CASES = MODES.flatMap((mode) => CUTS.map((cut) => Object.assign({ mode }, cut)));
+/** At most once there is one step between them: the dead letter goes, and the handler starts. */
+const CUTS_AT_MOST_ONCE: typeof CUTS = CUTS.flatMap((cut) =>
+  cut.step === 'reserve'
+    ? [cut]
+    : [
+        { ...cut, step: 'start' },
+        { ...cut, nth: 3 },
+      ],
+);
+const CASES = MODES.flatMap((mode) => {
+  const cuts = mode.delivery === 'at-most-once' ? CUTS_AT_MOST_ONCE : CUTS;
+  return cuts.map((cut) => Object.assign({ mode }, cut));
+});
 
 describe.each(CASES)('a connection that drops $at of $step ($mode)', ({ mode, nth, at }) => {
   const { delivery, dedup } = mode;

@@ -618,29 +618,71 @@ describe.each([{ windowMs: 60_000 }, false] as const)('who has a redrive (dedup 
 });
 
 describe('at-most-once', () => {
-  it('a redrive that closing keeps from running is a dead letter again', async () => {
+  it.each([{ windowMs: 60_000 }, false] as const)(
+    'a redrive that closing keeps from running is a dead letter still, and runs in another member (dedup %j)',
+    async (dedup) => {
+      const stream = freshName('orders');
+      const its = { delivery: 'at-most-once', dedup, shutdown: { drainTimeoutMs: 0 } } as const;
+      await givenUp(stream, numbers(2), its);
+      let runs = 0;
+      const { app, close } = await member(
+        stream,
+        () => {
+          runs++;
+          return new Promise(() => undefined);
+        },
+        its,
+      );
+      await app.get(DeadLetters).redrive({ stream });
+      // What it read ahead is reserved, and a dead letter: only what runs is none.
+      await waitFor(async () => (await leftIn(stream))['leases'] === 2);
+      await waitFor(() => runs === 1);
+      expect(await leftIn(stream)).toMatchObject({ deadLetters: 1, retries: 1 });
+      await close();
+      expect(runs).toBe(1);
+      const got: unknown[] = [];
+      await member(stream, (data, context) => void got.push([data, context.getAttempt()]), its);
+      await waitFor(() => got.length === 1);
+      expect(got).toEqual([[{ n: 1 }, 1]]);
+      await waitFor(async () => (await leftIn(stream))['deadLetters'] === 0);
+      expect(await leftIn(stream)).toMatchObject({ retries: 0, attempts: 0 });
+    },
+  );
+
+  it.each([{ windowMs: 60_000 }, false] as const)(
+    'the dead letter of a redrive is gone, and its message recorded, when its handler starts (dedup %j)',
+    async (dedup) => {
+      const stream = freshName('orders');
+      const its = { delivery: 'at-most-once', dedup } as const;
+      await givenUp(stream, [{ n: 1 }], its, 'order-1');
+      const seen: unknown[] = [];
+      const { app } = await member(
+        stream,
+        async () => {
+          const { deadLetters, retries } = await leftIn(stream);
+          seen.push([deadLetters, retries, await inLedger(stream, 'order-1')]);
+        },
+        its,
+      );
+      await app.get(DeadLetters).redrive({ stream });
+      await settled(stream);
+      expect(seen).toEqual([[0, 0, dedup !== false]]);
+    },
+  );
+
+  it('an entry with the message ID of a redrive that is read ahead waits for it, and is a duplicate then', async () => {
     const stream = freshName('orders');
-    const its = { delivery: 'at-most-once', shutdown: { drainTimeoutMs: 0 } } as const;
-    await givenUp(stream, numbers(2), its);
-    let runs = 0;
-    const { app, close } = await member(
-      stream,
-      () => {
-        runs++;
-        return new Promise(() => undefined);
-      },
-      its,
-    );
-    await app.get(DeadLetters).redrive({ stream });
-    await waitFor(() => runs === 1);
-    await waitFor(async () => (await leftIn(stream))['retries'] === 0);
-    await close();
-    expect(runs).toBe(1);
-    expect(await leftIn(stream)).toMatchObject({ deadLetters: 1, retries: 0 });
+    const its = { delivery: 'at-most-once' } as const;
+    await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const deadLetters = new DeadLetters({ connection: redis.url, group: GROUP });
+    await deadLetters.redrive({ stream });
+    deadLetters.close();
+    await addEntries(redis.client, stream, [{ n: 2 }], 'order-1');
     const got: unknown[] = [];
-    const next = await member(stream, (data) => void got.push(data), its);
-    await next.app.get(DeadLetters).redrive({ stream });
-    await waitFor(() => got.length === 1);
-    expect(got).toEqual([{ n: 1 }]);
+    await member(stream, (data) => void got.push(data), its);
+    await settled(stream);
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    expect(got).toHaveLength(1);
+    expect(await inLedger(stream, 'order-1')).toBe(true);
   });
 });

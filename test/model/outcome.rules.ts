@@ -1,5 +1,5 @@
 import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
-import { isRedrive } from '../../lib/keys/redrive-member.js';
+import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
 import type { Ids, Model, Who } from './model.js';
 
 /** The dead letter that was written last, until its ID is known. */
@@ -50,6 +50,16 @@ export const outcomeRules = {
     if (!model.isOf(who, message)) return false;
     const { used } = model.attemptsOf(message.entryId);
     model.state.attempts[message.entryId] = { used, mark: 's' };
+    return true;
+  },
+
+  /** At-most-once. */
+  startRedrive(model: Model, who: Who, message: Ids): boolean {
+    const { state, hasLedger, begun } = model;
+    if (!model.holds(who, message) || !(streamIdOf(message.entryId) in state.letters)) return false;
+    begun.add(message.originalEntryId);
+    if (hasLedger) state.ledger[message.messageId] = 'in window';
+    model.settle(message);
     return true;
   },
 

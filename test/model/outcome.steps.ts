@@ -78,15 +78,9 @@ export const outcomeSteps = {
     }
     const [entries, redrives] = apart(messages);
     await settle(group, member, draw, entries, putBackCall(member, entries));
-    for (const message of redrives) {
-      await settle(
-        group,
-        member,
-        draw,
-        [message],
-        deadLetterCall(group, member, { ...message, attempt: 0 }),
-      );
-    }
+    // Those that have started run to their end.
+    const waiting = redrives.filter(({ entryId }) => member.hand.get(entryId)?.started === false);
+    await settle(group, member, draw, waiting, handOverCall(member, waiting, false));
   },
 
   renew: async (group, member, draw) => {
@@ -182,6 +176,11 @@ async function start(
   const { message, started } = inHand;
   if (started) return true;
   if (message.alone && !(await group.send({ ...startCall(member, message), by: member }, twice))) {
+    member.hand.delete(message.entryId);
+    return false;
+  }
+  const isOnce = group.model.atMostOnce && isRedrive(message.entryId);
+  if (isOnce && !(await group.send({ ...startRedriveCall(member, message), by: member }, twice))) {
     member.hand.delete(message.entryId);
     return false;
   }
@@ -288,6 +287,16 @@ function startCall(member: Member, message: StreamMessage) {
     what: `start ${idsOf([message])} alone`,
     send: () => scripts.startAlone(message),
     rule: (model: Model) => outcomeRules.startAlone(model, member, message),
+  };
+}
+
+function startRedriveCall(member: Member, message: StreamMessage) {
+  const { scripts } = member;
+  let isKnown = false;
+  return {
+    what: `start ${idsOf([message])}`,
+    send: () => scripts.startRedrive(message),
+    rule: (model: Model) => (isKnown ||= outcomeRules.startRedrive(model, member, message)),
   };
 }
 

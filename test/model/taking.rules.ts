@@ -124,7 +124,7 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
     return { kind: 'duplicate', ...NOT_NEW };
   }
   const isGone = isRedrive(entryId) && !(streamIdOf(entryId) in state.letters);
-  if (isGone && !(mine && model.atMostOnce)) {
+  if (isGone) {
     model.settle(message);
     if (mine) model.endLease(message);
     return { kind: 'leased-elsewhere', ...NOT_NEW };
@@ -136,7 +136,9 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
   // Its consumer stood still after the read, and another took it meanwhile.
   const isAnothers = !mine && !isRedrive(entryId) && !model.owns(who, message);
   if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
-  if (!mine && lease?.entryId === entryId) model.cameBack(entryId, lease.run);
+  // At-most-once takes a dead letter away when its run begins: one that is there has never been run.
+  const isOnce = model.atMostOnce && isRedrive(entryId);
+  if (!mine && lease?.entryId === entryId && !isOnce) model.cameBack(entryId, lease.run);
   const alone = model.runsAlone(entryId);
   const run = mine && lease !== undefined ? lease.run : model.attemptsOf(entryId).used + 1;
   taken.set(leaseId, entryId);
@@ -144,8 +146,8 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
     state.leases[leaseId] = { token: who.token, entryId, run, live: true };
     model.recorded.delete(messageId);
   } else model.recorded.set(messageId, { token: who.token, entryId });
-  if (model.atMostOnce) {
-    model.begun.add(message.originalEntryId);
+  if (model.atMostOnce && !isOnce) {
+    model.begun.add(entryId);
     if (model.hasLedger) state.ledger[messageId] = 'in window';
     model.settle(message);
   }

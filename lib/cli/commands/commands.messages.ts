@@ -81,7 +81,7 @@ export const LIST = 'Dead letters of a group, the newest first.';
 export const SHOW = 'One dead letter with all there is to know of it: error, payload and headers.';
 
 export const REDRIVE =
-  'Has dead letters run again: in their group alone, under their message ID, beginning with attempt 1. Each stays a dead letter until its run is settled. It takes a consumer of the group.';
+  'Has dead letters run again: in their group alone, under their message ID, beginning with attempt 1. Each stays a dead letter until its run is settled (at most once: until its handler starts). It takes a consumer of the group.';
 
 export const PURGE = 'Throws dead letters away for good.';
 

@@ -3,7 +3,8 @@ import { Script } from '../script.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from './packed-ledger.lua.js';
 
 /**
- * Has dead letters run again: each becomes due, and stays a dead letter until its run is settled.
+ * Has dead letters run again: each becomes due, and stays a dead letter until its run is settled, or at-most-once until it
+ * starts.
  *
  * KEYS   1 dead letters (stream), 2 retries (ZSET), 3 attempts (HASH), 4 ledger (ZSET), 5 packed ledger (HASH)
  * ARGV   for each dead letter: its ID, and the message ID whose ledger entry at-most-once wrote before it failed, or ''

@@ -16,12 +16,12 @@ import { parseReservations } from './reservation.js';
  * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
  *        6 highest entry ID given out, or '' where all are redrives,
  *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
- *        9 '1' where some are redrives: dead letters, which are removed where entries would be acknowledged, 10 consumer,
+ *        9 '1' where some are redrives: dead letters, which are removed if they are duplicates, 10 consumer,
  *        11 lowest of the entry IDs, or '' where some are redrives, 12 a time in ms by Redis's clock when the caller had not been
  *        given any of them, or '' where it knows of none, 13 the batch's number where what is recorded has no lease (at-most-once
  *        with a ledger, all but redrives): the caller counts its batches, and asks for one until it has the answer; else ''
  * result a list: Redis's time in ms, and a text with one letter for each entry, in order:
- *        n  leased to the caller, or recorded and acknowledged (at-most-once; of a redrive both); where it is not the first
+ *        n  leased to the caller, or recorded and acknowledged (at-most-once, all but redrives); where it is not the first
  *           attempt, its number follows. A lease that has ended was that of a run which did not come to its end
  *        a  the same, and it is to run alone; its number always follows
  *        d  found in the ledger within the window, and acknowledged
@@ -105,11 +105,10 @@ local function judge(n, entry, id)
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
   local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
-  if not mine and (recorded and taken[id] or at > oldest) then
+  if not mine and (recorded and taken[id] and not letterOf(taken[id]) or at > oldest) then
     answers[n] = 'd'
     through[#through + 1] = entry
-  -- At-most-once has removed the dead letter of what is the caller's already.
-  elseif letter and not (mine and atMostOnce) and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
+  elseif letter and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
     answers[n] = 'e'
     ended[#ended + 1] = entry
     if mine then redis.call('HDEL', KEYS[3], id) end
@@ -123,7 +122,8 @@ local function judge(n, entry, id)
     answers[n] = 'e'
   else
     local before, alone = 0, false
-    if used[n] or (of == entry and not mine) then
+    -- At-most-once removes a dead letter when its run begins: one that is there has never been run.
+    if not (letter and atMostOnce) and (used[n] or (of == entry and not mine)) then
       local mark
       before, mark = attemptsOf(used[n])
       if of == entry and not mine then
@@ -139,11 +139,11 @@ local function judge(n, entry, id)
       leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. ' ' .. before + 1 .. leasedTill
       leased = leased + 2
     end
-    if recorded then
+    if recorded and not letter then
       done[written + 1], done[written + 2] = nowText, id
       written = written + 2
     end
-    if atMostOnce then through[#through + 1] = entry end
+    if atMostOnce and not letter then acked[#acked + 1] = entry end
   end
 end
 

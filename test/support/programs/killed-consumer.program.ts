@@ -4,7 +4,7 @@ import { Ctx, EventPattern } from '@nestjs/microservices';
 import { RedisStreamsContext, ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 
 // A consumer whose handler says that it runs and never ends: for the tests that kill it there.
-const { REDIS_URL = '', STREAM = '', LEASE_MS = '' } = process.env;
+const { REDIS_URL = '', STREAM = '', LEASE_MS = '', AT_MOST_ONCE, DEDUP } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 @Controller()
@@ -22,6 +22,8 @@ class AppModule {}
 const server = new ServerRedisStreams({
   connection: REDIS_URL,
   group: 'billing',
+  delivery: AT_MOST_ONCE === undefined ? 'at-least-once' : 'at-most-once',
+  ...(DEDUP === 'off' ? { dedup: false } : {}),
   recovery: { minIdleMs: Number(LEASE_MS) },
 });
 const app = await NestFactory.createMicroservice(AppModule, {
