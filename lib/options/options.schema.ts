@@ -11,7 +11,7 @@ import {
   withMethods,
 } from './schema-parts.js';
 import { publishedStreams, streams } from './streams.schema.js';
-import { subscriptionShape } from './subscription.schema.js';
+import { BLOCKING_NEEDS_RETRIES, subscriptionShape } from './subscription.schema.js';
 
 const serverShape = {
   connection,
@@ -62,9 +62,17 @@ const outlive = {
   error: 'longer than blockMs, so that a consumer whose read is blocked is not removed',
 };
 
+// What is acknowledged before it runs is never tried again, so nothing could wait for that.
+const blockingIsTriedAgain = ({ delivery, retry }: Record<string, unknown>): boolean =>
+  delivery !== 'at-most-once' || Object(retry).blocking !== true;
+const triedAgain = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
+
 /** One schema for each place where options come in. An unknown key is refused everywhere. */
 export const schemas = {
-  subscription: object(subscriptionShape, 'an object of subscription options'),
+  subscription: object(subscriptionShape, 'an object of subscription options').refine(
+    blockingIsTriedAgain,
+    triedAgain,
+  ),
   pattern: object(
     {
       stream: nameText("a stream's name"),
@@ -72,13 +80,11 @@ export const schemas = {
     },
     'an object with stream, name',
   ),
-  server: object(serverShape, 'an object of server options, with a group').refine(
-    consumersOutliveReads,
-    outlive,
-  ),
+  server: object(serverShape, 'an object of server options, with a group')
+    .refine(consumersOutliveReads, outlive)
+    .refine(blockingIsTriedAgain, triedAgain),
   client: object({ ...clientShape, streams: publishedStreams }, 'an object of client options'),
-  module: object(
-    { ...serverShape, ...clientShape },
-    'an object of module options, with a group',
-  ).refine(consumersOutliveReads, outlive),
+  module: object({ ...serverShape, ...clientShape }, 'an object of module options, with a group')
+    .refine(consumersOutliveReads, outlive)
+    .refine(blockingIsTriedAgain, triedAgain),
 };

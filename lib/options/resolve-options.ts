@@ -7,6 +7,7 @@ import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
 import { DEFAULTS } from './defaults.js';
 import type { RedisStreamsModuleOptions } from './module-options.js';
+import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { schemas } from './options.schema.js';
 import type {
   PayloadSchemas,
@@ -18,6 +19,7 @@ import type {
   StreamLimits,
 } from './resolved-options.js';
 import type { RetryOptions } from './retry-options.js';
+import { BLOCKING_NEEDS_RETRIES } from './subscription.schema.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
 import type { PublishedStreamOptions, RetentionOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
@@ -56,16 +58,25 @@ export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
   return resolved;
 }
 
-/** A pattern's own options over those of its server. They were checked by `subscription()`. */
+/**
+ * A pattern's own options over those of its server. Alone they were checked by `subscription()`.
+ *
+ * @throws InvalidOptionsError if they contradict those of the server
+ */
 export function resolveSubscription(
   base: ResolvedSubscription,
   own: SubscriptionOptions,
 ): ResolvedSubscription {
+  const delivery = own.delivery ?? base.delivery;
+  // The other way round the server's default is for its other patterns.
+  if (own.retry?.blocking === true && delivery === 'at-most-once') {
+    throw new InvalidOptionsError('subscription.retry.blocking', 'true', BLOCKING_NEEDS_RETRIES);
+  }
   return {
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
     concurrency: own.concurrency ?? base.concurrency,
-    delivery: own.delivery ?? base.delivery,
+    delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
     handlerTimeoutMs: own.handlerTimeoutMs ?? base.handlerTimeoutMs,
     retry: own.retry === undefined ? base.retry : resolveRetry(own.retry),

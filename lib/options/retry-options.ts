@@ -44,7 +44,8 @@ export interface RetryOptions {
   backoff?: BackoffOptions | BackoffFunction;
   /**
    * Whether the consumer waits for the next attempt of a message that failed before it begins another one of its stream,
-   * so that order holds. The message keeps its slot meanwhile. With `concurrency: 1` nothing passes it.
+   * so that order holds. The message keeps its slot meanwhile. With `concurrency: 1` nothing passes it. Refused with
+   * `delivery: 'at-most-once'`, which tries nothing again.
    *
    * @default false: it waits without a slot, and others go on
    */

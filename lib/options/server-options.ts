@@ -111,7 +111,7 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
   deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
-   * What is set for single streams, by name. A server goes by `retention`.
+   * What is set for single streams, by their full names: a wildcard is refused here. A server goes by `retention`.
    *
    * @default {}
    */

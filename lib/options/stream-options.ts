@@ -95,7 +95,8 @@ export type PublishedStreamOptions = PublishLimits & {
    * follows from its `setKey(...)`, without one from its message ID. In each group a partition has one active consumer at
    * a time, and messages of one key are handled one after the other, in their order. Set it where order by key matters, or
    * where one stream is more than one consumer, or one Redis, can take. Everyone who publishes to the stream or reads it sets
-   * the same number; changing it later moves keys to other partitions (see `docs/scaling.md`).
+   * the same number; changing it later moves keys to other partitions (see `docs/scaling.md`). Handlers name such a stream: a
+   * server whose wildcards alone mean it is refused, since a wildcard does not read partitions.
    *
    * @default none: one key, `orders`; members of a group share its messages in any order
    */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isWildcard } from '../keys/wildcard.js';
 import { MOST_PARTITIONS } from './defaults.js';
 import {
   codec,
@@ -33,6 +34,7 @@ const limitsAreForced = ({ maxLength, ttlMs, force }: Record<string, unknown>): 
 const forceIsForLimits = ({ maxLength, ttlMs, force }: Record<string, unknown>): boolean =>
   force !== true || maxLength !== undefined || ttlMs !== undefined;
 const UNTAGGED = 'only for a stream without a hash tag: each partition has one of its own';
+const WILDCARD = "a stream's full name: what a wildcard means is not set for all of it here";
 const byStream = (shape: z.ZodRawShape) =>
   z
     .record(
@@ -68,7 +70,14 @@ const publishedStream = {
   schema: payloadSchema,
   partitions: count(1, MOST_PARTITIONS),
 };
-/** The `streams` of whoever consumes. */
-export const streams = byStream({ retention: retention.optional(), ...publishedStream });
+/** The `streams` of whoever consumes. Its handlers take `*` for a wildcard. */
+export const streams = byStream({ retention: retention.optional(), ...publishedStream })
+  .unwrap()
+  .superRefine((named, context) => {
+    for (const stream of Object.keys(named).filter(isWildcard)) {
+      context.addIssue({ code: 'custom', path: [stream], message: WILDCARD });
+    }
+  })
+  .optional();
 /** The `streams` of whoever publishes only. */
 export const publishedStreams = byStream(publishedStream);

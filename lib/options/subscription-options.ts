@@ -49,7 +49,7 @@ export interface SubscriptionOptions {
   concurrency?: number;
   /**
    * `'at-least-once'`: acknowledged after the handlers succeeded. `'at-most-once'`: acknowledged before they
-   * run, so that a failure is not run again.
+   * run, so that a failure is not run again; `retry: { blocking: true }` contradicts it.
    *
    * @default 'at-least-once'
    */

@@ -5,6 +5,8 @@ const startFromError = "'latest', 'beginning', or an entry ID such as '172976824
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const jitterError = 'a number from 0 to 1';
 const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
+export const BLOCKING_NEEDS_RETRIES =
+  "false, or nothing, with delivery: 'at-most-once': it tries nothing again, so there is nothing to wait for";
 const trueOrFalse = z.boolean({ error: 'true or false' }).optional();
 const retry = object(
   {

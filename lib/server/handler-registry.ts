@@ -37,7 +37,7 @@ export class HandlerRegistry {
 
   /**
    * @param answers whether the handler is for requests
-   * @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream`
+   * @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream`, or with the server's
    */
   add(
     { stream: target, name }: StreamPattern,
@@ -56,11 +56,9 @@ export class HandlerRegistry {
       answers,
       options: subscriptionOf(extras),
     });
-    for (const stream of this.streams) if (isFor(stream)) optionsOf(stream, this.askingFor(stream));
-    optionsOf(
-      target,
-      this.registered.filter((its) => its.target === target),
-    );
+    for (const stream of this.streams) if (isFor(stream)) this.subscriptionTo(stream);
+    const its = this.registered.filter((other) => other.target === target);
+    resolveSubscription(this.base, optionsOf(target, its).options);
   }
 
   /** Of the streams that handlers name. */

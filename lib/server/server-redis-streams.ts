@@ -18,6 +18,7 @@ import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/redis-errors.js';
+import { subscriptionsOf } from './subscriptions-of.js';
 import { HandlerRegistry, type Subscription } from './handler-registry.js';
 import { nestHooks } from './nest-hooks.js';
 import { notePartitionCounts } from './partition-counts.js';
@@ -192,7 +193,9 @@ export class ServerRedisStreams
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
     const { wildcards } = this.registry;
-    const named = this.registry.subscriptions().map((its) => this.consumed(its, true));
+    const named = subscriptionsOf(this.registry, this.options).map((its) =>
+      this.consumed(its, true),
+    );
     const asked = {
       wildcards,
       consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),

@@ -8,6 +8,12 @@ export const processingHookFailed = (reason: string): string =>
 
 export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 
+export const ONE_FIELD =
+  'another codec where a @MessagePattern handler answers requests: one field has no room for what says that an entry is one';
+
+export const wildcardOnly = (wildcard: string): string =>
+  `nothing where only the wildcard "${wildcard}" means the stream: a wildcard does not read partitions, so name the stream in a pattern`;
+
 export const NOT_LISTENING = 'There are no connections: the server does not listen';
 
 export const LISTENING_ALREADY = 'The server listens already: close it first';

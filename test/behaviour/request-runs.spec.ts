@@ -364,7 +364,7 @@ describe('what travels with a request', () => {
 
   it('has no place beside one field: FieldCodec is a clear error, and nothing is sent', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, (data) => data)], {
+    const app = await start([], {
       streams: { [stream]: { codec: new FieldCodec({ field: 'data' }) } },
     });
     const error = await failure(ask(app, stream, 'it'));

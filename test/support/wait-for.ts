@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface WaitForOptions {
   /** For what never comes: a busy machine may take long. @default 60 000 */
   readonly timeoutMs?: number;
+  /** @default 5 */
+  readonly pollMs?: number;
   /** @default the source of the condition */
   readonly description?: string;
 }
@@ -20,7 +22,7 @@ const POLL_MS = 5;
  */
 export async function waitFor<Value>(
   condition: () => Value | Promise<Value>,
-  { timeoutMs = 60_000, description = String(condition) }: WaitForOptions = {},
+  { timeoutMs = 60_000, pollMs = POLL_MS, description = String(condition) }: WaitForOptions = {},
 ): Promise<Exclude<Value, undefined | null | false | '' | 0>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -39,7 +41,7 @@ export async function waitFor<Value>(
         cause: last,
       });
     }
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 

@@ -1,0 +1,43 @@
+import { backlog } from './backlog.js';
+import type { Behaviour } from './behaviour.js';
+import { closesBesideAnother, restartsOften } from './closing.js';
+import { killed } from './deaths.js';
+import { deleted, secondEntry, undecodable } from './entries.js';
+import { destroysGroup, dropsConnections, flushesAll, flushesScripts } from './faults.js';
+import {
+  acksByHand,
+  deadLettersByHand,
+  retriesByHand,
+  throwsAlways,
+  throwsDeadLetter,
+  throwsOnce,
+  throwsRetry,
+  timesOut,
+} from './outcomes.js';
+import { slowHandler } from './slow-handler.js';
+import { tellsTruth } from './truth.js';
+
+/** The table of behaviours. Those that take long begin first. */
+export const BEHAVIOURS: readonly Behaviour[] = [
+  slowHandler,
+  killed,
+  restartsOften,
+  closesBesideAnother,
+  tellsTruth,
+  throwsOnce,
+  throwsAlways,
+  throwsRetry,
+  throwsDeadLetter,
+  acksByHand,
+  retriesByHand,
+  deadLettersByHand,
+  timesOut,
+  secondEntry,
+  undecodable,
+  deleted,
+  dropsConnections,
+  flushesScripts,
+  destroysGroup,
+  flushesAll,
+  backlog,
+];

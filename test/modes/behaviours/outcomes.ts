@@ -1,0 +1,159 @@
+import { expect } from '@jest/globals';
+
+import {
+  DeadLetterException,
+  HandlerTimeoutError,
+  RetryException,
+  type SubscriptionOptions,
+} from '../../../lib/index.js';
+import { bodies } from '../body.js';
+import type { Cell } from '../cell.js';
+import type { Run, Work } from '../runs.js';
+import { expectOrder, expectSettled } from '../expectations.js';
+import type { Behaviour } from './behaviour.js';
+
+const COUNT = 6;
+/** The message that fails. */
+const BAD = 1;
+const MAX_ATTEMPTS = 3;
+const LATER_MS = 300;
+
+const attemptsOf = (cell: Cell): number[] => cell.runs.of(BAD).map(({ attempt }) => attempt);
+
+/** The log says of a failed message what becomes of it. */
+const FAILURES = [/attempt/, /dead letter/, /is answered with an error/];
+
+async function runs(
+  cell: Cell,
+  work: Work,
+  handled: number,
+  { asked = false, ...more }: SubscriptionOptions & { asked?: boolean } = {},
+): Promise<void> {
+  cell.expectLog(...FAILURES);
+  await cell.publish(bodies(COUNT));
+  await cell.member((run, context) => (run.n === BAD ? work(run, context) : undefined), more);
+  await expectSettled(cell, { handled, failed: COUNT - handled, asked });
+  const others = cell.runs.all.filter(({ n }) => n !== BAD);
+  expect(others.map(({ attempt }) => attempt)).toEqual(Array(COUNT - 1).fill(1));
+  expectOrder(cell, cell.promises.orderThroughRetry ? undefined : others);
+}
+
+/** It is tried again where the mode has retries, and is handled then; else it is given up. */
+async function expectSecondAttempt(
+  cell: Cell,
+  work: Work,
+  more: SubscriptionOptions = {},
+): Promise<void> {
+  const { retries } = cell.promises;
+  await runs(cell, work, retries ? COUNT : COUNT - 1, more);
+  expect(attemptsOf(cell)).toEqual(retries ? [1, 2] : [1]);
+}
+
+/** It is given up after its first attempt, for this reason. */
+async function expectGivenUp(cell: Cell, work: Work, reason: string): Promise<void> {
+  await runs(cell, work, COUNT - 1, { asked: true });
+  expect(attemptsOf(cell)).toEqual([1]);
+  await expectDeadLetter(cell, { attempts: 1, reason: expect.stringContaining(reason) }, true);
+}
+
+async function expectDeadLetter(cell: Cell, its: object, asked = false): Promise<void> {
+  const { replies, deadLetters } = cell.promises;
+  if (replies) expect(cell.replies.get(BAD)).toHaveProperty('error');
+  if (!deadLetters && !asked) return;
+  expect(await cell.listDeadLetters()).toMatchObject([{ payload: { n: BAD }, ...its }]);
+}
+
+const onFirst =
+  (fail: Work): Work =>
+  (run, context) =>
+    run.attempt === 1 ? fail(run, context) : undefined;
+const wait = (cell: Cell): number => {
+  const [first, second] = cell.runs.of(BAD);
+  return Number(second?.startedAt) - Number(first?.endedAt);
+};
+const thrown = (error: () => Error) => (): never => {
+  throw error();
+};
+
+export const throwsOnce: Behaviour = {
+  name: 'a handler that throws once is tried again',
+  shown: (cell) => expectSecondAttempt(cell, onFirst(thrown(() => new Error('once')))),
+};
+
+export const throwsAlways: Behaviour = {
+  name: 'a handler that always throws has its attempts, and is given up',
+  shown: async (cell) => {
+    const attempts = cell.promises.retries ? MAX_ATTEMPTS : 1;
+    await runs(
+      cell,
+      thrown(() => new TypeError('always')),
+      COUNT - 1,
+    );
+    expect(attemptsOf(cell)).toEqual([1, 2, 3].slice(0, attempts));
+    const error = { name: 'TypeError', message: 'always' };
+    await expectDeadLetter(cell, { attempts, error });
+  },
+};
+
+export const throwsRetry: Behaviour = {
+  name: 'RetryException is obeyed',
+  shown: async (cell) => {
+    const fail = thrown(() => new RetryException({ delayMs: LATER_MS }));
+    await expectSecondAttempt(cell, onFirst(fail));
+    if (cell.promises.retries) expect(wait(cell)).toBeGreaterThanOrEqual(LATER_MS - 5);
+  },
+};
+
+export const throwsDeadLetter: Behaviour = {
+  name: 'DeadLetterException is obeyed',
+  shown: (cell) =>
+    expectGivenUp(
+      cell,
+      thrown(() => new DeadLetterException('no use')),
+      'no use',
+    ),
+};
+
+export const acksByHand: Behaviour = {
+  name: 'context.ack() is obeyed, whatever the handler throws then',
+  shown: async (cell) => {
+    await runs(
+      cell,
+      (_, context) => {
+        context.ack();
+        throw new Error('after it was settled');
+      },
+      COUNT,
+    );
+    expect(attemptsOf(cell)).toEqual([1]);
+  },
+};
+
+export const retriesByHand: Behaviour = {
+  name: 'context.retry() is obeyed',
+  shown: async (cell) => {
+    await expectSecondAttempt(
+      cell,
+      onFirst((_, context) => context.retry({ delayMs: LATER_MS })),
+    );
+    if (cell.promises.retries) expect(wait(cell)).toBeGreaterThanOrEqual(LATER_MS - 5);
+  },
+};
+
+export const deadLettersByHand: Behaviour = {
+  name: 'context.deadLetter() is obeyed',
+  shown: (cell) => expectGivenUp(cell, (_, context) => context.deadLetter('by hand'), 'by hand'),
+};
+
+/** Longer than any handler here needs, however busy the machine is. */
+const TIMEOUT_MS = 1_500;
+
+export const timesOut: Behaviour = {
+  name: 'handlerTimeoutMs ends an attempt, and the next one begins',
+  shown: async (cell) => {
+    const hang = ({ signal }: Run): Promise<void> =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    await expectSecondAttempt(cell, onFirst(hang), { handlerTimeoutMs: TIMEOUT_MS });
+    expect(cell.runs.of(BAD)[0]?.signal.reason).toBeInstanceOf(HandlerTimeoutError);
+  },
+};

@@ -1,0 +1,66 @@
+import { childProgram, endChildPrograms } from '../support/child-program.js';
+import type { CompiledPackage } from '../support/compiled-package.js';
+import { waitFor } from '../support/wait-for.js';
+import type { MemberPlace } from './member.js';
+
+/** A member that is to be killed, and what it did before. */
+export interface Doomed extends MemberPlace {
+  readonly mode: string;
+}
+
+/** Which messages a member handled before it was killed in the handler of another. */
+export type HandledBefore = readonly number[];
+
+const TOGETHER_MS = 500;
+const WITHIN_MS = 60_000;
+
+/** Starts members in a process of their own, and kills it with -9 once each of them is in a handler. */
+export class DeathRow {
+  private next: { doomed: Doomed[]; done: Promise<Map<string, HandledBefore>> } | undefined;
+
+  constructor(private readonly compiled: CompiledPackage) {}
+
+  /** What its member did. Those asked for at the same time are killed with one blow. */
+  async kill(doomed: Doomed): Promise<HandledBefore> {
+    this.next ??= this.together();
+    const { done } = this.next;
+    this.next.doomed.push(doomed);
+    return (await done).get(doomed.group) ?? [];
+  }
+
+  end(): Promise<void> {
+    return endChildPrograms();
+  }
+
+  private together(): NonNullable<DeathRow['next']> {
+    const doomed: Doomed[] = [];
+    const done = new Promise<void>((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => {
+      this.next = undefined;
+      return this.killAll(doomed);
+    });
+    return { doomed, done };
+  }
+
+  private async killAll(doomed: readonly Doomed[]): Promise<Map<string, HandledBefore>> {
+    const program = childProgram(this.compiled.program('test/modes/doomed.program.ts'), {
+      env: { DOOMED: JSON.stringify(doomed) },
+    });
+    await waitFor(
+      () => {
+        const running = doomed.filter(({ group }) => program.output().includes(`${group} runs`));
+        if (running.length < doomed.length) throw new Error(program.output());
+        return true;
+      },
+      { timeoutMs: WITHIN_MS, description: 'all are in their handlers' },
+    );
+    program.kill('SIGKILL');
+    await program.ended;
+    const lines = program.output().split('\n');
+    return new Map(doomed.map(({ group }) => [group, handledBy(group, lines)]));
+  }
+}
+
+function handledBy(group: string, lines: readonly string[]): number[] {
+  const its = lines.filter((line) => line.startsWith(`${group} handled `));
+  return its.map((line) => Number(line.split(' ').at(-1)));
+}

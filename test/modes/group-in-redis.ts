@@ -1,0 +1,157 @@
+import type { Redis } from 'ioredis';
+
+import type { Codec } from '../../lib/index.js';
+import { placeOf, placesOf } from '../../lib/keys/partitions.js';
+import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { groupState } from '../support/group-state.js';
+import type { Body } from './body.js';
+
+export interface GroupParts {
+  readonly redis: Redis;
+  readonly stream: string;
+  readonly group: string;
+  readonly keyPrefix: string;
+  readonly partitions: number | undefined;
+  readonly codec: Codec;
+}
+
+/** What a group leaves to be done, and what it has recorded, over all places of its stream. */
+export interface GroupRecords {
+  /** How many places have entries that the group was not given. */
+  unread: number;
+  pending: number;
+  leases: number;
+  retries: number;
+  attempts: number;
+  delayed: number;
+  deadLetters: number;
+  ledger: number;
+}
+
+/** An entry of a message, and the key of Redis that holds it. */
+export interface MessageEntry {
+  readonly key: string;
+  readonly id: string;
+  readonly n: number;
+  readonly fields: Buffer[];
+}
+
+/** A stream and a group as Redis has them. */
+export class GroupInRedis {
+  /** How many message IDs are in the ledger that no message of the test has. */
+  ledgerBefore = 0;
+
+  constructor(private readonly parts: GroupParts) {}
+
+  get redis(): Redis {
+    return this.parts.redis;
+  }
+
+  /** Whether the codec has room for an ordering key. */
+  get carriesKey(): boolean {
+    return this.parts.codec.carriesKey === true;
+  }
+
+  /** The streams in Redis that hold the stream. */
+  get places(): string[] {
+    return placesOf(this.parts.stream, this.parts.partitions);
+  }
+
+  /** Which of them has the messages of a key. */
+  placeOf(key: string): string {
+    return placeOf(this.parts.stream, this.parts.partitions, key);
+  }
+
+  keysOf(place: string): StreamKeys {
+    return streamKeys(this.parts.keyPrefix, place, this.parts.group);
+  }
+
+  messageId(n: number): string {
+    return `${this.parts.stream}-${n}`;
+  }
+
+  /** The fields of a message's entry. */
+  encoded({ n, key }: Body): (string | Buffer)[] {
+    const { stream, codec } = this.parts;
+    const envelope = { name: stream, payload: { n, key }, messageId: this.messageId(n) };
+    return codec.encode(stream, this.carriesKey ? { ...envelope, key } : envelope);
+  }
+
+  async entries(): Promise<MessageEntry[]> {
+    const each = this.places.map(async (place) => {
+      const { stream: key } = this.keysOf(place);
+      const entries = await this.redis.xrangeBuffer(key, '-', '+');
+      return entries.map(([id, fields]) => {
+        const { payload } = this.parts.codec.decode(fields);
+        return { key, id: id.toString(), n: (payload as Body).n, fields };
+      });
+    });
+    return (await Promise.all(each)).flat();
+  }
+
+  /** Adds a second entry of messages, byte for byte, as another program may do. */
+  async addAgain(all: readonly Body[]): Promise<void> {
+    const entries = await this.entries();
+    for (const body of all) {
+      const fields = entries.find(({ n }) => n === body.n)?.fields ?? this.encoded(body);
+      await this.redis.xadd(this.keysOf(this.placeOf(body.key)).stream, '*', ...fields);
+    }
+  }
+
+  /** Adds an entry that the codec cannot read to each place. */
+  async addUndecodable(): Promise<void> {
+    for (const place of this.places) {
+      await this.redis.xadd(this.keysOf(place).stream, '*', 'junk', '1');
+    }
+  }
+
+  async destroy(): Promise<void> {
+    for (const place of this.places) {
+      await this.redis.xgroup('DESTROY', this.keysOf(place).stream, this.parts.group);
+    }
+  }
+
+  async records(): Promise<GroupRecords> {
+    const each = await Promise.all(this.places.map((place) => this.recordsOf(place)));
+    const sum = (of: keyof GroupRecords): number => each.reduce((total, its) => total + its[of], 0);
+    return {
+      unread: sum('unread'),
+      pending: sum('pending'),
+      leases: sum('leases'),
+      retries: sum('retries'),
+      attempts: sum('attempts'),
+      delayed: sum('delayed'),
+      deadLetters: sum('deadLetters'),
+      ledger: sum('ledger'),
+    };
+  }
+
+  private async recordsOf(place: string): Promise<GroupRecords> {
+    const { redis } = this;
+    const keys = this.keysOf(place);
+    const beside = keys.ledger.slice(0, keys.ledger.indexOf(':group:'));
+    const exists = (await redis.exists(keys.stream)) === 1;
+    const [group, [last], leases, retries, attempts, delayed, deadLetters, recent, packed] =
+      await Promise.all([
+        exists ? groupState(redis, keys.stream, this.parts.group) : undefined,
+        redis.xrevrange(keys.stream, '+', '-', 'COUNT', 1),
+        redis.hlen(keys.leases),
+        redis.zcard(keys.retries),
+        redis.hlen(keys.attempts),
+        redis.zcard(`${beside}:delayed`),
+        redis.xlen(keys.deadLetters),
+        redis.zcard(keys.ledger),
+        redis.hget(keys.packedLedger, 'entries'),
+      ]);
+    return {
+      unread: last === undefined || last[0] === group?.lastDeliveredId ? 0 : 1,
+      pending: group?.pending ?? 0,
+      leases,
+      retries,
+      attempts,
+      delayed,
+      deadLetters,
+      ledger: recent + Number(packed),
+    };
+  }
+}

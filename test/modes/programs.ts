@@ -1,0 +1,38 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll } from '@jest/globals';
+
+import { compiledPackage } from '../support/compiled-package.js';
+import { DeathRow } from './death-row.js';
+import { Overviews } from './overviews.js';
+
+/** What cells run in processes of their own. */
+export interface Programs {
+  readonly deathRow: DeathRow;
+  readonly overviews: Overviews;
+}
+
+/** The programs of a spec file, compiled before its cells begin. */
+export function programsForTests(): () => Programs {
+  let programs: Programs | undefined;
+  beforeAll(async () => {
+    const compiled = await compiledPackage('test/modes', 'test/support');
+    // The modes import the package by its path, as all tests do. Another spec file may have made this.
+    const lib = join(compiled.root, 'programs/lib');
+    await symlink(join(compiled.root, 'dist/esm'), lib).catch(ifNotThere);
+    programs = { deathRow: new DeathRow(compiled), overviews: new Overviews() };
+  }, 60_000);
+  afterAll(async () => {
+    await programs?.deathRow.end();
+    await programs?.overviews.end();
+  });
+  return () => {
+    if (programs === undefined) throw new Error('The programs are there in tests only');
+    return programs;
+  };
+}
+
+function ifNotThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { Redis } from 'ioredis';
+
+import { startRedis } from '../../lib/testing/index.js';
+import { type ClusterRedis, startClusterRedis } from '../support/cluster-redis.js';
+import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import type { Address } from './address.js';
+
+/** The servers that cells are on. */
+export interface Servers {
+  /** How members and clients connect: with latency, where that is tried. */
+  readonly address: Address;
+  /** The same without latency. */
+  readonly direct: Address;
+  /** To look into Redis with, without latency. */
+  readonly client: Redis;
+  flushScripts(): Promise<void>;
+  flushAll(): Promise<void>;
+  /** Another way to the same servers, whose connections can be reset. */
+  resettable(): Promise<Resettable>;
+  stop(): Promise<void>;
+}
+
+export interface Resettable {
+  readonly address: Address;
+  resetAll(): void;
+  close(): Promise<void>;
+}
+
+/** One Redis. @param latencyMs how long a message needs in each direction */
+export async function startOneServer(latencyMs: number): Promise<Servers> {
+  // Never that of REDIS_URL: cells empty it.
+  const server = await startRedis({ args: [] });
+  const client = new Redis(server.url);
+  const slow = latencyMs === 0 ? undefined : await tcpProxy(server.url, { delayMs: latencyMs });
+  return {
+    address: { url: slow?.url ?? server.url },
+    direct: { url: server.url },
+    client,
+    flushScripts: async () => void (await client.script('FLUSH')),
+    flushAll: async () => void (await client.flushall()),
+    resettable: async () => {
+      const proxy = await tcpProxy(server.url, { delayMs: latencyMs });
+      return {
+        address: { url: proxy.url },
+        resetAll: () => proxy.resetAll(),
+        close: () => proxy.close(),
+      };
+    },
+    stop: async () => {
+      client.disconnect();
+      await slow?.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Three masters, three replicas. */
+export async function startCluster(latencyMs: number): Promise<Servers> {
+  const redis = await startClusterRedis();
+  const proxied = async (): Promise<Resettable> => throughProxies(redis, latencyMs);
+  const slow = latencyMs === 0 ? undefined : await proxied();
+  const onMasters = async (work: (client: Redis) => Promise<unknown>): Promise<void> => {
+    await Promise.all(redis.client.nodes('master').map((node) => work(node)));
+  };
+  return {
+    address: slow?.address ?? redis.connection,
+    direct: redis.connection,
+    // It has the commands of a connection to one server, and nothing here needs more.
+    client: redis.client as unknown as Redis,
+    flushScripts: () => onMasters((client) => client.script('FLUSH')),
+    flushAll: () => onMasters((client) => client.flushall()),
+    resettable: proxied,
+    stop: async () => {
+      await slow?.close();
+      await redis.stop();
+    },
+  };
+}
+
+async function throughProxies({ nodes }: ClusterRedis, delayMs: number): Promise<Resettable> {
+  const proxies: TcpProxy[] = [];
+  const natMap: Record<string, { host: string; port: number }> = {};
+  for (const { server } of nodes) {
+    const proxy = await tcpProxy(server.url, { delayMs });
+    proxies.push(proxy);
+    natMap[`127.0.0.1:${server.port}`] = {
+      host: '127.0.0.1',
+      port: Number(new URL(proxy.url).port),
+    };
+  }
+  return {
+    address: { cluster: Object.values(natMap), natMap },
+    resetAll: () => proxies.forEach((proxy) => proxy.resetAll()),
+    close: async () => void (await Promise.all(proxies.map((proxy) => proxy.close()))),
+  };
+}
+
+/** The servers of a spec file: there from `beforeAll` on, gone after `afterAll`. */
+export function serversForTests(start: () => Promise<Servers>): () => Servers {
+  let servers: Servers | undefined;
+  beforeAll(async () => {
+    servers = await start();
+  }, 300_000);
+  afterAll(() => servers?.stop());
+  return () => {
+    if (servers === undefined) throw new Error('The servers are there in tests and hooks only');
+    return servers;
+  };
+}
