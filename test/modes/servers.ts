@@ -32,7 +32,7 @@ export async function startOneServer(latencyMs: number): Promise<Servers> {
   // Never that of REDIS_URL: cells empty it.
   const server = await startRedis({ args: [] });
   const client = new Redis(server.url);
-  const slow = latencyMs === 0 ? undefined : await tcpProxy(server.url, { delayMs: latencyMs });
+  const slow = latencyMs === 0 ? undefined : await tcpProxy(server.url, { latencyMs });
   return {
     address: { url: slow?.url ?? server.url },
     direct: { url: server.url },
@@ -40,7 +40,7 @@ export async function startOneServer(latencyMs: number): Promise<Servers> {
     flushScripts: async () => void (await client.script('FLUSH')),
     flushAll: async () => void (await client.flushall()),
     resettable: async () => {
-      const proxy = await tcpProxy(server.url, { delayMs: latencyMs });
+      const proxy = await tcpProxy(server.url, { latencyMs });
       return {
         address: { url: proxy.url },
         resetAll: () => proxy.resetAll(),
@@ -78,11 +78,11 @@ export async function startCluster(latencyMs: number): Promise<Servers> {
   };
 }
 
-async function throughProxies({ nodes }: ClusterRedis, delayMs: number): Promise<Resettable> {
+async function throughProxies({ nodes }: ClusterRedis, latencyMs: number): Promise<Resettable> {
   const proxies: TcpProxy[] = [];
   const natMap: Record<string, { host: string; port: number }> = {};
   for (const { server } of nodes) {
-    const proxy = await tcpProxy(server.url, { delayMs });
+    const proxy = await tcpProxy(server.url, { latencyMs });
     proxies.push(proxy);
     natMap[`127.0.0.1:${server.port}`] = {
       host: '127.0.0.1',
