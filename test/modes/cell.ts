@@ -158,6 +158,18 @@ export class Cell implements PublishedTo {
       .filter(({ text }) => !this.expected.some((expected) => expected.test(text)));
   }
 
+  /** What is there of it, for whoever looks for a fault. */
+  async describe(): Promise<string> {
+    const records = await this.inRedis.records().catch(String);
+    const unfinished = this.runs.all.filter(({ outcome }) => outcome === 'running');
+    const members = [...this.members].map(({ consumer, monitor }) => {
+      const { inFlight, counts, partitions } = monitor.getStats();
+      return { consumer, inFlight, counts, owned: partitions.map(({ owned }) => owned) };
+    });
+    const { stream, group } = this;
+    return JSON.stringify({ stream, group, records, unfinished, members }, undefined, 1);
+  }
+
   isAbout(line: string): boolean {
     return line.includes(this.stream) || line.includes(this.group);
   }

@@ -65,7 +65,7 @@ export interface Promises {
 }
 
 /** Short enough for a test to wait for, and long enough for an event loop that is busy. */
-const SHORT_RECOVERY: RecoveryOptions = { minIdleMs: 3_000, intervalMs: 300 };
+const SHORT_RECOVERY: RecoveryOptions = { minIdleMs: 5_000, intervalMs: 300 };
 const DEFAULT_LEASE_MS = 60_000;
 const OWNERSHIP_MS = 6_000;
 

@@ -14,7 +14,7 @@ export const MODES = {
   manyAtOnce: { name: 'concurrency 32', subscription: { concurrency: 32 } },
   partitions: { name: 'partitions', partitions: PARTITIONS },
   longLease: { name: 'default recovery', recovery: 'default' },
-  shortLease: { name: 'short recovery', recovery: { minIdleMs: 2_000, intervalMs: 200 } },
+  shortLease: { name: 'short recovery', recovery: { minIdleMs: 3_000, intervalMs: 200 } },
   atMostOnce: { name: 'at most once', subscription: { delivery: 'at-most-once' } },
   noLedger: { name: 'dedup: false', subscription: { dedup: false } },
   wildcard: { name: 'wildcard', pattern: (stream) => `${stream.slice(0, -2)}*` },

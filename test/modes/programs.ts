@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll } from '@jest/globals';
 
-import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
+import { compiledPackage } from '../support/compiled-package.js';
 import { DeathRow } from './death-row.js';
 import { Overviews } from './overviews.js';
 
@@ -15,16 +15,12 @@ export interface Programs {
 
 /** The programs of a spec file, compiled before its cells begin. */
 export function programsForTests(): () => Programs {
-  let compiled: CompiledPackage | undefined;
   let programs: Programs | undefined;
   beforeAll(async () => {
-    compiled = await compiledPackage('test/modes', 'test/support');
-    // The modes import the package by its path, as all tests do. All spec files of a run share the directory.
-    await symlink(join(compiled.root, 'dist/esm'), join(compiled.root, 'programs/lib')).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') throw error;
-      },
-    );
+    const compiled = await compiledPackage('test/modes', 'test/support');
+    // The modes import the package by its path, as all tests do. Another spec file may have made this.
+    const lib = join(compiled.root, 'programs/lib');
+    await symlink(join(compiled.root, 'dist/esm'), lib).catch(ifNotThere);
     programs = { deathRow: new DeathRow(compiled), overviews: new Overviews() };
   }, 60_000);
   afterAll(async () => {
@@ -35,4 +31,8 @@ export function programsForTests(): () => Programs {
     if (programs === undefined) throw new Error('The programs are there in tests only');
     return programs;
   };
+}
+
+function ifNotThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }

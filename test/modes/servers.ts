@@ -78,11 +78,11 @@ export async function startCluster(latencyMs: number): Promise<Servers> {
   };
 }
 
-async function throughProxies({ nodes }: ClusterRedis, delayMs: number): Promise<Resettable> {
+async function throughProxies({ nodes }: ClusterRedis, latencyMs: number): Promise<Resettable> {
   const proxies: TcpProxy[] = [];
   const natMap: Record<string, { host: string; port: number }> = {};
   for (const { server } of nodes) {
-    const proxy = await tcpProxy(server.url, { latencyMs: delayMs });
+    const proxy = await tcpProxy(server.url, { latencyMs });
     proxies.push(proxy);
     natMap[`127.0.0.1:${server.port}`] = {
       host: '127.0.0.1',
