@@ -79,6 +79,11 @@ export const outcomeRules = {
       const { entryId } = message;
       const lease = state.leases[leaseIdOf(message, model.options)];
       const held = model.holds(who, message);
+      // A redrive that nobody runs is due for the others at once.
+      if (isRedrive(entryId) && lease?.entryId !== entryId) {
+        if (!waits && entryId in state.retries) state.retries[entryId] = 'due';
+        continue;
+      }
       // Its lease may be gone, or that of another entry of the same message. What waits already goes on waiting.
       const left = lease?.entryId !== entryId && !isRedrive(entryId) && model.owns(who, message);
       if (!held && (!left || entryId in state.retries)) continue;

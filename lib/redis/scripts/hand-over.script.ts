@@ -36,7 +36,8 @@ for i = 4, #ARGV, 3 do
   local leased = holder == token and of == entry
   -- The lease may be gone, or that of another entry of the same message.
   if of ~= entry and letterOf(entry) then
-    handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry)
+    -- Where it has to wait, a first sending has said until when.
+    if waitsMs == '' then handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry) end
   elseif leased or of ~= entry and isLeftHere(entry) then
     local isAtOnce = waitsMs == '' and not letterOf(entry)
     local score = isAtOnce and handedBackScore(entry) or string.format('%.0f', now + (tonumber(waitsMs) or 0))
