@@ -279,7 +279,8 @@ export class PartitionFlow extends StreamFlow {
     const leavesWork = this.options.delivery === 'at-least-once';
     for (const message of this.slots.takeWaiting()) {
       this.inHand.remove(message.entryId);
-      if (!leavesWork) this.outcomes.lost(message);
+      // A redrive is still a dead letter until it starts.
+      if (!leavesWork && !isRedrive(message.entryId)) this.outcomes.lost(message);
     }
   }
 
