@@ -89,6 +89,15 @@ export class GroupInRedis {
     return (await Promise.all(each)).flat();
   }
 
+  /** Sees to it that the streams are there, if only empty: one that a wildcard means is not read before. */
+  async makeStreams(): Promise<void> {
+    for (const place of this.places) {
+      const { stream } = this.keysOf(place);
+      const id = (await this.redis.xadd(stream, '*', 'made', '1')) ?? '';
+      await this.redis.xdel(stream, id);
+    }
+  }
+
   /** Adds a second entry of messages, byte for byte, as another program may do. */
   async addAgain(all: readonly Body[]): Promise<void> {
     const entries = await this.entries();
