@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Codec } from '../../lib/index.js';
 import { placeOf, placesOf } from '../../lib/keys/partitions.js';
 import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { freshName } from '../support/fresh-name.js';
 import { groupState } from '../support/group-state.js';
 import type { Body } from './body.js';
 
@@ -93,8 +94,9 @@ export class GroupInRedis {
   async makeStreams(): Promise<void> {
     for (const place of this.places) {
       const { stream } = this.keysOf(place);
-      const id = (await this.redis.xadd(stream, '*', 'made', '1')) ?? '';
-      await this.redis.xdel(stream, id);
+      const other = freshName('other');
+      await this.redis.xgroup('CREATE', stream, other, '$', 'MKSTREAM');
+      await this.redis.xgroup('DESTROY', stream, other);
     }
   }
 
