@@ -96,6 +96,7 @@ export const redriven: Arrival = {
   publish: async (to, all) => {
     const { stream, group, partitions, inRedis } = to;
     const ids: string[] = [];
+    await inRedis.makeStreams();
     for (const body of all) {
       const place = inRedis.placeOf(body.key);
       const why = [

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Codec } from '../../lib/index.js';
 import { placeOf, placesOf } from '../../lib/keys/partitions.js';
 import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { freshName } from '../support/fresh-name.js';
 import { groupState } from '../support/group-state.js';
 import type { Body } from './body.js';
 
@@ -87,6 +88,16 @@ export class GroupInRedis {
       });
     });
     return (await Promise.all(each)).flat();
+  }
+
+  /** Sees to it that the streams are there, if only empty: one that a wildcard means is not read before. */
+  async makeStreams(): Promise<void> {
+    for (const place of this.places) {
+      const { stream } = this.keysOf(place);
+      const other = freshName('other');
+      await this.redis.xgroup('CREATE', stream, other, '$', 'MKSTREAM');
+      await this.redis.xgroup('DESTROY', stream, other);
+    }
   }
 
   /** Adds a second entry of messages, byte for byte, as another program may do. */
