@@ -199,8 +199,11 @@ export class HandlerSlots {
     this.lastStartIn = turn;
     loneRuns.started(message, options.handlerTimeoutMs);
     const isOnce = options.delivery === 'at-most-once' && isRedrive(message.entryId);
-    // From then on it has to run, whatever is stopped meanwhile.
-    if (isOnce && !(await this.parts.startRedrive(message))) return this.doNotStart(message);
+    if (isOnce) {
+      if (!(await this.parts.startRedrive(message))) return this.doNotStart(message);
+      // From then on it has to run, whatever is stopped meanwhile.
+      message.startedOnce = true;
+    }
     if (message.alone && !(await this.mayStartAlone(message))) return this.doNotStart(message);
     tally.started(message, startedAt);
     const verdict = await (tally.isTraced

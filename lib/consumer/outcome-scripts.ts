@@ -12,7 +12,6 @@ import { scheduleRetryScript } from '../redis/scripts/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/start-alone.script.js';
 import { startRedriveScript } from '../redis/scripts/start-redrive.script.js';
 import { boundsOf } from '../redis/entry-id.js';
-import { isRedrive } from '../keys/redrive-member.js';
 import { CallNumbers } from './call-numbers.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { SettledEntry } from './settle-steps.js';
@@ -201,7 +200,7 @@ export class OutcomeScripts {
   deadLetter(entry: DeadEntry): Promise<unknown> {
     const { entryId, reserved, fields } = entry;
     const { client, keys, group, consumer, options } = this.parts;
-    const isAcknowledged = reserved && options.delivery === 'at-most-once' && !isRedrive(entryId);
+    const isAcknowledged = reserved && options.delivery === 'at-most-once';
     return deadLetterScript.run(
       client,
       [
@@ -216,7 +215,7 @@ export class OutcomeScripts {
       [
         group,
         consumer,
-        reserved ? this.fenceOf(entry) : '',
+        reserved && !isAcknowledged ? this.fenceOf(entry) : '',
         isAcknowledged ? CALL_KNOWN_MS : '',
         options.deadLetter.maxLength ?? '',
         entryId,

@@ -31,6 +31,8 @@ export interface StreamMessage {
   alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
   leasedAt?: LeaseMoment;
+  /** Whether at-most-once has begun this redrive: nobody else can have it any more. */
+  startedOnce?: boolean;
   /** When at-most-once wrote it into the ledger, in ms by Redis's clock: what says that this run has it. */
   recordedMs?: number;
   /** When its next attempt is due, by `performance.now()`; nothing if it never had to wait for one in its slot. */

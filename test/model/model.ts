@@ -11,7 +11,10 @@ export interface Who {
 }
 
 /** How a message's ID and a group's options stand in the model. */
-export type Ids = Pick<StreamMessage, 'entryId' | 'originalEntryId' | 'messageId' | 'attempt'>;
+export type Ids = Pick<
+  StreamMessage,
+  'entryId' | 'originalEntryId' | 'messageId' | 'attempt' | 'startedOnce'
+>;
 
 /**
  * What is in Redis, as plain objects, and what nobody keeps there: what was published, what was handled, and how often a

@@ -60,6 +60,7 @@ export const outcomeRules = {
     begun.add(message.originalEntryId);
     if (hasLedger) state.ledger[message.messageId] = 'in window';
     model.settle(message);
+    model.endLease(message);
     return true;
   },
 

@@ -184,6 +184,7 @@ async function start(
     member.hand.delete(message.entryId);
     return false;
   }
+  if (isOnce) message.startedOnce = true;
   inHand.started = true;
   const { starts } = group.model;
   starts.set(message.entryId, (starts.get(message.entryId) ?? 0) + 1);
@@ -253,7 +254,7 @@ function deadLetterCall(group: Group, member: Member, its: StreamMessage) {
     send: async () => (await scripts.deadLetter(entry)) === true,
     rule: (model: Model) => {
       if (isKnown) return false;
-      isKnown = model.atMostOnce && !isRedrive(entryId);
+      isKnown = model.atMostOnce;
       return outcomeRules.deadLetter(model, member, message);
     },
     answersAnew: true,

@@ -8,8 +8,8 @@ import { REDRIVE_MEMBER } from './redrive-member.lua.js';
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream),
  *        6 position (string), 7 this call (string)
- * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 where at-most-once has acknowledged the entry
- *        already: how long to remember the call, in ms; else '', 5 most dead letters to keep, or '', 6 entry ID, or a redrive's
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 if at-most-once has acknowledged the entry, or begun
+ *        the redrive, already: how long to remember the call, in ms; else '', 5 most dead letters to keep, or '', 6 entry ID, or a redrive's
  *        member of the retries, 7 the ID of its lease, then the dead letter's fields; 'dead-letter-failed-at' is added here
  * result 1 where it was written, 0 where another consumer has the message now
  * atomic because an entry that is acknowledged without its dead letter is lost, and one that has it and is still pending
@@ -29,10 +29,10 @@ if token ~= '' then
   local row = redis.call('HGET', KEYS[2], id)
   local prefix = token .. ' ' .. entry .. ' '
   if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
-elseif letter then
-  if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
 elseif ARGV[4] ~= '' then
   if redis.call('EXISTS', KEYS[7]) == 1 then return 0 end
+elseif letter then
+  if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
 else
   local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
   if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end

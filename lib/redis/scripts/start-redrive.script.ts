@@ -3,8 +3,8 @@ import { Script } from '../script.js';
 import { REDRIVE_MEMBER } from './redrive-member.lua.js';
 
 /**
- * Begins a redrive at-most-once: its dead letter goes, and it is recorded as handled. What was only read ahead keeps its dead
- * letter, so that it is not lost with its process.
+ * Begins a redrive at-most-once: its dead letter and its lease go, and it is recorded as handled. From then on nobody else can
+ * have it. What was only read ahead keeps its dead letter, so that it is not lost with its process.
  *
  * KEYS   1 ledger (ZSET), 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream), 6 this call (string)
  * ARGV   1 holder's token, 2 '1' where there is a ledger, 3 the redrive's member of the retries, 4 message ID, 5 the ID of its
@@ -33,6 +33,7 @@ redis.call('SET', KEYS[6], 1, 'PX', ARGV[6])
 redis.call('XDEL', KEYS[5], letter)
 redis.call('ZREM', KEYS[3], member)
 redis.call('HDEL', KEYS[4], member)
+redis.call('HDEL', KEYS[2], lease)
 return 1
 `,
   (reply) => parseCount(reply, 'start-redrive') === 1,
