@@ -96,7 +96,8 @@ describe('kill -9', () => {
         timeoutMs: 15_000,
       });
       const leases = `stream:{${stream}}:group:${GROUP}:leases`;
-      await waitFor(async () => (await redis.client.hlen(leases)) >= 2);
+      // One runs, and has none; another was read ahead.
+      await waitFor(async () => (await redis.client.hlen(leases)) >= 1);
       program.kill('SIGKILL');
       await program.ended;
       expect(await deadLetters.count({ stream })).toBe(4);
@@ -116,7 +117,7 @@ describe('kill -9', () => {
       await waitFor(() => got.length === 4);
       expect(got.sort()).toEqual([1, 2, 3, 4].map((n) => [n, 1]));
     },
-    40_000,
+    240_000,
   );
 
   it.each([
