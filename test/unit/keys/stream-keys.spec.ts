@@ -36,6 +36,8 @@ describe('streamKeys', () => {
       position: 'stream:{orders}:group:billing:position',
       madeBlindly: 'stream:{orders}:group:billing:made-blindly',
       deadLetters: 'stream:{orders}:group:billing:dead-letters',
+      members: 'stream:{orders}:group:billing:members',
+      versions: 'stream:{orders}:group:billing:members:versions',
     });
   });
 
