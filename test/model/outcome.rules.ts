@@ -59,6 +59,7 @@ export const outcomeRules = {
     if (!model.holds(who, message) || !(streamIdOf(message.entryId) in state.letters)) return false;
     begun.add(message.originalEntryId);
     if (hasLedger) state.ledger[message.messageId] = 'in window';
+    model.recorded.delete(message.messageId);
     model.settle(message);
     model.endLease(message);
     return true;

@@ -144,7 +144,8 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
   taken.set(leaseId, entryId);
   if (isLeased(message, model.options)) {
     state.leases[leaseId] = { token: who.token, entryId, run, live: true };
-    model.recorded.delete(messageId);
+    // A redrive is recorded when its run begins.
+    if (!isOnce) model.recorded.delete(messageId);
   } else model.recorded.set(messageId, { token: who.token, entryId });
   if (model.atMostOnce && !isOnce) {
     model.begun.add(entryId);
