@@ -121,17 +121,16 @@ describe.each(CASES)('a connection that drops $at of $step ($mode)', ({ mode, nt
     });
   }
 
-  // At most once a success has nothing left to record once its handler has begun.
-  const itIfSent = delivery === 'at-most-once' && nth === 3 ? it.skip : it;
-
-  itIfSent('has a redrive handled once', async () => {
+  it('has a redrive handled once', async () => {
     const stream = freshName('orders');
     const id = await write(stream, delivery);
     const attempts: number[] = [];
     await member(stream, mode, (context) => void attempts.push(context.getAttempt()));
-    const reset = trap(id);
+    // At most once nothing is sent any more for a success whose handler has begun.
+    const reset = delivery === 'at-most-once' && nth === 3 ? undefined : trap(id);
     await deadLetters.redrive({ stream });
     await reset;
+    await waitFor(() => attempts.length > 0);
     await waitFor(async () => {
       expect(await leftIn(stream)).toEqual([0, 0, 0, 0]);
       return true;
