@@ -23,7 +23,7 @@ export interface GroupsParts {
   readonly logger: LoggerService;
 }
 
-/** Sees to it that the group is there on each stream, and where it has to be, with this consumer as a member. */
+/** Makes sure that each stream has the group, at the right position, with this consumer as a member. */
 export class Groups {
   constructor(private readonly parts: GroupsParts) {}
 

@@ -5,7 +5,7 @@ import type { StreamFlow } from './stream-flow.js';
 
 /** A member says that it is alive each `recovery.intervalMs`: a few of these may come late or get lost. */
 const RENEWALS = 4;
-/** Where that is short: a busy process or Redis can be silent for as long. */
+/** The least, in case the interval is short: a busy process or Redis can be silent for as long. */
 const AT_LEAST_MS = 5_000;
 
 /** What a script takes to note that a member is alive: its name, for how long it counts as such, ms, and its version. */
@@ -33,7 +33,7 @@ export class Membership {
     return streamOfPlace(place, partitions) === place;
   }
 
-  /** The same as {@link row}, and for no time where it has no row there. */
+  /** The same as {@link row}, but with a lifetime of 0 if it has no row there. */
   rowIn(flow: StreamFlow): MemberRow {
     const [consumer, lastsMs, version] = this.row;
     return [consumer, this.isIn(flow) ? lastsMs : 0, version];
