@@ -16,7 +16,8 @@ const config: Config = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-redis-streams$': '<rootDir>/lib/index.ts',
-    '^nestjs-redis-streams/(.*)$': '<rootDir>/lib/$1/index.ts',
+    '^nestjs-redis-streams/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-redis-streams/(.*)$': '<rootDir>/lib/telemetry/$1/index.ts',
     // .js first: some packages ship their TypeScript beside it.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
   },

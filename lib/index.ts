@@ -1,19 +1,19 @@
-export { ClientRedisStreams } from './client/client-redis-streams.js';
-export type { RedisStreamsClientEvents } from './client/redis-streams-client.events.js';
-export type { PublishReceipt } from './client/publish-receipt.js';
+export { ClientRedisStreams } from './nest/client-redis-streams.js';
+export type { RedisStreamsClientEvents } from './nest/redis-streams-client.events.js';
+export type { PublishReceipt } from './publish/publish-receipt.js';
 export {
   RedisStreamsRecord,
   RedisStreamsRecordBuilder,
   type RedisStreamsRecordOptions,
-} from './client/redis-streams.record.js';
-export { FieldCodec, type FieldCodecOptions } from './codec/field.codec.js';
-export { JsonCodec } from './codec/json.codec.js';
-export type { PayloadForm } from './codec/payload-form.js';
-export { WatermillCodec, type WatermillCodecOptions } from './codec/watermill.codec.js';
-export type { Codec, EntryFields, RawFields } from './codec/codec.js';
-export type { DecodedEnvelope, MessageEnvelope } from './codec/envelope.js';
-export type { DurationHistogram } from './consumer/histogram.js';
-export { RedisStreamsContext } from './consumer/redis-streams.context.js';
+} from './publish/redis-streams.record.js';
+export { FieldCodec, type FieldCodecOptions } from './wire/field.codec.js';
+export { JsonCodec } from './wire/json.codec.js';
+export type { PayloadForm } from './wire/payload-form.js';
+export { WatermillCodec, type WatermillCodecOptions } from './wire/watermill.codec.js';
+export type { Codec, EntryFields, RawFields } from './wire/codec.js';
+export type { DecodedEnvelope, MessageEnvelope } from './wire/envelope.js';
+export type { DurationHistogram } from './consume/histogram.js';
+export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
 export type {
@@ -81,7 +81,7 @@ export type { JobResult } from './jobs/job.js';
 export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
-export { RedisStreamsModule } from './module/redis-streams.module.js';
+export { RedisStreamsModule } from './nest/redis-streams.module.js';
 export type {
   ConsumerInspection,
   InspectedServer,
@@ -139,8 +139,8 @@ export type {
   StartFrom,
   SubscriptionOptions,
 } from './options/subscription-options.js';
-export type { RedisStreamsStatus } from './redis/connection-watch.js';
-export type { RedisStreamsEvents } from './server/redis-streams.events.js';
-export { REDIS_STREAMS } from './server/redis-streams.symbol.js';
-export { ServerRedisStreams } from './server/server-redis-streams.js';
-export { subscription, type SubscriptionExtras } from './server/subscription.js';
+export type { RedisStreamsStatus } from './redis/connect/connection-watch.js';
+export type { RedisStreamsEvents } from './nest/redis-streams.events.js';
+export { REDIS_STREAMS } from './nest/redis-streams.symbol.js';
+export { ServerRedisStreams } from './nest/server-redis-streams.js';
+export { subscription, type SubscriptionExtras } from './nest/subscription.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { PACKAGE_VERSION } from '../redis/package-version.js';
+import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { collect, parseSpan } from './arguments.js';
 import { consumersCommand } from './commands/consumers.command.js';
 import { deadLettersCommand } from './commands/dead-letters.command.js';

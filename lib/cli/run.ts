@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
-import { errorText } from '../redis/redis-errors.js';
+import { errorText } from '../redis/server/redis-errors.js';
 import { CliError } from './cli.error.js';
 import * as text from './cli.messages.js';
 import { EXIT, type ExitCode } from './exit-codes.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import type { Codec } from '../codec/codec.js';
-import type { PayloadForm } from '../codec/payload-form.js';
+import type { Codec } from '../wire/codec.js';
+import type { PayloadForm } from '../wire/payload-form.js';
 import { codecOf } from './connection/codec-of.js';
 import {
   type ConnectionFlags,

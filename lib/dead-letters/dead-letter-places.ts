@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { partitionNames } from '../keys/partitions.js';
-import { type StreamKeys, streamKeys } from '../keys/stream-keys.js';
-import type { RawEntry } from '../redis/replies.js';
+import { partitionNames } from '../wire/partitions.js';
+import { type StreamKeys, streamKeys } from '../wire/stream-keys.js';
+import type { RawEntry } from '../redis/read/replies.js';
 import * as text from './dead-letters.messages.js';
 
 /** Where a group has dead letters of a stream: beside it, or beside one of its partitions. */

@@ -1,10 +1,10 @@
-import type { Codec, RawFields } from '../codec/codec.js';
-import type { DecodedEnvelope } from '../codec/envelope.js';
-import { publishedAtMs } from '../redis/entry-id.js';
-import type { RawEntry } from '../redis/replies.js';
+import type { Codec, RawFields } from '../wire/codec.js';
+import type { DecodedEnvelope } from '../wire/envelope.js';
+import { publishedAtMs } from '../redis/read/entry-id.js';
+import type { RawEntry } from '../redis/read/replies.js';
 import { idOf, type PlacedEntry } from './dead-letter-places.js';
-import { AT_MOST_ONCE } from './dead-letter-fields.js';
-import { deadLetterParts } from './dead-letter-parts.js';
+import { AT_MOST_ONCE } from '../wire/dead-letter-fields.js';
+import { deadLetterParts } from '../wire/dead-letter-parts.js';
 
 /** A message that will not be tried again, and why. */
 export interface DeadLetter {

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { StreamCodecs } from '../codec/stream-codecs.js';
+import type { StreamCodecs } from '../wire/stream-codecs.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { checkOptions } from '../options/check-options.js';
 import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
@@ -8,7 +8,7 @@ import type { DeadLettersOptions } from '../options/dead-letters-options.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { resolveCodecs, resolvePartitions } from '../options/resolve-options.js';
 import type { StreamPartitions } from '../options/resolved-options.js';
-import { OpenedConnection } from '../redis/opened-connection.js';
+import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { type DeadLetter, toDeadLetter } from './dead-letter.js';
 import {
   type DeadLetterPage,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import type { Codec } from '../codec/codec.js';
-import { purgeDeadLettersScript } from '../redis/scripts/purge-dead-letters.script.js';
-import { redriveScript } from '../redis/scripts/redrive.script.js';
+import type { Codec } from '../wire/codec.js';
+import { purgeDeadLettersScript } from '../redis/scripts/admin/purge-dead-letters.script.js';
+import { redriveScript } from '../redis/scripts/admin/redrive.script.js';
 import { idInLedger } from './dead-letter.js';
 import type { DeadLetterPlace, PlacedEntry } from './dead-letter-places.js';
 

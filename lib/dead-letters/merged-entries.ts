@@ -1,5 +1,5 @@
-import { compareEntryIds } from '../redis/entry-id.js';
-import type { RawEntry } from '../redis/replies.js';
+import { compareEntryIds } from '../redis/read/entry-id.js';
+import type { RawEntry } from '../redis/read/replies.js';
 import type { DeadLetterPlace, PlacedEntry } from './dead-letter-places.js';
 
 /** Reads on in one place, a page at a time. */

@@ -1,5 +1,5 @@
 import { JobFailedError } from '../errors/job-failed.error.js';
-import { cleanCause, errorText } from '../redis/redis-errors.js';
+import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import type { JobResult } from './job.js';
 
 /**

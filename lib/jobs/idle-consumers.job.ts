@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { streamOfPlace } from '../keys/partition-keys.js';
-import { jobKey, streamKeys } from '../keys/stream-keys.js';
-import { livingOf, readMembers } from '../redis/group-members.js';
-import { removeConsumerScript } from '../redis/scripts/remove-consumer.script.js';
-import { readConsumers } from '../redis/stream-info.js';
+import { streamOfPlace } from '../wire/partition-keys.js';
+import { jobKey, streamKeys } from '../wire/stream-keys.js';
+import { livingOf, readMembers } from '../redis/read/group-members.js';
+import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
+import { readConsumers } from '../redis/read/stream-info.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { keepJobScript } from '../redis/scripts/keep-job.script.js';
-import { releaseJobScript } from '../redis/scripts/release-job.script.js';
+import { keepJobScript } from '../redis/scripts/admin/keep-job.script.js';
+import { releaseJobScript } from '../redis/scripts/admin/release-job.script.js';
 
 /** How long the right to run lasts where its owner dies. The jobs' steps harm nothing when they run side by side. */
 const EXPIRES_MS = 60_000;

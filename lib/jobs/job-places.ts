@@ -1,4 +1,4 @@
-import { placesOf } from '../keys/partitions.js';
+import { placesOf } from '../wire/partitions.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { JobParts } from './job.js';
 

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { jobKey, type StreamKeys, streamKeys } from '../keys/stream-keys.js';
-import { purgeAttemptsScript } from '../redis/scripts/purge-attempts.script.js';
-import { purgeLedgerScript } from '../redis/scripts/purge-ledger.script.js';
-import { sweepPackedScript } from '../redis/scripts/sweep-packed.script.js';
+import { jobKey, type StreamKeys, streamKeys } from '../wire/stream-keys.js';
+import { purgeAttemptsScript } from '../redis/scripts/ledger/purge-attempts.script.js';
+import { purgeLedgerScript } from '../redis/scripts/ledger/purge-ledger.script.js';
+import { sweepPackedScript } from '../redis/scripts/ledger/sweep-packed.script.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { StreamKeys } from '../keys/stream-keys.js';
-import { packLedgerScript } from '../redis/scripts/pack-ledger.script.js';
+import type { StreamKeys } from '../wire/stream-keys.js';
+import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
 import { withJobLock } from './job-lock.js';
 
 /**

@@ -1,8 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { jobKey, streamKey } from '../keys/stream-keys.js';
+import { jobKey, streamKey } from '../wire/stream-keys.js';
 import type { RetentionOptions } from '../options/stream-options.js';
-import { trimStreamScript } from '../redis/scripts/trim-stream.script.js';
+import { trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';

@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis';
-import { ownerKey } from '../keys/partition-keys.js';
-import { partitionName } from '../keys/partitions.js';
-import { streamKeys } from '../keys/stream-keys.js';
+import { ownerKey } from '../wire/partition-keys.js';
+import { partitionName } from '../wire/partitions.js';
+import { streamKeys } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { compareEntryIds, publishedAtMs } from '../redis/entry-id.js';
-import { livingOf, readMembers, unlistedOf, withLives } from '../redis/group-members.js';
-import { readOwner } from '../redis/partition-owner.js';
+import { compareEntryIds, publishedAtMs } from '../redis/read/entry-id.js';
+import { livingOf, readMembers, unlistedOf, withLives } from '../redis/read/group-members.js';
+import { readOwner } from '../redis/read/partition-owner.js';
 import {
   type InspectedStream,
   inspectStreamScript,
-} from '../redis/scripts/inspect-stream.script.js';
-import type { Member } from '../redis/scripts/members.script.js';
-import { askServerFacts } from '../redis/server-facts.js';
+} from '../redis/scripts/admin/inspect-stream.script.js';
+import type { Member } from '../redis/scripts/admin/members.script.js';
+import { askServerFacts } from '../redis/server/server-facts.js';
 import { allTogether } from './partitions-together.js';
 import { retentionHeadroom } from './retention-headroom.js';
 import type {

@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { NoAnswerError } from '../errors/no-answer.error.js';
+import type { Consumer } from '../consume/consumer.js';
+import type { ConsumerCounts } from '../consume/consumer-counts.js';
+import type { ConsumerTallies } from '../consume/consumer-tallies.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
-import { PACKAGE_VERSION } from '../redis/package-version.js';
-import type { ServerRedisStreams } from '../server/server-redis-streams.js';
+import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { type Inspected, inspectStreams, type StreamLimitsKnown } from './inspect-streams.js';
 import { partitionStatsOf, streamStatsOf } from './stream-stats.js';
 import type { StreamsInspection } from './streams-inspection.js';
@@ -15,9 +18,19 @@ interface Schedule {
   readonly stats: readonly JobStats[];
 }
 
+/** What the monitor asks its app's server for. */
+interface MonitoredServer {
+  readonly options: ResolvedServerOptions;
+  readonly inFlight: number;
+  readonly counts: ConsumerCounts;
+  readonly tallies: ConsumerTallies | undefined;
+  readonly consumer: Pick<Consumer, 'ownedPartitions'> | undefined;
+  subscriptions(): readonly { readonly stream: string }[];
+}
+
 /** What the monitor looks at; the module puts it together. */
 export interface StreamsMonitorParts {
-  readonly server: ServerRedisStreams;
+  readonly server: MonitoredServer;
   readonly ledgerMaintenance: LedgerMaintenanceJob;
   readonly schedule: Schedule;
   /** A connection for commands, once it is ready. */
@@ -72,7 +85,7 @@ export class StreamsMonitor {
       partitions: partitionStatsOf(
         server.options.partitions,
         streams,
-        server.reader?.ownedPartitions ?? [],
+        server.consumer?.ownedPartitions ?? [],
       ),
       byStream: (server.tallies?.all() ?? []).map((tally) => streamStatsOf(tally)),
       jobs: schedule.stats,

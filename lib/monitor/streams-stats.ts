@@ -1,4 +1,4 @@
-import type { DurationHistogram } from '../consumer/histogram.js';
+import type { DurationHistogram } from '../consume/histogram.js';
 
 /** What {@link StreamsMonitor} says of this process. */
 export interface StreamsStats {

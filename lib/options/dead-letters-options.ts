@@ -1,4 +1,4 @@
-import type { Codec } from '../codec/codec.js';
+import type { Codec } from '../wire/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { PublishedStreamOptions } from './stream-options.js';
 

@@ -1,8 +1,8 @@
 import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microservices';
-import type { Codec } from '../codec/codec.js';
-import { JsonCodec } from '../codec/json.codec.js';
-import { StreamCodecs } from '../codec/stream-codecs.js';
-import { consumerName } from '../keys/consumer-name.js';
+import type { Codec } from '../wire/codec.js';
+import { JsonCodec } from '../wire/json.codec.js';
+import { StreamCodecs } from '../wire/stream-codecs.js';
+import { consumerName } from '../wire/consumer-name.js';
 import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
 import { DEFAULTS } from './defaults.js';

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { StreamCodecs } from '../codec/stream-codecs.js';
+import type { StreamCodecs } from '../wire/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';

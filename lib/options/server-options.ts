@@ -1,5 +1,5 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
-import type { Codec } from '../codec/codec.js';
+import type { Codec } from '../wire/codec.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Codec } from '../codec/codec.js';
+import type { Codec } from '../wire/codec.js';
 
 /** How much of a stream is kept: by age, by length, or both. */
 export type RetentionLimits =

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isWildcard } from '../keys/wildcard.js';
+import { isWildcard } from '../wire/wildcard.js';
 import { MOST_PARTITIONS } from './defaults.js';
 import {
   codec,

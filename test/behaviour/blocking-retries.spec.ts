@@ -206,7 +206,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
         const first = start(async () => {
           const { close, server } = await first;
           closing = { closed: close() };
-          await waitFor(() => server.reader?.isDraining !== false);
+          await waitFor(() => server.consumer?.isDraining !== false);
           throw error();
         });
         const { closed } = await waitFor(() => closing);

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 
 import { ClientRedisStreams, RedisStreamsRecordBuilder } from '../../lib/index.js';
-import { asClient } from '../../lib/redis/cluster-client.js';
+import { asClient } from '../../lib/redis/connect/cluster-client.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import type { ClusterRedis } from '../support/cluster-redis.js';
 import { freshName } from '../support/fresh-name.js';

@@ -12,7 +12,7 @@ import {
   type RedisStreamsModuleOptions,
   RetentionJob,
 } from '../../lib/index.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { answererOf } from '../support/asking.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { freshName } from '../support/fresh-name.js';

@@ -8,7 +8,7 @@ import {
   type ConnectionRequest,
   DeadLetters,
 } from '../../lib/index.js';
-import { keepHealthy } from '../../lib/redis/connection-health.js';
+import { keepHealthy } from '../../lib/redis/connect/connection-health.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';

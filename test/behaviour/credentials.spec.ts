@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
 
 import { ClientRedisStreams, type ConnectionOption, DeadLetters } from '../../lib/index.js';
-import { connectionFor } from '../../lib/redis/connection.js';
+import { connectionFor } from '../../lib/redis/connect/connection.js';
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { ownRedis } from '../support/own-redis.js';

@@ -10,7 +10,7 @@ import {
   type RedisStreamsModuleOptions,
   RetryException,
 } from '../../lib/index.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { answererOf } from '../support/asking.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, pendingEntries } from '../support/group-state.js';
@@ -72,7 +72,7 @@ async function handledWhileClosing(
   const handle: Handle = async (data, context) => {
     const { close, server } = await app;
     closing = { closed: close() };
-    await waitFor(() => server.reader?.isDraining !== false);
+    await waitFor(() => server.consumer?.isDraining !== false);
     return end(data, context);
   };
   const app = streamsApp(
@@ -197,7 +197,7 @@ describe('a handler whose app closes, and whose exceptions a filter translates',
           handlerOf(stream, async (data, context) => {
             const { close, server } = await app;
             closing = { closed: close() };
-            await waitFor(() => server.reader?.isDraining !== false);
+            await waitFor(() => server.consumer?.isDraining !== false);
             return end(data, context);
           }),
         ],

@@ -5,7 +5,7 @@ import { InvalidOptionsError, type RedisStreamsModuleOptions } from '../../lib/i
 import {
   RedisStreamsHealthIndicator,
   type RedisStreamsHealthLimits,
-} from '../../lib/terminus/index.js';
+} from '../../lib/telemetry/terminus/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
 import { ownRedis } from '../support/own-redis.js';
@@ -143,7 +143,7 @@ describe('health', () => {
     ]);
     for (const n of [1, 2, 3]) await full.emit(busy, n);
     await waitFor(() => full.monitor.getStats().inFlight === 1);
-    await waitFor(() => full.server.reader?.readerQuietMs === 0);
+    await waitFor(() => full.server.consumer?.readerQuietMs === 0);
     expect(await full.problems({ maxReaderQuietMs: 1 })).toEqual([]);
   });
 

@@ -4,11 +4,11 @@ import { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
 
 import { ClientRedisStreams, ServerRedisStreams } from '../../lib/index.js';
-import { cancelScript } from '../../lib/redis/scripts/cancel.script.js';
-import { delayScript } from '../../lib/redis/scripts/delay.script.js';
-import { publishDelayedScript } from '../../lib/redis/scripts/publish-delayed.script.js';
-import { publishScript } from '../../lib/redis/scripts/publish.script.js';
-import { unlistDelayedScript } from '../../lib/redis/scripts/unlist-delayed.script.js';
+import { cancelScript } from '../../lib/redis/scripts/publish/cancel.script.js';
+import { delayScript } from '../../lib/redis/scripts/publish/delay.script.js';
+import { publishDelayedScript } from '../../lib/redis/scripts/publish/publish-delayed.script.js';
+import { publishScript } from '../../lib/redis/scripts/publish/publish.script.js';
+import { unlistDelayedScript } from '../../lib/redis/scripts/publish/unlist-delayed.script.js';
 import {
   type CaughtAt,
   commandProxy,

@@ -8,7 +8,7 @@ import {
   type StreamInspection,
   type StreamOptions,
 } from '../../lib/index.js';
-import { RedisStreamsMetricsModule } from '../../lib/prometheus/index.js';
+import { RedisStreamsMetricsModule } from '../../lib/telemetry/prometheus/index.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';

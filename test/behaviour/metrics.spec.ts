@@ -12,7 +12,7 @@ import {
 import {
   RedisStreamsMetricsModule,
   type RedisStreamsMetricsOptions,
-} from '../../lib/prometheus/index.js';
+} from '../../lib/telemetry/prometheus/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';

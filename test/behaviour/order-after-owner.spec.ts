@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { DeadLetters, type SubscriptionOptions } from '../../lib/index.js';
-import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
+import { partitionName, partitionOf } from '../../lib/wire/partitions.js';
 import { freshName } from '../support/fresh-name.js';
 import { groupState, pendingEntries } from '../support/group-state.js';
 import { type Keyed, keyedEntries, KeyedRuns, upTo } from '../support/keyed-runs.js';

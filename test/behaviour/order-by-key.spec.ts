@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 
 import { DeadLetters, type SubscriptionOptions } from '../../lib/index.js';
-import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
+import { partitionName, partitionOf } from '../../lib/wire/partitions.js';
 import { freshName } from '../support/fresh-name.js';
 import { type Keyed, keyedEntries, KeyedRuns, upTo } from '../support/keyed-runs.js';
 import {

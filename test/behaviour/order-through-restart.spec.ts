@@ -8,7 +8,7 @@ import {
   type RedisStreamsModuleOptions,
   RetryException,
 } from '../../lib/index.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
@@ -66,7 +66,7 @@ async function runMemberUntil(last: number, setting: Setting, handle: Handle): P
     if (ran === last) {
       const { close, server } = await app;
       closing = { closed: close() };
-      await waitFor(() => server.reader?.isDraining !== false);
+      await waitFor(() => server.consumer?.isDraining !== false);
     }
     return result;
   });

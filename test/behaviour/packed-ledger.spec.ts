@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 
 import { LedgerMaintenanceJob } from '../../lib/index.js';
 import { UNPACKED } from '../../lib/jobs/pack-ledger.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
-import { ledgerSize } from '../../lib/redis/ledger-size.js';
-import { forgetScript } from '../../lib/redis/scripts/forget.script.js';
-import { redriveScript } from '../../lib/redis/scripts/redrive.script.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
+import { ledgerSize } from '../../lib/redis/read/ledger-size.js';
+import { forgetScript } from '../../lib/redis/scripts/admin/forget.script.js';
+import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';
 import { freshName } from '../support/fresh-name.js';
 import { LedgerConsumer } from '../support/ledger-consumer.js';
 import { bucketsOf, packedRecords, setPackedTimes } from '../support/packed-ledger.js';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { partitionNames } from '../../lib/keys/partitions.js';
+import { partitionNames } from '../../lib/wire/partitions.js';
 import { freshName } from '../support/fresh-name.js';
 import { keyedEntries, KeyedRuns, upTo } from '../support/keyed-runs.js';
 import {

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { DeadLetterException } from '../../lib/index.js';
-import { partitionName, partitionNames } from '../../lib/keys/partitions.js';
+import { partitionName, partitionNames } from '../../lib/wire/partitions.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';

@@ -21,8 +21,8 @@ import {
   subscription,
   WatermillCodec,
 } from '../../lib/index.js';
-import { partitionName, partitionNames, partitionOf } from '../../lib/keys/partitions.js';
-import { RedisStreamsHealthIndicator } from '../../lib/terminus/index.js';
+import { partitionName, partitionNames, partitionOf } from '../../lib/wire/partitions.js';
+import { RedisStreamsHealthIndicator } from '../../lib/telemetry/terminus/index.js';
 import { failed } from '../support/delayed.js';
 import { freshName } from '../support/fresh-name.js';
 import { emitAll, keyed } from '../support/keyed.js';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 
 import { DeadLetters, InvalidOptionsError } from '../../lib/index.js';
-import { partitionName } from '../../lib/keys/partitions.js';
+import { partitionName } from '../../lib/wire/partitions.js';
 import { freshName } from '../support/fresh-name.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';

@@ -7,7 +7,7 @@ import {
   PublishBatchError,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
-import { partitionNames } from '../../lib/keys/partitions.js';
+import { partitionNames } from '../../lib/wire/partitions.js';
 import { type ClientOptions, clientsForTests } from '../support/clients-for-tests.js';
 import { emit, failed, LONG_MS, looksAt } from '../support/delayed.js';
 import { freshName } from '../support/fresh-name.js';

@@ -13,8 +13,8 @@ import {
   RetryException,
   ServerRedisStreams,
 } from '../../lib/index.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
-import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
+import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import {
   RedisStreamsTesting,
   type RedisStreamsTestingOptions,

@@ -17,7 +17,7 @@ import {
   type RedisStreamsContext,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
-import { RedisStreamsInstrumentation } from '../../lib/opentelemetry/index.js';
+import { RedisStreamsInstrumentation } from '../../lib/telemetry/opentelemetry/index.js';
 import { answererOf } from '../support/asking.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage } from '../support/compiled-package.js';

@@ -1,7 +1,7 @@
 import { describe } from '@jest/globals';
 
-import { commitScript } from '../../lib/redis/scripts/commit.script.js';
-import { reserveScript } from '../../lib/redis/scripts/reserve.script.js';
+import { commitScript } from '../../lib/redis/scripts/settle/commit.script.js';
+import { reserveScript } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import { ownRedis } from '../support/own-redis.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';

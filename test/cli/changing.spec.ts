@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { hasTerminal } from '../support/command-line.js';
 import { freshName } from '../support/fresh-name.js';

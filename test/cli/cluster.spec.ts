@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { asClient } from '../../lib/redis/cluster-client.js';
+import { asClient } from '../../lib/redis/connect/cluster-client.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { commandLine, type CommandLine } from '../support/command-line.js';
 import { freshPrefix } from '../support/fresh-name.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 
-import { partitionName } from '../../lib/keys/partitions.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { partitionName } from '../../lib/wire/partitions.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { freshName } from '../support/fresh-name.js';

@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals';
 
-import { asClient } from '../../lib/redis/cluster-client.js';
+import { asClient } from '../../lib/redis/connect/cluster-client.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { conformanceSuite } from './conformance-suite.js';
 import type { ServersUnderTest } from './servers-under-test.js';

@@ -10,8 +10,8 @@ import {
   type RetryOptions,
   ServerRedisStreams,
 } from '../../lib/index.js';
-import { placesOf } from '../../lib/keys/partitions.js';
-import { streamKeys } from '../../lib/keys/stream-keys.js';
+import { placesOf } from '../../lib/wire/partitions.js';
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { resolveModuleOptions } from '../../lib/options/resolve-options.js';
 import { groupState } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -131,7 +131,7 @@ export function redisStreamsBroker(
         attempts: sum('attempts'),
         running: [...servers]
           .filter(({ options }) => options.group === group)
-          .reduce((total, { reader }) => total + (reader?.unsettled ?? 0), 0),
+          .reduce((total, { consumer }) => total + (consumer?.unsettled ?? 0), 0),
       };
     },
 

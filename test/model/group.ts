@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
-import { streamKeys, type StreamKeys } from '../../lib/keys/stream-keys.js';
+import { streamKeys, type StreamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import type { Call } from './call.js';
 import { broken } from './invariants.js';

@@ -1,10 +1,10 @@
-import { JsonCodec } from '../../lib/codec/json.codec.js';
-import { OutcomeScripts, type OutcomeScriptsParts } from '../../lib/consumer/outcome-scripts.js';
-import { Reserver } from '../../lib/consumer/reserver.js';
-import type { StreamMessage } from '../../lib/consumer/stream-message.js';
-import { deadLetterParts } from '../../lib/dead-letters/dead-letter-parts.js';
-import { isRedrive } from '../../lib/keys/redrive-member.js';
-import type { RawEntry } from '../../lib/redis/replies.js';
+import { JsonCodec } from '../../lib/wire/json.codec.js';
+import { OutcomeScripts, type OutcomeScriptsParts } from '../../lib/consume/outcome-scripts.js';
+import { Reserver } from '../../lib/consume/reserver.js';
+import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import { deadLetterParts } from '../../lib/wire/dead-letter-parts.js';
+import { isRedrive } from '../../lib/wire/redrive-member.js';
+import type { RawEntry } from '../../lib/redis/read/replies.js';
 import type { Call } from './call.js';
 import type { Who } from './model.js';
 import { LONG_MS } from './state.js';

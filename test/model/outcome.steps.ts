@@ -1,9 +1,9 @@
-import { deadLetterFields } from '../../lib/dead-letters/dead-letter-fields.js';
-import { isRedrive } from '../../lib/keys/redrive-member.js';
-import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
-import { renewScript } from '../../lib/redis/scripts/renew.script.js';
-import { redriveScript } from '../../lib/redis/scripts/redrive.script.js';
-import type { StreamMessage } from '../../lib/consumer/stream-message.js';
+import { deadLetterFields } from '../../lib/wire/dead-letter-fields.js';
+import { isRedrive } from '../../lib/wire/redrive-member.js';
+import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
+import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
+import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';
+import type { StreamMessage } from '../../lib/consume/stream-message.js';
 import type { Call } from './call.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import type { StreamKeys } from '../../lib/keys/stream-keys.js';
+import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import { packedDigest, packedRecords } from '../support/packed-ledger.js';
 
 /** Leases and times to wait last this long, so that in a run of the test nothing ends by itself. */

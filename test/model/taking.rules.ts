@@ -1,7 +1,7 @@
-import { isLeased, leaseIdOf } from '../../lib/consumer/lease-id.js';
-import { isRedrive, streamIdOf } from '../../lib/keys/redrive-member.js';
-import { compareEntryIds } from '../../lib/redis/entry-id.js';
-import type { Reservation } from '../../lib/redis/scripts/reservation.js';
+import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
+import { compareEntryIds } from '../../lib/redis/read/entry-id.js';
+import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
 import type { Ids, Model, Who } from './model.js';
 
 /** What the scripts that bring entries, and reserve them, are to do: to the model, and as an answer. */

@@ -1,6 +1,6 @@
-import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
-import { purgeLedgerScript } from '../../lib/redis/scripts/purge-ledger.script.js';
-import { sweepPackedScript } from '../../lib/redis/scripts/sweep-packed.script.js';
+import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
+import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge-ledger.script.js';
+import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
 import { setPackedTimes } from '../support/packed-ledger.js';
 import type { Ids } from './model.js';
 import type { Group } from './group.js';

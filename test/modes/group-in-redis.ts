@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 
 import type { Codec } from '../../lib/index.js';
-import { placeOf, placesOf } from '../../lib/keys/partitions.js';
-import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { placeOf, placesOf } from '../../lib/wire/partitions.js';
+import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { groupState } from '../support/group-state.js';
 import type { Body } from './body.js';

@@ -1,5 +1,5 @@
 import { FieldCodec, WatermillCodec } from '../../lib/index.js';
-import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
+import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import { byIoredis5, speaking } from './address.js';
 import { delayed, redriven, requested } from './arrivals.js';
 import type { GroupInRedis } from './group-in-redis.js';

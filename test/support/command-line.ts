@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { executablePath } from '../../lib/testing/process/executable-path.js';
+import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
 import { compiledPackage } from './compiled-package.js';
 
 /** How a command ended, and what it wrote. */

@@ -6,7 +6,7 @@ import {
   type RedisStreamsRecord,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
-import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
+import { partitionName, partitionOf } from '../../lib/wire/partitions.js';
 
 /** A record with an ordering key. */
 export const keyed = (key: string, payload: unknown, messageId?: string): RedisStreamsRecord => {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 
-import type { Script } from '../../lib/redis/script.js';
-import { dueEntriesScript } from '../../lib/redis/scripts/due-entries.script.js';
-import { dueStreamsScript } from '../../lib/redis/scripts/due-streams.script.js';
-import { renewScript } from '../../lib/redis/scripts/renew.script.js';
-import { unattendedStreamsScript } from '../../lib/redis/scripts/unattended-streams.script.js';
+import type { Script } from '../../lib/redis/scripts/script.js';
+import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
+import { dueStreamsScript } from '../../lib/redis/scripts/reserve/due-streams.script.js';
+import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
+import { unattendedStreamsScript } from '../../lib/redis/scripts/reserve/unattended-streams.script.js';
 import type { SentRequest } from './request-meter.js';
 
 /** Scripts that a test looks for. Which others there are is no matter of its. */

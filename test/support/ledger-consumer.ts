@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 
-import { OutcomeScripts } from '../../lib/consumer/outcome-scripts.js';
-import { Reserver } from '../../lib/consumer/reserver.js';
-import type { StreamMessage } from '../../lib/consumer/stream-message.js';
-import { type StreamKeys, streamKeys } from '../../lib/keys/stream-keys.js';
+import { OutcomeScripts } from '../../lib/consume/outcome-scripts.js';
+import { Reserver } from '../../lib/consume/reserver.js';
+import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
-import { packLedgerScript } from '../../lib/redis/scripts/pack-ledger.script.js';
-import { processedAtScript } from '../../lib/redis/scripts/processed-at.script.js';
-import { sweepPackedScript } from '../../lib/redis/scripts/sweep-packed.script.js';
+import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
+import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.script.js';
+import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
 import { freshName } from './fresh-name.js';
 
 const WINDOW_MS = 60_000;

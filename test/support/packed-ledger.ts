@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
-import type { StreamKeys } from '../../lib/keys/stream-keys.js';
+import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 
 const DIGEST = 14;
 const RECORD = DIGEST + 6;

@@ -3,7 +3,7 @@ import {
   type RedisStreamsModuleOptions,
   type SubscriptionOptions,
 } from '../../lib/index.js';
-import { partitionNames, partitionOf } from '../../lib/keys/partitions.js';
+import { partitionNames, partitionOf } from '../../lib/wire/partitions.js';
 import { type Keyed, KeyedRuns } from './keyed-runs.js';
 import type { RedisForTests } from './redis-for-tests.js';
 import { handlerOf, type StreamsApp, streamsApp } from './streams-app.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import { partitionName, partitionOf } from '../../lib/keys/partitions.js';
+import { partitionName, partitionOf } from '../../lib/wire/partitions.js';
 import { isCaughtUp } from './group-state.js';
 
 export interface KeyedEntry {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { Redis } from 'ioredis';
 
-import { executablePath } from '../../lib/testing/process/executable-path.js';
-import { freePort } from '../../lib/testing/process/free-port.js';
-import { guardedChild, type GuardedChild } from '../../lib/testing/process/guarded-child.js';
-import { answerOf } from '../../lib/testing/process/redis-probe.js';
+import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
+import { freePort } from '../../lib/testing/redis/process/free-port.js';
+import { guardedChild, type GuardedChild } from '../../lib/testing/redis/process/guarded-child.js';
+import { answerOf } from '../../lib/testing/redis/process/redis-probe.js';
 import { waitFor } from './wait-for.js';
 
 const HOST = '127.0.0.1';

@@ -1,4 +1,4 @@
-import { freePort } from '../../lib/testing/process/free-port.js';
+import { freePort } from '../../lib/testing/redis/process/free-port.js';
 import type { Certificates } from './certificates.js';
 
 /** A port for TLS, and the arguments with which a Redis listens there, beside its plain one. */

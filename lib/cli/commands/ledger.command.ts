@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { streamKeys } from '../../keys/stream-keys.js';
-import { ledgerSize } from '../../redis/ledger-size.js';
-import { forgetScript } from '../../redis/scripts/forget.script.js';
+import { streamKeys } from '../../wire/stream-keys.js';
+import { ledgerSize } from '../../redis/read/ledger-size.js';
+import { forgetScript } from '../../redis/scripts/admin/forget.script.js';
 import { timeText } from '../output/age.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';

@@ -2,13 +2,13 @@ import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Observable } from 'rxjs';
-import type { ClientRedisStreams } from '../../client/client-redis-streams.js';
+import type { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import {
   type RedisStreamsRecord,
   RedisStreamsRecordBuilder,
-} from '../../client/redis-streams.record.js';
+} from '../../publish/redis-streams.record.js';
 import type { RedisStreamsClientOptions } from '../../options/client-options.js';
-import { errorText } from '../../redis/redis-errors.js';
+import { errorText } from '../../redis/server/redis-errors.js';
 import { MOST_PARTITIONS } from '../../options/defaults.js';
 import { collect, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
@@ -115,7 +115,7 @@ async function answerOf<Answer>(answer: Observable<Answer>): Promise<Answer> {
 // Nest takes a while to load, which no other command should pay for.
 async function openClient(options: RedisStreamsClientOptions): Promise<ClientRedisStreams> {
   await quietNest();
-  const { ClientRedisStreams } = await import('../../client/client-redis-streams.js');
+  const { ClientRedisStreams } = await import('../../nest/client-redis-streams.js');
   return new ClientRedisStreams(options);
 }
 

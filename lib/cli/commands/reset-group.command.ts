@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { streamKeys } from '../../keys/stream-keys.js';
-import { compareEntryIds } from '../../redis/entry-id.js';
-import { ledgerSize } from '../../redis/ledger-size.js';
-import { resetGroupScript } from '../../redis/scripts/reset-group.script.js';
+import { streamKeys } from '../../wire/stream-keys.js';
+import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { ledgerSize } from '../../redis/read/ledger-size.js';
+import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
 import { parseEntryId } from '../arguments.js';
 import { confirm } from '../output/confirm.js';
 import { visible } from '../output/visible.js';

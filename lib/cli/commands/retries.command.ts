@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { isRedrive, streamIdOf } from '../../keys/redrive-member.js';
-import { streamKeys } from '../../keys/stream-keys.js';
-import { redisTimeMs } from '../../redis/redis-time.js';
+import { isRedrive, streamIdOf } from '../../wire/redrive-member.js';
+import { streamKeys } from '../../wire/stream-keys.js';
+import { redisTimeMs } from '../../redis/server/redis-time.js';
 import { wholeNumber } from '../arguments.js';
 import { timeText } from '../output/age.js';
 import type { Column } from '../output/table.js';

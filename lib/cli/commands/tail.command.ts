@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import type { DecodedEnvelope } from '../../codec/envelope.js';
-import { streamKey } from '../../keys/stream-keys.js';
-import { compareEntryIds, publishedAtMs } from '../../redis/entry-id.js';
-import { parseStreams, type RawEntry } from '../../redis/replies.js';
-import { readRange, readRangeBackwards } from '../../redis/stream-range.js';
-import { errorText } from '../../redis/redis-errors.js';
+import type { DecodedEnvelope } from '../../wire/envelope.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { compareEntryIds, publishedAtMs } from '../../redis/read/entry-id.js';
+import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
+import { readRange, readRangeBackwards } from '../../redis/read/stream-range.js';
+import { errorText } from '../../redis/server/redis-errors.js';
 import { parseEntryId, wholeNumber } from '../arguments.js';
 import { timeText } from '../output/age.js';
 import { jsonText } from '../output/json.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import { streamKey } from '../../keys/stream-keys.js';
-import { trimStreamScript } from '../../redis/scripts/trim-stream.script.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { trimStreamScript } from '../../redis/scripts/admin/trim-stream.script.js';
 import { collect, parseSpan, wholeNumber } from '../arguments.js';
 import { UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';

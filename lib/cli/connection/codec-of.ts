@@ -1,8 +1,8 @@
-import type { Codec } from '../../codec/codec.js';
-import { FieldCodec } from '../../codec/field.codec.js';
-import { JsonCodec } from '../../codec/json.codec.js';
-import type { PayloadForm } from '../../codec/payload-form.js';
-import { WatermillCodec } from '../../codec/watermill.codec.js';
+import type { Codec } from '../../wire/codec.js';
+import { FieldCodec } from '../../wire/field.codec.js';
+import { JsonCodec } from '../../wire/json.codec.js';
+import type { PayloadForm } from '../../wire/payload-form.js';
+import { WatermillCodec } from '../../wire/watermill.codec.js';
 import { UsageError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 

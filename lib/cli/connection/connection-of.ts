@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionOption } from '../../options/connection-option.js';
-import { errorText } from '../../redis/redis-errors.js';
+import { errorText } from '../../redis/server/redis-errors.js';
 import { UsageError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import { type SentinelFlags, sentinelsOf } from './sentinels-of.js';

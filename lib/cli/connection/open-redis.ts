@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { connectionFor, dropConnection, openConnection } from '../../redis/connection.js';
-import { errorText } from '../../redis/redis-errors.js';
-import { hearSentinels } from '../../redis/sentinel-reason.js';
+import { connectionFor, dropConnection, openConnection } from '../../redis/connect/connection.js';
+import { errorText } from '../../redis/server/redis-errors.js';
+import { hearSentinels } from '../../redis/connect/sentinel-reason.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { ConnectionTarget } from './connection-of.js';

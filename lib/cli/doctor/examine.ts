@@ -1,11 +1,11 @@
-import { streamKey } from '../../keys/stream-keys.js';
-import { readGroups } from '../../redis/group-info.js';
-import { livingOf } from '../../redis/group-members.js';
-import { redisTimeMs } from '../../redis/redis-time.js';
-import { askServerFacts } from '../../redis/server-facts.js';
-import { verdictOn } from '../../redis/server-facts.verdict.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { readGroups } from '../../redis/read/group-info.js';
+import { livingOf } from '../../redis/read/group-members.js';
+import { redisTimeMs } from '../../redis/server/redis-time.js';
+import { askServerFacts } from '../../redis/server/server-facts.js';
+import { verdictOn } from '../../redis/server/server-facts.verdict.js';
 import { openBar } from '../output/bar.js';
-import { isNotAllowed } from '../../redis/redis-errors.js';
+import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { groupRows } from '../reading/group-rows.js';
 import { membersOf } from '../reading/members-of.js';
 import type { Session } from '../session.js';

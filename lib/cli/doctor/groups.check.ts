@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { streamKey } from '../../keys/stream-keys.js';
-import { livingOf } from '../../redis/group-members.js';
-import type { Member } from '../../redis/scripts/members.script.js';
-import { type ConsumerInfo, readConsumers } from '../../redis/stream-info.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { livingOf } from '../../redis/read/group-members.js';
+import type { Member } from '../../redis/scripts/admin/members.script.js';
+import { type ConsumerInfo, readConsumers } from '../../redis/read/stream-info.js';
 import type { GroupRow } from '../reading/group-rows.js';
 import * as text from './doctor.messages.js';
 import type { DoctorLimits, Finding } from './finding.js';

@@ -1,4 +1,4 @@
-import { inboxKeys } from '../../keys/inbox-keys.js';
+import { inboxKeys } from '../../wire/inbox-keys.js';
 import {
   callKey,
   DELAYED_STREAMS_KEY,
@@ -9,7 +9,7 @@ import {
   publishedKeys,
   streamKeys,
   wildcardsKey,
-} from '../../keys/stream-keys.js';
+} from '../../wire/stream-keys.js';
 
 /** A command with the fewest arguments that Redis lets pass. */
 export type Call = readonly [command: string, ...args: string[]];

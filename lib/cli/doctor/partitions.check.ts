@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { partitionIn } from '../../keys/partitions.js';
+import { partitionIn } from '../../wire/partitions.js';
 import { notedPartitions } from '../reading/noted-partitions.js';
 import type { GroupRow } from '../reading/group-rows.js';
 import * as text from './doctor.messages.js';

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { streamKey } from '../../keys/stream-keys.js';
-import { compareEntryIds, publishedAtMs } from '../../redis/entry-id.js';
-import { readStream, type StreamInfo } from '../../redis/group-info.js';
-import type { TrimPreview } from '../../redis/scripts/preview-trim.script.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { compareEntryIds, publishedAtMs } from '../../redis/read/entry-id.js';
+import { readStream, type StreamInfo } from '../../redis/read/group-info.js';
+import type { TrimPreview } from '../../redis/scripts/admin/preview-trim.script.js';
 import type { GroupRow } from '../reading/group-rows.js';
 import { oldestUnfinished } from '../reading/preview-trim.js';
 import * as text from './doctor.messages.js';

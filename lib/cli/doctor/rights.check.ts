@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { masterFor } from '../../redis/cluster-client.js';
-import { errorText, isNotAllowed, isRedisReply } from '../../redis/redis-errors.js';
+import { masterFor } from '../../redis/connect/cluster-client.js';
+import { errorText, isNotAllowed, isRedisReply } from '../../redis/server/redis-errors.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
 import { type Call, type NeededRights, rightsAnywhere, rightsFor } from './needed-rights.js';

@@ -1,6 +1,6 @@
-import type { ServerFacts } from '../../redis/server-facts.js';
-import { IS_REPLICA } from '../../redis/server-facts.messages.js';
-import { verdictOn } from '../../redis/server-facts.verdict.js';
+import type { ServerFacts } from '../../redis/server/server-facts.js';
+import { IS_REPLICA } from '../../redis/server/server-facts.messages.js';
+import { verdictOn } from '../../redis/server/server-facts.verdict.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
 

@@ -1,10 +1,15 @@
 import type { Redis } from 'ioredis';
-import { streamKey, streamKeys } from '../../keys/stream-keys.js';
-import { publishedAtMs } from '../../redis/entry-id.js';
-import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/group-info.js';
-import { ledgerSize } from '../../redis/ledger-size.js';
-import { livingOf } from '../../redis/group-members.js';
-import { redisTimeMs } from '../../redis/redis-time.js';
+import { streamKey, streamKeys } from '../../wire/stream-keys.js';
+import { publishedAtMs } from '../../redis/read/entry-id.js';
+import {
+  type GroupInfo,
+  readGroups,
+  readStream,
+  type StreamInfo,
+} from '../../redis/read/group-info.js';
+import { ledgerSize } from '../../redis/read/ledger-size.js';
+import { livingOf } from '../../redis/read/group-members.js';
+import { redisTimeMs } from '../../redis/server/redis-time.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';

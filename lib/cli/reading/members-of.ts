@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { streamOfPartition } from '../../keys/partition-keys.js';
-import { readMembers } from '../../redis/group-members.js';
-import { isNotAllowed } from '../../redis/redis-errors.js';
-import type { Member } from '../../redis/scripts/members.script.js';
+import { streamOfPartition } from '../../wire/partition-keys.js';
+import { readMembers } from '../../redis/read/group-members.js';
+import { isNotAllowed } from '../../redis/server/redis-errors.js';
+import type { Member } from '../../redis/scripts/admin/members.script.js';
 
 /**
  * The members of a group of a stream or a partition, by what they say of themselves; none where none says anything, or where

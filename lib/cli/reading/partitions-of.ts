@@ -1,6 +1,6 @@
-import { partitionName, partitionNames } from '../../keys/partitions.js';
-import { streamKey } from '../../keys/stream-keys.js';
-import { findStreams } from '../../redis/find-streams.js';
+import { partitionName, partitionNames } from '../../wire/partitions.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { findStreams } from '../../redis/read/find-streams.js';
 import type { Session } from '../session.js';
 import { notedPartitions } from './noted-partitions.js';
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { StreamKeys } from '../../keys/stream-keys.js';
-import { parseList, parseText } from '../../redis/replies.js';
+import type { StreamKeys } from '../../wire/stream-keys.js';
+import { parseList, parseText } from '../../redis/read/replies.js';
 
 /** An entry that a consumer was given and that is not settled. */
 export interface PendingRow {

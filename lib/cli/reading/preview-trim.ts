@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis';
-import { previewTrimScript, type TrimPreview } from '../../redis/scripts/preview-trim.script.js';
+import {
+  previewTrimScript,
+  type TrimPreview,
+} from '../../redis/scripts/admin/preview-trim.script.js';
 
 /** How many entries one script looks at: Redis serves nobody else meanwhile. */
 const STEP = 1_000;

@@ -1,8 +1,8 @@
-import { partitionName } from '../../keys/partitions.js';
-import { isUserStream } from '../../keys/user-streams.js';
-import { streamKey } from '../../keys/stream-keys.js';
-import { findStreams } from '../../redis/find-streams.js';
-import { readStream, type StreamInfo } from '../../redis/group-info.js';
+import { partitionName } from '../../wire/partitions.js';
+import { isUserStream } from '../../wire/user-streams.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { findStreams } from '../../redis/read/find-streams.js';
+import { readStream, type StreamInfo } from '../../redis/read/group-info.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';

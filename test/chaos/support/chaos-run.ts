@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Redis } from 'ioredis';
 
-import { partitionName, partitionNames, partitionOf } from '../../../lib/keys/partitions.js';
-import { streamKeys } from '../../../lib/keys/stream-keys.js';
+import { partitionName, partitionNames, partitionOf } from '../../../lib/wire/partitions.js';
+import { streamKeys } from '../../../lib/wire/stream-keys.js';
 import { freshName } from '../../support/fresh-name.js';
 import { isCaughtUp } from '../../support/group-state.js';
 import { waitFor } from '../../support/wait-for.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-import type { Script } from '../../../lib/redis/script.js';
+import type { Script } from '../../../lib/redis/scripts/script.js';
 import { RespFrames, wordsOf } from './resp-frames.js';
 
 /** A command on its way to Redis: its words, the name first and in lower case. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-import { type StreamKeys, streamKeys } from '../../../lib/keys/stream-keys.js';
+import { type StreamKeys, streamKeys } from '../../../lib/wire/stream-keys.js';
 import { pendingEntries } from '../../support/group-state.js';
 import type { Run } from './journal.js';
 

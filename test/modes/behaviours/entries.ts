@@ -77,7 +77,7 @@ export const deleted: Behaviour = {
     await cell.until('it is over', async () => {
       const { pending, retries: waiting } = await cell.inRedis.records();
       // Redis may have dropped it while the member still has it, for its next attempt.
-      return pending + waiting + (member.server.reader?.unsettled ?? 0) === 0;
+      return pending + waiting + (member.server.consumer?.unsettled ?? 0) === 0;
     });
     // Where it was in memory, it may have been tried again all the same.
     const handled = cell.runs.handled.size;

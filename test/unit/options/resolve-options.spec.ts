@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 
-import { JsonCodec } from '../../../lib/codec/json.codec.js';
-import { StreamCodecs } from '../../../lib/codec/stream-codecs.js';
+import { JsonCodec } from '../../../lib/wire/json.codec.js';
+import { StreamCodecs } from '../../../lib/wire/stream-codecs.js';
 import {
   resolveClientOptions,
   resolveModuleOptions,

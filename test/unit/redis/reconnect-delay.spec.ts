@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { reconnectDelayMs } from '../../../lib/redis/reconnect-delay.js';
+import { reconnectDelayMs } from '../../../lib/redis/connect/reconnect-delay.js';
 
 const delaysOf = (attempt: number): number[] =>
   Array.from({ length: 200 }, () => reconnectDelayMs(attempt));

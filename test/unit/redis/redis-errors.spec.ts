@@ -6,7 +6,7 @@ import {
   errorText,
   isGroupGone,
   isRedisReply,
-} from '../../../lib/redis/redis-errors.js';
+} from '../../../lib/redis/server/redis-errors.js';
 
 const reply = (message: string): Error => {
   const error: Error = new ReplyError(message);

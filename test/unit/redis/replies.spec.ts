@@ -7,7 +7,7 @@ import {
   parseList,
   parseStreams,
   parseText,
-} from '../../../lib/redis/replies.js';
+} from '../../../lib/redis/read/replies.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 

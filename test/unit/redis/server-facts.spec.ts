@@ -2,15 +2,15 @@ import { readdir, readFile } from 'node:fs/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { NEEDED_COMMANDS } from '../../../lib/redis/needed-commands.js';
+import { NEEDED_COMMANDS } from '../../../lib/redis/server/needed-commands.js';
 import {
   parseHello,
   parseInfo,
   parseMissing,
   parseRole,
   type ServerFacts,
-} from '../../../lib/redis/server-facts.js';
-import { verdictOn } from '../../../lib/redis/server-facts.verdict.js';
+} from '../../../lib/redis/server/server-facts.js';
+import { verdictOn } from '../../../lib/redis/server/server-facts.verdict.js';
 
 const GOOD: ServerFacts = {
   product: 'Redis',
@@ -94,7 +94,8 @@ describe('ROLE and COMMAND INFO', () => {
   it('every command in a script is asked for', async () => {
     const scripts = new URL('../../../lib/redis/scripts/', import.meta.url);
     const used = new Set<string>();
-    for (const file of await readdir(scripts)) {
+    const files = await readdir(scripts, { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.ts'))) {
       const source = await readFile(new URL(file, scripts), 'utf8');
       for (const [, command = ''] of source.matchAll(/redis\.p?call\(\s*'([A-Z]+)'/g)) {
         used.add(command);

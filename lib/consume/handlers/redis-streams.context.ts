@@ -1,0 +1,128 @@
+import { BaseRpcContext } from '@nestjs/microservices';
+import { SettledAlreadyError } from '../../errors/settled-already.error.js';
+import { publishedAtMs } from '../../redis/read/entry-id.js';
+import type { RunSignal } from './run-signal.js';
+import type { StreamMessage } from '../stream-message.js';
+import type { Verdict } from '../verdict.js';
+
+/** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
+export type RedisStreamsContextArgs = [
+  message: StreamMessage,
+  where: { readonly stream: string; readonly group: string; readonly consumer: string },
+  signal: RunSignal,
+];
+
+/**
+ * What a handler can ask about the message that it was given, with `@Ctx()`.
+ *
+ * @example
+ * ```ts
+ * @EventPattern<string>('orders', subscription({ concurrency: 8 }))
+ * async onOrder(@Payload() order: Order, @Ctx() context: RedisStreamsContext) {
+ *   await this.billing.charge(order, { idempotencyKey: context.getMessageId() });
+ * }
+ * ```
+ */
+export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs> {
+  private byHand: Verdict | undefined;
+
+  /** The stream's name, without `keyPrefix`. */
+  getStream(): string {
+    return this.args[1].stream;
+  }
+
+  /** Which partition of its stream holds it, from 0; `undefined` where the stream has none. */
+  getPartition(): number | undefined {
+    return this.args[0].partition;
+  }
+
+  /** What kind of message it is: the stream's name unless its producer set another. */
+  getName(): string {
+    return this.args[0].envelope.name;
+  }
+
+  /** Redis's ID of the entry: `1729768245123-0`. A redrive has that of its entry, which may be deleted by now. */
+  getEntryId(): string {
+    return this.args[0].originalEntryId;
+  }
+
+  /** The ID that the producer gave the message; the entry ID where it gave none. */
+  getMessageId(): string {
+    return this.args[0].messageId;
+  }
+
+  /** Which attempt this is, from 1; a redrive begins with 1 again. */
+  getAttempt(): number {
+    return this.args[0].attempt;
+  }
+
+  getGroup(): string {
+    return this.args[1].group;
+  }
+
+  getConsumer(): string {
+    return this.args[1].consumer;
+  }
+
+  /** Text by name; empty where the producer sent none. */
+  getHeaders(): Readonly<Record<string, string>> {
+    return this.args[0].envelope.headers ?? {};
+  }
+
+  /** The ordering key that the producer set; `undefined` where it set none, or the codec has no room for it. */
+  getKey(): string | undefined {
+    return this.args[0].envelope.key;
+  }
+
+  /** What Nest's dispatch hook attached at the producer; `undefined` where it attached nothing. */
+  getMetadata(): Readonly<Record<string, unknown>> | undefined {
+    return this.args[0].envelope.metadata;
+  }
+
+  /** When Redis took the entry, by its clock. */
+  getPublishedAt(): Date {
+    return new Date(publishedAtMs(this.args[0].originalEntryId));
+  }
+
+  /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */
+  getSignal(): AbortSignal {
+    return this.args[2].signal;
+  }
+
+  /**
+   * The message is handled, whatever the handler does from here on. It is acknowledged when the handler ends.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  ack(): void {
+    this.settle({ kind: 'handled' });
+  }
+
+  /**
+   * The message is to be tried again, in `delayMs` (0 or more); counts as an attempt.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  retry({ delayMs }: { delayMs: number }): void {
+    this.settle({ kind: 'retry', delayMs });
+  }
+
+  /**
+   * The message becomes a dead letter when the handler ends.
+   *
+   * @throws SettledAlreadyError where it was settled by hand before
+   */
+  deadLetter(reason: string): void {
+    this.settle({ kind: 'dead-letter', reason, error: undefined });
+  }
+
+  /** @internal */
+  get verdict(): Verdict | undefined {
+    return this.byHand;
+  }
+
+  private settle(verdict: Verdict): void {
+    if (this.byHand !== undefined) throw new SettledAlreadyError(this.getEntryId());
+    this.byHand = verdict;
+  }
+}

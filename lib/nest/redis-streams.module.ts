@@ -1,0 +1,183 @@
+import { Inject, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { Redis } from 'ioredis';
+import { ClientRedisStreams } from './client-redis-streams.js';
+import { DeadLetters } from '../dead-letters/dead-letters.js';
+import type { JobParts } from '../jobs/job.js';
+import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
+import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
+import { RetentionJob } from '../jobs/retention.job.js';
+import { limitsKnown } from '../monitor/limits-known.js';
+import { StreamsMonitor } from '../monitor/streams-monitor.js';
+import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import { resolveModuleOptions } from '../options/resolve-options.js';
+import { ServerRedisStreams } from './server-redis-streams.js';
+import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './module-definition.js';
+import { overridden } from './option-overrides.js';
+import { ScheduledJobs } from './scheduled-jobs.js';
+
+/** The options after they were checked, once for all providers. */
+const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
+const JOB_PARTS = Symbol('JOB_PARTS');
+
+type Resolved = ReturnType<typeof resolveModuleOptions>;
+
+/** A consumer has a connection for commands already; an app that only publishes has the client's. */
+function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobParts {
+  return {
+    options: server.options,
+    subscriptions: () => server.subscriptions(),
+    connection: (): Promise<Redis> =>
+      server.isListening ? Promise.resolve(server.unwrap()[0]) : client.connect(),
+  };
+}
+
+/**
+ * Makes `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the app. Import
+ * it once in an app: two servers of one transport would each get every handler.
+ *
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [RedisStreamsModule.forRoot({ connection: 'redis://localhost:6379', group: 'order-processor' })],
+ *   controllers: [OrdersController],
+ * })
+ * export class AppModule {}
+ * ```
+ * @example With options from elsewhere:
+ * ```ts
+ * RedisStreamsModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (config: ConfigService) => ({ connection: config.getOrThrow('REDIS_URL'), group: 'order-processor' }),
+ * })
+ * ```
+ */
+@Module({
+  imports: [ClosingFirstModule],
+  providers: [
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: RedisStreamsModuleOptions): Resolved =>
+        resolveModuleOptions(overridden(options)),
+    },
+    {
+      provide: ServerRedisStreams,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ server }: Resolved) => new ServerRedisStreams(server),
+    },
+    {
+      provide: ClientRedisStreams,
+      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
+      useFactory: ({ client }: Resolved, server: ServerRedisStreams) =>
+        new ClientRedisStreams(client, () => server.isListening),
+    },
+    {
+      provide: DeadLetters,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: ({ server }: Resolved) => {
+        const { connection, group, keyPrefix } = server;
+        return new DeadLetters({ connection, group, keyPrefix }, server);
+      },
+    },
+    {
+      provide: JOB_PARTS,
+      inject: [ServerRedisStreams, ClientRedisStreams],
+      useFactory: jobParts,
+    },
+    {
+      provide: LedgerMaintenanceJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new LedgerMaintenanceJob(parts),
+    },
+    {
+      provide: IdleConsumersJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new IdleConsumersJob(parts),
+    },
+    {
+      provide: RetentionJob,
+      inject: [JOB_PARTS],
+      useFactory: (parts: JobParts) => new RetentionJob(parts, new Logger(RetentionJob.name)),
+    },
+    {
+      provide: ScheduledJobs,
+      inject: [ModuleRef, RESOLVED_OPTIONS, LedgerMaintenanceJob, RetentionJob, IdleConsumersJob],
+      useFactory: (
+        moduleRef: ModuleRef,
+        { server: { maintenance } }: Resolved,
+        ledger: LedgerMaintenanceJob,
+        retention: RetentionJob,
+        consumers: IdleConsumersJob,
+      ) =>
+        new ScheduledJobs(moduleRef, [
+          {
+            name: 'redis-streams:ledger',
+            everyMs: maintenance.ledgerIntervalMs,
+            run: () => ledger.run(),
+          },
+          {
+            name: 'redis-streams:retention',
+            everyMs: maintenance.retentionIntervalMs,
+            run: () => retention.run(),
+          },
+          {
+            name: 'redis-streams:consumers',
+            everyMs: maintenance.consumersIntervalMs,
+            run: () => consumers.run(),
+          },
+        ]),
+    },
+    {
+      provide: StreamsMonitor,
+      inject: [
+        RESOLVED_OPTIONS,
+        ServerRedisStreams,
+        JOB_PARTS,
+        LedgerMaintenanceJob,
+        ScheduledJobs,
+      ],
+      useFactory: (
+        resolved: Resolved,
+        server: ServerRedisStreams,
+        { connection }: JobParts,
+        ledgerMaintenance: LedgerMaintenanceJob,
+        schedule: ScheduledJobs,
+      ) =>
+        new StreamsMonitor({
+          server,
+          ledgerMaintenance,
+          schedule,
+          connection,
+          limitsOf: (stream) => limitsKnown(resolved, stream),
+        }),
+    },
+  ],
+  exports: [
+    ServerRedisStreams,
+    ClientRedisStreams,
+    DeadLetters,
+    StreamsMonitor,
+    LedgerMaintenanceJob,
+    RetentionJob,
+    IdleConsumersJob,
+  ],
+})
+export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {
+  constructor(
+    @Inject(ServerRedisStreams) server: ServerRedisStreams,
+    @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
+    @Inject(ClosingFirst) closing: ClosingFirst,
+  ) {
+    super();
+    // startAllMicroservices() alone runs no hooks.
+    server.whenListening(() => jobs.start());
+    // Nest closes servers after modules: so what runs ends here, while what it uses is still there.
+    closing.add(() => Promise.all([server.drain(), jobs.stop()]));
+  }
+
+  onApplicationBootstrap(): void {
+    this.jobs.start();
+  }
+}

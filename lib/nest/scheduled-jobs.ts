@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import type { JobResult } from '../jobs/job.js';
+import * as text from '../jobs/jobs.messages.js';
+import type { JobStats } from '../monitor/streams-stats.js';
+import { errorText } from '../redis/server/redis-errors.js';
+
+/** A step of a job takes less; what is cut off is taken up by the next run. */
+const STOP_MS = 500;
+
+/** How a job's run ended. */
+type LastRun = Pick<JobStats, 'lastRunAt' | 'lastRemoved' | 'lastDurationMs' | 'lastError'>;
+
+/** A job, and when it runs. */
+export interface ScheduledJob {
+  /** Its name in the `SchedulerRegistry`. */
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: () => Promise<JobResult>;
+}
+
+/**
+ * Runs the jobs at their intervals, registered by name: in the app's own registry where it imports `ScheduleModule`,
+ * else in one of ours.
+ */
+export class ScheduledJobs {
+  private readonly logger = new Logger('RedisStreamsModule');
+  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly lastRuns = new Map<string, LastRun>();
+  private registry: SchedulerRegistry | undefined;
+
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly jobs: readonly ScheduledJob[],
+  ) {}
+
+  get isScheduled(): boolean {
+    return this.registry !== undefined;
+  }
+
+  /** The jobs, and how they ran by the schedule. */
+  get stats(): readonly JobStats[] {
+    return this.jobs.map(({ name, everyMs }) => ({
+      name,
+      everyMs,
+      scheduled: this.isScheduled,
+      running: this.underWay.has(name),
+      lastRunAt: undefined,
+      lastRemoved: undefined,
+      lastDurationMs: undefined,
+      lastError: undefined,
+      ...this.lastRuns.get(name),
+    }));
+  }
+
+  /** Can be called again: by the app's bootstrap and by the server, whichever is first. */
+  start(): void {
+    if (this.registry !== undefined) return;
+    const registry = this.findRegistry();
+    this.registry = registry;
+    for (const job of this.jobs) {
+      const interval = setInterval(() => this.runOnce(job), job.everyMs);
+      interval.unref();
+      registry.addInterval(job.name, interval);
+    }
+  }
+
+  /** Ends the intervals, and waits a moment for the runs under way: where Redis is away they would never end. */
+  async stop(): Promise<void> {
+    const { registry } = this;
+    this.registry = undefined;
+    for (const { name } of this.jobs) {
+      // The app's ScheduleModule may have cleared them already.
+      if (registry?.doesExist('interval', name) === true) registry.deleteInterval(name);
+    }
+    await Promise.race([
+      Promise.all(this.underWay.values()),
+      delay(STOP_MS, undefined, { ref: false }),
+    ]);
+  }
+
+  private findRegistry(): SchedulerRegistry {
+    try {
+      return this.moduleRef.get(SchedulerRegistry, { strict: false });
+    } catch {
+      return new SchedulerRegistry();
+    }
+  }
+
+  private runOnce({ name, run }: ScheduledJob): void {
+    if (this.underWay.has(name)) return;
+    const began = performance.now();
+    const note = (lastRemoved: number, lastError?: string): void => {
+      const lastDurationMs = performance.now() - began;
+      this.lastRuns.set(name, { lastRunAt: new Date(), lastRemoved, lastDurationMs, lastError });
+    };
+    const done = run()
+      .then(({ removed }) => {
+        note(removed);
+        if (removed > 0) this.logger.debug(text.jobRemoved(name, removed));
+      })
+      .catch((error: unknown) => {
+        const [reason, before] = [errorText(error), this.lastRuns.get(name)?.lastError];
+        note(0, reason);
+        // Said once, until it succeeds or fails otherwise. Its connection closes with the app.
+        if (this.isScheduled && reason !== before) this.logger.warn(text.jobFailed(name, reason));
+      })
+      .finally(() => this.underWay.delete(name));
+    this.underWay.set(name, done);
+  }
+}

@@ -1,0 +1,246 @@
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type MsPattern,
+  Server,
+} from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
+import type { ConsumedStream } from '../consume/consumed-stream.js';
+import { Consumer } from '../consume/consumer.js';
+import { type ConsumerCounts, noCounts } from '../consume/consumer-counts.js';
+import type { ConsumerTallies } from '../consume/consumer-tallies.js';
+import { invoker } from '../consume/handlers/invoker.js';
+import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
+import { isRedisInstance } from '../options/is-redis-instance.js';
+import { resolveServerOptions } from '../options/resolve-options.js';
+import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import type { RedisStreamsServerOptions } from '../options/server-options.js';
+import { streamPattern } from '../options/stream-pattern.js';
+import { errorText } from '../redis/server/redis-errors.js';
+import { subscriptionsOf } from './subscriptions-of.js';
+import { HandlerRegistry, type Subscription } from './handler-registry.js';
+import { nestHooks } from './nest-hooks.js';
+import { notePartitionCounts } from './partition-counts.js';
+import type { RedisStreamsEvents } from './redis-streams.events.js';
+import { REDIS_STREAMS } from './redis-streams.symbol.js';
+import * as text from './server.messages.js';
+
+/**
+ * The transport strategy: `@EventPattern('orders')` handlers become consumer-group subscriptions, and those of
+ * `@MessagePattern('quote')` answer what `send()` asks.
+ *
+ * @example
+ * ```ts
+ * app.connectMicroservice({ strategy: app.get(ServerRedisStreams) }, { inheritAppConfig: true });
+ * await app.startAllMicroservices();
+ * ```
+ * @example Without the module:
+ * ```ts
+ * const app = await NestFactory.createMicroservice(AppModule, {
+ *   strategy: new ServerRedisStreams({ group: 'order-processor' }),
+ * });
+ * await app.listen();
+ * ```
+ */
+@Injectable()
+export class ServerRedisStreams
+  extends Server<RedisStreamsEvents, RedisStreamsStatus>
+  implements CustomTransportStrategy
+{
+  override transportId = REDIS_STREAMS;
+  /** Failures are this transport's to deal with: Nest need not log them as unhandled. */
+  override readonly propagatesEventHandlerErrors = true;
+  protected override readonly logger = new Logger(ServerRedisStreams.name);
+  /** What the options say, with nothing left open. */
+  readonly options: ResolvedServerOptions;
+  private readonly registry: HandlerRegistry;
+  private readonly listeners: { event: string; callback: Function }[] = [];
+  private readonly detach: (() => void)[] = [];
+  private readonly onListening: (() => void)[] = [];
+  private readonly hooks = nestHooks(this, (error) => {
+    this.logger.error(text.processingHookFailed(errorText(error)));
+  });
+  /** @internal The running member of the group: for health checks, the monitor and the testing kit. */
+  consumer: Consumer | undefined;
+  private lastTallies: ConsumerTallies | undefined;
+  private registryFault: unknown;
+  private listening = false;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: RedisStreamsServerOptions | ResolvedServerOptions) {
+    super();
+    this.options = resolveServerOptions(options);
+    this.registry = new HandlerRegistry(this.options.subscription);
+  }
+
+  /** Called by Nest for each handler. What disagrees with another is reported by `listen()`. */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    try {
+      const target = streamPattern(pattern);
+      if (target === undefined) return this.leaveAlone(pattern, text.NOT_A_STREAM);
+      this.registry.add(target, callback, extras, !isEventHandler);
+    } catch (error) {
+      this.registryFault ??= error;
+    }
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const route = this.normalizePattern(pattern as MsPattern);
+    if (!this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
+  }
+
+  /**
+   * Connects, sees to the groups, and begins to read; waits for Redis as long as that takes.
+   *
+   * @param callback called once it reads, or with the error
+   */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /** Drains, and closes what is ours. It can be called again, and `listen()` after it. */
+  async close(): Promise<void> {
+    const { consumer } = this;
+    if (consumer === undefined) return;
+    this.listening = false;
+    await consumer.close();
+    if (this.consumer !== consumer) return;
+    for (const detach of this.detach.splice(0)) detach();
+    this.lastTallies = consumer.tallies;
+    this.consumer = undefined;
+    this._status$.next('disconnected');
+  }
+
+  /**
+   * Stops reading, and lets running handlers end. The module calls it while the app's providers are still there;
+   * `close()` does the rest.
+   */
+  async drain(): Promise<void> {
+    await this.consumer?.drain();
+  }
+
+  override on<Event extends keyof RedisStreamsEvents>(
+    event: Event,
+    callback: RedisStreamsEvents[Event],
+  ): void {
+    const listener = { event: String(event), callback };
+    this.listeners.push(listener);
+    if (this.consumer !== undefined) this.attach(this.consumer, listener);
+  }
+
+  /**
+   * The connections, commands first: `const [commands, blocking] = server.unwrap<[Redis, Redis]>()`. In a cluster the first is a
+   * `Cluster`, and each slot that holds a stream has one that blocks.
+   */
+  override unwrap<T = [Redis, Redis]>(): T {
+    if (this.consumer === undefined) throw new Error(text.NOT_LISTENING);
+    const { commands, blocking } = this.consumer.connections;
+    return [commands, ...blocking] as T;
+  }
+
+  /** Whether it reads: between a `listen()` that succeeded and `close()`. */
+  get isListening(): boolean {
+    return this.listening;
+  }
+
+  /** What handlers have subscribed to: the streams that they name, and those that were found for wildcards. */
+  subscriptions(): Subscription[] {
+    const named = this.registry.subscriptions();
+    const names = new Set(named.map(({ stream }) => stream));
+    const found = (this.consumer?.streams ?? []).filter((stream) => !names.has(stream));
+    return [...named, ...found.map((stream) => this.registry.subscriptionTo(stream))];
+  }
+
+  /** Calls back each time the server begins to listen. */
+  whenListening(callback: () => void): void {
+    this.onListening.push(callback);
+  }
+
+  /** What became of messages since the server began to listen. */
+  get counts(): Readonly<ConsumerCounts> {
+    return this.tallies?.total ?? noCounts();
+  }
+
+  /** @internal For the monitor: the same for each stream, and more. */
+  get tallies(): ConsumerTallies | undefined {
+    return this.consumer?.tallies ?? this.lastTallies;
+  }
+
+  /** How many messages are being handled now. */
+  get inFlight(): number {
+    return this.consumer?.inFlight ?? 0;
+  }
+
+  private async start(): Promise<void> {
+    if (this.registryFault !== undefined) throw this.registryFault;
+    if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
+    const { group, consumer: name } = this.options;
+    const { wildcards } = this.registry;
+    const named = subscriptionsOf(this.registry, this.options).map((its) =>
+      this.consumed(its, true),
+    );
+    const asked = {
+      wildcards,
+      consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),
+    };
+    const consumer = new Consumer(this.options, named, asked, this.logger);
+    this.consumer = consumer;
+    for (const listener of this.listeners) this.attach(consumer, listener);
+    try {
+      await consumer.start((status) => this._status$.next(status));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.listening = true;
+    for (const callback of this.onListening) callback();
+    const streams = named.map(({ stream }) => stream);
+    void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
+    const read = [...streams, ...wildcards];
+    if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
+    else this.logger.log(text.reading(read, group, name));
+  }
+
+  private consumed(
+    { stream, handlers, options, wildcards }: Subscription,
+    isNamed: boolean,
+  ): ConsumedStream {
+    const { group, consumer } = this.options;
+    const where = { stream, group, consumer };
+    const schema = this.options.schemas.get(stream);
+    const invoke = invoker({ handlers, where, mode: options.handlers, schema, hooks: this.hooks });
+    return { stream, options, invoke, isNamed, wildcards };
+  }
+
+  private attach(
+    consumer: Consumer,
+    { event, callback }: { event: string; callback: Function },
+  ): void {
+    const { commands } = consumer.connections;
+    const onCommands = (...args: unknown[]): unknown => callback('commands', ...args);
+    commands.on(event, onCommands);
+    // The caller's own outlives this consumer; ours still have their end to tell.
+    if (isRedisInstance(this.options.connection)) {
+      this.detach.push(() => commands.off(event, onCommands));
+    }
+    consumer.connections.eachBlocking((blocking) => {
+      blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
+    });
+  }
+
+  private leaveAlone(pattern: unknown, why: string): void {
+    const its = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+    this.logger.warn(text.patternLeftAlone(its, why));
+  }
+}

@@ -1,0 +1,24 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
+
+/**
+ * Takes message IDs out of a ledger.
+ *
+ * KEYS   1 ledger (ZSET), 2 packed ledger (HASH)
+ * ARGV   the message IDs
+ * result how many of them this call has removed
+ * atomic because one could be packed between the looks at the two parts, and stay.
+ * twice  the second time they are gone.
+ */
+export const forgetScript = new Script(
+  `${PACKED_LEDGER}${REMOVE_PACKED}
+local forgotten = 0
+for _, id in ipairs(ARGV) do
+  local newest = redis.call('ZREM', KEYS[1], id) == 1
+  if removePacked(KEYS[2], id) or newest then forgotten = forgotten + 1 end
+end
+return forgotten
+`,
+  (reply) => parseCount(reply, 'forget'),
+);

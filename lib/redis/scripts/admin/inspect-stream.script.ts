@@ -1,0 +1,159 @@
+import { parseCount, parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+
+/** What Redis knows of one stream and one of its groups. IDs are empty where there is none. */
+export interface InspectedStream {
+  /** Redis's clock, in ms. */
+  readonly nowMs: number;
+  readonly exists: boolean;
+  readonly length: number;
+  readonly firstId: string;
+  readonly lastId: string;
+  /** Nothing where there is no such group. */
+  readonly group: InspectedGroup | undefined;
+  readonly ledgerSize: number;
+  readonly retries: number;
+  /** When the next retry is due, in ms; nothing where none waits. */
+  readonly nextRetryAtMs: number | undefined;
+  readonly deadLetters: number;
+  readonly oldestDeadLetterId: string;
+}
+
+interface InspectedGroup {
+  readonly pending: number;
+  readonly oldestPendingId: string;
+  readonly oldestUnreadId: string;
+  /** Nothing where Redis cannot know it, or may be wrong. */
+  readonly lag: number | undefined;
+  readonly consumers: readonly InspectedConsumer[];
+}
+
+interface InspectedConsumer {
+  readonly name: string;
+  /** Since it last asked for something, in ms. */
+  readonly idleMs: number;
+  readonly pending: number;
+}
+
+/**
+ * Looks at a stream and one of its groups, and changes nothing.
+ *
+ * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 dead letters (stream), 5 packed ledger (HASH)
+ * ARGV   1 group
+ * result [time in ms, length or -1 where there is no stream, first ID, last ID, group, ledger's size, retries, when the next
+ *        is due as text, dead letters, ID of the oldest], IDs '' where there are none. The group is nil where it is not
+ *        there, else [pending, ID of the oldest pending, ID of the oldest unread, lag or -1, names of consumers, their
+ *        idle ms, their pending]
+ * atomic because counts and ages of one moment fit together; and entries need not be sent for their IDs.
+ * twice  it looks again.
+ *
+ * Redis's own lag is wrong where unread entries were trimmed, before Redis 8. What is little enough is counted; where
+ * nothing ever left the stream, and from Redis 8 on, Redis's number is taken.
+ */
+export const inspectStreamScript = new Script(
+  `
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local stream, group = KEYS[1], ARGV[1]
+local function firstOf(command, key, from, to)
+  local found = redis.pcall(command, key, from, to, 'COUNT', 1)
+  return found[1] and found[1][1] or ''
+end
+local function pairsOf(row)
+  local info = {}
+  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  return info
+end
+
+local function count(after)
+  local counted, bytes = 0, 0
+  while counted < 200 and bytes < 65536 do
+    local page = redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', 10)
+    counted = counted + #page
+    if #page < 10 then return counted end
+    after = page[10][1]
+    for _, entry in ipairs(page) do
+      for _, field in ipairs(entry[2]) do bytes = bytes + #field end
+    end
+  end
+  return -1
+end
+local function lagOf(info, length, first, unread)
+  if unread == '' then return 0 end
+  if unread == first then return length end
+  local counted = count(info['last-delivered-id'])
+  if counted >= 0 then return counted end
+  local added = pairsOf(redis.call('XINFO', 'STREAM', stream))['entries-added']
+  local isNew = redis.REDIS_VERSION_NUM and redis.REDIS_VERSION_NUM >= 0x00080000
+  return info['lag'] and (isNew or added == length) and info['lag'] or -1
+end
+
+local isStream = redis.call('TYPE', stream).ok == 'stream'
+local length, first, last, row = -1, '', '', false
+if isStream then
+  length = redis.call('XLEN', stream)
+  first, last = firstOf('XRANGE', stream, '-', '+'), firstOf('XREVRANGE', stream, '+', '-')
+  for _, its in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = pairsOf(its)
+    if info['name'] == group then
+      local unread = firstOf('XRANGE', stream, '(' .. info['last-delivered-id'], '+')
+      local pending = info['pending'] > 0 and redis.call('XPENDING', stream, group)[2] or ''
+      local names, idle, held = {}, {}, {}
+      for n, one in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+        local consumer = pairsOf(one)
+        names[n], idle[n], held[n] = consumer['name'], consumer['idle'], consumer['pending']
+      end
+      row = { info['pending'], pending, unread, lagOf(info, length, first, unread), names, idle, held }
+    end
+  end
+end
+local packed = tonumber(redis.call('HGET', KEYS[5], 'entries') or 0)
+local due = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+return {
+  now, length, first, last, row, redis.call('ZCARD', KEYS[2]) + packed, redis.call('ZCARD', KEYS[3]), due or '',
+  redis.call('XLEN', KEYS[4]), firstOf('XRANGE', KEYS[4], '-', '+'),
+}
+`,
+  parseInspected,
+);
+
+const FROM = 'inspect-stream';
+
+function parseInspected(reply: unknown): InspectedStream {
+  const [now, length, first, last, group, ledger, retries, due, dead, oldest] = parseList(
+    reply,
+    FROM,
+  );
+  const dueAt = parseText(due, FROM);
+  const count = parseCount(length, FROM);
+  return {
+    nowMs: Number(parseText(now, FROM)),
+    exists: count >= 0,
+    length: Math.max(0, count),
+    firstId: parseText(first, FROM),
+    lastId: parseText(last, FROM),
+    group: group === null ? undefined : parseGroup(group),
+    ledgerSize: parseCount(ledger, FROM),
+    retries: parseCount(retries, FROM),
+    nextRetryAtMs: dueAt === '' ? undefined : Number(dueAt),
+    deadLetters: parseCount(dead, FROM),
+    oldestDeadLetterId: parseText(oldest, FROM),
+  };
+}
+
+function parseGroup(reply: unknown): InspectedGroup {
+  const [pending, oldest, unread, lag, names, idle, held] = parseList(reply, FROM);
+  const known = parseCount(lag, FROM);
+  const [idles, helds] = [parseList(idle, FROM), parseList(held, FROM)];
+  return {
+    pending: parseCount(pending, FROM),
+    oldestPendingId: parseText(oldest, FROM),
+    oldestUnreadId: parseText(unread, FROM),
+    lag: known < 0 ? undefined : known,
+    consumers: parseList(names, FROM).map((name, at) => ({
+      name: parseText(name, FROM),
+      idleMs: parseCount(idles[at], FROM),
+      pending: parseCount(helds[at], FROM),
+    })),
+  };
+}

@@ -1,0 +1,48 @@
+import { parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+
+/** A member of a group, by what it says of itself. */
+export interface Member {
+  readonly consumer: string;
+  /** Whether it said so of late. */
+  readonly isAlive: boolean;
+  /** The version of this package that it runs; nothing where it does not say. */
+  readonly version: string | undefined;
+}
+
+/**
+ * Tells who is a member of a group, and which of them are alive.
+ *
+ * KEYS   1 members (ZSET), 2 versions (HASH)
+ * ARGV   none
+ * result for each member: its name, '1' where it is alive, else '0', its version or ''
+ * atomic because a row that ends in between would be alive by an older clock.
+ * twice  it only looks.
+ */
+export const membersScript = new Script(
+  `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local rows = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')
+local answer = {}
+for n = 1, #rows, 2 do
+  answer[#answer + 1] = rows[n]
+  answer[#answer + 1] = tonumber(rows[n + 1]) >= now and '1' or '0'
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], rows[n]) or ''
+end
+return answer
+`,
+  (reply): Member[] => {
+    const texts = parseList(reply, 'members').map((item) => parseText(item, 'members'));
+    const members: Member[] = [];
+    for (let at = 0; at < texts.length; at += 3) {
+      const [consumer = '', alive, version = ''] = texts.slice(at, at + 3);
+      members.push({
+        consumer,
+        isAlive: alive === '1',
+        version: version === '' ? undefined : version,
+      });
+    }
+    return members;
+  },
+);

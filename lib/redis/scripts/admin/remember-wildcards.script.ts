@@ -1,0 +1,32 @@
+import { parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+
+/**
+ * Remembers since when a group reads what its wildcards mean, so that streams which appear while no member runs are told
+ * from those that were there before.
+ *
+ * KEYS   1 wildcards (HASH)
+ * ARGV   for each wildcard: its text, since when as far as the caller knows: '' where it does not, a time in ms, or '0' where
+ *        a first look has come to its end, and whatever appears is read from its beginning
+ * result for each wildcard since when, in order: the time of Redis where nobody knew; else the earliest of what is known
+ * atomic because members that start at once must begin at one time.
+ * twice  the second time it is known.
+ */
+export const rememberWildcardsScript = new Script(
+  `
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local since = {}
+for n = 1, #ARGV / 2 do
+  local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]
+  local kept = redis.call('HGET', KEYS[1], wildcard)
+  since[n] = kept or known
+  if since[n] == '' then since[n] = now end
+  if known ~= '' and tonumber(known) < tonumber(since[n]) then since[n] = known end
+  if since[n] ~= kept then redis.call('HSET', KEYS[1], wildcard, since[n]) end
+end
+return since
+`,
+  (reply) =>
+    parseList(reply, 'remember-wildcards').map((row) => parseText(row, 'remember-wildcards')),
+);

@@ -1,0 +1,34 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { MEMBERS } from './members.lua.js';
+
+/**
+ * Removes a consumer that has nothing pending: one that leaves, or one that is dead.
+ *
+ * KEYS   1 stream, 2 members (ZSET), 3 versions (HASH)
+ * ARGV   1 group, 2 consumer, 3 how long it has to be idle, in ms; 0 where it leaves: then it is no member any more, also
+ *        where something of it is pending
+ * result 1 where it is gone, 0 where something of it is pending, or it has moved or is alive
+ * atomic because Redis drops the pending entries of a consumer that it deletes, and one could come in between.
+ * twice  the second time it is gone already.
+ */
+export const removeConsumerScript = new Script(
+  `${MEMBERS}
+if ARGV[3] == '0' then
+  pcall(sayGone, KEYS[2], KEYS[3], ARGV[2])
+elseif isAlive(KEYS[2], ARGV[2]) then
+  return 0
+end
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+if pending.err then return 1 end
+if #pending > 0 then return 0 end
+for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local info = {}
+  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  if info['name'] == ARGV[2] and info['idle'] < tonumber(ARGV[3]) then return 0 end
+end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return 1
+`,
+  (reply) => parseCount(reply, 'remove-consumer'),
+);

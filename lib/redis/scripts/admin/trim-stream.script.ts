@@ -1,0 +1,60 @@
+import { parseCount, parseList } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { ENTRY_ORDER } from '../reserve/entry-order.lua.js';
+import { UNFINISHED } from './unfinished.lua.js';
+
+/**
+ * Trims one step of a stream, by age and by length.
+ *
+ * KEYS   1 stream
+ * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at for the length, 4 '1' to trim what is unread too,
+ *        then the groups that do not hold it up
+ * result [entries removed, of these: entries that some group had not finished, '1' where more may follow]
+ * atomic because a group could be made, or an entry become pending, between the look at the groups and the trim.
+ * twice  the second call trims the next step, which is due as well.
+ */
+export const trimStreamScript = new Script(
+  `${ENTRY_ORDER}${UNFINISHED}
+local stream = KEYS[1]
+if redis.call('EXISTS', stream) == 0 then return { 0, 0, 0 } end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ignored = {}
+for i = 5, #ARGV do ignored[ARGV[i]] = true end
+
+local limit
+if ARGV[1] ~= '' then
+  local oldest = now - ARGV[1]
+  if oldest > 0 then limit = string.format('%.0f-0', oldest) end
+end
+local length = redis.call('XLEN', stream)
+local excess = ARGV[2] ~= '' and length - ARGV[2] or 0
+local step = tonumber(ARGV[3])
+local byLength = 0
+if excess > 0 then
+  byLength = math.min(excess, step)
+  local head = redis.call('XRANGE', stream, '-', '+', 'COUNT', byLength + 1)
+  local keep = head[byLength + 1]
+  if keep and (not limit or after(keep[1], limit)) then limit = keep[1] end
+end
+if not limit then return { 0, 0, 0 } end
+
+local safe = unfinishedBefore(limit, stream, ignored)
+
+-- Without a limit of its own, '~' goes through a hundred of the stream's nodes, however large they are.
+local finished = redis.call('XTRIM', stream, 'MINID', '~', safe)
+if finished > 0 or ARGV[4] ~= '1' or safe == limit then return { finished, 0, finished > 0 and 1 or 0 } end
+-- What is left below the unfinished is less than one node: after it, whatever goes is lost to somebody.
+finished = redis.call('XTRIM', stream, 'MINID', safe)
+local lost = redis.call('XTRIM', stream, 'MINID', '~', limit)
+return { finished + lost, lost, lost > 0 and 1 or 0 }
+`,
+  (reply) => {
+    const [removed, lost, more] = parseList(reply, 'trim-stream');
+    return {
+      removed: parseCount(removed, 'trim-stream'),
+      lost: parseCount(lost, 'trim-stream'),
+      more: more === 1,
+    };
+  },
+);

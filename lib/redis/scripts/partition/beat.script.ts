@@ -1,0 +1,61 @@
+import { parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { MEMBERS } from '../admin/members.lua.js';
+
+/** The members of a group that are there, and what they say they have. */
+export interface Members {
+  /** Whether the caller was one of them before. */
+  readonly wasThere: boolean;
+  readonly holdings: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * Announces a member of a group and the partitions that it owns, and tells it who else is alive. Members that have not been
+ * heard of for too long are removed.
+ *
+ * KEYS   1 members (ZSET), 2 holdings (HASH), 3 versions (HASH), 4 how many partitions the stream has (string)
+ * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 its version, 5 how
+ *        many partitions it knows of
+ * result ['1' if it was listed before, else '0', then for each member: its name, its partitions]
+ * atomic because a member that is removed while it announces itself would be missing for the others, which would try to
+ *        take its partitions.
+ * twice  it announces the same again; the second time it was listed before.
+ *
+ * The number of partitions is written if it is missing: FLUSHALL removes it, and publishers compare theirs with it.
+ */
+export const beatScript = new Script(
+  `${MEMBERS}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local consumer, lasts = ARGV[1], tonumber(ARGV[2])
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))) do
+  redis.call('HDEL', KEYS[2], gone)
+  sayGone(KEYS[1], KEYS[3], gone)
+end
+local was = redis.call('ZSCORE', KEYS[1], consumer) and '1' or '0'
+if lasts == 0 then
+  redis.call('HDEL', KEYS[2], consumer)
+  sayGone(KEYS[1], KEYS[3], consumer)
+  return { was }
+end
+redis.call('SET', KEYS[4], ARGV[5], 'NX')
+sayingAlive(consumer, lasts, ARGV[4])(KEYS[1], KEYS[3])
+redis.call('HSET', KEYS[2], consumer, ARGV[3])
+local answer = { was }
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  answer[#answer + 1] = member
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], member) or '[]'
+end
+-- Nothing stays of a group without members.
+redis.call('PEXPIRE', KEYS[2], string.format('%.0f', lasts * 10))
+return answer
+`,
+  (reply): Members => {
+    const [was, ...rows] = parseList(reply, 'beat').map((item) => parseText(item, 'beat'));
+    const holdings = new Map<string, readonly number[]>();
+    for (let at = 0; at < rows.length; at += 2) {
+      holdings.set(rows[at] ?? '', JSON.parse(rows[at + 1] ?? '[]') as number[]);
+    }
+    return { wasThere: was === '1', holdings };
+  },
+);

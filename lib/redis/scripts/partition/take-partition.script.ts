@@ -1,0 +1,49 @@
+import { parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from '../reserve/attempt-marks.lua.js';
+
+/**
+ * Makes a member the owner of a partition that nobody owns, under a new epoch.
+ *
+ * KEYS   1 owner (HASH), 2 leases (HASH), 3 attempts (HASH)
+ * ARGV   1 consumer, 2 its token, 3 how long the ownership lasts, ms, 4 '1' if an ownership that expired may be taken,
+ *        5 the highest epoch that the caller knows of, 6 '1' if the leases of earlier owners end now (not for
+ *        at-most-once, which has acknowledged what they are for)
+ * result the epoch, or 0 if another member owns the partition
+ * atomic because two members that both see it free would both run its messages.
+ * twice  it is the caller's already: the same epoch, and nothing ends.
+ *
+ * An epoch is never lower than Redis's time in ms. So a new owner outranks an older one even if Redis lost the owner row.
+ *
+ * Leases of earlier owners end, so that none of them can retry or dead-letter what the new owner runs. Such a lease is that
+ * of a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
+ */
+export const takePartitionScript = new Script(
+  `${ATTEMPT_MARKS}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
+local holder, epoch, ends = row[1], tonumber(row[2] or 0), tonumber(row[3] or 0)
+if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end
+if holder ~= ARGV[2] then
+  epoch = math.max(epoch + 1, tonumber(ARGV[5]) + 1, now)
+  if holder then redis.call('HDEL', KEYS[1], 'released-by') end
+  redis.call('HSET', KEYS[1], 'since', string.format('%.0f', now))
+  local leases = ARGV[6] == '1' and redis.call('HGETALL', KEYS[2]) or {}
+  for n = 1, #leases, 2 do
+    local entry, run = string.match(leases[n + 1], '^%S+ (%S+) (%d+) %d+$')
+    if entry then
+      local used, mark = attemptsOf(redis.call('HGET', KEYS[3], entry))
+      used, mark = cameBack(used, mark, tonumber(run))
+      redis.call('HSET', KEYS[3], entry, used .. mark)
+    end
+    redis.call('HDEL', KEYS[2], leases[n])
+  end
+end
+local epochText = string.format('%.0f', epoch)
+redis.call('HSET', KEYS[1], 'consumer', ARGV[1], 'token', ARGV[2], 'epoch', epochText,
+  'ends-at', string.format('%.0f', now + ARGV[3]))
+return epochText
+`,
+  (reply) => Number(parseText(reply, 'take-partition')),
+);

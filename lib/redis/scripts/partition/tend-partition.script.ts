@@ -1,0 +1,110 @@
+import {
+  parseCount,
+  parseEntries,
+  parseList,
+  parseText,
+  type RawEntry,
+} from '../../read/replies.js';
+import { Script } from '../script.js';
+import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+
+/** What the owner of a partition learns of it. */
+export interface TendedPartition {
+  /** Whether the caller is still its owner; where not, there is nothing else. */
+  readonly isOwner: boolean;
+  /** How soon something is due, in ms; negative where nothing is. */
+  readonly nextDueMs: number;
+  /** Whether entries are pending for another consumer. */
+  readonly othersHave: boolean;
+  /** The oldest pending entry; empty where none is pending. */
+  readonly oldestPending: string;
+  /** What is due, of what waits here and of what does not. */
+  readonly due: readonly RawEntry[];
+  /** What waits here in vain: it was settled meanwhile, or vanished with its group. */
+  readonly gone: readonly string[];
+}
+
+/**
+ * Renews the ownership of a partition, and gives its owner what is due.
+ *
+ * KEYS   1 owner (HASH), 2 stream, 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream)
+ * ARGV   1 group, 2 consumer, 3 its token, 4 epoch, 5 how long the ownership lasts, ms, 6 lease ms, 7 how many entries may
+ *        come beside those that wait here, 8 those that wait here, as a JSON list of entry IDs and redrives' members
+ * result ['1' where the caller is the owner, else '0', ms until something is due or -1, '1' where another has entries
+ *        pending, the oldest pending entry ID or '', what is due: entries [id, fields], with nil for the fields of one that
+ *        was deleted, the IDs of what waits here in vain]. A redrive comes with its member as ID and its dead letter's
+ *        fields, and is due again after a lease
+ * atomic because a member that renews what another has taken would run messages beside it.
+ * twice  it is renewed once more. What waits here and has no time any more is due: the first answer did not arrive. Other
+ *        entries that the first gave are pending for the caller, which looks for them once the connection is back.
+ *
+ * If the row is gone (FLUSHALL) or has a lower epoch (a replica that was behind), nobody has owned the partition since the
+ * caller took it: it is written again.
+ */
+export const tendPartitionScript = new Script(
+  `${REDRIVE_MEMBER}
+local time = redis.call('TIME')
+local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[6])
+local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
+local latest = tonumber(row[2] or 0)
+if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {} } end
+redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
+  'ends-at', string.format('%.0f', nowMs + ARGV[5]))
+
+local due, gone = {}, {}
+local function give(id, score, waitsHere)
+  local letter = letterOf(id)
+  if letter then
+    local found = score and redis.pcall('XRANGE', KEYS[5], letter, letter)[1]
+    if found then
+      redis.call('ZADD', KEYS[3], later, id)
+      due[#due + 1] = { id, found[2] }
+      return
+    end
+  else
+    local pending = redis.pcall('XPENDING', KEYS[2], group, id, id, 1)
+    if pending.err == nil and #pending > 0 then
+      local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
+      redis.call('XCLAIM', KEYS[2], group, consumer, 0, id, 'JUSTID')
+      redis.call('ZREM', KEYS[3], id)
+      due[#due + 1] = { id, entry and entry[2] or false }
+      return
+    end
+  end
+  -- It was settled, or its group went: nobody comes back to it.
+  redis.call('HDEL', KEYS[4], id)
+  redis.call('ZREM', KEYS[3], id)
+  if waitsHere then gone[#gone + 1] = id end
+end
+for _, id in ipairs(cjson.decode(ARGV[8])) do
+  local score = redis.call('ZSCORE', KEYS[3], id)
+  if not score or tonumber(score) <= nowMs then give(id, score, true) end
+end
+if ARGV[7] ~= '0' then
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, ARGV[7])) do
+    give(id, now, false)
+  end
+end
+
+local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+local next = first[2] and math.max(0, tonumber(first[2]) - nowMs) or -1
+local pending, others = redis.pcall('XPENDING', KEYS[2], group), '0'
+for _, of in ipairs(pending[4] or {}) do
+  if of[1] ~= consumer then others = '1' end
+end
+return { '1', next, others, pending[2] or '', due, gone }
+`,
+  (reply): TendedPartition => {
+    const [isOwner, next, others, oldest, due, gone] = parseList(reply, 'tend-partition');
+    return {
+      isOwner: parseText(isOwner, 'tend-partition') === '1',
+      nextDueMs: parseCount(next, 'tend-partition'),
+      othersHave: parseText(others, 'tend-partition') === '1',
+      oldestPending: parseText(oldest, 'tend-partition'),
+      due: parseEntries(due, 'tend-partition'),
+      gone: parseList(gone, 'tend-partition').map((id) => parseText(id, 'tend-partition')),
+    };
+  },
+);

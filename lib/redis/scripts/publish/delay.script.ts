@@ -1,0 +1,74 @@
+import { parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { type PublishedBatch, publishedBatch } from './published-batch.js';
+import { PUBLISHED_LEDGER } from './published-ledger.lua.js';
+import { WAITING_ROW } from '../reserve/waiting-row.lua.js';
+
+/**
+ * Keeps a batch of messages to be published later, each message ID once.
+ *
+ * KEYS   1 delayed (ZSET), 2 what is to be published later (HASH), 3 published (ZSET), 4 entry IDs that do not fit into a score
+ *        (HASH), 5 what this caller sent (string)
+ * ARGV   1 window ms of what was published, 0 where nothing is remembered, 2 the batch's number: the caller counts its batches for
+ *        this stream, 3 the lowest number that is not answered yet, 4 how long to remember what the caller sent, in ms, 5 how
+ *        many entries the stream keeps, about, or '', 6 how long the stream lasts after it was written to, in ms, or '', 7 how
+ *        many messages, then for each: its ID, when it is due (`+` and ms from now on, or ms since 1970), the number of its
+ *        field names and values, and these
+ * result a text with `-` for each message that was taken, in order and with a space between them; `d` for one whose ID waits
+ *        already, with an entry ID after it for one that was published within the window
+ * atomic because two callers who both find an ID missing would both keep it, and one of them may cancel it.
+ * twice  nothing is kept a second time, also where it was published or cancelled meanwhile. Whether it was a duplicate is known
+ *        from KEYS[5]: of the batches that are not answered yet, which were executed, and which messages were duplicates then.
+ *
+ * The row comes first: without its member it waits for nothing, and the caller is told so. Where Redis is out of memory,
+ * nothing after it has happened.
+ */
+export const delayScript = new Script(
+  `${PUBLISHED_LEDGER}${WAITING_ROW}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local window, count = tonumber(ARGV[1]), tonumber(ARGV[7])
+local since = (now - window + 1) * 2048
+local mark, its = redis.call('GET', KEYS[5]) or '', ' ' .. ARGV[2] .. ' '
+local again = string.find(mark, its, 1, true)
+
+local function published(id)
+  local score = window > 0 and tonumber(redis.call('ZSCORE', KEYS[3], id) or 0)
+  return score and score >= since and entryOf(score, id, KEYS[4])
+end
+
+local answers, noted = {}, {}
+local at = 8
+for n = 1, count do
+  local id, due, fields = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+  local note = ' ' .. ARGV[2] .. '/' .. n .. ' '
+  if again then
+    answers[n] = string.find(mark, note, 1, true) and 'd' .. (published(id) or '') or '-'
+  else
+    local first = published(id)
+    if first or waitingRow(KEYS[1], KEYS[2], id) then
+      answers[n] = 'd' .. (first or '')
+      noted[#noted + 1] = note
+    else
+      local digits = string.format('%016.0f', redis.call('HINCRBY', KEYS[2], '', 1))
+      local entry = { ARGV[1], ARGV[5], ARGV[6], unpack(ARGV, at + 3, at + 2 + fields) }
+      redis.call('HSET', KEYS[2], id, digits .. cmsgpack.pack(entry))
+      local dueAt = tonumber(due)
+      if string.sub(due, 1, 1) == '+' then dueAt = now + dueAt end
+      redis.call('ZADD', KEYS[1], string.format('%.0f', dueAt), digits .. id)
+      answers[n] = '-'
+    end
+  end
+  at = at + 3 + fields
+end
+if not again then
+  local kept = {}
+  for number, index in string.gmatch(mark, ' (%d+)(/?%d*) ') do
+    if tonumber(number) >= tonumber(ARGV[3]) then kept[#kept + 1] = ' ' .. number .. index .. ' ' end
+  end
+  redis.call('SET', KEYS[5], table.concat(kept) .. its .. table.concat(noted), 'PX', ARGV[4])
+end
+return table.concat(answers, ' ')
+`,
+  (reply): PublishedBatch => publishedBatch(parseText(reply, 'delay')),
+);

@@ -1,0 +1,91 @@
+import { parseCount, parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { PUBLISHED_LEDGER } from './published-ledger.lua.js';
+
+/** What was published of what waited for a stream. */
+export interface PublishedLater {
+  readonly published: number;
+  /** In how many ms the next one is due, 0 or less where it is already; nothing where none waits. */
+  readonly nextMs: number | undefined;
+  /** What Redis said of the next one, where it refused that. */
+  readonly refusal: string | undefined;
+}
+
+/**
+ * Publishes what is due of one stream: a page, in the order of the due times, and of the calls where these are equal.
+ *
+ * KEYS   1 stream, 2 delayed (ZSET), 3 what is to be published later (HASH), 4 published (ZSET), 5 entry IDs that do not fit into
+ *        a score (HASH)
+ * ARGV   1 how many messages at the most, 2 about how many bytes
+ * result [messages published, ms until the next one is due or '' where none waits, what Redis said of the next one or '']
+ * atomic because two who both see a message as due would both publish it, and one that is cancelled meanwhile would be
+ *        published all the same.
+ * twice  the second call publishes the next ones, which are due as well.
+ *
+ * The entry comes first, and its message waits no longer right after it: where Redis refuses it, it waits on, and those behind it
+ * too, since they are to come after it. The window of what was published begins here. What lost its row, or has another's,
+ * was deleted by somebody.
+ */
+export const publishDelayedScript = new Script(
+  `${PUBLISHED_LEDGER}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local count, bytes, mostBytes = 0, 0, tonumber(ARGV[2])
+local refusal, scored, longest, large = '', {}, 0, false
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+for _, member in ipairs(due) do
+  if bytes >= mostBytes then break end
+  local digits, id = string.sub(member, 1, 16), string.sub(member, 17)
+  local row = redis.call('HGET', KEYS[3], id)
+  if row and string.sub(row, 1, 16) == digits then
+    local its = cmsgpack.unpack(string.sub(row, 17))
+    local window, maxLength, ttl = tonumber(its[1]), its[2], its[3]
+    local entry
+    if maxLength == '' then
+      entry = redis.pcall('XADD', KEYS[1], '*', unpack(its, 4))
+    else
+      entry = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', maxLength, '*', unpack(its, 4))
+    end
+    if type(entry) == 'table' then
+      refusal = entry.err
+      break
+    end
+    redis.call('ZREM', KEYS[2], member)
+    redis.call('HDEL', KEYS[3], id)
+    if ttl ~= '' then redis.call('PEXPIRE', KEYS[1], ttl) end
+    if window > 0 then
+      local score, inHash = scoreOf(entry, now)
+      if inHash then
+        large = true
+        redis.call('HSET', KEYS[5], id, entry)
+      end
+      scored[#scored + 1] = score
+      scored[#scored + 1] = id
+      longest = math.max(longest, window)
+    end
+    count, bytes = count + 1, bytes + #row
+  else
+    redis.call('ZREM', KEYS[2], member)
+  end
+end
+if #scored > 0 then
+  redis.call('ZADD', KEYS[4], unpack(scored))
+  keepFor(KEYS[4], KEYS[5], longest, large)
+  forgetBefore(KEYS[4], KEYS[5], (now - longest + 1) * 2048, count)
+end
+local next = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if next[2] then return { count, string.format('%.0f', next[2] - now), refusal } end
+-- With what nobody could find any more, and the count.
+redis.call('DEL', KEYS[3])
+return { count, '', refusal }
+`,
+  (reply): PublishedLater => {
+    const [published, nextMs, refusal] = parseList(reply, 'publish-delayed');
+    const next = parseText(nextMs, 'publish-delayed');
+    return {
+      published: parseCount(published, 'publish-delayed'),
+      nextMs: next === '' ? undefined : Number(next),
+      refusal: parseText(refusal, 'publish-delayed') || undefined,
+    };
+  },
+);

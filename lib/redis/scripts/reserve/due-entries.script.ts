@@ -1,0 +1,59 @@
+import { parseEntries, parseList } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+
+/**
+ * Takes what is due in all streams of a consumer: entries that waited for a time, of whichever member they are.
+ *
+ * KEYS   for each stream: the stream, its retries (ZSET), attempts (HASH), dead letters (stream)
+ * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' if what was
+ *        handed back is left alone, else '-inf'
+ * result for each stream a list of entries [id, fields], with nil for the fields of one that was deleted. A redrive comes
+ *        with its member as ID and its dead letter's fields, and is due again after a lease: nothing else says that it
+ *        is somebody's
+ * atomic because two members that both see an entry as due would both run it.
+ * twice  what the first took is pending for the consumer; it finds it there after the reconnect that caused it. A redrive
+ *        is taken after a lease.
+ */
+export const dueEntriesScript = new Script(
+  `${REDRIVE_MEMBER}
+local time = redis.call('TIME')
+local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[3])
+local group, consumer = ARGV[1], ARGV[2]
+local taken = {}
+for n = 1, #KEYS / 4 do
+  local stream, retries, limit = KEYS[n * 4 - 3], KEYS[n * 4 - 2], ARGV[n * 2 + 2]
+  local entries = {}
+  if limit ~= '0' then
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', retries, ARGV[n * 2 + 3], now, 'LIMIT', 0, limit)) do
+      local letter = letterOf(id)
+      if letter then
+        local found = redis.pcall('XRANGE', KEYS[n * 4], letter, letter)[1]
+        if found then
+          redis.call('ZADD', retries, later, id)
+          entries[#entries + 1] = { id, found[2] }
+        else
+          redis.call('HDEL', KEYS[n * 4 - 1], id)
+          redis.call('ZREM', retries, id)
+        end
+      else
+        local pending = redis.pcall('XPENDING', stream, group, id, id, 1)
+        if pending.err == nil and #pending > 0 then
+          local entry = redis.call('XRANGE', stream, id, id)[1]
+          redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
+          entries[#entries + 1] = { id, entry and entry[2] or false }
+        else
+          -- It was settled, or its group went: nobody comes back to it.
+          redis.call('HDEL', KEYS[n * 4 - 1], id)
+        end
+        redis.call('ZREM', retries, id)
+      end
+    end
+  end
+  taken[n] = entries
+end
+return taken
+`,
+  (reply) => parseList(reply, 'due-entries').map((entries) => parseEntries(entries, 'due-entries')),
+);

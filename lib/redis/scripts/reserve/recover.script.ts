@@ -1,0 +1,75 @@
+import { parseList, parseEntries, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+
+/**
+ * Takes over a page of entries whose consumer has not moved them for long: it died, or it is stuck.
+ *
+ * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
+ * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 without leases: when this
+ *        process began, by Redis's clock, in ms, else ''. Then the takeover itself says that a run did not finish, except
+ *        of an entry that this process was given and may be running, 7 '1' to take what one consumer left in its order: then
+ *        nothing is taken that comes after an entry of it which cannot be taken yet
+ * result [where the next page begins, or '' where this was the last, entries [id, fields], with nil for the fields of one
+ *        that was deleted]
+ * atomic because two members that both see an entry as idle would both run it.
+ * twice  what the first took is not idle any more; it is pending for the consumer, which finds it after the reconnect.
+ */
+export const recoverScript = new Script(
+  `${ATTEMPT_MARKS}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
+local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
+local from = begin == '-' and '-' or '(' .. begin
+local size = inOrder and 1000 or most
+local page = inOrder and redis.call('XPENDING', KEYS[1], group, from, '+', size)
+  or redis.call('XPENDING', KEYS[1], group, 'IDLE', minIdle, from, '+', size)
+local leased = {}
+if #page > 0 then
+  for _, row in ipairs(redis.call('HVALS', KEYS[2])) do
+    local entry, till = string.match(row, '^%S+ (%S+) %d+ (%d+)$')
+    if entry and tonumber(till) > now then leased[entry] = true end
+  end
+end
+
+-- Of whom an entry cannot be taken yet: then none that comes after it is, if they are to stay in order.
+local stays = {}
+local function hasToStay(holder)
+  if not inOrder then return false end
+  if stays[holder] == nil then
+    stays[holder] = false
+    for _, row in ipairs(begin == '-' and {} or redis.call('XPENDING', KEYS[1], group, '-', begin, 100, holder)) do
+      if not redis.call('ZSCORE', KEYS[3], row[1]) then stays[holder] = true end
+    end
+  end
+  return stays[holder]
+end
+
+local taken, last = {}, ''
+for n = 1, #page do
+  local id, holder, idle = page[n][1], page[n][2], page[n][3]
+  if not redis.call('ZSCORE', KEYS[3], id) then
+    if leased[id] or idle < minIdle then
+      stays[holder] = true
+    elseif not hasToStay(holder) then
+      local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+      redis.call('XCLAIM', KEYS[1], group, consumer, minIdle, id, 'JUSTID')
+      if hereMs and (holder ~= consumer or idle > hereMs) then
+        local used, mark = attemptsOf(redis.call('HGET', KEYS[4], id))
+        used, mark = cameBack(used, mark, used + 1)
+        redis.call('HSET', KEYS[4], id, used .. mark)
+      end
+      taken[#taken + 1] = { id, entry and entry[2] or false }
+    end
+  end
+  last = id
+  if #taken == most then break end
+end
+return { (#page == size or #taken == most) and last or '', taken }
+`,
+  (reply) => {
+    const [next, entries] = parseList(reply, 'recover');
+    return { next: parseText(next, 'recover'), entries: parseEntries(entries, 'recover') };
+  },
+);

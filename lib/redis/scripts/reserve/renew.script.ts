@@ -1,0 +1,44 @@
+import { parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+
+/**
+ * Renews the leases of messages that run or are about to, and the idle time of their pending entries; of a redrive the
+ * time at which it is due for others.
+ *
+ * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET)
+ * ARGV   1 group, 2 consumer, 3 holder's token, 4 lease ms, 5 '1' where entries have leases; a redrive always has one,
+ *        then for each message: entry ID or a redrive's member, the ID of its lease
+ * result a text with one letter for each message, in order: k kept, l lost to another holder or ended
+ * atomic because between the look at the holder and the renewal another one could have taken the lease.
+ * twice  it is renewed once more.
+ */
+export const renewScript = new Script(
+  `${REDRIVE_MEMBER}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
+local ends = string.format('%.0f', now + ARGV[4])
+local answers = {}
+for i = 6, #ARGV, 2 do
+  local entry, id = ARGV[i], ARGV[i + 1]
+  local redrive, owned = letterOf(entry), false
+  if not redrive then
+    local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
+    owned = not pending.err and pending[1] and pending[1][2] == consumer
+  end
+  local kept = owned
+  if redrive or ARGV[5] == '1' then
+    local row = redis.call('HGET', KEYS[2], id)
+    local mine = token .. ' ' .. entry .. ' '
+    kept = row and string.sub(row, 1, #mine) == mine
+    if kept then redis.call('HSET', KEYS[2], id, (string.gsub(row, '%d+$', ends))) end
+  end
+  if kept and redrive then redis.call('ZADD', KEYS[3], 'XX', ends, entry) end
+  if kept and owned then redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'JUSTID') end
+  answers[#answers + 1] = kept and 'k' or 'l'
+end
+return table.concat(answers)
+`,
+  (reply) => [...parseText(reply, 'renew')].map((letter) => letter === 'k'),
+);

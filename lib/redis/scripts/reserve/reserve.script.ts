@@ -1,0 +1,196 @@
+import { parseList, parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { NOTE_POSITION } from '../settle/note-position.lua.js';
+import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
+import { PARTITION_FENCE } from '../partition/partition-fence.lua.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+import { parseReservations } from './reservation.js';
+
+/**
+ * Reserves a batch of entries that this consumer has read.
+ *
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
+ *        7 dead letters (stream), 8 packed ledger (HASH), 9 the caller's last batch (string), 10 owner (HASH), where it is a
+ *        partition
+ * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
+ *        6 highest entry ID given out, or '' where all are redrives,
+ *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
+ *        9 '1' where some are redrives: dead letters, which are removed if they are duplicates, 10 consumer,
+ *        11 lowest of the entry IDs, or '' where some are redrives, 12 a time in ms by Redis's clock when the caller had not been
+ *        given any of them, or '' where it knows of none, 13 the batch's number where what is recorded has no lease (at-most-once
+ *        with a ledger, all but redrives): the caller counts its batches, and asks for one until it has the answer; else ''
+ * result a list: Redis's time in ms, and a text with one letter for each entry, in order:
+ *        n  leased to the caller, or recorded and acknowledged (at-most-once, all but redrives); where it is not the first
+ *           attempt, its number follows. A lease that has ended was that of a run which did not come to its end
+ *        a  the same, and it is to run alone; its number always follows
+ *        d  found in the ledger within the window, and acknowledged
+ *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
+ *           then the message has most often been handled. Or it is a redrive whose dead letter is gone, or an entry that
+ *           is not pending for the caller any more: the caller stood still, and another took it, and may have settled it
+ *        p  not now, and nothing has changed: of a partition, whose owner the caller is not, or of which another has entries
+ *           pending that come first
+ * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
+ * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again. Of what is not
+ *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger. Where there are no
+ *        leases, KEYS[9] has the answer, for a day; after it they are duplicates.
+ */
+export const reserveScript = new Script(
+  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}
+local number = ARGV[13]
+if number ~= '' then
+  local same, shown, answered = string.match(redis.call('GET', KEYS[9]) or '', '^(%d+) (%d+) (.*)$')
+  if same == number then return { shown, answered } end
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local token, atMostOnce = ARGV[2], ARGV[5] == '1'
+local ends, oldest = now + ARGV[3], now - ARGV[4]
+
+local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
+
+local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
+-- A redrive comes after all that was given out.
+local highest = ARGV[9] == '1' and '+' or ARGV[6]
+-- What is not always needed is not always made: of a lone message, each function is one part in a hundred of the time.
+if KEYS[10] then
+  ${PARTITION_FENCE}
+  if not mayBegin(KEYS[10], KEYS[1], ARGV[1], ARGV[10], token, highest) then
+    return { nowText, string.rep('p', #ids) }
+  end
+end
+local processed = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local packed, never = {}, -math.huge
+if ARGV[4] ~= '0' and redis.call('EXISTS', KEYS[8]) == 1 then
+  ${PACKED_LEDGER}${FIND_PACKED}
+  packed = findPacked(KEYS[8], ids)
+end
+local hasLeases = not atMostOnce or redis.call('EXISTS', KEYS[3]) == 1
+local rows = hasLeases and redis.call('HMGET', KEYS[3], unpack(ids)) or {}
+local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
+local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
+
+-- Nothing is taken from a consumer before a lease's time is over: what was given out or published since needs no look. Else
+-- one look finds most often the whole batch, and what it does not find is looked for by itself.
+local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
+local wereGivenLate = tonumber(ARGV[12]) and tonumber(ARGV[12]) > since
+local function isFresh(entry) return wereGivenLate or tonumber(string.match(entry, '^%d+')) > since end
+local function look(from, to, count)
+  local found = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
+  for n = 1, #found do owned[found[n][1]] = true end
+  return not found.err
+end
+local function isOwned(entry)
+  if isFresh(entry) then return true end
+  if not owned then
+    owned = {}
+    look(entry, entries[#ids], #ids)
+  end
+  -- Where the group is gone, nothing says that it is another's.
+  return owned[entry] or not look(entry, entry, 1) or owned[entry]
+end
+
+local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
+local written = 0
+local ended = {}
+local function judge(n, entry, id)
+  local holder, of, till, run
+  if taken[id] then
+    holder, of, till = token, taken[id], ends
+  elseif rows[n] then
+    local h, o, r, t = string.match(rows[n], '^(%S+) (%S+) (%d+) (%d+)$')
+    if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
+  end
+  local mine = holder == token and of == entry
+  local letter = redrives and letterOf(entry)
+  local through = letter and ended or acked
+  local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
+  if not mine and (recorded and taken[id] and not letterOf(taken[id]) or at > oldest) then
+    answers[n] = 'd'
+    through[#through + 1] = entry
+  elseif letter and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
+    answers[n] = 'e'
+    ended[#ended + 1] = entry
+    if mine then redis.call('HDEL', KEYS[3], id) end
+  elseif holder and not mine and till > now then
+    answers[n] = 'e'
+    if letter or isOwned(entry) then
+      later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
+      later[#later + 1] = entry
+    end
+  elseif not mine and not letter and not isOwned(entry) then
+    answers[n] = 'e'
+  else
+    local before, alone = 0, false
+    -- At-most-once removes a dead letter when its run begins: one that is there has never been run.
+    if not (letter and atMostOnce) and (used[n] or (of == entry and not mine)) then
+      local mark
+      before, mark = attemptsOf(used[n])
+      if of == entry and not mine then
+        before, mark = cameBack(before, mark, run)
+        redis.call('HSET', KEYS[6], entry, before .. mark)
+      end
+      alone = runsAlone(mark)
+    end
+    if mine then before = (run or 1) - 1 end
+    answers[n] = alone and 'a' .. before + 1 or before == 0 and 'n' or 'n' .. before + 1
+    taken[id] = entry
+    if letter or number == '' then
+      leases[leased + 1], leases[leased + 2] = id, token .. ' ' .. entry .. ' ' .. before + 1 .. leasedTill
+      leased = leased + 2
+    end
+    if recorded and not letter then
+      done[written + 1], done[written + 2] = nowText, id
+      written = written + 2
+    end
+    if atMostOnce and not letter then acked[#acked + 1] = entry end
+  end
+end
+
+-- Of nearly all nothing is known: neither in the ledger, nor a lease, nor an attempt. Where the lowest is fresh, all are.
+local holds, firstTill = token .. ' ', ' 1' .. leasedTill
+local allFresh = not redrives and ARGV[11] ~= '' and isFresh(ARGV[11])
+for n = 1, #ids do
+  local entry, id = entries[n], ids[n]
+  if allFresh and not (processed[n] or packed[n] or rows[n] or used[n] or taken[id]) then
+    answers[n], taken[id] = 'n', entry
+    if number == '' then
+      leases[leased + 1], leases[leased + 2] = id, holds .. entry .. firstTill
+      leased = leased + 2
+    else
+      done[written + 1], done[written + 2], acked[#acked + 1] = nowText, id, entry
+      written = written + 2
+    end
+  else
+    judge(n, entry, id)
+  end
+end
+
+if written > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
+if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
+if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
+if #acked > 0 then
+  ${NOTE_POSITION}
+  redis.call('XACK', KEYS[1], group, unpack(acked))
+  if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(acked)) end
+  -- Duplicates are settled, and what was given out beside them is not.
+  notePosition(KEYS[5], atMostOnce and ARGV[6] or acked[#acked])
+  if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
+end
+for _, member in ipairs(ended) do
+  redis.call('XDEL', KEYS[7], letterOf(member))
+  redis.call('ZREM', KEYS[4], member)
+  redis.call('HDEL', KEYS[6], member)
+end
+local answer = table.concat(answers)
+if number ~= '' then redis.call('SET', KEYS[9], number .. ' ' .. nowText .. ' ' .. answer, 'PX', 86400000) end
+return { nowText, answer }
+`,
+  (reply) => {
+    const [shown, answers] = parseList(reply, 'reserve');
+    return {
+      shownMs: Number(parseText(shown, 'reserve')),
+      reservations: parseReservations(answers, 'reserve'),
+    };
+  },
+);

@@ -1,0 +1,31 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+
+/**
+ * Notes that a message which came back from runs without an end starts, alone: if it does not come to its end now, that
+ * is its own doing, and counts as an attempt.
+ *
+ * KEYS   1 stream, 2 leases (HASH), 3 attempts (HASH)
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' where there are no leases, 4 entry ID, 5 message ID
+ * result 1 where it may start, 0 where another consumer has the message now
+ * atomic because the lease could end between the look at it and the note.
+ * twice  it is noted once more.
+ */
+export const startAloneScript = new Script(
+  `${ATTEMPT_MARKS}
+local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if token == '' then
+  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
+  if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end
+else
+  local row = redis.call('HGET', KEYS[2], id)
+  local prefix = token .. ' ' .. entry .. ' '
+  if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
+end
+local used = attemptsOf(redis.call('HGET', KEYS[3], entry))
+redis.call('HSET', KEYS[3], entry, used .. 's')
+return 1
+`,
+  (reply) => parseCount(reply, 'start-alone') === 1,
+);

@@ -1,0 +1,40 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+
+/**
+ * Begins a redrive at-most-once: its dead letter and its lease go, and it is recorded as handled. From then on nobody else can
+ * have it. What was only read ahead keeps its dead letter, so that it is not lost with its process.
+ *
+ * KEYS   1 ledger (ZSET), 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream), 6 this call (string)
+ * ARGV   1 holder's token, 2 '1' where there is a ledger, 3 the redrive's member of the retries, 4 message ID, 5 the ID of its
+ *        lease, 6 how long to remember the call, ms
+ * result 1 if it may start, 0 if another consumer has it, or its dead letter is gone
+ * atomic because a dead letter that stays while its handler runs could run twice, and one that goes without its ledger entry
+ *        could run again when its message is published again.
+ * twice  KEYS[6] has the answer.
+ *
+ * The ledger comes first: where Redis is out of memory, nothing after it has happened.
+ */
+export const startRedriveScript = new Script(
+  `${REDRIVE_MEMBER}
+local answered = redis.call('GET', KEYS[6])
+if answered then return tonumber(answered) end
+local token, member, id, lease = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
+local row, mine = redis.call('HGET', KEYS[2], lease), token .. ' ' .. member .. ' '
+local letter = letterOf(member)
+if not row or string.sub(row, 1, #mine) ~= mine then return 0 end
+if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
+if ARGV[2] == '1' then
+  local time = redis.call('TIME')
+  redis.call('ZADD', KEYS[1], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), id)
+end
+redis.call('SET', KEYS[6], 1, 'PX', ARGV[6])
+redis.call('XDEL', KEYS[5], letter)
+redis.call('ZREM', KEYS[3], member)
+redis.call('HDEL', KEYS[4], member)
+redis.call('HDEL', KEYS[2], lease)
+return 1
+`,
+  (reply) => parseCount(reply, 'start-redrive') === 1,
+);

@@ -1,0 +1,37 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { NOTE_POSITION } from './note-position.lua.js';
+
+/**
+ * Records messages whose handlers succeeded.
+ *
+ * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 attempts (HASH), 6 position (string)
+ * ARGV   1 group, 2 '1' where there is a ledger, 3 entry IDs, 4 their message IDs, both as JSON lists,
+ *        5 the highest of the entry IDs
+ * result how many entries were acknowledged by this call
+ * atomic because a message in the ledger that is still pending would be acknowledged late, and one acknowledged
+ *        without its ledger entry would run again when it is published again.
+ * twice  the second time all of it is done already. It needs no fence: who succeeded late succeeded all the same.
+ *
+ * The ledger comes first: where Redis is out of memory, nothing after it has happened.
+ */
+export const commitScript = new Script(
+  `${NOTE_POSITION}
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local entries = cjson.decode(ARGV[3])
+if ARGV[2] == '1' then
+  local ids, scored = cjson.decode(ARGV[4]), {}
+  for n = 1, #ids do
+    scored[n * 2 - 1], scored[n * 2] = now, ids[n]
+  end
+  redis.call('ZADD', KEYS[2], unpack(scored))
+  redis.call('HDEL', KEYS[3], unpack(ids))
+end
+if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(entries)) end
+if redis.call('EXISTS', KEYS[5]) == 1 then redis.call('HDEL', KEYS[5], unpack(entries)) end
+notePosition(KEYS[6], ARGV[5])
+return redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+`,
+  (reply) => parseCount(reply, 'commit'),
+);

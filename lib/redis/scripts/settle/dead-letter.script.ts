@@ -1,0 +1,62 @@
+import { parseCount } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { NOTE_POSITION } from './note-position.lua.js';
+import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+
+/**
+ * Writes a dead letter and acknowledges its entry. That of a redrive takes the place of the one it was.
+ *
+ * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream),
+ *        6 position (string), 7 this call (string)
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 if at-most-once has acknowledged the entry, or begun
+ *        the redrive, already: how long to remember the call, in ms; else '', 5 most dead letters to keep, or '', 6 entry ID, or a redrive's
+ *        member of the retries, 7 the ID of its lease, then the dead letter's fields; 'dead-letter-failed-at' is added here
+ * result 1 where it was written, 0 where another consumer has the message now
+ * atomic because an entry that is acknowledged without its dead letter is lost, and one that has it and is still pending
+ *        would run again.
+ * twice  the entry is not pending any more, the lease or the former dead letter gone, or KEYS[7] there, so that nothing is
+ *        written.
+ *
+ * The dead letter comes first: where Redis is out of memory, nothing after it has happened.
+ */
+export const deadLetterScript = new Script(
+  `${NOTE_POSITION}${REDRIVE_MEMBER}
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
+local letter = letterOf(entry)
+if token ~= '' then
+  local row = redis.call('HGET', KEYS[2], id)
+  local prefix = token .. ' ' .. entry .. ' '
+  if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
+elseif ARGV[4] ~= '' then
+  if redis.call('EXISTS', KEYS[7]) == 1 then return 0 end
+elseif letter then
+  if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
+else
+  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
+  if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end
+end
+local fields = {}
+for i = 8, #ARGV do fields[#fields + 1] = ARGV[i] end
+fields[#fields + 1] = 'dead-letter-failed-at'
+fields[#fields + 1] = now
+if ARGV[5] == '' then
+  redis.call('XADD', KEYS[5], '*', unpack(fields))
+else
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[5], '*', unpack(fields))
+end
+if letter then
+  redis.call('XDEL', KEYS[5], letter)
+else
+  redis.call('XACK', KEYS[1], group, entry)
+  notePosition(KEYS[6], entry)
+end
+if ARGV[4] ~= '' then redis.call('SET', KEYS[7], '', 'PX', ARGV[4]) end
+if token ~= '' then redis.call('HDEL', KEYS[2], id) end
+redis.call('ZREM', KEYS[3], entry)
+redis.call('HDEL', KEYS[4], entry)
+return 1
+`,
+  (reply) => parseCount(reply, 'dead-letter') === 1,
+);

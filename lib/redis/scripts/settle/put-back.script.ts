@@ -1,0 +1,47 @@
+import { parseText } from '../../read/replies.js';
+import { Script } from '../script.js';
+import { HANDED_BACK } from '../reserve/handed-back.lua.js';
+import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
+
+/**
+ * Takes back that messages were acknowledged before their handlers (at-most-once): they did not start, and whichever
+ * member asks next takes them, in stream order.
+ *
+ * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 packed ledger (HASH), 5 this call (string)
+ * ARGV   1 group, 2 consumer, 3 how long to remember the call, ms, then for each message: entry ID, message ID, when it was
+ *        recorded, in ms
+ * result a text with one letter for each message, in order: p put back, l lost, since its entry was deleted meanwhile
+ * atomic because a message that is in the ledger would be found there and dropped, and one that is not pending would be
+ *        nobody's.
+ * twice  KEYS[5] has the answer, and what another member has taken meanwhile is left to it.
+ *
+ * Where the ledger has the message at another time, it has left the window, and was published and handled again since.
+ */
+export const putBackScript = new Script(
+  `${PACKED_LEDGER}${FIND_PACKED}${REMOVE_PACKED}${HANDED_BACK}
+local answered = redis.call('GET', KEYS[5])
+if answered then return answered end
+local group, consumer = ARGV[1], ARGV[2]
+local answers = {}
+for i = 4, #ARGV, 3 do
+  local entry, id, at = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  if #redis.call('XRANGE', KEYS[1], entry, entry) == 0 then
+    answers[#answers + 1] = 'l'
+  else
+    answers[#answers + 1] = 'p'
+    local packed = findPacked(KEYS[4], { id })[1] or 0
+    local found = math.max(tonumber(redis.call('ZSCORE', KEYS[2], id) or 0), packed)
+    if found == at or found == 0 then
+      redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'FORCE', 'JUSTID')
+      redis.call('ZADD', KEYS[3], handedBackScore(entry), entry)
+      redis.call('ZREM', KEYS[2], id)
+      removePacked(KEYS[4], id)
+    end
+  end
+end
+answered = table.concat(answers)
+redis.call('SET', KEYS[5], answered, 'PX', ARGV[3])
+return answered
+`,
+  (reply) => [...parseText(reply, 'put-back')].map((letter) => letter === 'p'),
+);

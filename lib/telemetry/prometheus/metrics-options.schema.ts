@@ -1,0 +1,10 @@
+import { object, timerMs, withMethods } from '../../options/schema-parts.js';
+
+export const metricsOptionsSchema = object(
+  {
+    registry: withMethods(['registerMetric', 'removeSingleMetric'], 'a Registry of prom-client'),
+    intervalMs: timerMs(0),
+    timeoutMs: timerMs(1),
+  },
+  'an object with registry, intervalMs, timeoutMs',
+);

@@ -1,0 +1,134 @@
+import { redriveMember } from '../../wire/redrive-member.js';
+import { partitionName } from '../../wire/partitions.js';
+import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';
+import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
+import { readRange } from '../../redis/read/stream-range.js';
+import { groupIn, type LookingParts, msOf, together } from './looking.js';
+import type { MessageState } from './message-history.js';
+
+const PAGE = 1_000;
+/** The digits before the message ID in the set of what is to be published later. */
+const ORDER_DIGITS = 16;
+
+/** Which message of a stream; the entry ID where it is known. */
+export interface SoughtMessage {
+  readonly stream: string;
+  /** The stream itself, or one of its partitions. */
+  readonly place: string;
+  readonly messageId: string;
+  readonly entryId: string | undefined;
+}
+
+/** How a message is in Redis: one look at everything but its dead letter, which stays where it is written last. */
+export async function messageState(
+  parts: LookingParts,
+  sought: SoughtMessage,
+): Promise<MessageState> {
+  const { stream, place, messageId } = sought;
+  const { client, server } = parts;
+  const { keyPrefix, group } = server.options;
+  const keys = streamKeys(keyPrefix, place, group);
+  const later = delayedKeys(keys.stream);
+  const order = (await client.hget(later.messages, messageId))?.slice(0, ORDER_DIGITS) ?? '';
+  // An ID of another partition can be one of this one's too.
+  const known = place === stream ? sought.entryId : undefined;
+  const entryId = known ?? (await findEntry(parts, sought));
+  const id = entryId ?? '0-1';
+  const [time, dueLater, pending, dueAt, used, groups, entries] = await together(client, [
+    ['TIME'],
+    ['ZSCORE', later.delayed, order + messageId],
+    ['XPENDING', keys.stream, group, id, id, '1'],
+    ['ZSCORE', keys.retries, id],
+    ['HGET', keys.attempts, id],
+    ['XINFO', 'GROUPS', keys.stream],
+    ['XRANGE', keys.stream, id, id],
+  ]);
+  const inMs = (score: unknown): number => Math.max(0, Number(score) - msOf(time));
+  const attemptsUsed = Number.parseInt(String(used ?? 0), 10);
+  if (isScore(dueLater)) return { kind: 'delayed', dueInMs: inMs(dueLater) };
+  const [row] = Array.isArray(pending) ? (pending as unknown[][]) : [];
+  if (row !== undefined) {
+    if (isScore(dueAt))
+      return { kind: 'retrying', entryId: id, attemptsUsed, dueInMs: inMs(dueAt) };
+    const [, consumer, , deliveries] = row;
+    return {
+      kind: 'pending',
+      entryId: id,
+      consumer: String(consumer),
+      deliveries: Number(deliveries),
+      attemptsUsed,
+    };
+  }
+  const dead = await deadLetterOf(parts, sought);
+  if (dead !== undefined) return dead;
+  const { ledger, packedLedger } = keys;
+  const handledAt = await processedAtScript.run(client, [ledger, packedLedger], [messageId]);
+  if (handledAt !== undefined) return { kind: 'handled', handledAt: new Date(handledAt) };
+  if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
+  const given = groupIn(groups, group)?.lastDeliveredId ?? '0-0';
+  return { kind: compareEntryIds(id, given) > 0 ? 'unread' : 'acknowledged', entryId: id };
+}
+
+const isScore = (reply: unknown): reply is string => typeof reply === 'string';
+
+async function deadLetterOf(
+  { client, server, deadLetters }: LookingParts,
+  { stream, place, messageId }: SoughtMessage,
+): Promise<MessageState | undefined> {
+  const { keyPrefix, group } = server.options;
+  const keys = streamKeys(keyPrefix, place, group);
+  for (let before: string | undefined; ;) {
+    const page = await deadLetters.list({
+      stream,
+      limit: PAGE,
+      ...(before === undefined ? {} : { before }),
+    });
+    const found = page.find(
+      ({ partition, ...letter }) =>
+        letter.messageId === messageId &&
+        (partition === undefined || partitionName(stream, partition) === place),
+    );
+    if (found !== undefined) {
+      const { id, reason, attempts } = found;
+      const letter = id.slice(id.indexOf(':') + 1);
+      const [dueAt, entries] = await together(client, [
+        ['ZSCORE', keys.retries, redriveMember(letter)],
+        ['XRANGE', keys.deadLetters, letter, letter],
+      ]);
+      // A redrive may have been handled since the page was read.
+      if (!Array.isArray(entries) || entries.length === 0) return undefined;
+      return {
+        kind: 'dead-letter',
+        deadLetterId: id,
+        reason,
+        attempts,
+        isRedriven: isScore(dueAt),
+      };
+    }
+    if (page.length < PAGE) return undefined;
+    before = page.at(-1)?.id;
+  }
+}
+
+/** The entry of a message; nothing where none has its ID. */
+async function findEntry(
+  { client, server }: LookingParts,
+  { stream, place, messageId }: SoughtMessage,
+): Promise<string | undefined> {
+  const { keyPrefix, codecs } = server.options;
+  const codec = codecs.of(stream);
+  for (let from = '-'; ;) {
+    const page = await readRange(client, keyPrefix + place, from, '+', PAGE);
+    for (const { id, fields = [] } of page) {
+      if (id === messageId) return id;
+      try {
+        if (codec.decode(fields).messageId === messageId) return id;
+      } catch {
+        // Nobody can say whose it is.
+      }
+    }
+    if (page.length < PAGE) return undefined;
+    from = `(${page.at(-1)?.id}`;
+  }
+}

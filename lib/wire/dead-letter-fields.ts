@@ -1,0 +1,51 @@
+import type { EntryFields, RawFields } from './codec.js';
+
+/** Why, where and when a message was given up. */
+export interface DeadLetterCause {
+  readonly reason: string;
+  /** What was thrown, where anything was. */
+  readonly error: unknown;
+  readonly attempts: number;
+  readonly entryId: string;
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  /** Whether its message is in the ledger, since at-most-once writes it there before the handlers run. */
+  readonly inLedger: boolean;
+}
+
+/** The value of `dead-letter-delivery`; at-least-once has none, and leaves the field out. */
+export const AT_MOST_ONCE = 'at-most-once';
+
+/** Lua takes about 8 000 arguments in one call, and a dead letter has some of its own. */
+const MOST_VALUES = 7_000;
+
+/** The fields of a dead letter: those of its entry byte for byte (the first 3 500 of them), and the cause. */
+export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
+  const { reason, error, attempts, entryId, stream, group, consumer, inLedger } = cause;
+  const why: Record<string, string | undefined> = {
+    reason,
+    'error-name':
+      error instanceof Error ? error.name : error === undefined ? undefined : typeof error,
+    'error-message': error === undefined ? undefined : messageOf(error),
+    'error-stack': error instanceof Error ? error.stack : undefined,
+    attempts: String(attempts),
+    'entry-id': entryId,
+    stream,
+    group,
+    consumer,
+    delivery: inLedger ? AT_MOST_ONCE : undefined,
+  };
+  const added = Object.entries(why).flatMap(([name, value]) =>
+    value === undefined ? [] : [`dead-letter-${name}`, value],
+  );
+  const left = fields.length - MOST_VALUES;
+  if (left > 0) added.push('dead-letter-fields-left-out', String(left / 2));
+  return [...fields.slice(0, MOST_VALUES), ...added];
+}
+
+/** What something thrown says of itself; it need not be an `Error`. */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return String(thrown);
+  return 'message' in thrown ? String(thrown.message) : Object.prototype.toString.call(thrown);
+}

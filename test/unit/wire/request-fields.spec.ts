@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { EntryFields } from '../../../lib/wire/codec.js';
+import { requestFields, splitRequest } from '../../../lib/wire/request-fields.js';
+import { MessageDecodingError } from '../../../lib/index.js';
+
+const raw = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field));
+const REQUEST = { id: '7k', inbox: 'stream:replies:{abc}', timeoutMs: 30_000 };
+const OWN = ['name', 'quote', 'body', '1'];
+
+describe('the fields of a request', () => {
+  it('are beside those of the codec, in any place', () => {
+    for (const fields of [
+      [...OWN, ...requestFields(REQUEST)],
+      [...requestFields(REQUEST), ...OWN],
+    ]) {
+      expect(splitRequest(raw(fields))).toEqual({ own: raw(OWN), request: REQUEST });
+    }
+  });
+
+  it('are not in an event', () => {
+    expect(splitRequest(raw(OWN))).toBeUndefined();
+  });
+
+  it.each([
+    ['request-id', 'a b'],
+    ['request-id', ''],
+    ['request-timeout-ms', '-1'],
+    ['request-timeout-ms', 'soon'],
+  ])('with a wrong %s (%j) are none, and are not quoted', (field, value) => {
+    const fields = [...OWN, ...requestFields(REQUEST)];
+    fields[fields.indexOf(field) + 1] = value;
+    expect(() => splitRequest(raw(fields))).toThrow(MessageDecodingError);
+    expect(() => splitRequest(raw(fields))).toThrow(field);
+  });
+});

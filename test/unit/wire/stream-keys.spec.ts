@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { InvalidStreamNameError } from '../../../lib/index.js';
+import {
+  cancelledByKey,
+  delayedByKey,
+  delayedKeys,
+  jobKey,
+  publishedKeys,
+  streamKey,
+  streamKeys,
+} from '../../../lib/wire/stream-keys.js';
+
+describe('the keys of messages for later', () => {
+  it('are beside their stream, in its hash slot', () => {
+    const { delayed, messages } = delayedKeys('dev:orders');
+    const { published, entryIds } = publishedKeys('dev:orders', 'token');
+    expect(delayed).toBe('stream:{dev:orders}:delayed');
+    expect(messages).toBe('stream:{dev:orders}:delayed:messages');
+    const others = [delayedByKey('dev:orders', 'token'), cancelledByKey('dev:orders', 'token')];
+    const all = ['{dev:orders}', delayed, messages, published, entryIds, ...others];
+    expect(new Set(all).size).toBe(7);
+    expect(new Set(all.map(hashed)).size).toBe(1);
+  });
+});
+
+describe('streamKeys', () => {
+  it('spells every key of a group as the documentation does', () => {
+    expect(streamKeys('', 'orders', 'billing')).toEqual({
+      stream: 'orders',
+      ledger: 'stream:{orders}:group:billing:processed',
+      packedLedger: 'stream:{orders}:group:billing:processed:packed',
+      leases: 'stream:{orders}:group:billing:leases',
+      retries: 'stream:{orders}:group:billing:retries',
+      attempts: 'stream:{orders}:group:billing:attempts',
+      position: 'stream:{orders}:group:billing:position',
+      madeBlindly: 'stream:{orders}:group:billing:made-blindly',
+      deadLetters: 'stream:{orders}:group:billing:dead-letters',
+      members: 'stream:{orders}:group:billing:members',
+      versions: 'stream:{orders}:group:billing:members:versions',
+    });
+  });
+
+  it('puts the prefix before the stream, in every key', () => {
+    const keys = streamKeys('dev:', 'orders', 'billing');
+    expect(keys.stream).toBe('dev:orders');
+    expect(keys.ledger).toBe('stream:{dev:orders}:group:billing:processed');
+    expect(Object.values(keys).every((key) => key.includes('dev:orders'))).toBe(true);
+  });
+
+  it.each([
+    ['', 'orders'],
+    ['', '{eu}:orders'],
+    ['{eu}:', 'orders'],
+    ['', 'orders{'],
+    ['', 'a{b{c}d'],
+    ['', '{a}{b}'],
+    ['', 'é'],
+  ])('keeps all keys of prefix %j and stream %j in one hash slot', (prefix, stream) => {
+    const tags = Object.values(streamKeys(prefix, stream, 'billing')).map(hashed);
+    expect(new Set(tags).size).toBe(1);
+  });
+
+  it('keeps them in one slot with a group that has braces', () => {
+    const { deadLetters, stream } = streamKeys('', 'orders', '{odd}');
+    expect(hashed(deadLetters)).toBe(hashed(stream));
+  });
+
+  it.each(['', 'orders}', '{}', '{}orders', 'a}b{c', '}{a'])('refuses the name %j', (stream) => {
+    const attempt = () => streamKeys('', stream, 'billing');
+    expect(attempt).toThrow(InvalidStreamNameError);
+    expect(attempt).toThrow(JSON.stringify(stream));
+    expect(() => streamKey('', stream)).toThrow(InvalidStreamNameError);
+    expect(() => jobKey('', stream, 'retention')).toThrow(InvalidStreamNameError);
+  });
+});
+
+describe('streamKey', () => {
+  it('is the prefix and the name', () => {
+    expect(streamKey('dev:', 'orders')).toBe('dev:orders');
+  });
+});
+
+describe('jobKey', () => {
+  it('names the stream and the job, and the group where the job is of one', () => {
+    expect(jobKey('', 'orders', 'retention')).toBe('stream:{orders}:jobs:retention');
+    expect(jobKey('dev:', 'orders', 'ledger', 'billing')).toBe(
+      'stream:{dev:orders}:jobs:ledger:billing',
+    );
+  });
+});
+
+/** What Redis Cluster hashes: `keyHashSlot` in its cluster.c. */
+function hashed(key: string): string {
+  const open = key.indexOf('{');
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
+  return close > open + 1 ? key.slice(open + 1, close) : key;
+}

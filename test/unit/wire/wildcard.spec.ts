@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { isWildcard, matchFor, wildcardMatcher } from '../../../lib/wire/wildcard.js';
+
+describe('a wildcard', () => {
+  it.each<[string, boolean]>([
+    ['orders.*', true],
+    ['*', true],
+    ['orders', false],
+    ['orders.?', false],
+    ['orders.[ab]', false],
+    ['orders\\', false],
+    ['', false],
+  ])('%j is one: %s', (stream, expected) => {
+    expect(isWildcard(stream)).toBe(expected);
+  });
+
+  it.each<[string, string, boolean]>([
+    ['orders.*', 'orders.eu', true],
+    ['orders.*', 'orders.', true],
+    ['orders.*', 'orders.eu.1', true],
+    ['orders.*', 'orders', false],
+    ['orders.*', 'my-orders.eu', false],
+    ['*', '', true],
+    ['*', 'anything\nat all', true],
+    ['**', 'a', true],
+    ['*.eu', 'orders.eu', true],
+    ['*.eu', 'orders.eu.1', false],
+    ['*.eu', '.eu', true],
+    ['a*b*c', 'abc', true],
+    ['a*b*c', 'a-b-b-c', true],
+    ['a*b*c', 'acb', false],
+    ['a*b*c', 'ac', false],
+    ['ab*ba', 'aba', false],
+    ['ab*ba', 'abba', true],
+    ['a*bc*bc', 'abc', false],
+    ['a*bc*bc', 'abcbc', true],
+    ['orders.?*', 'orders.a', false],
+    ['orders.?*', 'orders.?a', true],
+    ['[ab]*', 'a', false],
+    ['[ab]*', '[ab]c', true],
+    ['a.*', 'axb', false],
+    ['\\*', 'b', false],
+    ['\\*', '\\b', true],
+    ['Orders.*', 'orders.eu', false],
+  ])('%j means %j: %s', (wildcard, stream, expected) => {
+    expect(wildcardMatcher(wildcard)(stream)).toBe(expected);
+  });
+
+  it('of many stars is decided at once', () => {
+    // Tried star by star, this would take longer than any machine lives.
+    const means = wildcardMatcher(`${'a*'.repeat(200)}b`);
+    expect(means('a'.repeat(50_000))).toBe(false);
+  });
+});
+
+describe('what Redis is asked for', () => {
+  it.each<[string, string[], string]>([
+    ['', ['orders.*'], 'orders.*'],
+    ['dev:', ['orders.*.v1'], 'dev:orders.*.v1'],
+    ['de[v]?*:', ['*'], 'de\\[v\\]\\?\\*:*'],
+    ['', ['o?[a-b]^\\*'], 'o\\?\\[a-b\\]\\^\\\\*'],
+    ['dev:', ['orders.eu.*', 'orders.e*.v1'], 'dev:orders.e*'],
+    ['dev:', ['orders.*', 'parcels.*'], 'dev:*'],
+    ['', ['orders.*', 'orders.eu.*', 'or?*'], 'or*'],
+  ])('below %j for %j is %j', (prefix, wildcards, match) => {
+    expect(matchFor(prefix, wildcards)).toBe(match);
+  });
+});
