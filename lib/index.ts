@@ -11,7 +11,7 @@ export { JsonCodec } from './wire/json.codec.js';
 export type { PayloadForm } from './wire/payload-form.js';
 export { WatermillCodec, type WatermillCodecOptions } from './wire/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './wire/codec.js';
-export type { DecodedEnvelope, MessageEnvelope } from './wire/envelope.js';
+export type { DecodedEnvelope, MessageEnvelope } from './wire/codec.js';
 export type { DurationHistogram } from './consume/histogram.js';
 export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';

@@ -1,5 +1,4 @@
-import { isRedrive } from '../wire/redrive-member.js';
-import { compareEntryIds } from '../redis/read/entry-id.js';
+import { isRedrive, compareEntryIds } from '../wire/entry-id.js';
 
 /** The entries of a stream that this consumer has read and not settled, and up to where its group was given them. */
 export class EntriesInHand {

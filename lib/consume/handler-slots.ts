@@ -1,4 +1,4 @@
-import { isRedrive } from '../wire/redrive-member.js';
+import { isRedrive } from '../wire/entry-id.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';

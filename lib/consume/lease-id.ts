@@ -1,4 +1,4 @@
-import { isRedrive } from '../wire/redrive-member.js';
+import { isRedrive } from '../wire/entry-id.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 
 interface Ids {

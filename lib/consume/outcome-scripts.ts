@@ -11,7 +11,7 @@ import { releaseScript } from '../redis/scripts/settle/release.script.js';
 import { scheduleRetryScript } from '../redis/scripts/settle/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/reserve/start-alone.script.js';
 import { startRedriveScript } from '../redis/scripts/reserve/start-redrive.script.js';
-import { boundsOf } from '../redis/read/entry-id.js';
+import { boundsOf } from '../wire/entry-id.js';
 import { CallNumbers } from './call-numbers.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { SettledEntry } from './settle-steps.js';

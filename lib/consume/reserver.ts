@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
-import { isRedrive } from '../wire/redrive-member.js';
+import { isRedrive, boundsOf } from '../wire/entry-id.js';
 import { lastBatchKey, type StreamKeys } from '../wire/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { boundsOf } from '../redis/read/entry-id.js';
 import { FIRST, type Reservation } from '../redis/scripts/reserve/reservation.js';
 import { reserveWithoutLedgerScript } from '../redis/scripts/reserve/reserve-without-ledger.script.js';
 import { reserveScript } from '../redis/scripts/reserve/reserve.script.js';

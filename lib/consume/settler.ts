@@ -1,10 +1,5 @@
-import { isRedrive } from '../wire/redrive-member.js';
-import {
-  type DeadEntry,
-  OutcomeScripts,
-  type OutcomeScriptsParts,
-  type Retry,
-} from './outcome-scripts.js';
+import { isRedrive } from '../wire/entry-id.js';
+import { type DeadEntry, OutcomeScripts, type OutcomeScriptsParts, type Retry } from './outcome-scripts.js';
 import { JointWrite } from '../redis/connect/joint-write.js';
 import { persist } from '../redis/connect/persist.js';
 import type { ReplyOutcome } from '../requests/replier.js';

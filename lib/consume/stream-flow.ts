@@ -1,6 +1,6 @@
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
 import { LeaseLostError } from '../errors/lease-lost.error.js';
-import { isRedrive } from '../wire/redrive-member.js';
+import { isRedrive } from '../wire/entry-id.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/read/replies.js';

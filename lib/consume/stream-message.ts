@@ -1,5 +1,4 @@
-import type { RawFields } from '../wire/codec.js';
-import type { MessageEnvelope } from '../wire/envelope.js';
+import type { RawFields, MessageEnvelope } from '../wire/codec.js';
 import type { RequestFields } from '../wire/request-fields.js';
 import type { LeaseMoment } from '../redis/server/lease-clock.js';
 import type { RunReplies } from '../requests/run-replies.js';

@@ -1,10 +1,8 @@
-import type { Codec, RawFields } from '../wire/codec.js';
-import type { DecodedEnvelope } from '../wire/envelope.js';
-import { publishedAtMs } from '../redis/read/entry-id.js';
+import type { Codec, RawFields, DecodedEnvelope } from '../wire/codec.js';
+import { publishedAtMs } from '../wire/entry-id.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { idOf, type PlacedEntry } from './dead-letter-places.js';
-import { AT_MOST_ONCE } from '../wire/dead-letter-fields.js';
-import { deadLetterParts } from '../wire/dead-letter-parts.js';
+import { AT_MOST_ONCE, deadLetterParts } from '../wire/dead-letter-fields.js';
 
 /** A message that will not be tried again, and why. */
 export interface DeadLetter {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { streamOfPlace } from '../wire/partition-keys.js';
+import { streamOfPlace } from '../wire/partitions.js';
 import { jobKey, streamKeys } from '../wire/stream-keys.js';
 import { livingOf, readMembers } from '../redis/read/group-members.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';

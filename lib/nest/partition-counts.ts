@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { streamKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { compareEntryIds } from '../redis/read/entry-id.js';
+import { compareEntryIds } from '../wire/entry-id.js';
 import { readGroups, readStream } from '../redis/read/group-info.js';
 import { notePartitionCount } from '../redis/read/partition-count.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hashTagged } from '../wire/stream-name.js';
+import { hashTagged } from '../wire/hash-slot.js';
 
 export const wholeNumber = (min: number, max: number, unit: string) => {
   const upTo = max === Number.MAX_SAFE_INTEGER ? ' or more' : ` to ${max}`;

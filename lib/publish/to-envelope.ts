@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { MessageEnvelope } from '../wire/envelope.js';
+import type { MessageEnvelope } from '../wire/codec.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import * as text from './client.messages.js';
 import { RedisStreamsRecord } from './redis-streams.record.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { EntryFields } from '../wire/codec.js';
-import { inboxKeysOf } from '../wire/inbox-keys.js';
+import { inboxKeysOf } from '../wire/stream-keys.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
 import { persist } from '../redis/connect/persist.js';
 import type { Faults } from '../redis/connect/fault-log.js';

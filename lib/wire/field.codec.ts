@@ -1,15 +1,8 @@
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import type { Codec, EntryFields, RawFields } from './codec.js';
+import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
 import * as text from './codec.messages.js';
-import type { DecodedEnvelope, MessageEnvelope } from './envelope.js';
-import {
-  checkCodecOptions,
-  checkFieldName,
-  decodePayload,
-  encodePayload,
-  type PayloadForm,
-} from './payload-form.js';
+import { checkCodecOptions, checkFieldName, decodePayload, encodePayload, type PayloadForm } from './payload-form.js';
 
 /** Options of {@link FieldCodec}. */
 export interface FieldCodecOptions {

@@ -1,7 +1,6 @@
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import type { Codec, EntryFields, RawFields } from './codec.js';
+import type { Codec, EntryFields, RawFields, MessageEnvelope } from './codec.js';
 import { encodingUnknown, fieldMissing, notBase64Text } from './codec.messages.js';
-import type { MessageEnvelope } from './envelope.js';
 import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './json-text.js';
 
 const BODY_ENCODING = 'body-encoding';

@@ -1,4 +1,4 @@
-import { hashTagged } from './stream-name.js';
+import { hashTagged } from './hash-slot.js';
 
 /** The keys that one group of one stream has in Redis. All share the stream's hash slot. */
 export interface StreamKeys {
@@ -121,3 +121,32 @@ export function jobKey(keyPrefix: string, stream: string, job: JobName, group?: 
 
 /** HASH: wildcard, with `keyPrefix` before it → since when `group` reads what it means. */
 export const wildcardsKey = (group: string): string => `stream:group:${group}:wildcards`;
+
+const PREFIX = 'stream:replies:';
+
+/** The keys of one client's inbox. They share a hash slot. */
+export interface InboxKeys {
+  /** Stream: the replies. */
+  readonly replies: string;
+  /** SET: requests that nobody waits for any longer; expires soon. */
+  readonly left: string;
+}
+
+/** @param client a word that no other client has */
+export const inboxKeys = (keyPrefix: string, client: string): InboxKeys =>
+  inboxKeysOf(`${PREFIX}${hashTagged(keyPrefix + client)}`);
+
+/** @param replies the key of the inbox, as requests carry it */
+export const inboxKeysOf = (replies: string): InboxKeys => ({ replies, left: `${replies}:left` });
+
+/** Whether a key is one of an inbox: who answers writes to no other. */
+export const isInboxKey = (key: string): boolean => key.startsWith(PREFIX) && key !== PREFIX;
+
+const BESIDE_A_STREAM = /^stream:.*\{[^}]+\}.*:(group|published|delayed|jobs)(:|$)/s;
+const APART = /^stream:(replies:|group:|delayed-streams$)/;
+
+/**
+ * Whether a key is one that this package keeps beside streams: dead letters and replies are streams too, and no wildcard
+ * may take them for messages.
+ */
+export const isOwnKey = (key: string): boolean => BESIDE_A_STREAM.test(key) || APART.test(key);

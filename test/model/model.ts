@@ -1,7 +1,7 @@
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
 import type { StreamMessage } from '../../lib/consume/stream-message.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/entry-id.js';
 import { emptyState, type State } from './state.js';
 
 /** Who does it. */

@@ -1,5 +1,5 @@
 import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/entry-id.js';
 import type { Ids, Model, Who } from './model.js';
 
 /** The dead letter that was written last, until its ID is known. */

@@ -1,5 +1,5 @@
 import { deadLetterFields } from '../../lib/wire/dead-letter-fields.js';
-import { isRedrive } from '../../lib/wire/redrive-member.js';
+import { isRedrive } from '../../lib/wire/entry-id.js';
 import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';

@@ -1,6 +1,5 @@
 import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
-import { compareEntryIds } from '../../lib/redis/read/entry-id.js';
+import { isRedrive, streamIdOf, compareEntryIds } from '../../lib/wire/entry-id.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
 import type { Ids, Model, Who } from './model.js';
 

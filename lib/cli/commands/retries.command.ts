@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { isRedrive, streamIdOf } from '../../wire/redrive-member.js';
+import { isRedrive, streamIdOf } from '../../wire/entry-id.js';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { redisTimeMs } from '../../redis/server/redis-time.js';
 import { wholeNumber } from '../arguments.js';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import type { DecodedEnvelope } from '../../wire/envelope.js';
+import type { DecodedEnvelope } from '../../wire/codec.js';
 import { streamKey } from '../../wire/stream-keys.js';
-import { compareEntryIds, publishedAtMs } from '../../redis/read/entry-id.js';
+import { compareEntryIds, publishedAtMs } from '../../wire/entry-id.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../../redis/read/stream-range.js';
 import { errorText } from '../../redis/server/redis-errors.js';

@@ -1,15 +1,4 @@
-import { inboxKeys } from '../../wire/inbox-keys.js';
-import {
-  callKey,
-  DELAYED_STREAMS_KEY,
-  delayedKeys,
-  type JobName,
-  jobKey,
-  lastBatchKey,
-  publishedKeys,
-  streamKeys,
-  wildcardsKey,
-} from '../../wire/stream-keys.js';
+import { inboxKeys, callKey, DELAYED_STREAMS_KEY, delayedKeys, type JobName, jobKey, lastBatchKey, publishedKeys, streamKeys, wildcardsKey } from '../../wire/stream-keys.js';
 
 /** A command with the fewest arguments that Redis lets pass. */
 export type Call = readonly [command: string, ...args: string[]];

@@ -1,12 +1,7 @@
 import type { Redis } from 'ioredis';
 import { streamKey, streamKeys } from '../../wire/stream-keys.js';
-import { publishedAtMs } from '../../redis/read/entry-id.js';
-import {
-  type GroupInfo,
-  readGroups,
-  readStream,
-  type StreamInfo,
-} from '../../redis/read/group-info.js';
+import { publishedAtMs } from '../../wire/entry-id.js';
+import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/group-info.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { livingOf } from '../../redis/read/group-members.js';
 import { redisTimeMs } from '../../redis/server/redis-time.js';

@@ -1,4 +1,4 @@
-import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { compareEntryIds } from '../../wire/entry-id.js';
 import type { GroupInfo, StreamInfo } from '../../redis/read/group-info.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { streamOfPartition } from '../../wire/partition-keys.js';
+import { streamOfPartition } from '../../wire/partitions.js';
 import { readMembers } from '../../redis/read/group-members.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import type { Member } from '../../redis/scripts/admin/members.script.js';

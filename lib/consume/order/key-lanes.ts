@@ -1,5 +1,4 @@
-import { isRedrive } from '../../wire/redrive-member.js';
-import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { isRedrive, compareEntryIds } from '../../wire/entry-id.js';
 import type { StreamMessage } from '../stream-message.js';
 
 interface Lane {

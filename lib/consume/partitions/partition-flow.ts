@@ -1,6 +1,6 @@
-import { laneKeyFor } from '../../wire/lane-key.js';
+import { laneKeyFor } from '../../wire/partitions.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
-import { isRedrive } from '../../wire/redrive-member.js';
+import { isRedrive } from '../../wire/entry-id.js';
 import type { RawEntry } from '../../redis/read/replies.js';
 import type { Reservation } from '../../redis/scripts/reserve/reservation.js';
 import { type FlowLoad, isWorthARead } from '../flow-room.js';

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import { memberKeys, ownerKey } from '../../wire/partition-keys.js';
-import { partitionCountKey, partitionName } from '../../wire/partitions.js';
+import { memberKeys, ownerKey, partitionCountKey, partitionName } from '../../wire/partitions.js';
 import type { StreamKeys } from '../../wire/stream-keys.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { beatScript, type Members } from '../../redis/scripts/partition/beat.script.js';

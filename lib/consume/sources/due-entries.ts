@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
 import { hashSlot } from '../../wire/hash-slot.js';
-import { streamIdOf } from '../../wire/redrive-member.js';
-import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { streamIdOf, compareEntryIds } from '../../wire/entry-id.js';
 import { JointWrite } from '../../redis/connect/joint-write.js';
 import { dueEntriesScript } from '../../redis/scripts/reserve/due-entries.script.js';
 import { dueAmong } from './due-among.js';

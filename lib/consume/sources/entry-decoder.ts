@@ -1,13 +1,11 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { Codec, RawFields } from '../../wire/codec.js';
-import type { DecodedEnvelope, MessageEnvelope } from '../../wire/envelope.js';
+import type { Codec, RawFields, DecodedEnvelope, MessageEnvelope } from '../../wire/codec.js';
 import { splitRequest } from '../../wire/request-fields.js';
 import { MessageDecodingError } from '../../errors/message-decoding.error.js';
-import { deadLetterParts } from '../../wire/dead-letter-parts.js';
-import { isInboxKey } from '../../wire/inbox-keys.js';
-import { isRedrive, streamIdOf } from '../../wire/redrive-member.js';
-import type { StreamKeys } from '../../wire/stream-keys.js';
+import { deadLetterParts } from '../../wire/dead-letter-fields.js';
+import { isInboxKey, type StreamKeys } from '../../wire/stream-keys.js';
+import { isRedrive, streamIdOf } from '../../wire/entry-id.js';
 import { acknowledgeDeletedScript } from '../../redis/scripts/settle/acknowledge-deleted.script.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import type { RawEntry } from '../../redis/read/replies.js';

@@ -1,4 +1,4 @@
-import { streamOfPlace } from '../../wire/partition-keys.js';
+import { streamOfPlace } from '../../wire/partitions.js';
 import type { ResolvedServerOptions } from '../../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import type { StreamFlow } from '../stream-flow.js';

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { isOwnKey } from '../../wire/own-key.js';
-import { streamOfPartition } from '../../wire/partition-keys.js';
+import { isOwnKey } from '../../wire/stream-keys.js';
+import { streamOfPartition } from '../../wire/partitions.js';
 import { matchFor, wildcardMatcher } from '../../wire/wildcard.js';
 import type { StreamPartitions } from '../../options/resolved-options.js';
 import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';

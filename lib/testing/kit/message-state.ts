@@ -1,7 +1,6 @@
-import { redriveMember } from '../../wire/redrive-member.js';
+import { redriveMember, compareEntryIds } from '../../wire/entry-id.js';
 import { partitionName } from '../../wire/partitions.js';
 import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';
-import { compareEntryIds } from '../../redis/read/entry-id.js';
 import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
 import { readRange } from '../../redis/read/stream-range.js';
 import { groupIn, type LookingParts, msOf, together } from './looking.js';

@@ -1,7 +1,6 @@
-import { isRedrive } from '../../wire/redrive-member.js';
+import { isRedrive, compareEntryIds } from '../../wire/entry-id.js';
 import { placesOf } from '../../wire/partitions.js';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { compareEntryIds } from '../../redis/read/entry-id.js';
 import { groupIn, type LookingParts, together } from './looking.js';
 
 /** What a group has not finished of a stream. */

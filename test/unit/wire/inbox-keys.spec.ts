@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { inboxKeys, inboxKeysOf, isInboxKey } from '../../../lib/wire/stream-keys.js';
 
-import { inboxKeys, inboxKeysOf, isInboxKey } from '../../../lib/wire/inbox-keys.js';
 
 describe('the keys of an inbox', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-
-import { laneKeyFor } from '../../../lib/wire/lane-key.js';
+import { laneKeyFor } from '../../../lib/wire/partitions.js';
 import { type Codec, FieldCodec, JsonCodec, WatermillCodec } from '../../../lib/index.js';
+
 
 const envelope = { name: 'orders', payload: 1, messageId: 'order-1', key: 'customer-1' };
 

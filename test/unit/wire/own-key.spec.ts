@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { isOwnKey, jobKey, publishedKeys, streamKeys, wildcardsKey } from '../../../lib/wire/stream-keys.js';
 
-import { isOwnKey } from '../../../lib/wire/own-key.js';
-import { jobKey, publishedKeys, streamKeys, wildcardsKey } from '../../../lib/wire/stream-keys.js';
 
 describe('isOwnKey', () => {
   it.each([

@@ -1,7 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-
-import { deadLetterFields } from '../../../lib/wire/dead-letter-fields.js';
-import { deadLetterParts } from '../../../lib/wire/dead-letter-parts.js';
+import { deadLetterFields, deadLetterParts } from '../../../lib/wire/dead-letter-fields.js';
 
 const bytes = (...fields: string[]): Buffer[] => fields.map((field) => Buffer.from(field));
 const CAUSE = {

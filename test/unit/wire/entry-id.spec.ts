@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-
-import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/redis/read/entry-id.js';
+import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/wire/entry-id.js';
 
 describe('compareEntryIds', () => {
   it.each([
