@@ -1,4 +1,4 @@
-import { RedisClock } from '../redis/server/redis-clock.js';
+import { RedisClock } from '../redis/server/clocks.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import { StreamTally } from './stream-tally.js';
 

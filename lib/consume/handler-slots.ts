@@ -2,7 +2,7 @@ import { isRedrive } from '../wire/entry-id.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { thisTurn } from './event-loop-turn.js';
 import { HeldRetries } from './held-retries.js';
-import { elapsedMs } from '../redis/server/lease-clock.js';
+import { elapsedMs } from '../redis/server/clocks.js';
 import { invokeInTime } from './handlers/invoke-in-time.js';
 import { isLeased } from './lease-id.js';
 import type { LoneRuns } from './lone-runs.js';

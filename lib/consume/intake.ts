@@ -1,5 +1,5 @@
-import { leaseClock } from '../redis/server/lease-clock.js';
-import { persist } from '../redis/connect/persist.js';
+import { localNow } from '../redis/server/clocks.js';
+import { retryUntilDone } from '../redis/connect/retry-until-done.js';
 import type { Reserver } from './reserver.js';
 import type { Reservation } from '../redis/scripts/reserve/reservation.js';
 import type { StreamMessage } from './stream-message.js';
@@ -44,10 +44,10 @@ export class Intake {
   private async reserve(messages: readonly StreamMessage[]): Promise<void> {
     const { reserver, signal, onFault, onDone, onSending, onAnswers } = this.parts;
     onSending();
-    const sentAt = leaseClock();
+    const sentAt = localNow();
     let answers: readonly Reservation[] | undefined;
     try {
-      answers = await persist(
+      answers = await retryUntilDone(
         () => reserver.reserve(messages),
         signal,
         (error) => onFault('reserve', error),

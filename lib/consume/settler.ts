@@ -1,7 +1,12 @@
 import { isRedrive } from '../wire/entry-id.js';
-import { type DeadEntry, OutcomeScripts, type OutcomeScriptsParts, type Retry } from './outcome-scripts.js';
+import {
+  type DeadEntry,
+  OutcomeScripts,
+  type OutcomeScriptsParts,
+  type Retry,
+} from './outcome-scripts.js';
 import { JointWrite } from '../redis/connect/joint-write.js';
-import { persist } from '../redis/connect/persist.js';
+import { retryUntilDone } from '../redis/connect/retry-until-done.js';
 import type { ReplyOutcome } from '../requests/replier.js';
 import { type SettledEntry, settleStep, type SettleWork } from './settle-steps.js';
 import type { StreamMessage } from './stream-message.js';
@@ -204,7 +209,7 @@ export class Settler {
   ): Promise<Answer | undefined> {
     const { signal, onFault, onDone } = this.parts;
     try {
-      const answer = await persist(send, signal, (error) => onFault(what, error));
+      const answer = await retryUntilDone(send, signal, (error) => onFault(what, error));
       onDone(what);
       return answer;
     } catch {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { redisTimeMs } from '../redis/server/redis-time.js';
+import { redisTimeMs } from '../redis/server/clocks.js';
 
 /**
  * When this process began to consume, by Redis's clock. What its consumer was given before that was given to an earlier

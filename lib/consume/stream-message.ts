@@ -1,6 +1,6 @@
 import type { RawFields, MessageEnvelope } from '../wire/codec.js';
 import type { RequestFields } from '../wire/request-fields.js';
-import type { LeaseMoment } from '../redis/server/lease-clock.js';
+import type { LocalMoment } from '../redis/server/clocks.js';
 import type { RunReplies } from '../requests/run-replies.js';
 import type { RunSignal } from './handlers/run-signal.js';
 import type { Verdict } from './verdict.js';
@@ -29,7 +29,7 @@ export interface StreamMessage {
   /** Whether nothing else may run in this process meanwhile; known once it is reserved. */
   alone: boolean;
   /** When its lease was last asked for and given; nothing before it was reserved. */
-  leasedAt?: LeaseMoment;
+  leasedAt?: LocalMoment;
   /** Whether at-most-once has begun this redrive: nobody else can have it any more. */
   startedOnce?: boolean;
   /** When at-most-once wrote it into the ledger, in ms by Redis's clock: what says that this run has it. */

@@ -2,7 +2,7 @@ import { channels } from '../events/channels.js';
 import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
 import { follow, operations } from '../events/operations.js';
 import { isRedrive, publishedAtMs } from '../wire/entry-id.js';
-import type { RedisClock } from '../redis/server/redis-clock.js';
+import type { RedisClock } from '../redis/server/clocks.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import { Histogram } from './histogram.js';
 import type { StreamMessage } from './stream-message.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { readRange, readRangeBackwards } from '../redis/read/stream-range.js';
+import { readRange, readRangeBackwards } from '../redis/read/stream-reads.js';
 import type { DeadLetterPlace, PlacedEntry, PlacedId } from './dead-letter-places.js';
 import { mergedEntries, PlacedReading } from './merged-entries.js';
 

@@ -3,7 +3,7 @@ import { streamOfPlace } from '../wire/partitions.js';
 import { jobKey, streamKeys } from '../wire/stream-keys.js';
 import { livingOf, readMembers } from '../redis/read/group-members.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
-import { readConsumers } from '../redis/read/stream-info.js';
+import { readConsumers } from '../redis/read/xinfo.js';
 import { inEachStream } from './each-stream.js';
 import type { JobParts, JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';

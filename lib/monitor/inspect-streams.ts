@@ -1,16 +1,24 @@
 import type { Redis } from 'ioredis';
-import { ownerKey, partitionName } from '../wire/partitions.js';
-import { streamKeys } from '../wire/stream-keys.js';
+import { partitionName } from '../wire/partitions.js';
+import { streamKeys, ownerKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds, publishedAtMs } from '../wire/entry-id.js';
 import { livingOf, readMembers, unlistedOf, withLives } from '../redis/read/group-members.js';
-import { readOwner } from '../redis/read/partition-owner.js';
-import { type InspectedStream, inspectStreamScript } from '../redis/scripts/admin/inspect-stream.script.js';
+import { readOwner } from '../redis/read/partition-records.js';
+import {
+  type InspectedStream,
+  inspectStreamScript,
+} from '../redis/scripts/admin/inspect-stream.script.js';
 import type { Member } from '../redis/scripts/admin/members.script.js';
 import { askServerFacts } from '../redis/server/server-facts.js';
 import { allTogether } from './partitions-together.js';
 import { retentionHeadroom } from './retention-headroom.js';
-import type { EntriesInspection, InspectedServer, PartitionInspection, StreamInspection } from './streams-inspection.js';
+import type {
+  EntriesInspection,
+  InspectedServer,
+  PartitionInspection,
+  StreamInspection,
+} from './streams-inspection.js';
 
 /** What removes entries of a stream, whichever way. */
 export interface StreamLimitsKnown {

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import { streamKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds } from '../wire/entry-id.js';
-import { readGroups, readStream } from '../redis/read/group-info.js';
-import { notePartitionCount } from '../redis/read/partition-count.js';
+import { readGroups, readStream } from '../redis/read/xinfo.js';
+import { notePartitionCount } from '../redis/read/partition-records.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import * as text from './server.messages.js';
 

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
-import { readPartitionCount } from '../redis/read/partition-count.js';
+import { readPartitionCount } from '../redis/read/partition-records.js';
 import * as text from './client.messages.js';
 
 /**

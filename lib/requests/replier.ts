@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { EntryFields } from '../wire/codec.js';
 import { inboxKeysOf } from '../wire/stream-keys.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import { persist } from '../redis/connect/persist.js';
+import { retryUntilDone } from '../redis/connect/retry-until-done.js';
 import type { Faults } from '../redis/connect/fault-log.js';
 
 /** What becomes of a reply: it is in the inbox; it is, or is not, and nobody waits for it; it was closed before that was known. */
@@ -65,7 +65,7 @@ export class Replier {
       batch.push(reply);
     }
     try {
-      const answer = await persist(
+      const answer = await retryUntilDone(
         () => replyScript.run(client, [replies, left], args),
         signal,
         onFault,

@@ -7,12 +7,12 @@ import type { ConnectionOption } from '../options/connection-option.js';
 import { onReconnect } from '../redis/connect/cluster-client.js';
 import { entryIdAfter } from '../wire/entry-id.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
-import { reconnectDelayMs } from '../redis/connect/reconnect-delay.js';
+import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
-import { readAfter } from '../redis/read/stream-commands.js';
+import { readAfter } from '../redis/read/stream-reads.js';
 import * as text from '../publish/client.messages.js';
 
 export interface ReplyInboxParts {

@@ -1,16 +1,15 @@
 import type { Redis } from 'ioredis';
-import { redisTimeMs } from '../redis/server/redis-time.js';
-import { elapsedMs, leaseClock, type LeaseMoment } from '../redis/server/lease-clock.js';
+import { redisTimeMs, elapsedMs, localNow, type LocalMoment } from '../redis/server/clocks.js';
 
 /** What Redis's clock shows: asked now and then, and counted on from there. */
 export class RequestClock {
-  private shown: { readonly ms: number; readonly at: LeaseMoment } | undefined;
+  private shown: { readonly ms: number; readonly at: LocalMoment } | undefined;
 
   constructor(private readonly client: Redis) {}
 
   /** Asks Redis. */
   async read(): Promise<void> {
-    this.shown = { ms: await redisTimeMs(this.client), at: leaseClock() };
+    this.shown = { ms: await redisTimeMs(this.client), at: localNow() };
   }
 
   /** Now in Redis's ms, late by the way of an answer at the most. It has to be read before. */

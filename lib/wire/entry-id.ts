@@ -1,5 +1,4 @@
-
-/** The time part of an entry ID: when Redis took the entry, in ms. */
+/** When Redis received the entry, in ms: the time part of its ID. */
 export const publishedAtMs = (entryId: string): number =>
   Number(entryId.slice(0, entryId.indexOf('-')));
 
@@ -11,20 +10,20 @@ export function entryIdAfter(entryId: string): string {
 
 /** Orders entry IDs as Redis does: by number, not as text. */
 export function compareEntryIds(a: string, b: string): number {
-  // Most often both have the same form, and then text sorts as numbers do.
+  // Usually both have the same length, and then text sorts like numbers.
   if (a.length === b.length && a.indexOf('-') === b.indexOf('-')) return a < b ? -1 : Number(a > b);
   const [aMs, aSeq] = split(a);
   const [bMs, bSeq] = split(b);
   return compareDigits(aMs, bMs) || compareDigits(aSeq, bSeq);
 }
 
-/** The lowest and the highest of some entry IDs; empty where there are none. */
+/** The lowest and the highest of some entry IDs. Both are empty if there are none. */
 export function boundsOf(entryIds: readonly string[]): readonly [lowest: string, highest: string] {
   const [first = ''] = entryIds;
   let lowest = first;
   let highest = first;
   for (const entryId of entryIds) {
-    // Most often they come in their order.
+    // Usually they come in order.
     if (compareEntryIds(entryId, highest) > 0) highest = entryId;
     else if (compareEntryIds(entryId, lowest) < 0) lowest = entryId;
   }
@@ -36,20 +35,24 @@ function split(entryId: string): readonly [string, string] {
   return dash < 0 ? [entryId, '0'] : [entryId.slice(0, dash), entryId.slice(dash + 1)];
 }
 
-// Both parts go up to 64 bits, which a number cannot hold.
+// Each part has up to 64 bits, more than a number can hold.
 function compareDigits(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);
 }
 
-/** What stands in `retries`, leases and attempts for a dead letter that is redriven begins so, and its ID follows. */
-const PREFIX = 'dead-letter:';
+/**
+ * A redrive runs a dead letter again. In `retries`, leases and attempts it has this prefix and the dead letter's ID in place of
+ * an entry ID.
+ */
+export const REDRIVE_PREFIX = 'dead-letter:';
 
-/** Whether an ID of the pipeline is that of a redrive, and not that of an entry. */
-export const isRedrive = (id: string): boolean => id.startsWith(PREFIX);
+/** Whether an ID is that of a redrive, and not an entry ID. */
+export const isRedrive = (id: string): boolean => id.startsWith(REDRIVE_PREFIX);
 
-/** The dead letter behind a redrive, or the entry ID as it is. Both are IDs of Redis, which have an order. */
-export const streamIdOf = (id: string): string => (isRedrive(id) ? id.slice(PREFIX.length) : id);
+/** The ID in Redis: a redrive's dead letter ID, or the entry ID itself. */
+export const streamIdOf = (id: string): string =>
+  isRedrive(id) ? id.slice(REDRIVE_PREFIX.length) : id;
 
-/** What stands there for the dead letter of this ID. */
-export const redriveMember = (deadLetterId: string): string => PREFIX + deadLetterId;
+/** The ID of the redrive of a dead letter. */
+export const redriveMember = (deadLetterId: string): string => REDRIVE_PREFIX + deadLetterId;

@@ -1,55 +1,38 @@
 import { hashTagged } from './hash-slot.js';
+import { partitionName } from './partitions.js';
 
-/** The keys that one group of one stream has in Redis. All share the stream's hash slot. */
+/** The start of all other keys of a stream, which keeps them in the hash slot of its own key. */
+const baseOf = (key: string): string => `stream:${hashTagged(key)}`;
+
+/** The keys of one group of one stream. All share the stream's hash slot. */
 export interface StreamKeys {
   /** The stream itself. */
   readonly stream: string;
-  /** ZSET: message ID → processed at (Redis time, ms). Where there are many, the newest. */
+  /** ZSET: message ID → processed at (Redis time, ms). If there are many, only the newest. */
   readonly ledger: string;
   /** HASH: the rest of the ledger, in buckets of short records. */
   readonly packedLedger: string;
-  /** HASH: message ID → who may run it, and until when. At-most-once has it for redrives only. */
+  /** HASH: message ID → who may run it, and until when. At-most-once uses it only for redrives. */
   readonly leases: string;
-  /** ZSET: entry ID → due at (Redis time, ms); below zero if it was handed back, in the order of the entries. */
+  /** ZSET: entry ID → due at (Redis time, ms). Negative for entries that were handed back, in stream order. */
   readonly retries: string;
   /** HASH: entry ID → attempts used. */
   readonly attempts: string;
   /** String: the last entry ID that was settled. */
   readonly position: string;
-  /** String: where a member that could not know the position made the group; expires. */
+  /** String: where a member that did not know the position created the group; expires. */
   readonly madeBlindly: string;
-  /** Stream: what will not be tried again. */
+  /** Stream: messages that will not be tried again. */
   readonly deadLetters: string;
-  /** ZSET: consumer → until when it counts as alive (Redis time, ms); expires. Partitions share the one of their stream. */
+  /** ZSET: consumer → alive until (Redis time, ms); expires. All partitions share the one of their stream. */
   readonly members: string;
   /** HASH: consumer → the version of this package that it runs; expires. */
   readonly versions: string;
 }
 
-/**
- * String: that a numbered call of the consumer with this `token` was executed; expires. At-most-once needs it for what it
- * puts back or gives up: it has acknowledged that already.
- */
-export const callKey = (
-  { leases }: Pick<StreamKeys, 'leases'>,
-  token: string,
-  number: number,
-): string => `${leases}:call:${token}:${number}`;
-
-/**
- * String: the last batch that the consumer with this `token` reserved at-most-once, and what it was answered; expires.
- * What is recorded before it runs needs no lease, but the answer has to be the same where it is asked for again.
- */
-export const lastBatchKey = ({ leases }: Pick<StreamKeys, 'leases'>, token: string): string =>
-  `${leases}:last-batch:${token}`;
-
-/** The jobs that one member of all runs at a time. */
-export type JobName = 'ledger' | 'retention' | 'consumers';
-
-/** The keys of `stream` (with `keyPrefix` before it) for `group`. */
 export function streamKeys(keyPrefix: string, stream: string, group: string): StreamKeys {
   const key = keyPrefix + stream;
-  const base = `stream:${hashTagged(key)}:group:${group}`;
+  const base = `${baseOf(key)}:group:${group}`;
   return {
     stream: key,
     ledger: `${base}:processed`,
@@ -65,36 +48,91 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
   };
 }
 
-/** The keys beside a stream that say what was published of late. */
+/** The key of the stream alone, for publishers. */
+export function streamKey(keyPrefix: string, stream: string): string {
+  const key = keyPrefix + stream;
+  // Only for its check of the name.
+  hashTagged(key);
+  return key;
+}
+
+/**
+ * String: a numbered call of the consumer with this `token` was executed; expires. At-most-once needs it to hand back or
+ * dead-letter entries that it has already acknowledged.
+ */
+export const callKey = (
+  { leases }: Pick<StreamKeys, 'leases'>,
+  token: string,
+  number: number,
+): string => `${leases}:call:${token}:${number}`;
+
+/**
+ * String: the last batch that the consumer with this `token` reserved at-most-once, and the answer; expires. A message that is
+ * recorded before it runs has no lease, but a repeated request must get the same answer.
+ */
+export const lastBatchKey = ({ leases }: Pick<StreamKeys, 'leases'>, token: string): string =>
+  `${leases}:last-batch:${token}`;
+
+/** String: how many partitions a stream has, as its latest reader recorded it. */
+export const partitionCountKey = (keyPrefix: string, stream: string): string =>
+  `${baseOf(keyPrefix + stream)}:partitions`;
+
+/**
+ * HASH: the member of a group that owns a partition: `consumer`, `token`, `epoch` (rises with each owner), `since` and
+ * `ends-at` (Redis time, ms) and `released-by` (the consumer that released it last). Without a token nobody owns it. It is in
+ * the partition's hash slot.
+ */
+export const ownerKey = (
+  keyPrefix: string,
+  stream: string,
+  partition: number,
+  group: string,
+): string => `${baseOf(keyPrefix + partitionName(stream, partition))}:group:${group}:owner`;
+
+/** The keys by which the members of a group share the partitions of a stream. */
+export interface MemberKeys extends Pick<StreamKeys, 'members' | 'versions'> {
+  /** HASH: consumer → the partitions that it holds, as a JSON list. */
+  readonly holdings: string;
+}
+
+export function memberKeys(keyPrefix: string, stream: string, group: string): MemberKeys {
+  const { members, versions } = streamKeys(keyPrefix, stream, group);
+  return { members, versions, holdings: `${members}:holdings` };
+}
+
+/** The keys that record what was published to a stream lately. */
 export interface PublishedKeys {
   /** ZSET: message ID → when it was published, and its entry ID. */
   readonly published: string;
-  /** HASH: message ID → entry ID, of the few that do not fit into a score. */
+  /** HASH: message ID → entry ID, for the few that do not fit into a score. */
   readonly entryIds: string;
   /** String: which calls of one publisher were executed. */
   readonly byCaller: string;
 }
 
-/** The keys for what is published to the stream whose own key is `key`, by the publisher with this `token`. */
+/**
+ * @param key the stream's own key
+ * @param token the publisher's
+ */
 export function publishedKeys(key: string, token: string): PublishedKeys {
-  const published = `stream:${hashTagged(key)}:published`;
+  const published = `${baseOf(key)}:published`;
   return { published, entryIds: `${published}:ids`, byCaller: `${published}:by:${token}` };
 }
 
-/** HASH: key of a stream where messages wait to be published → what its last publisher wrote, another text each time. */
+/** HASH: key of a stream with delayed messages → a text that each of its publishers replaces by a new one. */
 export const DELAYED_STREAMS_KEY = 'stream:delayed-streams';
 
-/** The keys beside a stream that hold what is to be published later. */
+/** The keys that hold a stream's delayed messages. */
 export interface DelayedKeys {
-  /** ZSET: 16 digits that count the calls, and the message ID → due at (Redis time, ms). */
+  /** ZSET: a sequence number of 16 digits and the message ID → due at (Redis time, ms). */
   readonly delayed: string;
-  /** HASH: message ID → the same digits, and the entry to be; '' → how far was counted. */
+  /** HASH: message ID → the same digits, and the entry; '' → the last sequence number. */
   readonly messages: string;
 }
 
-/** The keys for what is to be published later to the stream whose own key is `key`. */
+/** @param key the stream's own key */
 export function delayedKeys(key: string): DelayedKeys {
-  const delayed = `stream:${hashTagged(key)}:delayed`;
+  const delayed = `${baseOf(key)}:delayed`;
   return { delayed, messages: `${delayed}:messages` };
 }
 
@@ -102,51 +140,44 @@ export function delayedKeys(key: string): DelayedKeys {
 export const delayedByKey = (key: string, token: string): string =>
   `${delayedKeys(key).delayed}:by:${token}`;
 
-/** String: that the call with this `token` has cancelled a message; expires. */
+/** String: the call with this `token` has cancelled a message; expires. */
 export const cancelledByKey = (key: string, token: string): string =>
   `${delayedKeys(key).delayed}:cancelled:${token}`;
 
-/** The key of `stream` alone, for those who only publish. */
-export function streamKey(keyPrefix: string, stream: string): string {
-  const key = keyPrefix + stream;
-  hashTagged(key);
-  return key;
-}
+/** The jobs that only one member runs at a time. */
+export type JobName = 'ledger' | 'retention' | 'consumers';
 
-/** The key that says who may run `job` for `stream`. It has no group: retention concerns all of them. */
+/** String: who may run `job` for a stream. Retention has no group: it concerns all of them. */
 export function jobKey(keyPrefix: string, stream: string, job: JobName, group?: string): string {
-  const base = `stream:${hashTagged(keyPrefix + stream)}:jobs:${job}`;
+  const base = `${baseOf(keyPrefix + stream)}:jobs:${job}`;
   return group === undefined ? base : `${base}:${group}`;
 }
 
-/** HASH: wildcard, with `keyPrefix` before it → since when `group` reads what it means. */
+/** HASH: wildcard with `keyPrefix` → since when `group` reads the streams that it matches. */
 export const wildcardsKey = (group: string): string => `stream:group:${group}:wildcards`;
 
-const PREFIX = 'stream:replies:';
+const INBOX = 'stream:replies:';
 
 /** The keys of one client's inbox. They share a hash slot. */
 export interface InboxKeys {
   /** Stream: the replies. */
   readonly replies: string;
-  /** SET: requests that nobody waits for any longer; expires soon. */
+  /** SET: requests that nobody waits for any more; expires soon. */
   readonly left: string;
 }
 
 /** @param client a word that no other client has */
 export const inboxKeys = (keyPrefix: string, client: string): InboxKeys =>
-  inboxKeysOf(`${PREFIX}${hashTagged(keyPrefix + client)}`);
+  inboxKeysOf(`${INBOX}${hashTagged(keyPrefix + client)}`);
 
 /** @param replies the key of the inbox, as requests carry it */
 export const inboxKeysOf = (replies: string): InboxKeys => ({ replies, left: `${replies}:left` });
 
-/** Whether a key is one of an inbox: who answers writes to no other. */
-export const isInboxKey = (key: string): boolean => key.startsWith(PREFIX) && key !== PREFIX;
+/** Whether a key belongs to an inbox. Replies are written to no other key. */
+export const isInboxKey = (key: string): boolean => key.startsWith(INBOX) && key !== INBOX;
 
-const BESIDE_A_STREAM = /^stream:.*\{[^}]+\}.*:(group|published|delayed|jobs)(:|$)/s;
-const APART = /^stream:(replies:|group:|delayed-streams$)/;
+const OF_A_STREAM = /^stream:.*\{[^}]+\}.*:(group|partitions|published|delayed|jobs)(:|$)/s;
+const OF_NO_STREAM = /^stream:(replies:|group:|delayed-streams$)/;
 
-/**
- * Whether a key is one that this package keeps beside streams: dead letters and replies are streams too, and no wildcard
- * may take them for messages.
- */
-export const isOwnKey = (key: string): boolean => BESIDE_A_STREAM.test(key) || APART.test(key);
+/** Whether this package keeps a key for itself. Dead letters and replies are streams too, but nobody publishes to them. */
+export const isOwnKey = (key: string): boolean => OF_A_STREAM.test(key) || OF_NO_STREAM.test(key);

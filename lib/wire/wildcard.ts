@@ -1,13 +1,13 @@
-/** Whether a handler's stream is a wildcard: `*` stands for any run of characters, also for none. Nothing else is special. */
+/** Whether a handler's stream is a wildcard. `*` stands for any characters, or none; no other character is special. */
 export const isWildcard = (stream: string): boolean => stream.includes('*');
 
-/** @returns what says whether a stream's name, without `keyPrefix`, is one that `wildcard` means */
+/** @returns a function that tells whether `wildcard` matches a stream's name, without `keyPrefix` */
 export function wildcardMatcher(wildcard: string): (stream: string) => boolean {
   const parts = wildcard.split('*');
   const [first = ''] = parts;
   const last = parts.at(-1) ?? '';
   const between = parts.slice(1, -1);
-  // A regular expression may take very long for many stars; this looks at each character once.
+  // With many stars a regular expression could take very long. This looks at each character once.
   return (stream) => {
     const end = stream.length - last.length;
     if (!stream.startsWith(first) || !stream.endsWith(last)) return false;
@@ -22,10 +22,10 @@ export function wildcardMatcher(wildcard: string): (stream: string) => boolean {
 }
 
 /**
- * A pattern for `MATCH` that finds the keys of all that some wildcards mean, and not many others: one walk through the keys
- * is for all of them, since it costs Redis as much as a walk for one.
+ * A pattern for `SCAN … MATCH` that finds the keys of several wildcards, and few others. One scan serves all wildcards, since
+ * a scan costs Redis the same for one.
  */
-export function matchFor(keyPrefix: string, wildcards: readonly string[]): string {
+export function keyPattern(keyPrefix: string, wildcards: readonly string[]): string {
   const [only = ''] = wildcards;
   const glob = wildcards.length === 1 ? only : `${commonStart(wildcards)}*`;
   return escaped(keyPrefix) + glob.split('*').map(escaped).join('*');
@@ -40,4 +40,5 @@ function commonStart(wildcards: readonly string[]): string {
   });
 }
 
+/** Escapes what a pattern of Redis would not take literally. */
 const escaped = (text: string): string => text.replace(/[\\*?[\]^]/g, '\\$&');

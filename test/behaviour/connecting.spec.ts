@@ -1,14 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
-
 import {
   ClientRedisStreams,
   type ConnectionOption,
   type ConnectionRequest,
   DeadLetters,
 } from '../../lib/index.js';
-import { keepHealthy } from '../../lib/redis/connect/connection-health.js';
+import { keepHealthy } from '../../lib/redis/connect/connection.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';

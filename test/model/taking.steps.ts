@@ -1,10 +1,10 @@
-import { redisTimeMs } from '../../lib/redis/server/redis-time.js';
+import { redisTimeMs } from '../../lib/redis/server/clocks.js';
 import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
 import { recoverScript } from '../../lib/redis/scripts/reserve/recover.script.js';
 import { resumeScript } from '../../lib/redis/scripts/reserve/resume.script.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
-import { readGroup } from '../../lib/redis/read/stream-commands.js';
+import { readGroup } from '../../lib/redis/read/stream-reads.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { streamKey } from '../../wire/stream-keys.js';
 import { type GroupConsumer, unlistedOf, withLives } from '../../redis/read/group-members.js';
-import { readConsumers } from '../../redis/read/stream-info.js';
+import { readConsumers } from '../../redis/read/xinfo.js';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';
 import { groupOf } from '../reading/group-rows.js';

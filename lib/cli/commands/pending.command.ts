@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { redisTimeMs } from '../../redis/server/redis-time.js';
+import { redisTimeMs } from '../../redis/server/clocks.js';
 import { parseEntryId, parseSpan, wholeNumber } from '../arguments.js';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { isRedrive, streamIdOf } from '../../wire/entry-id.js';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { redisTimeMs } from '../../redis/server/redis-time.js';
+import { redisTimeMs } from '../../redis/server/clocks.js';
 import { wholeNumber } from '../arguments.js';
 import { timeText } from '../output/age.js';
 import type { Column } from '../output/table.js';

@@ -4,7 +4,7 @@ import type { DecodedEnvelope } from '../../wire/codec.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/entry-id.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
-import { readRange, readRangeBackwards } from '../../redis/read/stream-range.js';
+import { readRange, readRangeBackwards } from '../../redis/read/stream-reads.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { parseEntryId, wholeNumber } from '../arguments.js';
 import { timeText } from '../output/age.js';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { connectionFor, dropConnection, openConnection } from '../../redis/connect/connection.js';
 import { errorText } from '../../redis/server/redis-errors.js';
-import { hearSentinels } from '../../redis/connect/sentinel-reason.js';
+import { listenToSentinels } from '../../redis/connect/connection-watch.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { ConnectionTarget } from './connection-of.js';
@@ -27,7 +27,7 @@ export async function openRedis(
 ): Promise<OpenRedis> {
   const connection = connectionFor(option, role, NAME);
   const { client } = connection;
-  const { reasonOf } = hearSentinels(client);
+  const { reasonOf } = listenToSentinels(client);
   let why: string = text.NO_ANSWER;
   client.on('error', (error: unknown) => (why = reasonOf(error) ?? errorText(error)));
   try {

@@ -1,9 +1,9 @@
 import { streamKey } from '../../wire/stream-keys.js';
-import { readGroups } from '../../redis/read/group-info.js';
+import { readGroups } from '../../redis/read/xinfo.js';
 import { livingOf } from '../../redis/read/group-members.js';
-import { redisTimeMs } from '../../redis/server/redis-time.js';
+import { redisTimeMs } from '../../redis/server/clocks.js';
 import { askServerFacts } from '../../redis/server/server-facts.js';
-import { verdictOn } from '../../redis/server/server-facts.verdict.js';
+import { verdictOn } from '../../redis/server/server-verdict.js';
 import { openBar } from '../output/bar.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { groupRows } from '../reading/group-rows.js';

@@ -1,6 +1,5 @@
 import type { ServerFacts } from '../../redis/server/server-facts.js';
-import { IS_REPLICA } from '../../redis/server/server-facts.messages.js';
-import { verdictOn } from '../../redis/server/server-facts.verdict.js';
+import { IS_REPLICA, verdictOn } from '../../redis/server/server-verdict.js';
 import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
 

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { streamKey, streamKeys } from '../../wire/stream-keys.js';
 import { publishedAtMs } from '../../wire/entry-id.js';
-import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/group-info.js';
+import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { livingOf } from '../../redis/read/group-members.js';
-import { redisTimeMs } from '../../redis/server/redis-time.js';
+import { redisTimeMs } from '../../redis/server/clocks.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';

@@ -1,5 +1,5 @@
 import { compareEntryIds } from '../../wire/entry-id.js';
-import type { GroupInfo, StreamInfo } from '../../redis/read/group-info.js';
+import type { GroupInfo, StreamInfo } from '../../redis/read/xinfo.js';
 
 /**
  * How many entries a group was not given yet, where that is known. Redis before 8 loses count after a trim past what was read,

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { readPartitionCount } from '../../redis/read/partition-count.js';
+import { readPartitionCount } from '../../redis/read/partition-records.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 
 /** How many partitions a stream has, as its readers have noted it; nothing where none has, or where this user may not know. */

@@ -1,6 +1,7 @@
-import { partitionName, partitionNames } from '../../wire/partitions.js';
+import { partitionIn, partitionName, partitionNames } from '../../wire/partitions.js';
 import { streamKey } from '../../wire/stream-keys.js';
-import { findStreams } from '../../redis/read/find-streams.js';
+import { scanStreams } from '../../redis/read/scan-streams.js';
+import { keyPattern } from '../../wire/wildcard.js';
 import type { Session } from '../session.js';
 import { notedPartitions } from './noted-partitions.js';
 
@@ -15,12 +16,11 @@ export async function partitionsOf(session: Session, stream: string): Promise<nu
   const noted = await notedPartitions(client, prefix, stream);
   if (noted !== undefined) return noted;
   if ((await client.exists(streamKey(prefix, stream))) === 1) return undefined;
-  const start = `${prefix}{${stream}:`;
   let count = 0;
-  for await (const keys of findStreams(client, start)) {
+  for await (const keys of scanStreams(client, keyPattern(prefix, [`{${stream}:*`]))) {
     for (const key of keys) {
-      const [, number] = /^(\d{1,4})\}$/.exec(key.slice(start.length)) ?? [];
-      if (number !== undefined) count = Math.max(count, Number(number) + 1);
+      const found = partitionIn(key.slice(prefix.length));
+      if (found !== undefined) count = Math.max(count, found.partition + 1);
     }
   }
   return count === 0 ? undefined : count;

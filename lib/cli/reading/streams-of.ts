@@ -1,8 +1,8 @@
 import { partitionName } from '../../wire/partitions.js';
-import { isUserStream } from '../../wire/user-streams.js';
-import { streamKey } from '../../wire/stream-keys.js';
-import { findStreams } from '../../redis/read/find-streams.js';
-import { readStream, type StreamInfo } from '../../redis/read/group-info.js';
+import { isOwnKey, streamKey } from '../../wire/stream-keys.js';
+import { keyPattern } from '../../wire/wildcard.js';
+import { scanStreams } from '../../redis/read/scan-streams.js';
+import { readStream, type StreamInfo } from '../../redis/read/xinfo.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';
@@ -16,9 +16,9 @@ export async function streamsOf(session: Session, named: readonly string[]): Pro
   }
   const { client, prefix } = session;
   const found = new Set<string>();
-  for await (const keys of findStreams(client, prefix)) {
+  for await (const keys of scanStreams(client, keyPattern(prefix, ['*']))) {
     for (const key of keys) {
-      if (key.length > prefix.length && isUserStream(key)) found.add(key.slice(prefix.length));
+      if (key.length > prefix.length && !isOwnKey(key)) found.add(key.slice(prefix.length));
     }
   }
   return [...found].sort();

@@ -1,4 +1,4 @@
-import { elapsedMs, type LeaseMoment } from '../../redis/server/lease-clock.js';
+import { elapsedMs, type LocalMoment } from '../../redis/server/clocks.js';
 
 /** How long an ownership lasts unless it is renewed, which is done every {@link TEND_MS}. */
 export const OWNED_MS = 6_000;
@@ -9,7 +9,7 @@ const SAFE_SHARE = 0.8;
 
 /** One turn of owning a partition, from taking it to releasing or losing it, as far as this process knows. */
 export class Ownership {
-  private confirmedAt: LeaseMoment;
+  private confirmedAt: LocalMoment;
   private isLost = false;
   private readonly waiting = new Set<() => void>();
 
@@ -17,7 +17,7 @@ export class Ownership {
   constructor(
     readonly token: string,
     readonly epoch: number,
-    askedAt: LeaseMoment,
+    askedAt: LocalMoment,
   ) {
     this.confirmedAt = askedAt;
   }
@@ -44,7 +44,7 @@ export class Ownership {
   }
 
   /** Redis has renewed it. */
-  confirm(askedAt: LeaseMoment): void {
+  confirm(askedAt: LocalMoment): void {
     this.confirmedAt = askedAt;
     const waiting = [...this.waiting];
     this.waiting.clear();

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { claimPartitionScript } from '../../redis/scripts/partition/claim-partition.script.js';
 import { releasePartitionScript } from '../../redis/scripts/partition/release-partition.script.js';
 import { tendPartitionScript } from '../../redis/scripts/partition/tend-partition.script.js';
-import { leaseClock } from '../../redis/server/lease-clock.js';
+import { localNow } from '../../redis/server/clocks.js';
 import { OWNED_MS, type Ownership, TEND_MS } from './ownership.js';
 import type { PartitionFlow } from './partition-flow.js';
 
@@ -124,7 +124,7 @@ export class PartitionTurn {
     const { client, group, consumer, leaseMs, ownerKey, ownership, flow } = this.parts;
     if (this.isOver || client.status !== 'ready') return;
     const { stream, retries, attempts, deadLetters } = flow.keys;
-    const askedAt = leaseClock();
+    const askedAt = localNow();
     const seen = await tendPartitionScript.run(
       client,
       [ownerKey, stream, retries, attempts, deadLetters],

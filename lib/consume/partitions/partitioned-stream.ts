@@ -1,12 +1,17 @@
 import type { Redis } from 'ioredis';
-import { memberKeys, ownerKey, partitionCountKey, partitionName } from '../../wire/partitions.js';
-import type { StreamKeys } from '../../wire/stream-keys.js';
+import { partitionName } from '../../wire/partitions.js';
+import {
+  type StreamKeys,
+  memberKeys,
+  ownerKey,
+  partitionCountKey,
+} from '../../wire/stream-keys.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { beatScript, type Members } from '../../redis/scripts/partition/beat.script.js';
 import { takePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
 import type { FlowSet, FollowedStream } from '../flow-set.js';
-import { leaseClock } from '../../redis/server/lease-clock.js';
+import { localNow } from '../../redis/server/clocks.js';
 import { StreamFlow } from '../stream-flow.js';
 import type { PartsOf } from '../flow-parts.js';
 import { OWNED_MS, Ownership } from './ownership.js';
@@ -184,7 +189,7 @@ export class PartitionedStream {
     const followed = this.resting[partition];
     if (followed === undefined) return;
     const { leases, attempts } = followed.flow.keys;
-    const askedAt = leaseClock();
+    const askedAt = localNow();
     const epoch = await takePartitionScript.run(
       client,
       [this.ownerKeyOf(partition), leases, attempts],

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { renewScript } from '../../redis/scripts/reserve/renew.script.js';
-import { leaseClock } from '../../redis/server/lease-clock.js';
+import { localNow } from '../../redis/server/clocks.js';
 import { isLeased, leaseIdOf } from '../lease-id.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
 import type { FlowSet } from '../flow-set.js';
@@ -52,7 +52,7 @@ export class Heartbeat {
 
   private async renew(flow: StreamFlow, messages: readonly StreamMessage[]): Promise<void> {
     const { client, group, consumer, leaseMs, onFault, onWorking } = this.parts;
-    const sentAt = leaseClock();
+    const sentAt = localNow();
     try {
       const kept = await renewScript.run(
         client,

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
 import { clusterOf, nodeOf } from '../../redis/connect/cluster-client.js';
-import type { Connection } from '../../redis/connect/connection.js';
-import { SlotRedis } from '../../redis/connect/slot-redis.js';
-import { whenReady } from '../../redis/connect/when-ready.js';
+import { type Connection, whenReady } from '../../redis/connect/connection.js';
+import { SlotRedis } from '../../redis/connect/slot-connection.js';
 
 /** What streams that can be read together are read with. */
 export class ReadConnections {

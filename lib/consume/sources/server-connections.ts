@@ -8,10 +8,10 @@ import {
   connectionFor,
   dropConnection,
   openConnection,
+  whenReady,
 } from '../../redis/connect/connection.js';
 import { type RedisStreamsStatus, watchConnection } from '../../redis/connect/connection-watch.js';
 import { slotConnection } from '../../redis/connect/slot-connection.js';
-import { whenReady } from '../../redis/connect/when-ready.js';
 import { ReadConnections } from './read-connections.js';
 
 export type ServerConnectionRole = 'commands' | 'blocking';

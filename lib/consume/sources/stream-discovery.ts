@@ -2,11 +2,11 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { isOwnKey } from '../../wire/stream-keys.js';
 import { streamOfPartition } from '../../wire/partitions.js';
-import { matchFor, wildcardMatcher } from '../../wire/wildcard.js';
+import { keyPattern, wildcardMatcher } from '../../wire/wildcard.js';
 import type { StreamPartitions } from '../../options/resolved-options.js';
-import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
+import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { errorText, isRedisReply } from '../../redis/server/redis-errors.js';
-import { scanStreams } from '../../redis/read/stream-scan.js';
+import { scanStreams } from '../../redis/read/scan-streams.js';
 import type { ConsumedStream, ConsumedWildcards } from '../consumed-stream.js';
 import * as text from '../consumer.messages.js';
 import { FaultLog } from '../../redis/connect/fault-log.js';
@@ -44,7 +44,7 @@ export class StreamDiscovery {
 
   constructor(private readonly parts: StreamDiscoveryParts) {
     this.faults = new FaultLog(parts.logger);
-    this.match = matchFor(parts.keyPrefix, parts.wildcards);
+    this.match = keyPattern(parts.keyPrefix, parts.wildcards);
     this.means = parts.wildcards.map((wildcard) => wildcardMatcher(wildcard));
   }
 

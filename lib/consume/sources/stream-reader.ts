@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { onReconnect } from '../../redis/connect/cluster-client.js';
-import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
-import { clientId } from '../../redis/connect/client-id.js';
+import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
+import { clientId, readGroup } from '../../redis/read/stream-reads.js';
 import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/redis-errors.js';
-import { readGroup } from '../../redis/read/stream-commands.js';
 import type { StreamFlow } from '../stream-flow.js';
 import type { Brought, StreamReaderParts } from './stream-reader.parts.js';
 import { within } from '../within.js';

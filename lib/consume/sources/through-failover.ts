@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UnsupportedServerError } from '../../errors/unsupported-server.error.js';
-import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
+import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { isClusterFault, isRedisReply } from '../../redis/server/redis-errors.js';
 
 /** Does a step, as it is. */

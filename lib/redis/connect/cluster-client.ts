@@ -1,17 +1,17 @@
 import type { Cluster, Redis } from 'ioredis';
 import { hashSlot } from '../../wire/hash-slot.js';
 
-/** The cluster behind what carries commands; nothing where that is a connection. */
+/** The cluster that a client is, or undefined if it is a single connection. */
 export const clusterOf = (client: Redis): Cluster | undefined =>
   client.isCluster ? (client as unknown as Cluster) : undefined;
 
 /**
- * A cluster as what carries commands. It has the commands of a connection and its states and events, and finds the node of each
- * by its key; what it has not (a socket, `CLIENT`, `SCAN` of all keys) is asked of its nodes, after `clusterOf()`.
+ * A cluster with the type of a single connection. It has the same commands, states and events, and finds the node for each
+ * command by its key. What it lacks (a socket, `CLIENT`, `SCAN` of all keys) must be asked of its nodes: see `clusterOf()`.
  */
 export const asClient = (client: Redis | Cluster): Redis => client as Redis;
 
-/** Where a slot is served now, as far as the client knows: `host:port`. */
+/** The node that serves a slot, as far as the client knows: `host:port`. */
 export const masterKeyOf = (cluster: Cluster, slot: number): string | undefined =>
   cluster.slots[slot]?.[0];
 
@@ -19,7 +19,7 @@ export const masterKeyOf = (cluster: Cluster, slot: number): string | undefined 
 export const nodeOf = (cluster: Cluster, key: string): Redis | undefined =>
   cluster.nodes().find(({ options: { host, port } }) => `${host}:${port}` === key);
 
-/** The connection to the one server that has a key; nothing where it is not known. */
+/** The connection to the server that has a key, or undefined if that is not known. */
 export function masterFor(client: Redis, key: string): Redis | undefined {
   const cluster = clusterOf(client);
   if (cluster === undefined) return client;
@@ -27,19 +27,19 @@ export function masterFor(client: Redis, key: string): Redis | undefined {
   return master === undefined ? undefined : nodeOf(cluster, master);
 }
 
-/** Has the client ask its nodes again who serves what. Fulfilled also where none of them answers. */
-export const askForSlots = (cluster: Cluster): Promise<void> =>
+/** Refreshes which node serves which slot. Resolves even if no node answers. */
+export const refreshSlots = (cluster: Cluster): Promise<void> =>
   new Promise((resolve) => cluster.refreshSlotsCache(() => resolve()));
 
-/** The connections that commands without a key have to go to, all of them: those to the masters. */
+/** The connections to all masters: commands without a key must be sent to each. */
 export const mastersOf = (client: Redis): readonly Redis[] =>
   clusterOf(client)?.nodes('master') ?? [client];
 
 /**
- * Calls back each time after a connection broke under the client and another is made: answers may have been lost with it. In a
- * cluster that is told when it breaks, of each node.
+ * Calls back after each lost connection, since answers may have been lost with it: when the client is ready again, in a
+ * cluster when a node's connection breaks.
  *
- * @returns ends it
+ * @returns a function that stops listening
  */
 export function onReconnect(client: Redis, listener: () => void): () => void {
   const events = client.isCluster ? ['ready', '-node'] : ['ready'];

@@ -1,35 +1,27 @@
-import { Redis, type RedisOptions } from 'ioredis';
-import type {
-  AddedConnectionOptions,
-  ConnectionOption,
-  ConnectionRole,
-} from '../../options/connection-option.js';
-import { isClusterOptions } from '../../options/is-cluster-options.js';
+import type { Cluster, Redis } from 'ioredis';
+import { ConnectionEndedError } from '../../errors/connection-ended.error.js';
+import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { isRedisInstance } from '../../options/is-redis-instance.js';
-import { AskingRedis } from './asking-redis.js';
+import { withKeysNamed } from '../server/missing-rights.js';
+import { cleanCause, errorText, hideSecrets } from '../server/redis-errors.js';
 import { asClient, clusterOf } from './cluster-client.js';
-import { followNodes, makeCluster } from './cluster-connection.js';
-import { keepHealthy } from './connection-health.js';
-import { madeByFactory } from './made-by-factory.js';
-import { namingKeys } from '../server/missing-right.js';
-import { hideSecrets } from '../server/redis-errors.js';
-import { defaultOptions, MADE_HERE, neededOptions } from './role-options.js';
+import { addedOptions, makeClient } from './make-client.js';
 
-/** A connection, and whether it is ours to close. */
+/** A connection, and whether this package has to close it. */
 export interface Connection {
   readonly client: Redis;
   readonly owned: boolean;
-  /** What went wrong last with one that is ours. */
+  /** The last error of an owned connection. */
   readonly lastError?: () => unknown;
 }
 
-/** How long an answer may be overdue, and how often a connection is asked for a sign of life. */
+/** How long an answer may be overdue, and how often a health check is sent. */
 const ANSWER_MS = 10_000;
 const HEALTH_CHECK_MS = 10_000;
 
 /**
- * A connection for `role`, not opened yet where it is made here. An instance that the user gave is used as it is, but
- * never for blocking: for that it is duplicated.
+ * Makes a connection for `role`, without opening it. A client that the user passed in is used as it is, except for blocking
+ * reads: those get a duplicate of it.
  *
  * @param name shown by `CLIENT LIST`
  * @param blockMs how long its commands wait in Redis
@@ -43,67 +35,126 @@ export function connectionFor(
   if (isRedisInstance(option) && role !== 'blocking') {
     return { client: asClient(option), owned: false };
   }
-  return madeHere(makeClient(option, role, name), option, blockMs);
+  return ownConnection(makeClient(option, role, name), option, blockMs);
 }
 
-/** One that was made here: what goes wrong with it is kept, and that it died without a word is noticed. */
-export function madeHere(client: Redis, option: ConnectionOption, blockMs: number): Connection {
+/** A connection that this package closes, with its errors recorded and its health checked. */
+export function ownConnection(
+  client: Redis,
+  option: ConnectionOption,
+  blockMs: number,
+): Connection {
   let lastError: unknown;
   const onError = (error: unknown): void => {
     hideSecrets(error);
     lastError = error;
   };
   const connection = { client, owned: true, lastError: () => lastError };
-  const { healthCheckIntervalMs = HEALTH_CHECK_MS } = extrasOf(option);
+  client.on('error', onError);
+  const { healthCheckIntervalMs = HEALTH_CHECK_MS } = addedOptions(option);
   const cluster = clusterOf(client);
   if (cluster !== undefined) {
-    const answerMs = cluster.options.redisOptions?.socketTimeout ?? ANSWER_MS;
-    followNodes(cluster, healthCheckIntervalMs, answerMs, onError);
+    client.on('node error', onError);
+    if (healthCheckIntervalMs !== false) checkNodes(cluster, healthCheckIntervalMs);
     return connection;
   }
-  client.on('error', onError);
   const { options } = client;
   if (options.socketTimeout !== undefined) {
-    // While a read waits in Redis, nothing is overdue. In a URL it is text.
+    // A read that waits in Redis is not overdue. From a URL, the option is text.
     options.socketTimeout = Number(options.socketTimeout) + blockMs;
   }
-  options.reconnectOnError = namingKeys(options.reconnectOnError);
+  options.reconnectOnError = withKeysNamed(options.reconnectOnError);
   if (healthCheckIntervalMs !== false) {
     keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);
   }
   return connection;
 }
 
-function makeClient(option: ConnectionOption, role: ConnectionRole, name: string): Redis {
-  const ours = { ...MADE_HERE, ...neededOptions(role, name) };
-  if (isRedisInstance(option)) return asClient(option).duplicate(ours);
-  if (isClusterOptions(option)) return asClient(makeCluster(option, role, name));
-  const defaults = defaultOptions(typeof option === 'object' && option.sentinels != null);
-  if (typeof option === 'function') {
-    return madeByFactory(option, { role, name, options: { ...defaults, ...ours } });
-  }
-  if (typeof option === 'string') return new Redis(option, { ...defaults, ...ours });
-  const { url, credentials, healthCheckIntervalMs: _, ...its } = option;
-  const options = { ...defaults, ...given(its), ...ours };
-  if (credentials !== undefined) return new AskingRedis(url, options, credentials);
-  return url === undefined ? new Redis(options) : new Redis(url, options);
-}
-
-/** What was set of what ioredis does not know. */
-export const extrasOf = (option: ConnectionOption): AddedConnectionOptions =>
-  typeof option === 'object' && !isRedisInstance(option) ? option : {};
-
-/** Without what is `undefined`: that is to say nothing. */
-const given = (options: RedisOptions): RedisOptions =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-
-/** Begins to connect where nobody has, without waiting for it. */
+/** Opens a connection that nobody has opened yet, without waiting for it. */
 export function openConnection({ client }: Connection): void {
-  // A first attempt that fails is followed by others; the 'error' event tells of it.
+  // ioredis retries a failed first attempt, and reports it by the 'error' event.
   if (client.status === 'wait') client.connect().catch(() => undefined);
 }
 
-/** Drops the connection where it is ours, with whatever still waits on it. */
+/** Closes an owned connection. Commands that still wait on it fail. */
 export function dropConnection({ client, owned }: Connection): void {
   if (owned) client.disconnect();
+}
+
+/**
+ * Waits until the connection can take commands.
+ *
+ * @throws the signal's reason if it aborts first; ConnectionEndedError if the connection has ended
+ */
+export function whenReady(
+  { client, lastError }: Pick<Connection, 'client' | 'lastError'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const stopListening = (): void => {
+      client.off('ready', onReady);
+      client.off('end', onEnd);
+      signal.removeEventListener('abort', onAbort);
+    };
+    const onReady = (): void => {
+      stopListening();
+      resolve();
+    };
+    const onAbort = (): void => {
+      stopListening();
+      reject(signal.reason);
+    };
+    const onEnd = (): void => {
+      stopListening();
+      const error = lastError?.();
+      reject(
+        error === undefined
+          ? new ConnectionEndedError(undefined)
+          : new ConnectionEndedError(errorText(error), { cause: cleanCause(error) }),
+      );
+    };
+    if (signal.aborted) return onAbort();
+    if (client.status === 'end') return onEnd();
+    client.once('ready', onReady);
+    client.once('end', onEnd);
+    signal.addEventListener('abort', onAbort);
+  });
+}
+
+/** After the event loop was blocked, answers that arrived meanwhile still have to be read. */
+const READ_FIRST_MS = 100;
+
+/**
+ * Pings a connection regularly, and drops it if no answer comes, so that ioredis reconnects. Otherwise commands sent into a
+ * connection that died silently would wait until the operating system gives up.
+ *
+ * @param intervalMs between an answer and the next ping
+ * @param answerMs how long an answer may take
+ */
+export function keepHealthy(client: Redis, intervalMs: number, answerMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  const after = (ms: number, callback: () => void): void => {
+    clearTimeout(timer);
+    timer = setTimeout(callback, ms).unref();
+  };
+  const ask = (): void => {
+    if (client.status !== 'ready') return;
+    const { stream } = client;
+    const drop = (): void => void stream.destroy(new Error(`no answer within ${answerMs} ms`));
+    after(answerMs, () => after(READ_FIRST_MS, drop));
+    const onAnswer = (): void => {
+      if (client.stream === stream) after(intervalMs, ask);
+    };
+    // A refusal is an answer too.
+    client.ping().then(onAnswer, onAnswer);
+  };
+  client.on('ready', () => after(intervalMs, ask));
+  client.on('close', () => clearTimeout(timer));
+}
+
+/** Checks the health of each node's connection, from when it is made. */
+function checkNodes(cluster: Cluster, intervalMs: number): void {
+  const answerMs = cluster.options.redisOptions?.socketTimeout ?? ANSWER_MS;
+  cluster.on('+node', (node: Redis) => keepHealthy(node, intervalMs, answerMs));
 }

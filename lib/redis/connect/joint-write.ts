@@ -2,29 +2,29 @@ import type { Redis } from 'ioredis';
 import { mastersOf } from './cluster-client.js';
 
 /**
- * Makes one write of what a connection sends before the event loop goes on, in a cluster one for each node. Each command stays
- * its own, as against a pipeline: with its own answer, its own error, and nothing that waits for the others' answers.
+ * Writes the commands of one turn of the event loop to the socket together; in a cluster, to each node's socket. Unlike a
+ * pipeline, every command keeps its own answer and error, and waits for no other.
  */
 export class JointWrite {
-  private readonly held = new Set<Redis['stream']>();
+  private readonly corked = new Set<Redis['stream']>();
 
   constructor(private readonly client: Redis) {}
 
-  /** Holds back what is sent from now on, until the promises that are due have run. */
+  /** Holds back commands from now until all pending promise callbacks have run. */
   begin(): void {
-    if (!this.client.isCluster) return this.hold(this.client.stream);
+    if (!this.client.isCluster) return this.cork(this.client.stream);
     for (const { status, stream } of mastersOf(this.client))
-      if (status === 'ready') this.hold(stream);
+      if (status === 'ready') this.cork(stream);
   }
 
-  private hold(stream: Redis['stream']): void {
-    // A connection that was just made anew has another socket; what the old one held is let go in its own time.
-    if (this.held.has(stream)) return;
-    this.held.add(stream);
-    stream.cork();
+  private cork(socket: Redis['stream']): void {
+    // After a reconnect there is another socket. The old one is uncorked in its own tick.
+    if (this.corked.has(socket)) return;
+    this.corked.add(socket);
+    socket.cork();
     process.nextTick(() => {
-      this.held.delete(stream);
-      stream.uncork();
+      this.corked.delete(socket);
+      socket.uncork();
     });
   }
 }

@@ -2,29 +2,34 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ConnectionClosedError } from '../../errors/connection-closed.error.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
-import { type Connection, connectionFor, dropConnection, openConnection } from './connection.js';
-import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';
 import { clusterOf } from './cluster-client.js';
+import {
+  type Connection,
+  connectionFor,
+  dropConnection,
+  openConnection,
+  whenReady,
+} from './connection.js';
+import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';
 import { slotConnection } from './slot-connection.js';
-import { whenReady } from './when-ready.js';
 
 /** What a connection is for, and what it is called. */
 export interface ConnectionPurpose {
   readonly role: ConnectionRole;
   /** Shown by `CLIENT LIST`. */
   readonly name: string;
-  /** How the log calls it. */
+  /** Its name in the log. */
   readonly called: string;
   readonly logger: LoggerService;
-  /** Is told of each change of state. */
+  /** Called with each change of state. */
   readonly report?: (status: RedisStreamsStatus) => void;
-  /** What it reads, where it blocks, and what else is sent on: in a cluster it goes to the key's node. */
+  /** For blocking reads: the key, and the client for other commands. In a cluster this connects to the key's node. */
   readonly reads?: { readonly key: string; readonly commands: Redis };
-  /** Is given the client before it begins to connect. */
+  /** Called with the client before it connects. */
   readonly prepare?: (client: Redis) => void;
 }
 
-/** A connection that is watched, from the moment it is asked for until it is dropped. */
+/** A watched connection, from its start until it is dropped. */
 export class OpenedConnection {
   private readonly connection: Connection;
   private readonly left = new AbortController();
@@ -42,23 +47,23 @@ export class OpenedConnection {
     return this.connection.client;
   }
 
-  /** Whether it is ours, and not the caller's instance. */
+  /** False if the user passed in the client. */
   get owned(): boolean {
     return this.connection.owned;
   }
 
-  /** @throws ConnectionClosedError where it is left meanwhile */
+  /** @throws ConnectionClosedError after `leave()` */
   async ready(): Promise<Redis> {
     await whenReady(this.connection, this.left.signal);
     return this.client;
   }
 
-  /** Nobody waits for it any longer. */
+  /** Ends all waiting for `ready()`. */
   leave(): void {
     this.left.abort(new ConnectionClosedError('a connection'));
   }
 
-  /** Leaves it, with whatever still waits on it. */
+  /** Closes it, with everything that still waits on it. */
   drop(): void {
     this.leave();
     this.endWatch();

@@ -1,84 +1,98 @@
-import type { RedisOptions } from 'ioredis';
+import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { ConnectionRole, LegacyOptions } from '../../options/connection-option.js';
-import { reconnectDelayMs } from './reconnect-delay.js';
+import { reconnectDelayMs } from './retry-until-done.js';
 
-/** What answers to nobody but its caller: it is told at once, and asks again where it wants to. */
-const TOLD_AT_ONCE: RedisOptions = {
+/** For reads and publishing: the caller gets the error at once and decides whether to try again. */
+const FAIL_AT_ONCE: RedisOptions = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
 };
 
-/** Scripts can be sent twice, so they wait for a new connection. Reads and publishes are told at once. */
-const BY_ROLE: Record<ConnectionRole, RedisOptions> = {
-  commands: {
-    maxRetriesPerRequest: null,
-    autoResendUnfulfilledCommands: true,
-    enableOfflineQueue: true,
-  },
-  blocking: TOLD_AT_ONCE,
-  publish: TOLD_AT_ONCE,
-  operator: TOLD_AT_ONCE,
+/** Scripts can be sent twice, so commands wait for a new connection. */
+const WAIT_FOR_CONNECTION: RedisOptions = {
+  maxRetriesPerRequest: null,
+  autoResendUnfulfilledCommands: true,
+  enableOfflineQueue: true,
 };
 
-/** After a server became a replica under a connection: how often at the most it is made anew, in ms. */
-const NOT_SOONER_MS = 1_000;
+const canWait = (role: ConnectionRole): boolean => role === 'commands';
 
 /**
- * What has to be so for this package to work, whatever else is set for the connection.
+ * The options that this package relies on, whatever the user sets for the connection.
  *
  * @param name shown by `CLIENT LIST`
  */
 export function neededOptions(role: ConnectionRole, name: string): LegacyOptions {
   return {
-    ...BY_ROLE[role],
+    ...(canWait(role) ? WAIT_FOR_CONNECTION : FAIL_AT_ONCE),
     connectionName: name.replace(/[^!-~]/g, '_'),
-    // A command that is given up on the way may be executed all the same, and what a read brought is lost to sight.
+    // Redis may still execute a command that the client gave up, and the entries of such a read would be lost.
     commandTimeout: undefined,
     blockingTimeout: undefined,
     enableAutoPipelining: false,
     stringNumbers: false,
-    // Replies have the same form with RESP 2 and 3 as long as this stays what it is by default.
+    // With this default, replies have the same form in RESP 2 and 3.
     replyMapping: 'legacy',
   };
 }
 
-/** Sentinels know within seconds which server is the primary now, and asking them costs little: in ms. */
-const ASK_SENTINELS_MS = 500;
-const askAgainMs = (attempt: number): number =>
-  Math.min(reconnectDelayMs(attempt), ASK_SENTINELS_MS);
-/** How long one sentinel may take before the next is asked, in ms. */
-const SENTINEL_ANSWER_MS = 2_000;
+/** The same for a cluster. */
+export const neededClusterOptions = (role: ConnectionRole): ClusterOptions => ({
+  retryDelayOnFailover: canWait(role) ? 100 : 0,
+  enableAutoPipelining: false,
+  enableOfflineQueue: true,
+  // Replicas may be behind.
+  scaleReads: 'master',
+  // ioredis must look for a lost node under its new address instead of retrying the old one for ever.
+  clusterNodeRetryStrategy: () => null,
+});
 
-/** What holds where the connection says nothing else. */
+/** The same for each connection to a node of a cluster. It ends when it drops, and ioredis makes another one. */
+export function neededNodeOptions(role: ConnectionRole, name: string): LegacyOptions {
+  const { enableOfflineQueue: _, ...needed } = neededOptions(role, name);
+  return needed;
+}
+
+/** Options for every connection that this package makes. */
+export const OWN_OPTIONS: RedisOptions = {
+  lazyConnect: true,
+  // How soon to ask a Redis that is loading its data again. The default is a second, in which leases could end.
+  maxLoadingRetryTime: 100,
+  // Everything that waits is dealt with before we close, so a dead socket need not hold up the process.
+  disconnectTimeout: 250,
+};
+
+/** Sentinels learn of a new primary within seconds, and asking them is cheap. */
+const MAX_SENTINEL_DELAY_MS = 500;
+const sentinelDelayMs = (attempt: number): number =>
+  Math.min(reconnectDelayMs(attempt), MAX_SENTINEL_DELAY_MS);
+/** How long a sentinel may take to answer before the next one is asked. */
+const SENTINEL_TIMEOUT_MS = 2_000;
+
+/** Options that the user can change. */
 export function defaultOptions(hasSentinels = false): RedisOptions {
   return {
     // The same results as RESP 3, and faster to read.
     protocol: 2,
-    retryStrategy: hasSentinels ? askAgainMs : reconnectDelayMs,
-    sentinelRetryStrategy: askAgainMs,
-    // ioredis waits for ever for a sentinel that took the connection and is silent.
-    sentinelCommandTimeout: SENTINEL_ANSWER_MS,
-    // Else ioredis leaves "tls" aside, and speaks in the clear, where sentinels say where Redis is.
+    retryStrategy: hasSentinels ? sentinelDelayMs : reconnectDelayMs,
+    sentinelRetryStrategy: sentinelDelayMs,
+    // By default ioredis waits for ever for a sentinel that accepts the connection and stays silent.
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    // Without it, ioredis ignores `tls` for the server that sentinels name, and connects in plain text.
     enableTLSForSentinelMode: true,
-    reconnectOnError: leavesReplicas(),
+    reconnectOnError: reconnectOnReadOnly(),
   };
 }
 
-/** What holds for each connection that is made here. */
-export const MADE_HERE: RedisOptions = {
-  lazyConnect: true,
-  // A Redis that loads its data is asked again this soon; by default after a second, in which leases end.
-  maxLoadingRetryTime: 100,
-  // What waits was dealt with before we close, so a socket that is dead need not hold the process any longer.
-  disconnectTimeout: 250,
-};
+const READ_ONLY_RECONNECT_MS = 1_000;
 
-/** A server that became a replica under its connections: behind the same name there may be another primary by now. */
-function leavesReplicas(): (error: Error) => boolean {
+/** If the server became a replica, the same address may lead to a new primary: reconnects, at most once a second. */
+function reconnectOnReadOnly(): (error: Error) => boolean {
   let lastAt = -Infinity;
   return ({ message }) => {
-    if (!message.includes('READONLY') || performance.now() - lastAt < NOT_SOONER_MS) return false;
+    if (!message.includes('READONLY')) return false;
+    if (performance.now() - lastAt < READ_ONLY_RECONNECT_MS) return false;
     lastAt = performance.now();
     return true;
   };

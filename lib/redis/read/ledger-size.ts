@@ -1,10 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { StreamKeys } from '../../wire/stream-keys.js';
 
+/** How many message IDs a ledger holds, including those that left the window and are not removed yet. */
 export interface LedgerSize {
-  /** How many message IDs it has; with those that left the window and were not removed yet. */
   readonly all: number;
-  /** How many of them are packed. */
   readonly packed: number;
 }
 

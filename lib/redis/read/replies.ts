@@ -1,12 +1,12 @@
 import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
 
-/** An entry as Redis gave it. `fields` is `undefined` where the entry was deleted while it was pending. */
+/** An entry as Redis returned it. `fields` is undefined if the entry was deleted while it was pending. */
 export interface RawEntry {
   readonly id: string;
   readonly fields: readonly Buffer[] | undefined;
 }
 
-/** The entries of one stream in a reply of `XREADGROUP`. */
+/** The entries of one stream in the reply of `XREADGROUP`. */
 export interface StreamEntries {
   readonly stream: string;
   readonly entries: readonly RawEntry[];
@@ -31,7 +31,7 @@ export function parseList(reply: unknown, command: string): readonly unknown[] {
 }
 
 /**
- * Entries as `XRANGE` and our scripts give them: `[[id, [name, value, …]], …]`.
+ * Entries as `XRANGE` and our scripts return them: `[[id, [name, value, …]], …]`.
  *
  * @throws UnexpectedReplyError
  */
@@ -43,7 +43,7 @@ export function parseEntries(reply: unknown, command: string): RawEntry[] {
 }
 
 /**
- * The reply of `XREADGROUP`: nothing where the time ran out.
+ * The reply of `XREADGROUP` or `XREAD`: null if nothing came in time.
  *
  * @throws UnexpectedReplyError
  */

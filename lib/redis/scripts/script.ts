@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { nameMissingRight } from '../server/missing-right.js';
+import { nameMissingRight } from '../server/missing-rights.js';
 
 /** What a script takes as an argument. Numbers arrive as text. */
 export type ScriptArgument = string | number | Buffer;

@@ -1,57 +1,56 @@
-/** Redis answered, and said no; as against a connection that broke. */
+/** Redis answered with an error. Otherwise the connection failed. */
 export const isRedisReply = (error: unknown): error is Error =>
   error instanceof Error && error.name === 'ReplyError';
 
-/** The group or its stream is not there any more. */
+/** The group or its stream no longer exists. */
 export const isGroupGone = (error: unknown): boolean =>
-  isRedisReply(error) &&
-  (error.message.startsWith('NOGROUP') || error.message.startsWith('UNBLOCKED'));
+  isRedisReply(error) && /^(NOGROUP|UNBLOCKED)/.test(error.message);
 
-/** Something else has the stream's name. */
+/** The stream's key holds another type. */
 export const isWrongType = (error: unknown): boolean =>
   isRedisReply(error) && error.message.includes('WRONGTYPE');
 
-/** A node of a cluster does not serve the slot, or not all of it, or the cluster does not: it was not executed. */
+/** The user may not do this. */
+export const isNotAllowed = (error: unknown): error is Error =>
+  isRedisReply(error) && error.message.startsWith('NOPERM');
+
+/** The cluster or its node does not serve the slot at present. The command was not executed. */
 export const isClusterFault = (error: unknown): boolean =>
   isRedisReply(error) && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|MASTERDOWN) /.test(error.message);
 
-/** The slot is served by another node. */
+/** Another node serves the slot. */
 export const isMoved = (error: unknown): boolean =>
   isRedisReply(error) && error.message.startsWith('MOVED ');
 
-/** What Redis repeats of a command that it does not know: passwords and bodies are among it. */
-const REPEATED = /,? with args beginning with:[^\n]*/g;
+/** Redis quotes the arguments of a command it does not know. They may hold passwords or bodies. */
+const QUOTED_ARGUMENTS = /,? with args beginning with:[^\n]*/g;
 
-/** Takes the password out of an error of ioredis. Those who wait on the connection get the same error. */
+/** Removes secrets from an error of ioredis, in place: everybody who waits on the connection gets the same error. */
 export function hideSecrets(error: unknown): void {
   if (!(error instanceof Error)) return;
   if ('lastNodeError' in error) hideSecrets(error.lastNodeError);
-  error.message = error.message.replace(REPEATED, '');
-  if (error.stack !== undefined) error.stack = error.stack.replace(REPEATED, '');
+  error.message = error.message.replace(QUOTED_ARGUMENTS, '');
+  if (error.stack !== undefined) error.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
   const { command } = error as { command?: { name?: unknown; args?: unknown } };
   if (command !== undefined && /^(auth|hello)$/i.test(String(command.name))) command.args = [];
 }
 
-/** What an error says, without what ioredis attaches to it: its `command` can hold passwords and bodies. */
+/** An error's message without the `command` that ioredis attaches, which may hold passwords and bodies. */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map((inner) => errorText(inner)).join('; ');
   }
-  // "Failed to refresh slots cache" says no more than that.
+  // ioredis only says "Failed to refresh slots cache"; the node's error has the reason.
   const reason = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : error;
-  return (reason instanceof Error ? reason.message : String(reason)).replace(REPEATED, '');
+  return (reason instanceof Error ? reason.message : String(reason)).replace(QUOTED_ARGUMENTS, '');
 }
 
-/** An error fit to be kept as a `cause`: message, name and stack, and nothing that ioredis attached. */
+/** A copy that can be kept as a `cause`: name, message and stack, without what ioredis attached. */
 export function cleanCause(error: unknown): Error {
   const clean = new Error(errorText(error));
   if (error instanceof Error) {
     clean.name = error.name;
-    if (error.stack !== undefined) clean.stack = error.stack.replace(REPEATED, '');
+    if (error.stack !== undefined) clean.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
   }
   return clean;
 }
-
-/** Redis answered that this user may not do it. */
-export const isNotAllowed = (error: unknown): error is Error =>
-  isRedisReply(error) && error.message.startsWith('NOPERM');

@@ -1,22 +1,32 @@
 import type { Redis } from 'ioredis';
-import { NEEDED_COMMANDS } from './needed-commands.js';
 import { isRedisReply } from './redis-errors.js';
 
-/** What a server says of itself. What its user may not ask is `undefined`. */
+const COMMANDS = `
+  CLIENT EVAL EVALSHA TIME
+  DEL EXISTS GET PERSIST PEXPIRE PTTL SADD SCAN SET SISMEMBER TYPE UNLINK
+  HDEL HGET HGETALL HINCRBY HMGET HSCAN HSET HSETNX HVALS
+  ZADD ZCARD ZCOUNT ZMSCORE ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZSCORE
+  XACK XADD XCLAIM XDEL XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XTRIM
+`;
+
+/** The commands that servers, clients and jobs of this package send, alone or in scripts. */
+export const NEEDED_COMMANDS: readonly string[] = COMMANDS.trim().split(/\s+/);
+
+/** What a server says about itself. `undefined` is what this user may not ask. */
 export interface ServerFacts {
   readonly product: 'Redis' | 'Valkey';
   readonly version: string | undefined;
   readonly role: 'primary' | 'replica' | undefined;
-  /** What it does when its memory is full. */
+  /** What it does if its memory is full. */
   readonly maxmemoryPolicy: string | undefined;
-  /** Of the commands that are needed here, those that it has not. */
+  /** The {@link NEEDED_COMMANDS} that it lacks. */
   readonly missingCommands: readonly string[] | undefined;
 }
 
 /**
- * Asks a server what it is. `INFO` says most; where the user may not ask it, other commands may.
+ * Asks a server for its facts. `INFO` tells most of them; if the user may not use it, other commands can help.
  *
- * @throws where the connection broke; a question that is refused is no error
+ * @throws if the connection broke; a refused question is no error
  */
 export async function askServerFacts(client: Redis): Promise<ServerFacts> {
   const ask = (command: string, ...args: string[]): Promise<unknown> =>
@@ -42,14 +52,14 @@ export async function askServerFacts(client: Redis): Promise<ServerFacts> {
   };
 }
 
-type Told = Omit<ServerFacts, 'missingCommands'>;
+type InfoFacts = Omit<ServerFacts, 'missingCommands'>;
 
 /** `INFO`: lines of `name:value`. */
-export function parseInfo(reply: unknown): Told {
+export function parseInfo(reply: unknown): InfoFacts {
   const text = typeof reply === 'string' ? reply : '';
   const line = (name: string): string | undefined =>
     new RegExp(`^${name}:(\\S+)`, 'm').exec(text)?.[1];
-  // Valkey has `redis_version` too, for programs that know no other: it stays at 7.2.4.
+  // Valkey also reports a `redis_version` of 7.2.4, for programs that know only Redis.
   const valkey = line('valkey_version');
   return {
     product: valkey === undefined ? 'Redis' : 'Valkey',
@@ -59,22 +69,22 @@ export function parseInfo(reply: unknown): Told {
   };
 }
 
-/** `HELLO`: `server`, `version`, `role` and others, as a flat list or as an object. */
-export function parseHello(reply: unknown): Pick<Told, 'product' | 'version' | 'role'> {
-  const said = pairsOf(reply);
+/** `HELLO`: `server`, `version`, `role` and more, as a flat list or an object. */
+export function parseHello(reply: unknown): Pick<InfoFacts, 'product' | 'version' | 'role'> {
+  const fields = pairsOf(reply);
   return {
-    product: said.get('server') === 'valkey' ? 'Valkey' : 'Redis',
-    version: textOf(said.get('version')),
-    role: roleOf(said.get('role')),
+    product: fields.get('server') === 'valkey' ? 'Valkey' : 'Redis',
+    version: textOf(fields.get('version')),
+    role: roleOf(fields.get('role')),
   };
 }
 
 /** `ROLE`: a list that begins with the role. */
-export function parseRole(reply: unknown): Told['role'] {
+export function parseRole(reply: unknown): InfoFacts['role'] {
   return Array.isArray(reply) ? roleOf(reply[0]) : undefined;
 }
 
-/** `COMMAND INFO`: a row for each name, and none for a command that is not there. */
+/** `COMMAND INFO`: a row for each name, empty if the server has no such command. */
 export function parseMissing(
   reply: unknown,
   names: readonly string[],
@@ -93,11 +103,11 @@ function pairsOf(reply: unknown): Map<string, unknown> {
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
 
-const ROLES = new Map<unknown, NonNullable<Told['role']>>([
+const ROLES = new Map<unknown, NonNullable<InfoFacts['role']>>([
   ['master', 'primary'],
   ['primary', 'primary'],
   ['slave', 'replica'],
   ['replica', 'replica'],
 ]);
 
-const roleOf = (word: unknown): Told['role'] => ROLES.get(word);
+const roleOf = (word: unknown): InfoFacts['role'] => ROLES.get(word);

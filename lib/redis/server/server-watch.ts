@@ -3,42 +3,41 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { UnsupportedServerError } from '../../errors/unsupported-server.error.js';
 import { mastersOf } from '../connect/cluster-client.js';
-import { reconnectDelayMs } from '../connect/reconnect-delay.js';
+import { reconnectDelayMs } from '../connect/retry-until-done.js';
 import { askServerFacts } from './server-facts.js';
-import * as text from './server-facts.messages.js';
-import { type ServerVerdict, verdictOn } from './server-facts.verdict.js';
+import { IS_PRIMARY_NOW, IS_REPLICA, type ServerVerdict, verdictOn } from './server-verdict.js';
 
 /**
- * Finds out what the server is, says in the log what matters of it, and looks again after each reconnect: another server
- * may answer then. Each thing is said once, until it changes.
+ * Looks at the server and logs what matters about it, now and after each reconnect, since another server may answer then.
+ * Each thing is logged once, until it changes.
  *
- * A replica is an error that may pass, since a failover may be under way: it is waited for until it is a primary.
+ * A replica may be a failover that is under way, so this waits until the server is a primary.
  *
  * @param signal ends the watch
- * @throws UnsupportedServerError where it lacks what is needed; the signal's reason where that comes first
+ * @throws UnsupportedServerError if the server lacks what is needed; the signal's reason if it aborts first
  */
 export async function watchServer(
   client: Redis,
   logger: LoggerService,
   signal: AbortSignal,
 ): Promise<void> {
-  const said = new Map<keyof ServerVerdict, string | undefined>();
-  const say = (
+  const logged = new Map<keyof ServerVerdict, string | undefined>();
+  const log = (
     about: keyof ServerVerdict,
     level: 'log' | 'warn' | 'error' | 'debug',
-    words: string | undefined,
+    text: string | undefined,
   ): void => {
-    if (words !== undefined && said.get(about) !== words) logger[level]?.(words);
-    said.set(about, words);
+    if (text !== undefined && logged.get(about) !== text) logger[level]?.(text);
+    logged.set(about, text);
   };
   const look = async (): Promise<ServerVerdict> => {
     const verdict = await worstVerdict(client);
-    say('is', 'log', verdict.is);
-    say('notKnown', 'debug', verdict.notKnown);
-    say('unfit', 'error', verdict.unfit);
-    say('warning', 'warn', verdict.warning);
-    if (!verdict.isReplica && said.get('isReplica') !== undefined) logger.log(text.IS_PRIMARY_NOW);
-    say('isReplica', 'error', verdict.isReplica ? text.IS_REPLICA : undefined);
+    log('is', 'log', verdict.is);
+    log('notKnown', 'debug', verdict.notKnown);
+    log('unfit', 'error', verdict.unfit);
+    log('warning', 'warn', verdict.warning);
+    if (!verdict.isReplica && logged.get('isReplica') !== undefined) logger.log(IS_PRIMARY_NOW);
+    log('isReplica', 'error', verdict.isReplica ? IS_REPLICA : undefined);
     return verdict;
   };
   const untilPrimary = async (): Promise<ServerVerdict> => {
@@ -58,7 +57,7 @@ export async function watchServer(
   }
   let watching: Promise<unknown> | undefined;
   const onReady = (): void => {
-    // Where the connection breaks again, the next one asks again.
+    // If the connection breaks meanwhile, the next reconnect looks again.
     watching ??= untilPrimary()
       .catch(() => undefined)
       .finally(() => {
@@ -69,17 +68,17 @@ export async function watchServer(
   signal.addEventListener('abort', () => client.off('ready', onReady), { once: true });
 }
 
-/** On a server, or of all masters of a cluster on the one of which there is most to say. */
+/** The verdict on the server; in a cluster, on the master with the most serious one. */
 async function worstVerdict(client: Redis): Promise<ServerVerdict> {
   const facts = await Promise.all(mastersOf(client).map((node) => askServerFacts(node)));
-  const verdicts = facts.map((its) => verdictOn(its));
+  const verdicts = facts.map((each) => verdictOn(each));
   const [first] = verdicts;
-  if (first === undefined) throw new Error(text.NO_MASTER);
+  if (first === undefined) throw new Error('no master of the cluster is known');
   if (!client.isCluster) return first;
   const worst =
     verdicts.find(({ unfit }) => unfit !== undefined) ??
     verdicts.find(({ warning }) => warning !== undefined) ??
     first;
-  // One that has just become a replica sends us on.
+  // A master that has just become a replica redirects us, so there is nothing to wait for.
   return { ...worst, isReplica: false };
 }

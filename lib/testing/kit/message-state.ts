@@ -2,7 +2,7 @@ import { redriveMember, compareEntryIds } from '../../wire/entry-id.js';
 import { partitionName } from '../../wire/partitions.js';
 import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';
 import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
-import { readRange } from '../../redis/read/stream-range.js';
+import { readRange } from '../../redis/read/stream-reads.js';
 import { groupIn, type LookingParts, msOf, together } from './looking.js';
 import type { MessageState } from './message-history.js';
 

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-
 import { describe, expect, it } from '@jest/globals';
-
 import { rightsAnywhere, rightsFor } from '../../../lib/cli/doctor/needed-rights.js';
-import { NEEDED_COMMANDS } from '../../../lib/redis/server/needed-commands.js';
+import { NEEDED_COMMANDS } from '../../../lib/redis/server/server-facts.js';
 
 const calls = [...rightsAnywhere('dev:'), ...rightsFor('dev:', 'orders', 'billing')].flatMap(
   (needed) => needed.calls,

@@ -1,16 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
-
 import { describe, expect, it } from '@jest/globals';
-
-import { NEEDED_COMMANDS } from '../../../lib/redis/server/needed-commands.js';
 import {
+  NEEDED_COMMANDS,
   parseHello,
   parseInfo,
   parseMissing,
   parseRole,
   type ServerFacts,
 } from '../../../lib/redis/server/server-facts.js';
-import { verdictOn } from '../../../lib/redis/server/server-facts.verdict.js';
+import { verdictOn } from '../../../lib/redis/server/server-verdict.js';
 
 const GOOD: ServerFacts = {
   product: 'Redis',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { isWildcard, matchFor, wildcardMatcher } from '../../../lib/wire/wildcard.js';
+import { isWildcard, keyPattern, wildcardMatcher } from '../../../lib/wire/wildcard.js';
 
 describe('a wildcard', () => {
   it.each<[string, boolean]>([
@@ -64,6 +64,6 @@ describe('what Redis is asked for', () => {
     ['dev:', ['orders.*', 'parcels.*'], 'dev:*'],
     ['', ['orders.*', 'orders.eu.*', 'or?*'], 'or*'],
   ])('below %j for %j is %j', (prefix, wildcards, match) => {
-    expect(matchFor(prefix, wildcards)).toBe(match);
+    expect(keyPattern(prefix, wildcards)).toBe(match);
   });
 });

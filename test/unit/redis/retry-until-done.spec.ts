@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-
-import { reconnectDelayMs } from '../../../lib/redis/connect/reconnect-delay.js';
+import { reconnectDelayMs } from '../../../lib/redis/connect/retry-until-done.js';
 
 const delaysOf = (attempt: number): number[] =>
   Array.from({ length: 200 }, () => reconnectDelayMs(attempt));

@@ -1,0 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const FIRST_MS = 50;
+const LONGEST_MS = 5_000;
+const JITTER = 0.25;
+
+/**
+ * The delay before attempt number `attempt` (from 1), in ms. It doubles up to 5 s, and varies by a quarter so that the members
+ * of a fleet do not all reconnect at once.
+ */
+export function reconnectDelayMs(attempt: number): number {
+  const delayMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 10));
+  return Math.round(delayMs * (1 - JITTER + 2 * JITTER * Math.random()));
+}
+
+/**
+ * Repeats a step in Redis until it succeeds, since Redis may be away, loading, read-only or out of memory. The step must be
+ * safe to run twice.
+ *
+ * @param onFault called after each failure
+ * @throws the signal's reason once it aborts
+ */
+export async function retryUntilDone<Result>(
+  step: () => Promise<Result>,
+  signal: AbortSignal,
+  onFault: (error: unknown) => void,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await step();
+    } catch (error) {
+      signal.throwIfAborted();
+      onFault(error);
+    }
+    await delay(reconnectDelayMs(attempt), undefined, { signal });
+  }
+}

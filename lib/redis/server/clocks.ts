@@ -1,0 +1,55 @@
+import type { Redis } from 'ioredis';
+
+/** Redis's time, in ms. */
+export async function redisTimeMs(client: Redis): Promise<number> {
+  const [seconds, micros] = await client.time();
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+}
+
+/** Estimates Redis's time without asking: from its last answer, and the monotonic time since then. */
+export class RedisClock {
+  private aheadMs: number | undefined;
+
+  /**
+   * @param monotonicMs a time of `performance.now()`
+   * @returns Redis's time at that moment, in ms, or undefined if Redis has not answered yet
+   */
+  at(monotonicMs: number): number | undefined {
+    return this.aheadMs === undefined ? undefined : monotonicMs + this.aheadMs;
+  }
+
+  /** Asks after each reconnect, in the background. */
+  follow(client: Redis, signal: AbortSignal): void {
+    const ask = (): void => void this.ask(client).catch(() => undefined);
+    client.on('ready', ask);
+    signal.addEventListener('abort', () => client.off('ready', ask), { once: true });
+    if (client.status === 'ready') ask();
+  }
+
+  private async ask(client: Redis): Promise<void> {
+    const sentAt = performance.now();
+    const redisMs = await redisTimeMs(client);
+    const answeredAt = performance.now();
+    // Redis most likely read its clock halfway through the round trip.
+    this.aheadMs = redisMs - (sentAt + answeredAt) / 2;
+  }
+}
+
+/** A moment by two local clocks: nobody sets the monotonic one, and the wall clock runs on while the machine sleeps. */
+export interface LocalMoment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+export const localNow = (): LocalMoment => ({
+  monotonicMs: performance.now(),
+  wallMs: Date.now(),
+});
+
+/**
+ * The time since a moment, by whichever clock shows more.
+ *
+ * @param monotonicMs the current `performance.now()`, if the caller has just read it
+ */
+export const elapsedMs = (since: LocalMoment, monotonicMs = performance.now()): number =>
+  Math.max(monotonicMs - since.monotonicMs, Date.now() - since.wallMs);
