@@ -1,7 +1,7 @@
 import { localNow } from '../redis/server/clocks.js';
 import { retryUntilDone } from '../redis/connect/retry-until-done.js';
 import type { Reserver } from './reserver.js';
-import type { Reservation } from '../redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
 import type { StreamMessage } from './stream-message.js';
 
 export interface IntakeParts {

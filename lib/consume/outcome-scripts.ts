@@ -7,7 +7,7 @@ import { commitScript } from '../redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../redis/scripts/settle/dead-letter.script.js';
 import { handOverScript } from '../redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../redis/scripts/settle/put-back.script.js';
-import { releaseScript } from '../redis/scripts/settle/release.script.js';
+import { releaseLeasesScript } from '../redis/scripts/settle/release-leases.script.js';
 import { scheduleRetryScript } from '../redis/scripts/settle/schedule-retry.script.js';
 import { startAloneScript } from '../redis/scripts/reserve/start-alone.script.js';
 import { startRedriveScript } from '../redis/scripts/reserve/start-redrive.script.js';
@@ -96,7 +96,7 @@ export class OutcomeScripts {
     if (leased.length === 0) return;
     const entryIds = leased.map(({ entryId }) => entryId);
     const leaseIds = leased.map((message) => leaseIdOf(message, options));
-    return releaseScript.run(
+    return releaseLeasesScript.run(
       client,
       [keys.leases],
       [token, JSON.stringify(entryIds), JSON.stringify(leaseIds)],

@@ -11,7 +11,7 @@ import { stepFaults } from './step-faults.js';
 import { HandlerSlots } from './handler-slots.js';
 import { Intake } from './intake.js';
 import { Outcomes } from './outcomes.js';
-import type { Reservation } from '../redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
 import { type FlowLoad, isWorthARead, roomFor } from './flow-room.js';
 import { Reserver } from './reserver.js';
 import { Settler } from './settler.js';

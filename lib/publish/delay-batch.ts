@@ -8,7 +8,7 @@ import {
 import { errorText } from '../redis/server/redis-errors.js';
 import type { ScriptArgument } from '../redis/scripts/script.js';
 import { delayScript } from '../redis/scripts/publish/delay.script.js';
-import type { PublishedBatch } from '../redis/scripts/publish/published-batch.js';
+import type { PublishedBatch } from '../redis/scripts/publish/publish.script.js';
 import * as text from './client.messages.js';
 import { PublishBatch, type Sending } from './publish-batch.js';
 

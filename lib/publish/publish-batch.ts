@@ -3,8 +3,7 @@ import { PublishError } from '../errors/publish.error.js';
 import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
 import type { ScriptArgument } from '../redis/scripts/script.js';
 import { cleanCause } from '../redis/server/redis-errors.js';
-import { publishScript } from '../redis/scripts/publish/publish.script.js';
-import type { PublishedBatch } from '../redis/scripts/publish/published-batch.js';
+import { publishScript, type PublishedBatch } from '../redis/scripts/publish/publish.script.js';
 import type { StreamLimits } from '../options/resolved-options.js';
 import type { PublishOutcome, Publishing } from './publishing.js';
 

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-
 import { LedgerMaintenanceJob } from '../../lib/index.js';
 import { UNPACKED } from '../../lib/jobs/pack-ledger.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { ledgerSize } from '../../lib/redis/read/ledger-size.js';
-import { forgetScript } from '../../lib/redis/scripts/admin/forget.script.js';
+import { forgetMessagesScript } from '../../lib/redis/scripts/ledger/forget-messages.script.js';
 import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';
 import { freshName } from '../support/fresh-name.js';
 import { LedgerConsumer } from '../support/ledger-consumer.js';
@@ -97,8 +96,8 @@ describe('a ledger that is too long for its ZSET', () => {
     expect(await redriveScript.run(redis.client, keys, [letter, 'order-1'])).toBe(1);
     const both = [ledger, packedLedger];
     const asked = ['order-2', 'order-999', 'order-3', 'unknown'];
-    expect(await forgetScript.run(redis.client, both, asked)).toBe(3);
-    expect(await forgetScript.run(redis.client, both, asked)).toBe(0);
+    expect(await forgetMessagesScript.run(redis.client, both, asked)).toBe(3);
+    expect(await forgetMessagesScript.run(redis.client, both, asked)).toBe(0);
     expect((await ledgerSize(redis.client, consumer.keys)).all).toBe(995);
     await packedRecords(redis.client, consumer.keys);
     expect(await consumer.reserve(['order-4', 'order-0', 'order-1', ...asked])).toEqual([

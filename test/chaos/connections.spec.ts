@@ -1,11 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-
 import { describe } from '@jest/globals';
-
 import { jobKey } from '../../lib/wire/stream-keys.js';
 import { commitScript } from '../../lib/redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../lib/redis/scripts/settle/dead-letter.script.js';
-import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
+import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
 import { ensureGroupScript } from '../../lib/redis/scripts/reserve/ensure-group.script.js';
 import { handOverScript } from '../../lib/redis/scripts/settle/hand-over.script.js';
 import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge-ledger.script.js';
@@ -63,7 +61,7 @@ withProcess('a connection that is reset', () => {
     reserve: runsScript(reserveScript),
     commit: runsScript(commitScript),
     'schedule-retry': runsScript(scheduleRetryScript),
-    'due-entries': runsScript(dueEntriesScript),
+    'due-entries': runsScript(takeDueEntriesScript),
     'dead-letter': runsScript(deadLetterScript),
     renew: runsScript(renewScript),
     resume: runsScript(resumeScript),

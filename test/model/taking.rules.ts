@@ -1,6 +1,6 @@
 import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
 import { isRedrive, streamIdOf, compareEntryIds } from '../../lib/wire/entry-id.js';
-import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { Ids, Model, Who } from './model.js';
 
 /** What the scripts that bring entries, and reserve them, are to do: to the model, and as an answer. */

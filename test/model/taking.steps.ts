@@ -1,8 +1,8 @@
 import { redisTimeMs } from '../../lib/redis/server/clocks.js';
-import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
+import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
 import { recoverScript } from '../../lib/redis/scripts/reserve/recover.script.js';
 import { resumeScript } from '../../lib/redis/scripts/reserve/resume.script.js';
-import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
 import { readGroup } from '../../lib/redis/read/stream-reads.js';
 import type { Group } from './group.js';
@@ -50,7 +50,7 @@ export const takingSteps = {
       send: async () => {
         const keys = [stream, retries, attempts, deadLetters];
         const args = [group.name, member.name, LONG_MS, PAGE, draw.many ? '0' : '-inf'];
-        return (await dueEntriesScript.run(group.client, keys, args))[0] ?? [];
+        return (await takeDueEntriesScript.run(group.client, keys, args))[0] ?? [];
       },
       rule: (model) => takingRules.due(model, member, draw.many),
     });

@@ -1,19 +1,18 @@
 import { createHash } from 'node:crypto';
-
 import type { Script } from '../../lib/redis/scripts/script.js';
-import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
-import { dueStreamsScript } from '../../lib/redis/scripts/reserve/due-streams.script.js';
+import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
+import { findDueStreamsScript } from '../../lib/redis/scripts/reserve/find-due-streams.script.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
-import { unattendedStreamsScript } from '../../lib/redis/scripts/reserve/unattended-streams.script.js';
+import { findUnattendedStreamsScript } from '../../lib/redis/scripts/reserve/find-unattended-streams.script.js';
 import type { SentRequest } from './request-meter.js';
 
 /** Scripts that a test looks for. Which others there are is no matter of its. */
 const NAMED: readonly (readonly [string, Script<unknown>])[] = [
-  ['due', dueEntriesScript],
+  ['due', takeDueEntriesScript],
   // Asked first where there are many.
-  ['due', dueStreamsScript],
+  ['due', findDueStreamsScript],
   ['renew', renewScript],
-  ['unattended', unattendedStreamsScript],
+  ['unattended', findUnattendedStreamsScript],
 ];
 
 /** What a request is: the command, in capitals, or the name of the script that it runs, `script` where it has none. */

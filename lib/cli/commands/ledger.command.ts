@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
-import { forgetScript } from '../../redis/scripts/admin/forget.script.js';
+import { forgetMessagesScript } from '../../redis/scripts/ledger/forget-messages.script.js';
 import { timeText } from '../output/age.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
@@ -83,7 +83,7 @@ function forgetCommand(command: Command): void {
         let forgotten = 0;
         for (let at = 0; at < ids.length; at += STEP) {
           const some = ids.slice(at, at + STEP);
-          forgotten += await forgetScript.run(client, [ledger, packedLedger], some);
+          forgotten += await forgetMessagesScript.run(client, [ledger, packedLedger], some);
           bar.to(at + some.length);
         }
         bar.end();

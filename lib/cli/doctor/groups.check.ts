@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { streamKey } from '../../wire/stream-keys.js';
 import { livingOf } from '../../redis/read/group-members.js';
-import type { Member } from '../../redis/scripts/admin/members.script.js';
+import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 import { type ConsumerInfo, readConsumers } from '../../redis/read/xinfo.js';
 import type { GroupRow } from '../reading/group-rows.js';
 import * as text from './doctor.messages.js';

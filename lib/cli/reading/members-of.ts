@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { streamOfPartition } from '../../wire/partitions.js';
 import { readMembers } from '../../redis/read/group-members.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
-import type { Member } from '../../redis/scripts/admin/members.script.js';
+import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 
 /**
  * The members of a group of a stream or a partition, by what they say of themselves; none where none says anything, or where

@@ -4,7 +4,7 @@ import type { RequestFields } from '../../wire/request-fields.js';
 import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
 import { isRedrive, publishedAtMs } from '../../wire/entry-id.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../../options/resolved-options.js';
-import type { Reservation } from '../../redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
 import { RequestClock } from '../../requests/request-clock.js';
 import type { Replier, ReplyOutcome } from '../../requests/replier.js';
 import type { Reserver } from '../reserver.js';

@@ -2,7 +2,7 @@ import { laneKeyFor } from '../../wire/partitions.js';
 import { LeaseLostError } from '../../errors/lease-lost.error.js';
 import { isRedrive } from '../../wire/entry-id.js';
 import type { RawEntry } from '../../redis/read/replies.js';
-import type { Reservation } from '../../redis/scripts/reserve/reservation.js';
+import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
 import { type FlowLoad, isWorthARead } from '../flow-room.js';
 import { StreamFlow } from '../stream-flow.js';
 import type { AsNew, StreamMessage } from '../stream-message.js';

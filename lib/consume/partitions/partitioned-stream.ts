@@ -7,7 +7,10 @@ import {
   partitionCountKey,
 } from '../../wire/stream-keys.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
-import { beatScript, type Members } from '../../redis/scripts/partition/beat.script.js';
+import {
+  announceMemberScript,
+  type Members,
+} from '../../redis/scripts/partition/announce-member.script.js';
 import { takePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
 import type { ConsumedStream } from '../consumed-stream.js';
 import type { FlowSet, FollowedStream } from '../flow-set.js';
@@ -172,7 +175,7 @@ export class PartitionedStream {
     const certain = turns.filter(({ isCertain }) => isCertain).map(({ partition }) => partition);
     const holdings = JSON.stringify(certain);
     const row = [consumer, aliveMs, holdings, PACKAGE_VERSION, partitions];
-    return beatScript.run(client, this.beatKeys, row);
+    return announceMemberScript.run(client, this.beatKeys, row);
   }
 
   /** The others need not wait: they ask for the partitions of a member that is not listed until it has released them. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { RepeatedCall } from '../../redis/scripts/repeated-call.js';
-import { dueStreamsScript } from '../../redis/scripts/reserve/due-streams.script.js';
+import { RepeatedCall } from '../../redis/scripts/script.js';
+import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-streams.script.js';
 import { FEW_STREAMS } from './few-streams.js';
 import type { StreamFlow } from '../stream-flow.js';
 
@@ -19,7 +19,7 @@ export async function dueAmong(
   let call = callFor.get(flows);
   if (call === undefined) {
     const keys = flows.map((flow) => flow.keys.retries);
-    callFor.set(flows, (call = new RepeatedCall(dueStreamsScript, keys)));
+    callFor.set(flows, (call = new RepeatedCall(findDueStreamsScript, keys)));
   }
   const numbers = await call.run(client);
   return numbers.flatMap((n) => flows[n] ?? []);

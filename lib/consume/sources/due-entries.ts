@@ -3,7 +3,7 @@ import type { DelayedMessages } from '../../publish/delayed-messages.js';
 import { hashSlot } from '../../wire/hash-slot.js';
 import { streamIdOf, compareEntryIds } from '../../wire/entry-id.js';
 import { JointWrite } from '../../redis/connect/joint-write.js';
-import { dueEntriesScript } from '../../redis/scripts/reserve/due-entries.script.js';
+import { takeDueEntriesScript } from '../../redis/scripts/reserve/take-due-entries.script.js';
 import { dueAmong } from './due-among.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
 import type { FlowSet } from '../flow-set.js';
@@ -94,7 +94,7 @@ export class DueEntries {
       onWorking();
       const asked = due.filter((flow) => this.mayAsk(flow));
       if (asked.length === 0) return;
-      const taken = await dueEntriesScript.run(
+      const taken = await takeDueEntriesScript.run(
         client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
         [group, consumer, leaseMs, ...asked.flatMap((flow) => this.bounds(flow))],

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { unattendedStreamsScript } from '../../redis/scripts/reserve/unattended-streams.script.js';
+import { findUnattendedStreamsScript } from '../../redis/scripts/reserve/find-unattended-streams.script.js';
 import { FEW_STREAMS } from './few-streams.js';
 import type { Membership } from './membership.js';
 import type { StreamFlow } from '../stream-flow.js';
@@ -35,7 +35,7 @@ export async function unattendedAmong(
         membership.isIn(flow) ? '1' : '',
       ]);
       const args = [group, minIdleMs, ...membership.row, ...each];
-      const numbers = await unattendedStreamsScript.run(client, keys, args);
+      const numbers = await findUnattendedStreamsScript.run(client, keys, args);
       return numbers.flatMap((n) => part[n] ?? []);
     }),
   );

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { type Member, membersScript } from '../scripts/admin/members.script.js';
+import { type Member, readMembersScript } from '../scripts/admin/read-members.script.js';
 import type { ConsumerInfo } from './xinfo.js';
 
 /** A consumer of a group: what Redis lists, and what the member reports about itself. */
@@ -27,7 +27,7 @@ export function readMembers(
   group: string,
 ): Promise<Member[]> {
   const { members, versions } = streamKeys(keyPrefix, stream, group);
-  return membersScript.run(client, [members, versions], []);
+  return readMembersScript.run(client, [members, versions], []);
 }
 
 export const livingOf = (members: readonly Member[]): Member[] =>

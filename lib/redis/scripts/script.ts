@@ -1,22 +1,23 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import { type Redis, Command } from 'ioredis';
 import { nameMissingRight } from '../server/missing-rights.js';
+import { isRedisReply } from '../server/redis-errors.js';
 
-/** What a script takes as an argument. Numbers arrive as text. */
+/** An argument of a script. Numbers arrive as text. */
 export type ScriptArgument = string | number | Buffer;
 
 /**
- * A Lua script and how its reply is read. It is sent by its digest, and whole the first time and where Redis does not
- * know it any more. Each script can be sent twice: that is what lets the client library resend it.
+ * A Lua script, and how to read its reply. It is sent as a digest; as text the first time and whenever Redis no longer knows
+ * it. Every script can be sent twice, so that ioredis may resend it after a reconnect.
  */
 export class Script<Reply> {
-  /** By what Redis knows it. */
+  /** The digest by which Redis knows the script. */
   readonly sha: string;
   private readonly sentWhole = new WeakSet<Redis>();
 
   constructor(
     private readonly lua: string,
-    /** Reads what Redis replied. */
+    /** Reads the reply. */
     readonly parse: (reply: unknown) => Reply,
   ) {
     this.sha = createHash('sha1').update(lua).digest('hex');
@@ -36,8 +37,8 @@ export class Script<Reply> {
   }
 
   /**
-   * Sends it in one form only. Where Redis does not know the digest, that is an error ({@link isNoScript}): for callers
-   * whose scripts have to arrive in order.
+   * Sends the script in one form only, for callers whose scripts must arrive in order. If Redis does not know the digest, the
+   * call fails: see {@link isNoScript}.
    */
   async runAs(
     form: 'whole' | 'digest',
@@ -59,7 +60,7 @@ export class Script<Reply> {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<unknown> {
-    // Sent by digest first, it would be overtaken by the next one, which Redis knows by then.
+    // If the first call used the digest, it would have to be repeated, and the next call would overtake it.
     if (!this.sentWhole.has(client)) {
       this.sentWhole.add(client);
       return client.callBuffer('EVAL', this.lua, keys.length, ...keys, ...args);
@@ -73,6 +74,46 @@ export class Script<Reply> {
   }
 }
 
-/** Redis does not know the script's digest: it has not run. */
+/** Redis does not know the script's digest. The script did not run. */
 export const isNoScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+/** A command that was serialized in advance. With hundreds of keys, serializing is most of the cost of a call. */
+class WrittenCommand extends Command {
+  constructor(
+    sha: string,
+    private readonly written: Buffer,
+  ) {
+    super('EVALSHA', [sha], { replyEncoding: null });
+  }
+
+  override toWritable(): Buffer {
+    return this.written;
+  }
+}
+
+/** A script without arguments that is called repeatedly with the same keys. */
+export class RepeatedCall<Reply> {
+  private readonly written: Buffer;
+
+  constructor(
+    private readonly script: Script<Reply>,
+    private readonly keys: readonly string[],
+  ) {
+    const whole = new Command('EVALSHA', [script.sha, String(keys.length), ...keys]);
+    this.written = Buffer.from(whole.toWritable(this));
+  }
+
+  async run(client: Redis): Promise<Reply> {
+    // A cluster finds the node by a command's keys.
+    if (client.isCluster) return this.script.run(client, this.keys, []);
+    try {
+      const command = new WrittenCommand(this.script.sha, this.written);
+      return this.script.parse(await client.sendCommand(command));
+    } catch (error) {
+      // Redis may not know the script yet. If it refused the call for another reason, this names it.
+      if (isRedisReply(error)) return this.script.run(client, this.keys, []);
+      throw error;
+    }
+  }
+}

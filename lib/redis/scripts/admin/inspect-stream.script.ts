@@ -1,7 +1,7 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
 
-/** What Redis knows of one stream and one of its groups. IDs are empty where there is none. */
+/** A stream and one of its groups. IDs are empty if there is no such entry. */
 export interface InspectedStream {
   /** Redis's clock, in ms. */
   readonly nowMs: number;
@@ -9,11 +9,11 @@ export interface InspectedStream {
   readonly length: number;
   readonly firstId: string;
   readonly lastId: string;
-  /** Nothing where there is no such group. */
+  /** Undefined if there is no such group. */
   readonly group: InspectedGroup | undefined;
   readonly ledgerSize: number;
   readonly retries: number;
-  /** When the next retry is due, in ms; nothing where none waits. */
+  /** When the next retry is due, in ms. Undefined if none waits. */
   readonly nextRetryAtMs: number | undefined;
   readonly deadLetters: number;
   readonly oldestDeadLetterId: string;
@@ -23,32 +23,32 @@ interface InspectedGroup {
   readonly pending: number;
   readonly oldestPendingId: string;
   readonly oldestUnreadId: string;
-  /** Nothing where Redis cannot know it, or may be wrong. */
+  /** Undefined if Redis does not know it, or may be wrong. */
   readonly lag: number | undefined;
   readonly consumers: readonly InspectedConsumer[];
 }
 
 interface InspectedConsumer {
   readonly name: string;
-  /** Since it last asked for something, in ms. */
+  /** Time since its last request, in ms. */
   readonly idleMs: number;
   readonly pending: number;
 }
 
 /**
- * Looks at a stream and one of its groups, and changes nothing.
+ * Inspects a stream and one of its groups. It changes nothing.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 dead letters (stream), 5 packed ledger (HASH)
  * ARGV   1 group
- * result [time in ms, length or -1 where there is no stream, first ID, last ID, group, ledger's size, retries, when the next
- *        is due as text, dead letters, ID of the oldest], IDs '' where there are none. The group is nil where it is not
- *        there, else [pending, ID of the oldest pending, ID of the oldest unread, lag or -1, names of consumers, their
+ * result [time in ms, length or -1 if there is no stream, first ID, last ID, group, ledger's size, retries, when the next is
+ *        due as text, dead letters, ID of the oldest]; IDs are '' if there are none. The group is nil if it does not
+ *        exist, else [pending, ID of the oldest pending, ID of the oldest unread, lag or -1, names of consumers, their
  *        idle ms, their pending]
- * atomic because counts and ages of one moment fit together; and entries need not be sent for their IDs.
+ * atomic because counts and ages of one moment agree, and entries need not be sent only for their IDs.
  * twice  it looks again.
  *
- * Redis's own lag is wrong where unread entries were trimmed, before Redis 8. What is little enough is counted; where
- * nothing ever left the stream, and from Redis 8 on, Redis's number is taken.
+ * Before Redis 8, Redis's own lag is wrong if unread entries were trimmed. So a small lag is counted. Redis's number is used if
+ * nothing ever left the stream, and from Redis 8 on.
  */
 export const inspectStreamScript = new Script(
   `

@@ -2,13 +2,13 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Keeps the right to run a job for longer.
+ * Extends the right to run a job.
  *
  * KEYS   1 the job's key (string)
- * ARGV   1 owner's token, 2 for how long, ms
- * result 1 where it is the owner's, else 0
- * atomic because it may expire, and be taken by another, between the look at it and the new time.
- * twice  it is kept as long again.
+ * ARGV   1 owner's token, 2 how long it lasts from now, ms
+ * result 1 if the caller owns it, else 0
+ * atomic because it may expire, and another member may take it, between the check and the extension.
+ * twice  it is extended again.
  */
 export const keepJobScript = new Script(
   `

@@ -1,9 +1,9 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { MEMBERS } from './members.lua.js';
+import { MEMBERS } from '../members.lua.js';
 
 /**
- * Takes a consumer that stays in its group out of the members that are alive: its name is used again at the next start.
+ * Removes from the record of living members a consumer that stays in its group: its name is used again at the next start.
  *
  * KEYS   1 members (ZSET), 2 versions (HASH)
  * ARGV   1 consumer

@@ -1,30 +1,30 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ENTRY_ORDER } from '../reserve/entry-order.lua.js';
-import { UNFINISHED } from './unfinished.lua.js';
+import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { UNFINISHED } from './trim-stream.script.js';
 
-/** A step of the look at what a trim would do. */
+/** One step of a trim's preview. */
 export interface TrimPreview {
   /** Entries beyond the limits, in this step. */
   readonly beyond: number;
-  /** Of these: not finished by some group, or above one that is not. */
+  /** Those of them that some group has not finished, or that come after such an entry. */
   readonly unfinished: number;
-  /** Where the next step goes on; nothing where there is none. */
+  /** The entry after which the next step continues. Undefined after the last step. */
   readonly next: string | undefined;
   /** The oldest entry that some group has not finished, in the whole stream. */
   readonly held: { readonly entryId: string; readonly group: string } | undefined;
 }
 
 /**
- * Looks at one step of what a trim by age and by length would remove. It changes nothing.
+ * Previews one step of a trim by age and by length. It changes nothing.
  *
  * KEYS   1 stream
- * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at, 4 the entry after which it goes on, or '',
- *        5 how many were beyond the limits before it, then the groups that do not hold it up
- * result [entries beyond the limits, of these unfinished, the last one looked at or '' where it is through, the oldest that is not
- *        finished or '', its group]
- * atomic because a group could finish or be made between the look at the groups and that at the entries.
- * twice  the same, of the stream as it is then.
+ * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at, 4 the entry after which it continues, or
+ *        '', 5 how many were beyond the limits before it, then the groups that do not hold up the trim
+ * result [entries beyond the limits, how many of these are unfinished, the last one looked at or '' after the last step, the
+ *        oldest unfinished entry or '', its group]
+ * atomic because a group could finish or be created between the look at the groups and that at the entries.
+ * twice  the same, for the stream as it is then.
  */
 export const previewTrimScript = new Script(
   `${ENTRY_ORDER}${UNFINISHED}

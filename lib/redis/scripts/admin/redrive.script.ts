@@ -1,27 +1,28 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
+import { REDRIVE_OF } from '../entry-ids.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
 
 /**
- * Has dead letters run again: each becomes due, and stays a dead letter until its run is settled, or at-most-once until it
- * starts.
+ * Schedules dead letters to run again. Each stays a dead letter until its run is settled; at-most-once, until it starts.
  *
  * KEYS   1 dead letters (stream), 2 retries (ZSET), 3 attempts (HASH), 4 ledger (ZSET), 5 packed ledger (HASH)
  * ARGV   for each dead letter: its ID, and the message ID whose ledger entry at-most-once wrote before it failed, or ''
- * result how many are redriven by this call
- * atomic because two operators that both see a dead letter as not redriven would both count it, and one without its
- *        ledger entry that is not due could run under another entry and once more when it is redriven.
- * twice  what waits already is left alone, and not counted a second time: so it is sent where nothing is resent.
+ * result how many this call redrives
+ * atomic because two operators could both count the same dead letter, and one without a ledger entry that is not due could run
+ *        under another entry and again when it is redriven.
+ * twice  a dead letter that waits already is left alone and not counted again, so it is only sent on connections that resend
+ *        nothing.
  *
- * The due time comes first: where Redis is out of memory, nothing after it has happened.
+ * The due time is written first: if Redis is out of memory, nothing else happens.
  */
 export const redriveScript = new Script(
-  `${PACKED_LEDGER}${REMOVE_PACKED}
+  `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local redriven = 0
 for i = 1, #ARGV, 2 do
-  local id, member = ARGV[i], 'dead-letter:' .. ARGV[i]
+  local id, member = ARGV[i], redriveOf(ARGV[i])
   if #redis.call('XRANGE', KEYS[1], id, id) == 1 and not redis.call('ZSCORE', KEYS[2], member) then
     redis.call('ZADD', KEYS[2], now, member)
     redis.call('HDEL', KEYS[3], member)

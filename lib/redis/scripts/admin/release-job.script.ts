@@ -6,9 +6,9 @@ import { Script } from '../script.js';
  *
  * KEYS   1 the job's key (string)
  * ARGV   1 owner's token
- * result 1 where it was the owner's, else 0
- * atomic because it may expire, and be taken by another, between the look at it and the delete.
- * twice  the second time it is gone, or another's.
+ * result 1 if the caller owned it, else 0
+ * atomic because it may expire, and another member may take it, between the check and the removal.
+ * twice  the second time it is gone, or belongs to another member.
  */
 export const releaseJobScript = new Script(
   `

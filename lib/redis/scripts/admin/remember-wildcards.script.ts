@@ -2,14 +2,14 @@ import { parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Remembers since when a group reads what its wildcards mean, so that streams which appear while no member runs are told
- * from those that were there before.
+ * Remembers since when a group reads the streams that its wildcards match, so that streams created while no member runs differ
+ * from those that existed before.
  *
  * KEYS   1 wildcards (HASH)
- * ARGV   for each wildcard: its text, since when as far as the caller knows: '' where it does not, a time in ms, or '0' where
- *        a first look has come to its end, and whatever appears is read from its beginning
- * result for each wildcard since when, in order: the time of Redis where nobody knew; else the earliest of what is known
- * atomic because members that start at once must begin at one time.
+ * ARGV   for each wildcard: its text, and since when, as far as the caller knows: '' if unknown, a time in ms, or '0' after a
+ *        complete first look, so that every stream that appears later is read from its beginning
+ * result for each wildcard since when, in order: the earliest known time, or Redis's time if none was known
+ * atomic because members that start at the same time must agree on one time.
  * twice  the second time it is known.
  */
 export const rememberWildcardsScript = new Script(

@@ -1,15 +1,15 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { MEMBERS } from './members.lua.js';
+import { MEMBERS } from '../members.lua.js';
 
 /**
  * Removes a consumer that has nothing pending: one that leaves, or one that is dead.
  *
  * KEYS   1 stream, 2 members (ZSET), 3 versions (HASH)
- * ARGV   1 group, 2 consumer, 3 how long it has to be idle, in ms; 0 where it leaves: then it is no member any more, also
- *        where something of it is pending
- * result 1 where it is gone, 0 where something of it is pending, or it has moved or is alive
- * atomic because Redis drops the pending entries of a consumer that it deletes, and one could come in between.
+ * ARGV   1 group, 2 consumer, 3 how long it must be idle, ms; 0 if it leaves: then it is no member any more, even if it still
+ *        has pending entries
+ * result 1 if it is gone, 0 if it has pending entries, or has been active, or is alive
+ * atomic because Redis drops the pending entries of a consumer that it deletes, and one could arrive in between.
  * twice  the second time it is gone already.
  */
 export const removeConsumerScript = new Script(

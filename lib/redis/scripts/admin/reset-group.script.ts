@@ -2,16 +2,16 @@ import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Sets a group to another place in its stream.
+ * Sets a group to another position in its stream.
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger (ZSET), 5 packed ledger (HASH)
- * ARGV   1 group, 2 after which entry it goes on: an entry ID, '0' or '$', 3 '1' to empty the ledger
- * result the entry ID after which it goes on
- * atomic because a group that vanished in between would be made again where it was before, and what it meets again before the
- *        ledger is emptied would not be run.
- * twice  the same, but with '$' what was published in between is skipped too: so it is sent where nothing is resent.
+ * ARGV   1 group, 2 after which entry it continues: an entry ID, '0' or '$', 3 '1' to empty the ledger
+ * result the entry ID after which it continues
+ * atomic because a group that vanishes in between would be created again at its old position, and entries that it meets
+ *        before the ledger is emptied would not run.
+ * twice  the same, but '$' also skips what was published in between, so it is only sent on connections that resend nothing.
  *
- * The position comes first: where Redis is out of memory, nothing after it has happened.
+ * The position is written first: if Redis is out of memory, nothing else happens.
  */
 export const resetGroupScript = new Script(
   `

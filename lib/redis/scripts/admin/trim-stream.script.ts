@@ -1,16 +1,37 @@
 import { parseCount, parseList } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ENTRY_ORDER } from '../reserve/entry-order.lua.js';
-import { UNFINISHED } from './unfinished.lua.js';
+import { ENTRY_ORDER } from '../entry-ids.lua.js';
+
+/**
+ * Lua: the entry at which a trim must stop, and the group that needs it: the oldest entry that some group has not finished, if
+ * it is older than `limit`; else `limit` and ''. Goes after ENTRY_ORDER.
+ */
+export const UNFINISHED = `
+local function unfinishedBefore(limit, stream, ignored)
+  local safe, holder = limit, ''
+  for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = {}
+    for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+    if not ignored[info['name']] then
+      -- If the group was set back, pending entries may come after unread ones.
+      local unread = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
+      if unread and after(safe, unread[1]) then safe, holder = unread[1], info['name'] end
+      local pending = info['pending'] > 0 and redis.call('XPENDING', stream, info['name'])[2]
+      if pending and after(safe, pending) then safe, holder = pending, info['name'] end
+    end
+  end
+  return safe, holder
+end
+`;
 
 /**
  * Trims one step of a stream, by age and by length.
  *
  * KEYS   1 stream
- * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at for the length, 4 '1' to trim what is unread too,
- *        then the groups that do not hold it up
- * result [entries removed, of these: entries that some group had not finished, '1' where more may follow]
- * atomic because a group could be made, or an entry become pending, between the look at the groups and the trim.
+ * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at for the length, 4 '1' to trim unread entries
+ *        too, then the groups that do not hold up the trim
+ * result [entries removed, how many of these some group had not finished, 1 if more may follow, else 0]
+ * atomic because a group could be created, or an entry become pending, between the look at the groups and the trim.
  * twice  the second call trims the next step, which is due as well.
  */
 export const trimStreamScript = new Script(
@@ -41,10 +62,10 @@ if not limit then return { 0, 0, 0 } end
 
 local safe = unfinishedBefore(limit, stream, ignored)
 
--- Without a limit of its own, '~' goes through a hundred of the stream's nodes, however large they are.
+-- Without LIMIT, '~' trims up to a hundred nodes of the stream, however large they are.
 local finished = redis.call('XTRIM', stream, 'MINID', '~', safe)
 if finished > 0 or ARGV[4] ~= '1' or safe == limit then return { finished, 0, finished > 0 and 1 or 0 } end
--- What is left below the unfinished is less than one node: after it, whatever goes is lost to somebody.
+-- Before the unfinished entry, less than one node is left. Everything that is trimmed after it is lost to some group.
 finished = redis.call('XTRIM', stream, 'MINID', safe)
 local lost = redis.call('XTRIM', stream, 'MINID', '~', limit)
 return { finished + lost, lost, lost > 0 and 1 or 0 }

@@ -3,16 +3,16 @@ import { Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**
- * Packs one step of a ledger: the oldest of its ZSET, where that has more than the newest that stay there.
+ * Packs one step of a ledger: the oldest entries of its ZSET, if that has more than it should keep.
  *
  * KEYS   1 ledger (ZSET), 2 packed ledger (HASH)
- * ARGV   1 window ms, 2 how many of the ledger stay in the ZSET, 3 how many leave it at the most
+ * ARGV   1 window ms, 2 how many entries stay in the ZSET, 3 how many leave it at most
  * result how many have left the ZSET
  * atomic because a consumer that looks between the two writes could find a message in neither part.
  * twice  the second call packs the next ones.
  *
- * What is packed comes first, in one command: where Redis is out of memory, nothing has happened. What has left the window
- * goes meanwhile, from the ZSET and from the buckets that are written.
+ * The packed part is written first, in one command: if Redis is out of memory, nothing has changed. Entries that have left the
+ * window are dropped on the way, from the ZSET and from the buckets that are written.
  */
 export const packLedgerScript = new Script(
   `${PACKED_LEDGER}
@@ -22,7 +22,7 @@ local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
 local many = math.min(redis.call('ZCARD', KEYS[1]) - ARGV[2], tonumber(ARGV[3]))
 if many <= 0 then return 0 end
 
--- The records of a bucket that stay, and those that go to the one it is split into.
+-- The records that stay in a bucket, and those that move to the bucket it is split into.
 local function split(records, into)
   local power, stay, go = highestPower(into), {}, {}
   for at = 1, #records, RECORD do
@@ -32,7 +32,7 @@ local function split(records, into)
   return table.concat(stay), table.concat(go)
 end
 
--- Of those before the first that stays: where buckets were merged, some may stand behind it.
+-- Only up to the first record that stays. After a merge, older ones may follow it.
 local function withoutPast(records)
   local from = 1
   while from < #records and processedAt(records, from) <= oldest do from = from + RECORD end
@@ -45,7 +45,7 @@ local before, entries = tonumber(had[1] or 0), tonumber(had[2] or 0)
 local buckets = math.max(before, math.ceil((entries + many) / FULL))
 local power, firstNew = highestPower(buckets), math.max(before, 1)
 
--- First which buckets it is about: then one look finds all of them.
+-- First finds out which buckets are needed, so that one command reads all of them.
 local wanted, names, records, added = {}, {}, {}, {}
 local function need(bucket)
   if records[bucket] then return end
@@ -53,7 +53,7 @@ local function need(bucket)
   if bucket < before then wanted[#wanted + 1], names[#names + 1] = bucket, nameOf(bucket) end
 end
 for n = 1, #rows, 2 do
-  -- Others may have written it: with a fraction, or as far off as a number can be.
+  -- Another program may have written the score: with a fraction, or far too high.
   local at = math.min(math.ceil(tonumber(rows[n + 1])), 2 ^ 48 - 1)
   if at > oldest and at >= 0 then
     local digest, first = digestOf(rows[n])

@@ -1,23 +1,23 @@
 /**
- * Lua for the packed part of a ledger: a HASH beside the ZSET, for what is not among its newest. A message ID takes 130
- * bytes and more in a ZSET, and packed less than 30.
+ * Lua for the packed part of a ledger: a HASH that holds all but the newest message IDs. A message ID takes more than 130 bytes
+ * in a ZSET, and less than 30 packed.
  *
- *     buckets   how many there are
- *     entries   how many records are in them
- *     swept     which bucket is looked through next for what has left the window, and when that was due
- *     4 bytes   a bucket each, by its number from 0: records of 20 bytes, the oldest first but for a few. A record is the first
- *               104 bits of the message ID's SHA-1, as two numbers of 7 bytes, then when it was processed, in ms, in 6 bytes
+ *     buckets   how many buckets there are
+ *     entries   how many records they hold
+ *     swept     which bucket to check next for records that have left the window, and when that was due
+ *     4 bytes   one field per bucket, named by its number from 0: records of 20 bytes, mostly in order, oldest first. A record
+ *               is 104 bits of the message ID's SHA-1, as two numbers of 7 bytes, and when it was processed, ms, in 6 bytes
  *
- * The first of the two numbers says which bucket it is. As there are more entries, one bucket after the other is split
- * (linear hashing), so that they have about 16 each: what is written of them goes to replicas and the AOF as a whole.
- * All of it is one key, so that who calls a script needs to know nothing of the buckets to name its keys.
+ * The first of the two numbers determines the bucket. As entries are added, one bucket after another is split (linear hashing),
+ * so that each holds about 16: a bucket that changes goes to replicas and the AOF as a whole. All buckets are in one key, so
+ * that callers of a script can name its keys without knowing the buckets.
  *
- * Of a record the second number stands before the first, and its lowest byte first: that one differs between the records of
- * a bucket, so that a search passes over the others at once.
+ * In a record the second number comes before the first, lowest byte first: that byte differs between the records of a bucket,
+ * so a search skips other records at once.
  */
 export const PACKED_LEDGER = `
 local DIGEST, RECORD = 14, 20
--- Locals, since this is done for each message.
+-- Locals are faster, and this runs for each message.
 local sha, sub, number, pack, search = redis.sha1hex, string.sub, tonumber, struct.pack, string.find
 local function digestOf(id)
   local hex = sha(id)
@@ -39,7 +39,7 @@ end
 local function processedAt(records, at)
   return (struct.unpack('<I6', records, at + DIGEST))
 end
--- Only what begins where a record does is one.
+-- A match counts only at the start of a record.
 local function find(records, digest, from)
   local at = search(records, digest, from, true)
   while at and (at - 1) % RECORD ~= 0 do at = search(records, digest, at + 1, true) end
@@ -47,7 +47,7 @@ local function find(records, digest, from)
 end
 `;
 
-/** Lua that says when some message IDs were processed, of those that are packed; after {@link PACKED_LEDGER}. */
+/** Lua: `findPacked` tells when packed message IDs were processed. Goes after {@link PACKED_LEDGER}. */
 export const FIND_PACKED = `
 local function newestOf(records, digest)
   local at, newest = find(records, digest, 1), nil
@@ -64,7 +64,8 @@ local function findPacked(packed, ids)
   for n = 1, #ids do
     local first = number(sub(sha(ids[n]), 1, 13), 16)
     names[n] = nameOf(bucketOf(first, buckets, power))
-    -- Its high bytes, as a record has them: the low ones are the same in all of a bucket. Where they are not, it is not.
+    -- The number's high bytes as a record has them: the low ones are the same in a whole bucket. If they are not found, the ID is
+    -- not in the bucket.
     marks[n] = pack('<I4', math.floor(first / 16777216))
   end
   local all = redis.call('HMGET', packed, unpack(names))
@@ -75,7 +76,7 @@ local function findPacked(packed, ids)
 end
 `;
 
-/** Lua that takes a message ID out of the packed part, and says whether it was there; after {@link PACKED_LEDGER}. */
+/** Lua: `removePacked` removes a message ID, and tells whether it was there. Goes after {@link PACKED_LEDGER}. */
 export const REMOVE_PACKED = `
 local function removePacked(packed, id)
   local buckets = tonumber(redis.call('HGET', packed, 'buckets') or 0)

@@ -3,12 +3,12 @@ import { Script } from '../script.js';
 import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**
- * Looks when a message was processed, and changes nothing.
+ * Looks up when a message was processed. It changes nothing.
  *
  * KEYS   1 ledger (ZSET), 2 packed ledger (HASH)
  * ARGV   1 message ID
- * result when, in ms as text; '' where it is not in the ledger
- * atomic because it could be packed between the looks at the two parts, and be found in neither.
+ * result the time in ms as text; '' if it is not in the ledger
+ * atomic because the message could be packed between the looks at the two parts, and be found in neither.
  * twice  it looks again.
  */
 export const processedAtScript = new Script(

@@ -1,19 +1,19 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Removes one step of the counted attempts that nobody will ask for again: of entries that are not pending any more, since
- * they were deleted or their group was, and of dead letters that are gone.
+ * Removes one step of the attempts that nobody will ask for again: of entries that are no longer pending, since they or their
+ * group were deleted, and of dead letters that are gone.
  *
  * KEYS   1 stream, 2 attempts (HASH), 3 dead letters (stream)
- * ARGV   1 group, 2 how many to look at, about, 3 where the scan goes on
- * result where the next scan goes on ('0': it is through)
- * atomic because an entry could become pending, and be counted, between the look at it and the removal.
+ * ARGV   1 group, 2 about how many to look at, 3 the cursor at which the scan continues
+ * result the cursor for the next call ('0' after the last step)
+ * atomic because an entry could become pending, and its attempt be counted, between the check and the removal.
  * twice  the second call looks at the same ones again.
  */
 export const purgeAttemptsScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${LETTER_OF}
 local scan = redis.call('HSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[2])
 for i = 1, #scan[2], 2 do
   local id = scan[2][i]

@@ -2,12 +2,12 @@ import { parseCount, parseList } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Removes one step of what has left the window: ledger entries, and leases that ended longer ago than a window.
+ * Removes one step of what has left the window: ledger entries, and leases that ended more than a window ago.
  *
  * KEYS   1 ledger (ZSET), 2 leases (HASH)
- * ARGV   1 window ms, 2 how many ledger entries at the most, 3 where the scan of the leases goes on
- * result [ledger entries removed, where the next scan goes on ('0': it is through)]
- * atomic because a lease could be renewed between the look at it and its removal.
+ * ARGV   1 window ms, 2 how many ledger entries at most, 3 the cursor at which the scan of the leases continues
+ * result [ledger entries removed, the cursor for the next call ('0' after the last step)]
+ * atomic because a lease could be renewed between the check and its removal.
  * twice  the second call removes the next ones, which are due as well.
  */
 export const purgeLedgerScript = new Script(

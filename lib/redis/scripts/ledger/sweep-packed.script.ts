@@ -3,15 +3,15 @@ import { Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**
- * Removes from some buckets of a packed ledger what has left the window, and merges buckets where they have become too
- * many for what is left. A bucket that is written loses it anyway: this is for where less is processed than was. So all of
- * them are gone through ten times in a window, and a call does what is due of that by now.
+ * Removes what has left the window from some buckets of a packed ledger, and merges buckets if they have become too many.
+ * Writing to a bucket drops old records anyway; this is for a ledger that gets fewer new entries than before. All buckets are
+ * swept ten times per window, and a call does the part that is due by now.
  *
  * KEYS   1 packed ledger (HASH)
- * ARGV   1 window ms, 2 how many buckets at the most
+ * ARGV   1 window ms, 2 how many buckets at most
  * result [ledger entries removed, how many more buckets are due]
- * atomic because what is packed meanwhile would be written over.
- * twice  the second call goes on with the next ones, where any are due.
+ * atomic because it would overwrite what is packed meanwhile.
+ * twice  the second call continues with the next buckets, if any are due.
  */
 export const sweepPackedScript = new Script(
   `${PACKED_LEDGER}
@@ -58,14 +58,14 @@ end
 redis.call('HSET', KEYS[1], 'entries', entries - removed, unpack(written))
 if #emptied > 0 then redis.call('HDEL', KEYS[1], unpack(emptied)) end
 
--- Between this and the number that makes a split lies a factor of four, so that neither undoes the other.
+-- A bucket is split at four times this size, so that a merge and a split do not undo each other.
 local merges, before = 0, buckets
 while buckets > 1 and entries - removed < buckets * 4 and merges < tonumber(ARGV[2]) do
   local last = buckets - 1
   local into, gone = nameOf(last - highestPower(last)), nameOf(last)
   local both = redis.call('HMGET', KEYS[1], into, gone)
   local joined = withoutPast((both[1] or '') .. (both[2] or ''))
-  -- In one command: were it to stop in between, nobody would look where it is.
+  -- In one command: if the script failed in between, the merged records could not be found.
   redis.call('HSET', KEYS[1], into, joined, 'buckets', last, 'entries', entries - removed)
   redis.call('HDEL', KEYS[1], gone)
   buckets, merges = last, merges + 1

@@ -1,29 +1,29 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../reserve/attempt-marks.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
 
-/** A page of what is pending in a partition. */
+/** A page of the pending entries of a partition. */
 export interface ClaimedPage {
-  /** Whether the caller is its owner; where not, nothing was claimed. */
+  /** Whether the caller owns the partition. If not, nothing was claimed. */
   readonly isOwner: boolean;
-  /** Where the next page begins; empty where this was the last. */
+  /** Where the next page starts. Empty after the last page. */
   readonly next: string;
   readonly entries: readonly RawEntry[];
-  /** Those of them that wait for their time. */
+  /** The IDs of entries that wait for their next attempt. */
   readonly waiting: ReadonlySet<string>;
 }
 
 /**
- * Gives the owner of a partition a page of what is pending in it, whoever had it, in the order of the entries.
+ * Gives the owner of a partition a page of its pending entries, whichever consumer they are pending for, in stream order.
  *
  * KEYS   1 owner (HASH), 2 stream, 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 its token and epoch, 4 entry ID after which to begin, or '-', 5 how many, 6 '1' without
- *        leases: then an entry of another consumer, or one that an earlier process with this name was given, counts as a run
- *        that did not finish, unless it waits in the retries or its consumer released the partition
- * result ['1' where the caller is the owner, where the next page begins, or '', entries [id, fields], with nil for the
- *        fields of one that was deleted, the IDs of those that wait in the retries]
- * atomic because a former owner's late retry or dead letter could come between the look and the claim.
- * twice  what the first claimed is the caller's already, and is in the page again.
+ * ARGV   1 group, 2 consumer, 3 its token and epoch, with a dot between them, 4 entry ID after which to start, or '-', 5 how
+ *        many, 6 '1' without leases: then an entry of another consumer, or one that a former process of this name received,
+ *        counts as a run that did not finish, unless it waits in the retries or its consumer released the partition
+ * result ['1' if the caller owns the partition, where the next page starts, or '', entries [id, fields], with nil fields if
+ *        the entry was deleted, the IDs of those that wait in the retries]
+ * atomic because a late retry or dead letter of a former owner could come between the check and the claim.
+ * twice  what the first call claimed already belongs to the caller, and is in the page again.
  */
 export const claimPartitionScript = new Script(
   `${ATTEMPT_MARKS}
@@ -66,3 +66,20 @@ return { '1', #page == tonumber(ARGV[5]) and page[#page][1] or '', entries, wait
     };
   },
 );
+
+/**
+ * Lua: whether entries of a partition may start, up to the ID `highest`. The caller must own the partition, and nothing up to
+ * that ID may be pending for another consumer: a late read of a former owner may have received entries that come first, and
+ * these must be claimed before. Later ones need not be: there may be more of them than the caller has room for.
+ */
+export const PARTITION_FENCE = `
+local function mayBegin(owner, stream, group, consumer, token, highest)
+  local row = redis.call('HMGET', owner, 'token', 'epoch')
+  if not row[1] or row[1] .. '.' .. row[2] ~= token then return false end
+  local pending = redis.pcall('XPENDING', stream, group)
+  for _, of in ipairs(pending[4] or {}) do
+    if of[1] ~= consumer and #redis.call('XPENDING', stream, group, '-', highest, 1, of[1]) > 0 then return false end
+  end
+  return true
+end
+`;

@@ -2,15 +2,15 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Releases a partition whose owner runs nothing of it any more: whoever asks next may have it.
+ * Releases a partition of which its owner runs nothing any more: whoever asks next may take it.
  *
  * KEYS   1 owner (HASH)
  * ARGV   1 the owner's token and epoch, with a dot between them, 2 the owner's consumer
- * result 1 if it was the caller's, else 0
+ * result 1 if the caller owned it, else 0
  * atomic because another member could take it between the check of the owner and the release.
- * twice  it is nobody's by then, or another's, and stays so.
+ * twice  it has no owner by then, or another one, and that stays.
  *
- * The epoch stays, and 'released-by' says that what is still pending for this consumer did not start.
+ * The epoch stays, and 'released-by' records that entries still pending for this consumer did not start.
  */
 export const releasePartitionScript = new Script(
   `

@@ -1,22 +1,22 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../reserve/attempt-marks.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
 
 /**
- * Makes a member the owner of a partition that nobody owns, under a new epoch.
+ * Makes a member the owner of a partition that nobody owns, with a new epoch.
  *
  * KEYS   1 owner (HASH), 2 leases (HASH), 3 attempts (HASH)
  * ARGV   1 consumer, 2 its token, 3 how long the ownership lasts, ms, 4 '1' if an ownership that expired may be taken,
- *        5 the highest epoch that the caller knows of, 6 '1' if the leases of earlier owners end now (not for
- *        at-most-once, which has acknowledged what they are for)
+ *        5 the highest epoch that the caller knows, 6 '1' to end the leases of earlier owners (not at-most-once, which has
+ *        already acknowledged their entries)
  * result the epoch, or 0 if another member owns the partition
  * atomic because two members that both see it free would both run its messages.
- * twice  it is the caller's already: the same epoch, and nothing ends.
+ * twice  the caller owns it already: the same epoch, and no lease ends.
  *
  * An epoch is never lower than Redis's time in ms. So a new owner outranks an older one even if Redis lost the owner row.
  *
- * Leases of earlier owners end, so that none of them can retry or dead-letter what the new owner runs. Such a lease is that
- * of a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
+ * Leases of earlier owners end, so that none of them can retry or dead-letter what the new owner runs. Such a lease belongs to
+ * a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
  */
 export const takePartitionScript = new Script(
   `${ATTEMPT_MARKS}

@@ -6,21 +6,21 @@ import {
   type RawEntry,
 } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
-/** What the owner of a partition learns of it. */
+/** What the owner of a partition learns about it. */
 export interface TendedPartition {
-  /** Whether the caller is still its owner; where not, there is nothing else. */
+  /** Whether the caller still owns it. If not, the rest is empty. */
   readonly isOwner: boolean;
-  /** How soon something is due, in ms; negative where nothing is. */
+  /** How soon something is due, in ms. Negative if nothing waits. */
   readonly nextDueMs: number;
   /** Whether entries are pending for another consumer. */
   readonly othersHave: boolean;
-  /** The oldest pending entry; empty where none is pending. */
+  /** The oldest pending entry. Empty if none is pending. */
   readonly oldestPending: string;
-  /** What is due, of what waits here and of what does not. */
+  /** What is due, including what waits at the caller. */
   readonly due: readonly RawEntry[];
-  /** What waits here in vain: it was settled meanwhile, or vanished with its group. */
+  /** What waits at the caller in vain: it was settled meanwhile, or vanished with its group. */
   readonly gone: readonly string[];
 }
 
@@ -28,21 +28,22 @@ export interface TendedPartition {
  * Renews the ownership of a partition, and gives its owner what is due.
  *
  * KEYS   1 owner (HASH), 2 stream, 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream)
- * ARGV   1 group, 2 consumer, 3 its token, 4 epoch, 5 how long the ownership lasts, ms, 6 lease ms, 7 how many entries may
- *        come beside those that wait here, 8 those that wait here, as a JSON list of entry IDs and redrives' members
- * result ['1' where the caller is the owner, else '0', ms until something is due or -1, '1' where another has entries
- *        pending, the oldest pending entry ID or '', what is due: entries [id, fields], with nil for the fields of one that
- *        was deleted, the IDs of what waits here in vain]. A redrive comes with its member as ID and its dead letter's
- *        fields, and is due again after a lease
- * atomic because a member that renews what another has taken would run messages beside it.
- * twice  it is renewed once more. What waits here and has no time any more is due: the first answer did not arrive. Other
- *        entries that the first gave are pending for the caller, which looks for them once the connection is back.
+ * ARGV   1 group, 2 consumer, 3 its token, 4 epoch, 5 how long the ownership lasts, ms, 6 lease ms, 7 how many other entries
+ *        may come besides those that wait at the caller, 8 those that wait at the caller, as a JSON list of entry IDs
+ *        and redrives' IDs
+ * result ['1' if the caller is the owner, else '0', ms until something is due or -1, '1' if another consumer has pending
+ *        entries, the oldest pending entry ID or '', what is due: entries [id, fields], with nil fields if the entry was
+ *        deleted, the IDs that wait at the caller in vain]. A redrive comes with its own ID and its dead letter's fields, and
+ *        is due again after a lease
+ * atomic because a member that renews an ownership which another has taken would run messages at the same time.
+ * twice  it is renewed once more. What waits at the caller without a due time is due: the first answer did not arrive. Other
+ *        entries of the first answer are pending for the caller, which looks for them after it has reconnected.
  *
  * If the row is gone (FLUSHALL) or has a lower epoch (a replica that was behind), nobody has owned the partition since the
  * caller took it: it is written again.
  */
 export const tendPartitionScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${LETTER_OF}
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[6])
@@ -73,7 +74,7 @@ local function give(id, score, waitsHere)
       return
     end
   end
-  -- It was settled, or its group went: nobody comes back to it.
+  -- It was settled, or its group is gone: nobody will ask for it again.
   redis.call('HDEL', KEYS[4], id)
   redis.call('ZREM', KEYS[3], id)
   if waitsHere then gone[#gone + 1] = id end

@@ -1,17 +1,17 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { WAITING_ROW } from '../reserve/waiting-row.lua.js';
+import { WAITING_ROW } from './published.lua.js';
 
 /**
- * Cancels a message that was to be published later.
+ * Cancels a delayed message.
  *
- * KEYS   1 delayed (ZSET), 2 what is to be published later (HASH), 3 whether this call has cancelled it (string)
- * ARGV   1 message ID, 2 how long to remember the call, in ms
- * result 1 where it waited, and will not be published; 0 where it does not wait
- * atomic because it could be published between the look at it and its removal.
- * twice  what the first one cancelled is known from KEYS[3], and a message that was brought under this ID since is left alone.
+ * KEYS   1 delayed (ZSET), 2 delayed messages (HASH), 3 whether this call has cancelled it (string)
+ * ARGV   1 message ID, 2 how long to remember the call, ms
+ * result 1 if it waited and will not be published; 0 if it does not wait
+ * atomic because it could be published between the check and its removal.
+ * twice  KEYS[3] shows what the first call cancelled. A message that was sent with the same ID since then is left alone.
  *
- * The removal comes first: Redis does it also where it is out of memory, and then does the rest of the script too.
+ * The removal comes first: Redis allows it even if it is out of memory, and then allows the rest of the script too.
  */
 export const cancelScript = new Script(
   `${WAITING_ROW}

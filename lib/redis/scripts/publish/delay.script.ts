@@ -1,27 +1,26 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { type PublishedBatch, publishedBatch } from './published-batch.js';
-import { PUBLISHED_LEDGER } from './published-ledger.lua.js';
-import { WAITING_ROW } from '../reserve/waiting-row.lua.js';
+import { type PublishedBatch, publishedBatch } from './publish.script.js';
+import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 
 /**
- * Keeps a batch of messages to be published later, each message ID once.
+ * Stores a batch of messages to be published later, each message ID once.
  *
- * KEYS   1 delayed (ZSET), 2 what is to be published later (HASH), 3 published (ZSET), 4 entry IDs that do not fit into a score
+ * KEYS   1 delayed (ZSET), 2 delayed messages (HASH), 3 published (ZSET), 4 entry IDs that do not fit into a score
  *        (HASH), 5 what this caller sent (string)
- * ARGV   1 window ms of what was published, 0 where nothing is remembered, 2 the batch's number: the caller counts its batches for
- *        this stream, 3 the lowest number that is not answered yet, 4 how long to remember what the caller sent, in ms, 5 how
- *        many entries the stream keeps, about, or '', 6 how long the stream lasts after it was written to, in ms, or '', 7 how
- *        many messages, then for each: its ID, when it is due (`+` and ms from now on, or ms since 1970), the number of its
- *        field names and values, and these
- * result a text with `-` for each message that was taken, in order and with a space between them; `d` for one whose ID waits
- *        already, with an entry ID after it for one that was published within the window
- * atomic because two callers who both find an ID missing would both keep it, and one of them may cancel it.
- * twice  nothing is kept a second time, also where it was published or cancelled meanwhile. Whether it was a duplicate is known
- *        from KEYS[5]: of the batches that are not answered yet, which were executed, and which messages were duplicates then.
+ * ARGV   1 window ms of published messages, 0 if none are remembered, 2 the number of the batch: the caller numbers its
+ *        batches for this stream, 3 the lowest number without an answer yet, 4 how long to remember what the caller
+ *        sent, ms, 5 about how many entries the stream keeps, or '', 6 how long the stream lasts after a write, ms, or '',
+ *        7 how many messages, then for each: its ID, when it is due (`+` and ms from now, or ms since 1970), how many field
+ *        names and values it has, and these
+ * result a text with `-` for each message that was accepted, in order, separated by spaces; `d` for one whose ID already waits,
+ *        followed by an entry ID if it was published within the window
+ * atomic because two callers that both find an ID missing would both store it, and one of the two could be cancelled.
+ * twice  nothing is stored a second time, even if it was published or cancelled meanwhile. KEYS[5] shows whether it was a
+ *        duplicate: which of the unanswered batches were executed, and which of their messages were duplicates.
  *
- * The row comes first: without its member it waits for nothing, and the caller is told so. Where Redis is out of memory,
- * nothing after it has happened.
+ * The row is written first: without its member it waits for nothing, and the caller gets an error. If Redis is out of memory,
+ * nothing else happens.
  */
 export const delayScript = new Script(
   `${PUBLISHED_LEDGER}${WAITING_ROW}

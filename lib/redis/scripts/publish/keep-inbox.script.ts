@@ -2,13 +2,13 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Makes a client's inbox where it is missing, has it last on, and drops what was read.
+ * Creates a client's inbox if it is missing, extends its expiry, and removes replies that were read.
  *
  * KEYS   1 inbox (stream)
- * ARGV   1 how long it lasts from here on, in ms, 2 the lowest entry ID that was not read, or ''
- * result 1 where it was made by this call, else 0
- * atomic because an inbox that is made and not told to expire would stay for ever where the client dies.
- * twice  it is there already, and lasts as long; who made it is told so once.
+ * ARGV   1 how long it lasts from now, ms, 2 the lowest entry ID that was not read, or ''
+ * result 1 if this call created it, else 0
+ * atomic because an inbox that is created without an expiry would stay for ever if the client dies.
+ * twice  it exists already, and its expiry is extended again; only the first answer says that it was created.
  */
 export const keepInboxScript = new Script(
   `

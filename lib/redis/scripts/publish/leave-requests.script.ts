@@ -2,13 +2,13 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Notes that nobody waits for some requests any longer: who writes the next reply to one of them is told.
+ * Records that nobody waits for some requests any more: whoever writes the next reply to one of them learns this.
  *
- * KEYS   1 requests that nobody waits for any longer (SET)
- * ARGV   1 how long the note lasts, in ms, then the requests' IDs
+ * KEYS   1 requests that nobody waits for any more (SET)
+ * ARGV   1 how long the record lasts, ms, then the requests' IDs
  * result how many of them were new
- * atomic because a note without an end would outlive its client.
- * twice  it is noted already.
+ * atomic because a record without an expiry would outlive its client.
+ * twice  they are recorded already.
  */
 export const leaveRequestsScript = new Script(
   `

@@ -1,30 +1,30 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { PUBLISHED_LEDGER } from './published-ledger.lua.js';
+import { PUBLISHED_LEDGER } from './published.lua.js';
 
-/** What was published of what waited for a stream. */
+/** The result for a stream with delayed messages. */
 export interface PublishedLater {
   readonly published: number;
-  /** In how many ms the next one is due, 0 or less where it is already; nothing where none waits. */
+  /** In how many ms the next one is due; 0 or less if it is due already. Undefined if none waits. */
   readonly nextMs: number | undefined;
-  /** What Redis said of the next one, where it refused that. */
+  /** Redis's error, if it refused the next one. */
   readonly refusal: string | undefined;
 }
 
 /**
- * Publishes what is due of one stream: a page, in the order of the due times, and of the calls where these are equal.
+ * Publishes the due messages of one stream: a page, by due time, and in the order of the calls if these are equal.
  *
- * KEYS   1 stream, 2 delayed (ZSET), 3 what is to be published later (HASH), 4 published (ZSET), 5 entry IDs that do not fit into
- *        a score (HASH)
- * ARGV   1 how many messages at the most, 2 about how many bytes
- * result [messages published, ms until the next one is due or '' where none waits, what Redis said of the next one or '']
- * atomic because two who both see a message as due would both publish it, and one that is cancelled meanwhile would be
- *        published all the same.
- * twice  the second call publishes the next ones, which are due as well.
+ * KEYS   1 stream, 2 delayed (ZSET), 3 delayed messages (HASH), 4 published (ZSET), 5 entry IDs that do not fit into a
+ *        score (HASH)
+ * ARGV   1 how many messages at most, 2 about how many bytes at most
+ * result [messages published, ms until the next one is due or '' if none waits, the error of the next one or '']
+ * atomic because two callers that both see a message as due would both publish it, and one that is cancelled meanwhile would
+ *        be published nevertheless.
+ * twice  the second call publishes the next page, which is due as well.
  *
- * The entry comes first, and its message waits no longer right after it: where Redis refuses it, it waits on, and those behind it
- * too, since they are to come after it. The window of what was published begins here. What lost its row, or has another's,
- * was deleted by somebody.
+ * The entry is written first, and right after it its message is removed. If Redis refuses an entry, its message keeps waiting,
+ * and so do those after it, to keep the order. The de-duplication window of a message starts here. A member without its row,
+ * or with the row of another call, was damaged by somebody else's delete, and is dropped.
  */
 export const publishDelayedScript = new Script(
   `${PUBLISHED_LEDGER}
@@ -75,7 +75,7 @@ if #scored > 0 then
 end
 local next = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if next[2] then return { count, string.format('%.0f', next[2] - now), refusal } end
--- With what nobody could find any more, and the count.
+-- This also removes rows that have lost their member, and the sequence number.
 redis.call('DEL', KEYS[3])
 return { count, '', refusal }
 `,

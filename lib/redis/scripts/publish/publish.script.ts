@@ -1,27 +1,25 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { type PublishedBatch, publishedBatch } from './published-batch.js';
-import { PUBLISHED_LEDGER } from './published-ledger.lua.js';
-import { WAITING_ROW } from '../reserve/waiting-row.lua.js';
+import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 
 /**
  * Publishes a batch of messages, each message ID once within the window.
  *
  * KEYS   1 stream, 2 published (ZSET), 3 entry IDs that do not fit into a score (HASH), 4 what this caller sent (string),
- *        5 delayed (ZSET), 6 what is to be published later (HASH)
- * ARGV   1 window ms, 2 the batch's number: the caller counts its batches for this stream; 0 where the caller made all of
- *        its message IDs, and so knows that it is the only one to send them, 3 the lowest number that is not answered yet,
- *        4 how long to remember what the caller sent, in ms, 5 how many entries the stream keeps, about, or '', 6 how long
- *        the stream lasts from here on, in ms, or '', 7 how many messages, then their IDs, then for each message the number
- *        of its field names and values, and these
- * result a text with an entry ID for each message, in order and with a space between them; `d` stands before one that was
- *        there already, and alone for one that waits to be published later. Where Redis refused an entry, `!` and its words
- *        end the text
- * atomic because two callers who both find an ID missing would both write it.
- * twice  what was written is found, and the same entry IDs are given. Whether it was a duplicate is known from KEYS[4]: the
- *        highest number that was executed, and which messages of the unanswered batches were duplicates then.
+ *        5 delayed (ZSET), 6 delayed messages (HASH)
+ * ARGV   1 window ms, 2 the number of the batch: the caller numbers its batches for this stream; 0 if the caller generated all
+ *        of its message IDs, so that nobody else can send them, 3 the lowest number without an answer yet, 4 how long to
+ *        remember what the caller sent, ms, 5 about how many entries the stream keeps, or '', 6 how long the stream lasts
+ *        from now, ms, or '', 7 how many messages, then their IDs, then for each message how many field names and values
+ *        it has, and these
+ * result a text with an entry ID for each message, in order, separated by spaces; after `d` for a duplicate, and `d` alone for
+ *        one that waits to be published later. If Redis refused an entry, `!` and its error end the text
+ * atomic because two callers that both find an ID missing would both write it.
+ * twice  what was written is found, and gets the same entry IDs. KEYS[4] shows whether it was a duplicate: the highest number
+ *        that was executed, and which messages of the unanswered batches were duplicates.
  *
- * Entries come first: they are what must last. The stream's limits are held once for a batch, and where something was written: a duplicate makes no stream last longer.
+ * Entries are written first: they matter most. The stream's limits are applied once for a batch, and only if it wrote
+ * something: a duplicate does not extend the stream's expiry.
  */
 export const publishScript = new Script(
   `${PUBLISHED_LEDGER}${WAITING_ROW}
@@ -39,7 +37,7 @@ end
 
 local function noteOf(n) return ' ' .. ARGV[2] .. '/' .. n .. ' ' end
 
--- What was made for one call cannot wait already.
+-- An ID that was generated for this call cannot wait yet.
 local waiting = batch > 0 and redis.call('EXISTS', KEYS[5]) == 1
 local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, 8, 7 + count))
 local written, scored, answers, refusal, large = {}, {}, {}, nil, false
@@ -49,7 +47,7 @@ for n = 1, count do
   local first, score = written[id], tonumber(scores[n] or 0)
   if not first and score >= since then first = entryOf(score, id, KEYS[3]) end
   if not first and waiting and waitingRow(KEYS[5], KEYS[6], id) then first = '' end
-  -- What it waited behind may have been cancelled since.
+  -- The delayed message of which it was a duplicate may have been cancelled since.
   if not first and again and string.find(mark, noteOf(n), 1, true) then first = '' end
   if first then
     local duplicate = first == '' or not again or string.find(mark, noteOf(n), 1, true)
@@ -91,10 +89,37 @@ if batch > 0 and not again then
   redis.call('SET', KEYS[4], ARGV[2] .. table.concat(kept) .. table.concat(noted), 'PX', ARGV[4])
 end
 
--- Where few come at a time, one time of about sixteen forgets more than came since, and the others are spared the look.
+-- With small batches, one in about sixteen removes more than came since the last time, and the others skip the check.
 if count > 3 or time[2] % 16 == 0 then forgetBefore(KEYS[2], KEYS[3], since, count) end
 if refusal then answers[#answers + 1] = '!' .. refusal.err end
 return table.concat(answers, ' ')
 `,
   (reply): PublishedBatch => publishedBatch(parseText(reply, 'publish')),
 );
+
+/** The result for one message of a batch. */
+interface Published {
+  /** Null if it waits to be published later. */
+  readonly entryId: string | null;
+  /** Whether another call had sent a message with this ID. */
+  readonly duplicate: boolean;
+}
+
+/** The result for a batch: for its first messages, and Redis's error if it refused the rest. */
+export interface PublishedBatch {
+  readonly published: readonly Published[];
+  readonly refusal: string | undefined;
+}
+
+/** Reads the answer for a batch: for each message an entry ID, or `-` if there is none; `d` before a duplicate. */
+export function publishedBatch(text: string): PublishedBatch {
+  const [answers = '', refusal] = text.split(/ ?!(.*)/s);
+  return {
+    refusal,
+    published: answers.split(' ').map((answer) => {
+      const duplicate = answer.startsWith('d');
+      const entryId = duplicate ? answer.slice(1) : answer;
+      return { entryId: entryId === '' || entryId === '-' ? null : entryId, duplicate };
+    }),
+  };
+}

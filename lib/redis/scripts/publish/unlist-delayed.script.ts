@@ -2,17 +2,18 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Takes a stream from the list of those where messages wait, unless one was added meanwhile.
+ * Removes a stream from the list of streams with delayed messages, unless one was added meanwhile.
  *
- * KEYS   1 streams where messages wait (HASH)
- * ARGV   1 the stream's key, 2 what stood beside it before nothing was found to wait there
- * result 1 where it was taken
- * atomic because a publisher that writes its name beside the stream in between would be overlooked.
- * twice  the second time it is not there, or belongs to a publisher that came since, and is left alone.
+ * KEYS   1 streams with delayed messages (HASH)
+ * ARGV   1 the stream's key, 2 the text that its row had before no waiting message was found
+ * result 1 if it was removed
+ * atomic because a publisher could write the stream's row between the check and the removal, and its message would be
+ *        overlooked.
+ * twice  the second time it is not in the list, or a publisher has added it since and it stays.
  *
- * A publisher keeps its message first, and then writes a text that nobody had before; only then it says that it has it. Who
- * takes a stream from the list read the text before it looked for messages. So one that was kept after the look has another
- * text written after it: before the removal, which then fails, or after it, which lists the stream again.
+ * A publisher stores its message first, then writes a new text into the stream's row, and only then confirms. Whoever removes a
+ * stream has read the text before looking for messages. So a message that is stored after that look changes the text later:
+ * either before the removal, which then fails, or after it, which puts the stream on the list again.
  */
 export const unlistDelayedScript = new Script(
   `

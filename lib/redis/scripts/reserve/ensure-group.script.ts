@@ -1,10 +1,10 @@
 import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ENTRY_ORDER } from './entry-order.lua.js';
-import { MEMBERS } from '../admin/members.lua.js';
+import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { MEMBERS } from '../members.lua.js';
 
-/** What became of a group, and the entry ID after which it goes on; where its stream is gone that is 0-0. */
+/** What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. */
 export interface EnsuredGroup {
   readonly kind: 'exists' | 'made' | 'set-back' | 'gone';
   readonly after: string;
@@ -18,25 +18,25 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
 };
 
 /**
- * Sees to it that a group is there, and where it has to be; and says that the caller is an alive member of it.
+ * Creates a group if it is missing, or sets it back if it is too far ahead. Also records the caller as a living member.
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger,
  *        8 members (ZSET), 9 versions (HASH)
- * ARGV   1 group, 2 where a new group begins ('$', '0', an entry ID, or '<' and a time in ms: at the end, or at that time
- *        where the stream has newer entries), 3 the highest entry ID that the caller knows to be given out, or '' where it
- *        knows of none, 4 for how long to remember a group that was made blindly, ms,
- *        5 '' where a stream that is not there is made, else for how long to keep what is known beside it, ms,
- *        6 consumer, 7 for how long it counts as alive, ms, or 0 where its row is not here, 8 its version
- * result a letter and an entry ID: e exists and stands at, m was made after, b was set back to, g the stream is gone
- * atomic because two members may find it gone at once, and the position must be that of the stream it is made on.
+ * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, or '<' and a time in ms: at the end of the stream, or at
+ *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
+ *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
+ *        keep the keys beside a missing stream, ms, 6 consumer, 7 how long it counts as alive, ms, or 0 if its row is
+ *        not here, 8 its version
+ * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone
+ * atomic because two members may both find it missing, and the position must be that of the stream on which it is made.
  * twice  the second time it exists.
  *
- * A group that was there once is made again where it was; from the beginning where the stream itself is a new one. A
- * member that cannot know where that was makes it where a new group begins, and says so in key 3: a member that does
- * know, and comes later, then sets it back.
+ * A group that existed before is made again at its position, or from the beginning if the stream itself is new. A member that
+ * does not know the position makes the group where new groups start and records that in key 3 ("made blindly"); a member that
+ * knows better and comes later sets it back.
  *
- * A stream that nobody named is not made. What was given out of it means nothing for one that has its name later; the
- * ledger still does, and what may never be asked for again goes when its time is over.
+ * A stream found by a wildcard is not created. If it is gone, the position is deleted, since it means nothing for a new stream
+ * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
   `${ENTRY_ORDER}${MEMBERS}
@@ -91,7 +91,7 @@ local function ensure()
 end
 
 local ensured, lasts = ensure(), tonumber(ARGV[7])
--- Where the record cannot be written, the group is there all the same.
+-- The group is usable even if this record cannot be written.
 if lasts > 0 and ensured ~= 'g 0-0' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
 return ensured
 `,

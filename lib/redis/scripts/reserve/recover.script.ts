@@ -1,19 +1,19 @@
 import { parseList, parseEntries, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
 
 /**
- * Takes over a page of entries whose consumer has not moved them for long: it died, or it is stuck.
+ * Takes over a page of entries that have been pending for a long time without a sign of their consumer: it died or is stuck.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to begin, or '-', 5 how many, 6 without leases: when this
- *        process began, by Redis's clock, in ms, else ''. Then the takeover itself says that a run did not finish, except
- *        of an entry that this process was given and may be running, 7 '1' to take what one consumer left in its order: then
- *        nothing is taken that comes after an entry of it which cannot be taken yet
- * result [where the next page begins, or '' where this was the last, entries [id, fields], with nil for the fields of one
- *        that was deleted]
+ * ARGV   1 group, 2 consumer, 3 min idle ms, 4 entry ID after which to start, or '-', 5 how many, 6 without leases: when
+ *        this process started (Redis time, ms), else ''. A takeover then counts as a run that did not finish, except for
+ *        an entry that this process received and may be running, 7 '1' to take the entries of each consumer in order:
+ *        nothing is taken that comes after an entry which cannot be taken yet
+ * result [where the next page starts, or '' after the last page, entries [id, fields], with nil fields if the entry was
+ *        deleted]
  * atomic because two members that both see an entry as idle would both run it.
- * twice  what the first took is not idle any more; it is pending for the consumer, which finds it after the reconnect.
+ * twice  what the first call took is no longer idle. It is pending for the consumer, which finds it after the reconnect.
  */
 export const recoverScript = new Script(
   `${ATTEMPT_MARKS}
@@ -33,7 +33,7 @@ if #page > 0 then
   end
 end
 
--- Of whom an entry cannot be taken yet: then none that comes after it is, if they are to stay in order.
+-- Consumers with an entry that cannot be taken yet: to keep the order, none of their later entries is taken.
 local stays = {}
 local function hasToStay(holder)
   if not inOrder then return false end

@@ -1,20 +1,20 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Renews the leases of messages that run or are about to, and the idle time of their pending entries; of a redrive the
- * time at which it is due for others.
+ * Renews the leases of messages that run or are about to, and resets the idle time of their pending entries. Of a redrive it
+ * moves the time when it is due for others.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET)
- * ARGV   1 group, 2 consumer, 3 holder's token, 4 lease ms, 5 '1' where entries have leases; a redrive always has one,
- *        then for each message: entry ID or a redrive's member, the ID of its lease
+ * ARGV   1 group, 2 consumer, 3 holder's token, 4 lease ms, 5 '1' if entries have leases (a redrive always has one), then
+ *        for each message: entry ID or redrive's ID, the ID of its lease
  * result a text with one letter for each message, in order: k kept, l lost to another holder or ended
- * atomic because between the look at the holder and the renewal another one could have taken the lease.
+ * atomic because another holder could take the lease between the check and the renewal.
  * twice  it is renewed once more.
  */
 export const renewScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${LETTER_OF}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]

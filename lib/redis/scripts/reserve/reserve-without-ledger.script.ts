@@ -1,22 +1,22 @@
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
-import { NOTE_POSITION } from '../settle/note-position.lua.js';
-import { PARTITION_FENCE } from '../partition/partition-fence.lua.js';
-import { parseReservations } from './reservation.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOTE_POSITION } from '../entry-ids.lua.js';
+import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
+import { parseReservations } from './reserve.script.js';
 
 /**
- * Begins with a batch of entries that this consumer has read, where there is no ledger and are no leases: that they are
- * pending for it is all that makes them its own.
+ * Reserves a batch of entries that this consumer has read if there is neither a ledger nor leases. The entries are its own only
+ * because they are pending for it.
  *
- * KEYS   1 stream, 2 attempts (HASH), 3 position (string), 4 owner (HASH), where it is a partition
- * ARGV   1 group, 2 '1' for at-most-once, 3 highest entry ID given out, 4 entry IDs, as a JSON list,
+ * KEYS   1 stream, 2 attempts (HASH), 3 position (string), 4 owner (HASH), for a partition
+ * ARGV   1 group, 2 '1' for at-most-once, 3 the highest entry ID that was delivered, 4 entry IDs, as a JSON list,
  *        5 consumer, 6 its token
- * result a text with one letter for each entry, in order: n, and the number of its attempt where that is not the first;
- *        a and the number where it is to run alone; p where it is not to begin now, and nothing has changed: of a
- *        partition, whose owner the caller is not, or of which another has entries pending that come first
- * atomic because an entry that is acknowledged before it runs has to be within the position, or it could be given out
- *        again where the group is made anew.
- * twice  it writes the same.
+ * result a text with one letter for each entry, in order: n, and the number of its attempt unless that is 1; a and the number
+ *        if it must run alone; p if it may not start now and nothing has changed: in a partition that the caller does
+ *        not own, or in which another consumer has earlier entries pending
+ * atomic because an entry that is acknowledged before it runs must not be after the position: a group that is created again
+ *        would deliver it again.
+ * twice  it writes the same again.
  */
 export const reserveWithoutLedgerScript = new Script(
   `${NOTE_POSITION}${ATTEMPT_MARKS}${PARTITION_FENCE}

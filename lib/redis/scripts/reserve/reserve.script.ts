@@ -1,42 +1,79 @@
-import { parseList, parseText } from '../../read/replies.js';
+import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
+import { parseText, parseList } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
-import { NOTE_POSITION } from '../settle/note-position.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
-import { PARTITION_FENCE } from '../partition/partition-fence.lua.js';
-import { REDRIVE_MEMBER } from './redrive-member.lua.js';
-import { parseReservations } from './reservation.js';
+import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
+
+/**
+ * What to do with an entry: run it; drop it, since its message was handled; leave it to another run of its message; or wait,
+ * since in its partition it is not its turn or not ours.
+ */
+export interface Reservation {
+  readonly kind: 'new' | 'duplicate' | 'leased-elsewhere' | 'postponed';
+  /** Which attempt it will be, from 1. */
+  readonly attempt: number;
+  /** Whether nothing else may run in this process meanwhile: earlier runs of it did not finish. */
+  readonly alone: boolean;
+}
+
+const KINDS: Record<string, Reservation['kind']> = {
+  n: 'new',
+  a: 'new',
+  d: 'duplicate',
+  e: 'leased-elsewhere',
+  p: 'postponed',
+};
+
+/** The usual answer. */
+export const FIRST: Reservation = { kind: 'new', attempt: 1, alone: false };
+
+/**
+ * Reads one letter for each entry, and the number of its attempt unless that is 1.
+ *
+ * @throws UnexpectedReplyError
+ */
+export function parseReservations(reply: unknown, command: string): Reservation[] {
+  return (parseText(reply, command).match(/[a-z]\d*/g) ?? []).map((answer) => {
+    if (answer === 'n') return FIRST;
+    const letter = answer.charAt(0);
+    const kind = KINDS[letter];
+    if (kind === undefined) throw new UnexpectedReplyError(command);
+    return { kind, attempt: Number(answer.slice(1)) || 1, alone: letter === 'a' };
+  });
+}
 
 /**
  * Reserves a batch of entries that this consumer has read.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 position (string), 6 attempts (HASH),
- *        7 dead letters (stream), 8 packed ledger (HASH), 9 the caller's last batch (string), 10 owner (HASH), where it is a
+ *        7 dead letters (stream), 8 packed ledger (HASH), 9 the caller's last batch (string), 10 owner (HASH), for a
  *        partition
- * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, 0 where there is no ledger, 5 '1' for at-most-once,
- *        6 highest entry ID given out, or '' where all are redrives,
- *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument costs less than many short ones,
- *        9 '1' where some are redrives: dead letters, which are removed if they are duplicates, 10 consumer,
- *        11 lowest of the entry IDs, or '' where some are redrives, 12 a time in ms by Redis's clock when the caller had not been
- *        given any of them, or '' where it knows of none, 13 the batch's number where what is recorded has no lease (at-most-once
- *        with a ledger, all but redrives): the caller counts its batches, and asks for one until it has the answer; else ''
+ * ARGV   1 group, 2 holder's token, 3 lease ms, 4 window ms, or 0 without a ledger, 5 '1' for at-most-once,
+ *        6 the highest entry ID that was delivered, or '' if all are redrives,
+ *        7 entry IDs, 8 their message IDs, both as JSON lists: one long argument is cheaper than many short ones,
+ *        9 '1' if some are redrives: dead letters, which are removed if they are duplicates, 10 consumer,
+ *        11 the lowest of the entry IDs, or '' if some are redrives, 12 a time (Redis time, ms) before the caller received
+ *        any of them, or '' if it knows none, 13 the number of the batch if records need no lease (at-most-once with a
+ *        ledger, all but redrives), else '': the caller numbers its batches, and repeats one until it has the answer
  * result a list: Redis's time in ms, and a text with one letter for each entry, in order:
- *        n  leased to the caller, or recorded and acknowledged (at-most-once, all but redrives); where it is not the first
- *           attempt, its number follows. A lease that has ended was that of a run which did not come to its end
- *        a  the same, and it is to run alone; its number always follows
+ *        n  leased to the caller, or recorded and acknowledged (at-most-once, all but redrives). The number of its attempt
+ *           follows unless that is 1. A lease that has expired was that of a run that did not finish
+ *        a  the same, but it must run alone; its number always follows
  *        d  found in the ledger within the window, and acknowledged
- *        e  another entry or holder has a live lease on the message: due again when that ends, or in a second: by
- *           then the message has most often been handled. Or it is a redrive whose dead letter is gone, or an entry that
- *           is not pending for the caller any more: the caller stood still, and another took it, and may have settled it
- *        p  not now, and nothing has changed: of a partition, whose owner the caller is not, or of which another has entries
- *           pending that come first
- * atomic because between a look at the ledger and the lease another consumer could do the same, and both would run.
- * twice  the caller finds its own lease, and gets the same answer; what was acknowledged is acknowledged again. Of what is not
- *        its own it may say d in place of e: neither runs, and what is acknowledged then is in the ledger. Where there are no
- *        leases, KEYS[9] has the answer, for a day; after it they are duplicates.
+ *        e  another entry or holder has a live lease on the message: due again when that ends, or after a second, since
+ *           the message has usually been handled by then. Or the dead letter of a redrive is gone. Or the entry is no
+ *           longer pending for the caller, which was stopped too long: another consumer took it, and may have settled it
+ *        p  not now, and nothing has changed: in a partition that the caller does not own, or in which another consumer
+ *           has earlier entries pending
+ * atomic because another consumer could look at the ledger before this one has taken the lease, and both would run the message.
+ * twice  the caller finds its own lease, and gets the same answer; acknowledging again has no effect. For another holder's
+ *        entry the answer may be d instead of e: neither runs, and a message is acknowledged only if it is in the ledger.
+ *        Without leases, KEYS[9] has the answer for a day; later they are duplicates.
  */
 export const reserveScript = new Script(
-  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}
+  `${ATTEMPT_MARKS}${LETTER_OF}
 local number = ARGV[13]
 if number ~= '' then
   local same, shown, answered = string.match(redis.call('GET', KEYS[9]) or '', '^(%d+) (%d+) (.*)$')
@@ -50,9 +87,9 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
--- A redrive comes after all that was given out.
+-- A redrive comes after all entries that were delivered.
 local highest = ARGV[9] == '1' and '+' or ARGV[6]
--- What is not always needed is not always made: of a lone message, each function is one part in a hundred of the time.
+-- Functions are defined only if they are needed: for a single message, each costs one percent of the time.
 if KEYS[10] then
   ${PARTITION_FENCE}
   if not mayBegin(KEYS[10], KEYS[1], ARGV[1], ARGV[10], token, highest) then
@@ -70,8 +107,8 @@ local rows = hasLeases and redis.call('HMGET', KEYS[3], unpack(ids)) or {}
 local redrives, recorded = ARGV[9] == '1', atMostOnce and ARGV[4] ~= '0'
 local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6], unpack(entries)) or {}
 
--- Nothing is taken from a consumer before a lease's time is over: what was given out or published since needs no look. Else
--- one look finds most often the whole batch, and what it does not find is looked for by itself.
+-- No entry is taken from a consumer before a lease's time is over, so entries delivered or published since then need no check.
+-- For others, one look at the pending entries usually finds the whole batch; entries it misses are looked up one by one.
 local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
 local wereGivenLate = tonumber(ARGV[12]) and tonumber(ARGV[12]) > since
 local function isFresh(entry) return wereGivenLate or tonumber(string.match(entry, '^%d+')) > since end
@@ -86,7 +123,7 @@ local function isOwned(entry)
     owned = {}
     look(entry, entries[#ids], #ids)
   end
-  -- Where the group is gone, nothing says that it is another's.
+  -- If the group is gone, nothing shows that the entry belongs to another consumer.
   return owned[entry] or not look(entry, entry, 1) or owned[entry]
 end
 
@@ -122,7 +159,7 @@ local function judge(n, entry, id)
     answers[n] = 'e'
   else
     local before, alone = 0, false
-    -- At-most-once removes a dead letter when its run begins: one that is there has never been run.
+    -- At-most-once removes a dead letter when its run starts, so one that still exists has never run.
     if not (letter and atMostOnce) and (used[n] or (of == entry and not mine)) then
       local mark
       before, mark = attemptsOf(used[n])
@@ -147,7 +184,7 @@ local function judge(n, entry, id)
   end
 end
 
--- Of nearly all nothing is known: neither in the ledger, nor a lease, nor an attempt. Where the lowest is fresh, all are.
+-- Nearly all entries are unknown: no ledger entry, no lease, no attempt. If the lowest entry is fresh, all are.
 local holds, firstTill = token .. ' ', ' 1' .. leasedTill
 local allFresh = not redrives and ARGV[11] ~= '' and isFresh(ARGV[11])
 for n = 1, #ids do
@@ -173,7 +210,7 @@ if #acked > 0 then
   ${NOTE_POSITION}
   redis.call('XACK', KEYS[1], group, unpack(acked))
   if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(acked)) end
-  -- Duplicates are settled, and what was given out beside them is not.
+  -- At-least-once, only the duplicates are settled, and not the other entries of the batch.
   notePosition(KEYS[5], atMostOnce and ARGV[6] or acked[#acked])
   if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end

@@ -6,40 +6,39 @@ import {
   parseText,
 } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
-import { ENTRY_ORDER } from './entry-order.lua.js';
-import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
 
-/** A page of what was left to a consumer. */
+/** A page of a consumer's earlier entries. */
 export interface ResumedPage {
-  /** The entry ID after which the next page begins in what is pending for the consumer; nothing if this was the last. */
+  /** The entry ID after which the next page starts in the consumer's pending entries. Undefined after the last page. */
   readonly next: string | undefined;
   readonly entries: readonly RawEntry[];
-  /** For how long what comes next has to wait, in ms; nothing if the next page may be asked for at once. */
+  /** How long the next entries have to wait, in ms. Undefined if the next page may be requested at once. */
   readonly waitsMs: number | undefined;
 }
 
 /**
- * Gives a consumer a page of what comes before anything new, in stream order: what is pending for it already, and what
+ * Gives a consumer a page of what comes before any new entry, in stream order: what is already pending for it, and what
  * members that closed have handed back to the group.
  *
  * KEYS   1 stream, 2 retries (ZSET), 3 attempts (HASH), 4 leases (HASH)
- * ARGV   1 group, 2 consumer, 3 entry ID after which to begin in what is pending for the consumer, or '-', 4 how many,
- *        5 without leases: when this process began, by Redis's clock, in ms, else ''. What the consumer was given before
- *        that was given to an earlier process of its name, whose run did not finish, 6 this consumer's token if
- *        nothing passes a message that waits for its next attempt (retry.blocking), else ''
- * result [the entry ID after which the next page begins, or '' if this was the last,
- *        entries [id, fields], with nil for the fields of one that was deleted while it was pending, and -1, or for how
- *        long what comes after them has to wait, in ms]
+ * ARGV   1 group, 2 consumer, 3 entry ID after which to start in the consumer's pending entries, or '-', 4 how many,
+ *        5 without leases: when this process started (Redis time, ms), else ''. What the consumer received earlier went
+ *        to a former process of the same name, whose run did not finish, 6 this consumer's token if no message may
+ *        overtake one that waits for its next attempt (retry.blocking), else ''
+ * result [the entry ID after which the next page starts, or '' after the last page,
+ *        entries [id, fields], with nil fields if the entry was deleted while it was pending,
+ *        how long the entries after them have to wait, in ms, or -1]
  * atomic because two members that both see an entry as handed back would both run it.
- * twice  what the first took is pending for the consumer, and lies behind the same ARGV[3]: it is in the page again.
+ * twice  what the first call took is pending for the consumer, after the same ARGV[3], so it is in the page again.
  *
- * With ARGV[6] the page ends before an entry that waits for its time in the retries, or for the end of a lease that an earlier
- * process of this consumer's name had. Else what waits is no part of it. XREADGROUP would read what is pending too, but it raises the
+ * With ARGV[6], the page ends before an entry that waits in the retries, or for the end of a lease that a former process of the
+ * same name held. Without it, waiting entries are left out. XREADGROUP could read pending entries too, but would raise their
  * delivery count.
  */
 export const resumeScript = new Script(
-  `${ATTEMPT_MARKS}${ENTRY_ORDER}${REDRIVE_MEMBER}
+  `${ATTEMPT_MARKS}${ENTRY_ORDER}${LETTER_OF}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
@@ -48,7 +47,7 @@ local hereMs = tonumber(ARGV[5]) and now - ARGV[5]
 local page = redis.call('XPENDING', stream, group, begin == '-' and '-' or '(' .. begin, '+', count, consumer)
 local handed = redis.call('ZRANGEBYSCORE', retries, '-inf', '(0', 'LIMIT', 0, count)
 local isMoreOwn, isMoreHanded = #page == count, #handed == count
--- Those of one millisecond come as text: the last one's are needed all, to be sorted.
+-- Entries of one millisecond are sorted as text, so all entries of the last millisecond are needed to sort them by number.
 if isMoreHanded then
   handed = redis.call('ZRANGEBYSCORE', retries, '-inf', redis.call('ZSCORE', retries, handed[count]))
 end
@@ -81,7 +80,7 @@ end
 table.sort(found, function(a, b) return after(b, a) end)
 table.sort(handed, function(a, b) return after(b, a) end)
 
--- How far nothing is missing between the entries found.
+-- The last ID up to which both lists are complete.
 local limit = isMoreOwn and page[#page][1]
 local function limitTo(id) if not limit or after(limit, id) then limit = id end end
 if isMoreHanded then limitTo(handed[#handed]) end
@@ -105,7 +104,7 @@ local entries, last = {}, begin
 for _, id in ipairs(found) do
   if limit and after(id, limit) then break end
   if not idle[id] and #redis.call('XPENDING', stream, group, id, id, 1) == 0 then
-    -- It was settled, and nobody comes back to it.
+    -- It was settled: nobody will ask for it again.
     redis.call('HDEL', attempts, id)
     redis.call('ZREM', retries, id)
   elseif waits[id] then
@@ -116,7 +115,7 @@ for _, id in ipairs(found) do
   end
   last = id
 end
--- What was handed back meanwhile may lie before the place that was reached.
+-- Entries that are handed back meanwhile may lie before the last entry of this page.
 if limit and limit ~= '-' and (begin == '-' or after(limit, begin)) then begin = limit end
 return { limit and begin or '', entries, waitsMs }
 `,

@@ -1,16 +1,16 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from './attempt-marks.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
 
 /**
- * Notes that a message which came back from runs without an end starts, alone: if it does not come to its end now, that
- * is its own doing, and counts as an attempt.
+ * Records that a message which came back from unfinished runs now starts alone: if this run does not finish either, the message
+ * itself is to blame, and the run counts as an attempt.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 holder's token, or '' where there are no leases, 4 entry ID, 5 message ID
- * result 1 where it may start, 0 where another consumer has the message now
- * atomic because the lease could end between the look at it and the note.
- * twice  it is noted once more.
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' if there are no leases, 4 entry ID, 5 message ID
+ * result 1 if it may start, 0 if another consumer has the message now
+ * atomic because the lease could end between the check and the record.
+ * twice  it is recorded once more.
  */
 export const startAloneScript = new Script(
   `${ATTEMPT_MARKS}

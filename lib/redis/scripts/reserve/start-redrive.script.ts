@@ -1,23 +1,23 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Begins a redrive at-most-once: its dead letter and its lease go, and it is recorded as handled. From then on nobody else can
- * have it. What was only read ahead keeps its dead letter, so that it is not lost with its process.
+ * Starts a redrive at-most-once: removes its dead letter and its lease, and records the message as handled. From then on nobody
+ * else can run it. A redrive that was only read ahead keeps its dead letter, so it is not lost with its process.
  *
  * KEYS   1 ledger (ZSET), 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream), 6 this call (string)
- * ARGV   1 holder's token, 2 '1' where there is a ledger, 3 the redrive's member of the retries, 4 message ID, 5 the ID of its
- *        lease, 6 how long to remember the call, ms
+ * ARGV   1 holder's token, 2 '1' if there is a ledger, 3 the redrive's ID, 4 message ID, 5 the ID of its lease, 6 how long
+ *        to remember the call, ms
  * result 1 if it may start, 0 if another consumer has it, or its dead letter is gone
- * atomic because a dead letter that stays while its handler runs could run twice, and one that goes without its ledger entry
- *        could run again when its message is published again.
+ * atomic because a dead letter that stays while its handler runs could run twice, and one that is removed without a ledger
+ *        entry could run again if its message is published again.
  * twice  KEYS[6] has the answer.
  *
- * The ledger comes first: where Redis is out of memory, nothing after it has happened.
+ * The ledger is written first: if Redis is out of memory, nothing else happens.
  */
 export const startRedriveScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${LETTER_OF}
 local answered = redis.call('GET', KEYS[6])
 if answered then return tonumber(answered) end
 local token, member, id, lease = ARGV[1], ARGV[3], ARGV[4], ARGV[5]

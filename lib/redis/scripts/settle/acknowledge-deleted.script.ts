@@ -2,13 +2,13 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Acknowledges an entry that was deleted from its stream while it was pending: nothing of it can be handled or kept.
+ * Acknowledges an entry that was deleted from its stream while it was pending: nothing is left to handle or keep.
  *
  * KEYS   1 stream, 2 retries (ZSET), 3 attempts (HASH)
  * ARGV   1 group, 2 entry ID
  * result 1 if this call acknowledged it, else 0
- * atomic because a retry or an attempt of an entry that is not pending any more would stay.
- * twice  the second time it is done already.
+ * atomic because otherwise a retry or an attempt could remain for an entry that is no longer pending.
+ * twice  the second time it is already done.
  */
 export const acknowledgeDeletedScript = new Script(
   `

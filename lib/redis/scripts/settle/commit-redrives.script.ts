@@ -1,21 +1,21 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Records redrives whose handlers succeeded. Their dead letters are all there is of them: no entry is pending.
+ * Records redrives whose handlers succeeded. Only their dead letters exist: no entry is pending.
  *
  * KEYS   1 ledger (ZSET), 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream)
- * ARGV   1 '1' where there is a ledger, then for each: its member of the retries, message ID, the ID of its lease
- * result how many dead letters were removed by this call
- * atomic because a message in the ledger whose dead letter is still there would look failed, and a dead letter that is
- *        gone without its ledger entry would run again when it is published again.
- * twice  the second time all of it is done already. It needs no fence: who succeeded late succeeded all the same.
+ * ARGV   1 '1' if there is a ledger, then for each: the redrive's ID, message ID, the ID of its lease
+ * result how many dead letters this call removed
+ * atomic because a message in the ledger whose dead letter remains would look failed, and a dead letter that is removed without
+ *        a ledger entry would run again if its message is published again.
+ * twice  the second time all of it is already done. It needs no fence: a late success is still a success.
  *
- * The ledger comes first: where Redis is out of memory, nothing after it has happened.
+ * The ledger is written first: if Redis is out of memory, nothing else happens.
  */
 export const commitRedrivesScript = new Script(
-  `${REDRIVE_MEMBER}
+  `${LETTER_OF}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local removed = 0

@@ -1,19 +1,19 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { NOTE_POSITION } from './note-position.lua.js';
+import { NOTE_POSITION } from '../entry-ids.lua.js';
 
 /**
  * Records messages whose handlers succeeded.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 leases (HASH), 4 retries (ZSET), 5 attempts (HASH), 6 position (string)
- * ARGV   1 group, 2 '1' where there is a ledger, 3 entry IDs, 4 their message IDs, both as JSON lists,
+ * ARGV   1 group, 2 '1' if there is a ledger, 3 entry IDs, 4 their message IDs, both as JSON lists,
  *        5 the highest of the entry IDs
- * result how many entries were acknowledged by this call
- * atomic because a message in the ledger that is still pending would be acknowledged late, and one acknowledged
- *        without its ledger entry would run again when it is published again.
- * twice  the second time all of it is done already. It needs no fence: who succeeded late succeeded all the same.
+ * result how many entries this call acknowledged
+ * atomic because a message in the ledger that is still pending would be acknowledged late, and one that is acknowledged without
+ *        a ledger entry would run again if it is published again.
+ * twice  the second time all of it is already done. It needs no fence: a late success is still a success.
  *
- * The ledger comes first: where Redis is out of memory, nothing after it has happened.
+ * The ledger is written first: if Redis is out of memory, nothing else happens.
  */
 export const commitScript = new Script(
   `${NOTE_POSITION}

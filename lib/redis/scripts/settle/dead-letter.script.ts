@@ -1,26 +1,26 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { NOTE_POSITION } from './note-position.lua.js';
-import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Writes a dead letter and acknowledges its entry. That of a redrive takes the place of the one it was.
+ * Writes a dead letter and acknowledges its entry. The dead letter of a redrive replaces the earlier one.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream),
  *        6 position (string), 7 this call (string)
- * ARGV   1 group, 2 consumer, 3 holder's token, or '' where no lease is held, 4 if at-most-once has acknowledged the entry, or begun
- *        the redrive, already: how long to remember the call, in ms; else '', 5 most dead letters to keep, or '', 6 entry ID, or a redrive's
- *        member of the retries, 7 the ID of its lease, then the dead letter's fields; 'dead-letter-failed-at' is added here
- * result 1 where it was written, 0 where another consumer has the message now
- * atomic because an entry that is acknowledged without its dead letter is lost, and one that has it and is still pending
- *        would run again.
- * twice  the entry is not pending any more, the lease or the former dead letter gone, or KEYS[7] there, so that nothing is
- *        written.
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' if it holds no lease, 4 if at-most-once has already acknowledged the
+ *        entry, or started the redrive: how long to remember the call, ms; else '', 5 how many dead letters to keep, or
+ *        '', 6 entry ID or redrive's ID, 7 the ID of its lease, then the dead letter's fields; this script adds
+ *        'dead-letter-failed-at'
+ * result 1 if it was written, 0 if another consumer has the message now
+ * atomic because an entry that is acknowledged without its dead letter is lost, and one that has it and is still pending would
+ *        run again.
+ * twice  nothing is written, since the entry is no longer pending, or the lease or the earlier dead letter is gone, or KEYS[7]
+ *        exists.
  *
- * The dead letter comes first: where Redis is out of memory, nothing after it has happened.
+ * The dead letter is written first: if Redis is out of memory, nothing else happens.
  */
 export const deadLetterScript = new Script(
-  `${NOTE_POSITION}${REDRIVE_MEMBER}
+  `${NOTE_POSITION}${LETTER_OF}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]

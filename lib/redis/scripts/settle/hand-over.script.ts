@@ -1,24 +1,23 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../reserve/attempt-marks.lua.js';
-import { HANDED_BACK } from '../reserve/handed-back.lua.js';
-import { REDRIVE_MEMBER } from '../reserve/redrive-member.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Hands entries that were read and did not start back to the group: whichever member asks next takes them, in stream order.
- * A redrive may have no lease yet: it is due now unless another holder has leased it.
+ * Hands back to the group entries that were read and did not start: the next member that asks takes them, in stream order. A
+ * redrive may have no lease yet: it becomes due now unless another holder has leased it.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID, for how long it
- *        still has to wait for its next attempt, in ms, or '' if it may start at once
- * result how many entries were handed over by this call
- * atomic because an entry that is due while its lease lasts would be put off, and one without a lease that is not due
- *        would be nobody's.
- * twice  what waits already goes on waiting. An entry that another member has taken meanwhile is pending for it, or has its
- *        lease, and is left to it.
+ * ARGV   1 group, 2 consumer, 3 holder's token, then for each message: entry ID, message ID, how long it still has to wait
+ *        for its next attempt, ms, or '' if it may start at once
+ * result how many entries this call handed over
+ * atomic because an entry that is due while its lease lasts would be delayed, and one with neither a lease nor a due time would
+ *        belong to nobody.
+ * twice  entries that already wait keep waiting. An entry that another member has taken meanwhile is pending for that member,
+ *        or has its lease, and stays there.
  */
 export const handOverScript = new Script(
-  `${ATTEMPT_MARKS}${REDRIVE_MEMBER}${HANDED_BACK}
+  `${ATTEMPT_MARKS}${LETTER_OF}${HANDED_BACK}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
@@ -34,9 +33,9 @@ for i = 4, #ARGV, 3 do
   local entry, id, waitsMs = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local holder, of = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%S+) (%S+) ')
   local leased = holder == token and of == entry
-  -- The lease may be gone, or that of another entry of the same message.
+  -- The lease may be gone, or belong to another entry of the same message.
   if of ~= entry and letterOf(entry) then
-    -- Where it has to wait, a first sending has said until when.
+    -- If it has to wait, the first call has set until when.
     if waitsMs == '' then handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry) end
   elseif leased or of ~= entry and isLeftHere(entry) then
     local isAtOnce = waitsMs == '' and not letterOf(entry)

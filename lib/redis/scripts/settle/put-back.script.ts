@@ -1,21 +1,21 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { HANDED_BACK } from '../reserve/handed-back.lua.js';
+import { HANDED_BACK } from '../entry-ids.lua.js';
 import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
 
 /**
- * Takes back that messages were acknowledged before their handlers (at-most-once): they did not start, and whichever
- * member asks next takes them, in stream order.
+ * Undoes the early acknowledgement of messages that did not start (at-most-once): the next member that asks takes them, in
+ * stream order.
  *
  * KEYS   1 stream, 2 ledger (ZSET), 3 retries (ZSET), 4 packed ledger (HASH), 5 this call (string)
  * ARGV   1 group, 2 consumer, 3 how long to remember the call, ms, then for each message: entry ID, message ID, when it was
- *        recorded, in ms
+ *        recorded, ms
  * result a text with one letter for each message, in order: p put back, l lost, since its entry was deleted meanwhile
- * atomic because a message that is in the ledger would be found there and dropped, and one that is not pending would be
- *        nobody's.
- * twice  KEYS[5] has the answer, and what another member has taken meanwhile is left to it.
+ * atomic because a message that stays in the ledger would be dropped as a duplicate, and one that is not pending would belong
+ *        to nobody.
+ * twice  KEYS[5] has the answer, and what another member has taken meanwhile stays there.
  *
- * Where the ledger has the message at another time, it has left the window, and was published and handled again since.
+ * If the ledger has the message with another time, it left the window, and was published and handled again since.
  */
 export const putBackScript = new Script(
   `${PACKED_LEDGER}${FIND_PACKED}${REMOVE_PACKED}${HANDED_BACK}

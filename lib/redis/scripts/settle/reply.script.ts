@@ -1,25 +1,25 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
 
-/** What became of a batch of replies. */
+/** The result for a batch of replies. */
 export interface Replied {
-  /** Whether the inbox is there. Where it is not, its client is gone, and nothing was written. */
+  /** If false, the client is gone, and nothing was written. */
   readonly inboxIsThere: boolean;
-  /** The requests of this batch that nobody waits for any longer. */
+  /** The requests of this batch that nobody waits for any more. */
   readonly left: ReadonlySet<string>;
 }
 
 /**
  * Writes replies to a client's inbox.
  *
- * KEYS   1 inbox (stream), 2 requests that nobody waits for any longer (SET)
- * ARGV   for each reply: its request's ID, the number of its field names and values, and these
- * result `gone` where there is no such inbox, else `there` and the IDs of the requests that nobody waits for, each after a
- *        space
- * atomic because an inbox that expires between a look and the write would be made again, and stay for ever.
- * twice  the replies are there twice, with the same numbers: the client takes each once.
+ * KEYS   1 inbox (stream), 2 requests that nobody waits for any more (SET)
+ * ARGV   for each reply: its request's ID, how many field names and values it has, and these
+ * result `gone` if the inbox does not exist, else `there` and, each after a space, the IDs of the requests that nobody waits
+ *        for
+ * atomic because an inbox that expires between the check and the write would be created again and stay for ever.
+ * twice  the replies are there twice, with the same numbers: the client accepts each number once.
  *
- * The inbox lasts as long as its client sees to that: a reply does not make it last longer.
+ * Only the client keeps its inbox alive: a reply does not extend its expiry.
  */
 export const replyScript = new Script(
   `

@@ -1,20 +1,21 @@
 import { parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../reserve/attempt-marks.lua.js';
+import { ATTEMPT_MARKS } from '../attempts.lua.js';
 
 /**
- * Puts failed messages off: counts the attempt, sets the time of the next one, and ends the lease. What the caller waits
- * for itself keeps its lease, now for the next attempt, and is not due for anybody.
+ * Postpones failed messages: counts the attempt, sets the time of the next one, and ends the lease. If the caller itself waits
+ * for the next attempt, the message keeps its lease, now for that attempt, and is due for nobody else.
  *
  * KEYS   1 stream, 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH)
- * ARGV   1 group, 2 consumer, 3 holder's token, or '' where there are no leases,
- *        4 lease ms where the caller keeps the messages until their next attempt, else '',
+ * ARGV   1 group, 2 consumer, 3 holder's token, or '' if there are no leases,
+ *        4 lease ms if the caller keeps the messages until their next attempt, else '',
  *        then for each message: entry ID, message ID, attempts used, delay ms
- * result a text with one letter for each message, in order: k put off, l left alone, since another consumer has it
- * atomic because an attempt that is not counted could be made for ever, and a message without lease and time is nobody's.
- * twice  what waits already with this count of attempts is answered as the first time.
+ * result a text with one letter for each message, in order: k postponed, l left alone, since another consumer has it
+ * atomic because a message whose attempts are not counted could be tried for ever, and one with neither a lease nor a due time
+ *        would belong to nobody.
+ * twice  a message that already waits with this number of attempts gets the first answer again.
  *
- * The count comes first: where Redis is out of memory, nothing after it has happened.
+ * The attempt is counted first: if Redis is out of memory, nothing else happens.
  */
 export const scheduleRetryScript = new Script(
   `${ATTEMPT_MARKS}
@@ -37,7 +38,7 @@ for i = 5, #ARGV, 4 do
   local entry, id, used, delay = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local before, mark = attemptsOf(redis.call('HGET', KEYS[4], entry))
   if mine(entry, id) then
-    -- Where there are no leases, a run of before may fail late.
+    -- Without leases, an earlier run may fail late.
     redis.call('HSET', KEYS[4], entry, math.max(used, before) .. endedRun(mark))
     if keepsMs == '' then
       redis.call('ZADD', KEYS[3], string.format('%.0f', now + delay), entry)

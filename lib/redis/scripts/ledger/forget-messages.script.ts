@@ -1,17 +1,17 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
+import { PACKED_LEDGER, REMOVE_PACKED } from './packed-ledger.lua.js';
 
 /**
- * Takes message IDs out of a ledger.
+ * Removes message IDs from a ledger.
  *
  * KEYS   1 ledger (ZSET), 2 packed ledger (HASH)
  * ARGV   the message IDs
- * result how many of them this call has removed
- * atomic because one could be packed between the looks at the two parts, and stay.
+ * result how many of them this call removed
+ * atomic because a message ID could be packed between the looks at the two parts, and stay.
  * twice  the second time they are gone.
  */
-export const forgetScript = new Script(
+export const forgetMessagesScript = new Script(
   `${PACKED_LEDGER}${REMOVE_PACKED}
 local forgotten = 0
 for _, id in ipairs(ARGV) do
@@ -20,5 +20,5 @@ for _, id in ipairs(ARGV) do
 end
 return forgotten
 `,
-  (reply) => parseCount(reply, 'forget'),
+  (reply) => parseCount(reply, 'forget-messages'),
 );

@@ -1,13 +1,13 @@
 /**
- * For scripts that say who is a member of a group: `sayGone` notes that one is no more, `isAlive` tells, and
- * `sayingAlive` gives what notes that one is, for any number of groups. `members` is a ZSET: consumer → until when it counts as alive (Redis time, ms). `versions` is a HASH:
- * consumer → version of this package.
+ * Lua for the record of a group's members. `members` is a ZSET: consumer → alive until (Redis time, ms). `versions` is a HASH:
+ * consumer → version of this package. `sayingAlive` returns a function that records a member as alive in any number of groups.
  *
- * `isVersionNoted` where this process has had a row before: an earlier one of the same name can have run another version.
+ * `isVersionNoted` is true if this process has written its row before. If not, the row may have the version of an earlier
+ * process with the same name.
  *
- * Rows whose time is over go with the next renewal, so the record is as large as the group. It outlives its last row by ten
- * minutes, so that a group whose members all died can be told from one whose members say nothing. Members count for
- * different times: the one that counts longest says when the record expires, and the others leave that as it is.
+ * A renewal removes rows that have expired, so the record never grows beyond the group. The record itself expires ten minutes
+ * after its last row, so that a group whose members all died differs from one whose members record nothing. The member that
+ * counts as alive for the longest time sets this expiry.
  */
 export const MEMBERS = `
 local membersTime
@@ -35,7 +35,7 @@ local function sayingAlive(consumer, lasts, version, isVersionNoted)
     end
     local added = redis.pcall('ZADD', members, till, consumer)
     if type(added) == 'table' then
-      -- A full Redis refuses what adds something, unless the script has written something else before.
+      -- A full Redis refuses to add data, unless the script has already written something.
       redis.call('HDEL', versions, '')
       added = redis.call('ZADD', members, till, consumer)
     end

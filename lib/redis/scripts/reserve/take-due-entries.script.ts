@@ -1,22 +1,21 @@
 import { parseEntries, parseList } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { REDRIVE_MEMBER } from './redrive-member.lua.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
- * Takes what is due in all streams of a consumer: entries that waited for a time, of whichever member they are.
+ * Takes what is due in all streams of a consumer: entries whose waiting time is over, whichever member had them.
  *
  * KEYS   for each stream: the stream, its retries (ZSET), attempts (HASH), dead letters (stream)
- * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' if what was
- *        handed back is left alone, else '-inf'
- * result for each stream a list of entries [id, fields], with nil for the fields of one that was deleted. A redrive comes
- *        with its member as ID and its dead letter's fields, and is due again after a lease: nothing else says that it
- *        is somebody's
+ * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' to leave entries that were
+ *        handed back, else '-inf'
+ * result for each stream a list of entries [id, fields], with nil fields if the entry was deleted. A redrive comes with its
+ *        own ID and the fields of its dead letter. It is due again after a lease, since nothing else records who has it
  * atomic because two members that both see an entry as due would both run it.
- * twice  what the first took is pending for the consumer; it finds it there after the reconnect that caused it. A redrive
- *        is taken after a lease.
+ * twice  what the first call took is pending for the consumer, which looks for it after the reconnect that caused the
+ *        second one. A redrive is taken again after a lease.
  */
-export const dueEntriesScript = new Script(
-  `${REDRIVE_MEMBER}
+export const takeDueEntriesScript = new Script(
+  `${LETTER_OF}
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[3])
@@ -44,7 +43,7 @@ for n = 1, #KEYS / 4 do
           redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
           entries[#entries + 1] = { id, entry and entry[2] or false }
         else
-          -- It was settled, or its group went: nobody comes back to it.
+          -- It was settled, or its group is gone: nobody will ask for it again.
           redis.call('HDEL', KEYS[n * 4 - 1], id)
         end
         redis.call('ZREM', retries, id)
@@ -55,5 +54,8 @@ for n = 1, #KEYS / 4 do
 end
 return taken
 `,
-  (reply) => parseList(reply, 'due-entries').map((entries) => parseEntries(entries, 'due-entries')),
+  (reply) =>
+    parseList(reply, 'take-due-entries').map((entries) =>
+      parseEntries(entries, 'take-due-entries'),
+    ),
 );

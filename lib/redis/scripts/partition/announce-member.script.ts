@@ -1,8 +1,8 @@
 import { parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { MEMBERS } from '../admin/members.lua.js';
+import { MEMBERS } from '../members.lua.js';
 
-/** The members of a group that are there, and what they say they have. */
+/** The living members of a group, and the partitions that they report. */
 export interface Members {
   /** Whether the caller was one of them before. */
   readonly wasThere: boolean;
@@ -15,15 +15,15 @@ export interface Members {
  *
  * KEYS   1 members (ZSET), 2 holdings (HASH), 3 versions (HASH), 4 how many partitions the stream has (string)
  * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 its version, 5 how
- *        many partitions it knows of
+ *        many partitions it expects
  * result ['1' if it was listed before, else '0', then for each member: its name, its partitions]
- * atomic because a member that is removed while it announces itself would be missing for the others, which would try to
- *        take its partitions.
+ * atomic because a member that is removed while it announces itself would be missing for the others, which would try to take
+ *        its partitions.
  * twice  it announces the same again; the second time it was listed before.
  *
- * The number of partitions is written if it is missing: FLUSHALL removes it, and publishers compare theirs with it.
+ * The number of partitions is written if it is missing: FLUSHALL removes it, and publishers compare it with their own.
  */
-export const beatScript = new Script(
+export const announceMemberScript = new Script(
   `${MEMBERS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -46,12 +46,14 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   answer[#answer + 1] = member
   answer[#answer + 1] = redis.call('HGET', KEYS[2], member) or '[]'
 end
--- Nothing stays of a group without members.
+-- Everything expires if the group has no members any more.
 redis.call('PEXPIRE', KEYS[2], string.format('%.0f', lasts * 10))
 return answer
 `,
   (reply): Members => {
-    const [was, ...rows] = parseList(reply, 'beat').map((item) => parseText(item, 'beat'));
+    const [was, ...rows] = parseList(reply, 'announce-member').map((item) =>
+      parseText(item, 'announce-member'),
+    );
     const holdings = new Map<string, readonly number[]>();
     for (let at = 0; at < rows.length; at += 2) {
       holdings.set(rows[at] ?? '', JSON.parse(rows[at + 1] ?? '[]') as number[]);

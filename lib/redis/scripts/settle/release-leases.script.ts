@@ -2,15 +2,15 @@ import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
 
 /**
- * Gives leases up: of what failed, and of what was read ahead and did not start.
+ * Releases the leases of messages that failed, or that were read ahead and did not start.
  *
  * KEYS   1 leases (HASH)
  * ARGV   1 holder's token, 2 entry IDs, 3 their message IDs, both as JSON lists
- * result how many leases this call ended
- * atomic because between the look at the holder and the delete another consumer could have taken the lease.
- * twice  the second time the leases are gone, or another's.
+ * result how many leases this call removed
+ * atomic because another consumer could take a lease between the check of the holder and the removal.
+ * twice  the second time the leases are gone, or belong to another holder.
  */
-export const releaseScript = new Script(
+export const releaseLeasesScript = new Script(
   `
 local entries, ids, mine, find, holds = cjson.decode(ARGV[2]), cjson.decode(ARGV[3]), {}, string.find, ARGV[1] .. ' '
 local rows = redis.call('HMGET', KEYS[1], unpack(ids))
@@ -19,5 +19,5 @@ for n = 1, #ids do
 end
 return #mine == 0 and 0 or redis.call('HDEL', KEYS[1], unpack(mine))
 `,
-  (reply) => parseCount(reply, 'release'),
+  (reply) => parseCount(reply, 'release-leases'),
 );

@@ -1,25 +1,25 @@
 import { parseList, parseText } from '../../read/replies.js';
 import { Script } from '../script.js';
 
-/** A member of a group, by what it says of itself. */
+/** A member of a group, as it reports itself. */
 export interface Member {
   readonly consumer: string;
-  /** Whether it said so of late. */
+  /** Whether its last report still counts. */
   readonly isAlive: boolean;
-  /** The version of this package that it runs; nothing where it does not say. */
+  /** The version of this package that it runs. Undefined if it does not report one. */
   readonly version: string | undefined;
 }
 
 /**
- * Tells who is a member of a group, and which of them are alive.
+ * Reads the members of a group, and which of them are alive.
  *
  * KEYS   1 members (ZSET), 2 versions (HASH)
  * ARGV   none
- * result for each member: its name, '1' where it is alive, else '0', its version or ''
- * atomic because a row that ends in between would be alive by an older clock.
- * twice  it only looks.
+ * result for each member: its name, '1' if it is alive, else '0', its version or ''
+ * atomic because a row that is removed meanwhile would be judged by an older clock.
+ * twice  it only reads.
  */
-export const membersScript = new Script(
+export const readMembersScript = new Script(
   `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,7 +33,7 @@ end
 return answer
 `,
   (reply): Member[] => {
-    const texts = parseList(reply, 'members').map((item) => parseText(item, 'members'));
+    const texts = parseList(reply, 'read-members').map((item) => parseText(item, 'read-members'));
     const members: Member[] = [];
     for (let at = 0; at < texts.length; at += 3) {
       const [consumer = '', alive, version = ''] = texts.slice(at, at + 3);

@@ -1,0 +1,25 @@
+/**
+ * Lua for the rows of `attempts`: how many attempts an entry has used, and a letter if it came back after a run that did not
+ * finish, because its process died or was stopped for longer than the lease:
+ *
+ *     3    it never came back
+ *     3c   came back once; runs beside others, as before
+ *     3a   came back again; must run alone in its process
+ *     3s   has started alone
+ *
+ * A comeback costs an attempt only the first time, and if the entry had started alone: entries that were only read ahead in a
+ * process that another message kills pay once at most. The letter stays until the entry is settled.
+ */
+export const ATTEMPT_MARKS = `
+local function attemptsOf(row)
+  local used, mark = string.match(row or '0', '^(%d+)(%a?)$')
+  return tonumber(used or 0), mark or ''
+end
+local function cameBack(used, mark, run)
+  if mark == '' then return math.max(used, run), 'c' end
+  if mark == 's' then return math.max(used, run), 'a' end
+  return used, 'a'
+end
+local function runsAlone(mark) return mark == 'a' or mark == 's' end
+local function endedRun(mark) return mark == 's' and 'a' or mark end
+`;

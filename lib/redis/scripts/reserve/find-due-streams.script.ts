@@ -1,0 +1,27 @@
+import { parseList } from '../../read/replies.js';
+import { Script } from '../script.js';
+
+/**
+ * Finds in which of many streams something is due. Taking it needs another script with more keys per stream, which is sent
+ * only for these streams.
+ *
+ * KEYS   for each stream: its retries (ZSET)
+ * ARGV   none
+ * result the indexes of the streams in which something is due, from 0
+ * atomic not needed: it only reads. What becomes due later is found by the next call.
+ * twice  it reads again.
+ */
+export const findDueStreamsScript = new Script(
+  `
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local due = {}
+-- Usually nothing waits anywhere, and one command shows that.
+local some = #KEYS > 5000 or redis.call('EXISTS', unpack(KEYS)) > 0
+for n = 1, some and #KEYS or 0 do
+  if #redis.call('ZRANGEBYSCORE', KEYS[n], '-inf', now, 'LIMIT', 0, 1) > 0 then due[#due + 1] = n - 1 end
+end
+return due
+`,
+  (reply) => parseList(reply, 'find-due-streams').map(Number),
+);
