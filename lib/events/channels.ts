@@ -12,16 +12,16 @@ import type {
   MessageRetried,
 } from './message-events.js';
 
-/** The channels of `node:diagnostics_channel` on which this package says what happens, and what it says there. */
+/** This package's channels of `node:diagnostics_channel`, and the events on them. */
 export interface RedisStreamsChannels {
   'nestjs-redis-streams:message:published': MessagePublished;
   'nestjs-redis-streams:message:publish-failed': MessagePublishFailed;
-  /** An entry was read and decoded; whether it may run here is not known yet. */
+  /** An entry was read and decoded. Whether it may run here is not known yet. */
   'nestjs-redis-streams:message:received': ConsumedMessage;
-  /** Found in the ledger, and not run. */
+  /** Found in the ledger, so it does not run. */
   'nestjs-redis-streams:message:duplicate': ConsumedMessage;
   'nestjs-redis-streams:message:handled': MessageHandled;
-  /** Wanted by no handler. */
+  /** No handler takes its name. */
   'nestjs-redis-streams:message:unhandled': AttemptedMessage;
   'nestjs-redis-streams:message:failed': MessageFailed;
   'nestjs-redis-streams:message:retried': MessageRetried;
@@ -30,7 +30,7 @@ export interface RedisStreamsChannels {
   'nestjs-redis-streams:connection:reconnecting': ConnectionReconnecting;
 }
 
-/** A channel, and what is said there. */
+/** A channel with the type of its events. */
 interface EventChannel<Event> {
   readonly hasSubscribers: boolean;
   publish(event: Event): void;
@@ -40,7 +40,7 @@ const of = <Name extends keyof RedisStreamsChannels>(
   name: Name,
 ): EventChannel<RedisStreamsChannels[Name]> => channel(name);
 
-/** Kept here, as Node forgets a channel that nobody holds. An event is made only where its channel has subscribers. */
+/** Node forgets a channel to which nobody keeps a reference. Events are made only if their channel has subscribers. */
 export const channels = {
   published: of('nestjs-redis-streams:message:published'),
   publishFailed: of('nestjs-redis-streams:message:publish-failed'),
@@ -56,11 +56,11 @@ export const channels = {
 };
 
 /**
- * Listens to one of this package's channels, with its type. The same as `subscribe()` of `node:diagnostics_channel`: the
- * listener is called at once and for every message, so it should be quick. Where it throws, that is an uncaught exception of
- * the process, and harms no message.
+ * Listens to one of this package's channels, like `subscribe()` of `node:diagnostics_channel` but typed. The listener is called
+ * synchronously for every message, so it should be fast. If it throws, that is an uncaught exception of the process; the
+ * message is not affected.
  *
- * @returns ends it
+ * @returns a function that stops listening
  * @example
  * ```ts
  * const end = onStreamsEvent('nestjs-redis-streams:message:dead-lettered', ({ stream, messageId, reason }) => {

@@ -1,14 +1,14 @@
-/** Which message an event is about, and where it was read. No event carries a payload. */
+/** The message that an event is about, and where it was read. Events never contain a payload. */
 export interface ConsumedMessage {
   /** The stream's name, without `keyPrefix`. */
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
-  /** The ID of its entry; a redrive has that of the entry that it was. */
+  /** The ID of its entry. A redrive has that of the original entry. */
   readonly entryId: string;
-  /** The ID that its producer gave it; the entry ID where it gave none, or where the entry cannot be read. */
+  /** The ID that its producer gave it; the entry ID if there is none, or if the entry cannot be decoded. */
   readonly messageId: string;
-  /** What kind of message it is; nothing where the entry cannot be read. */
+  /** Undefined if the entry cannot be decoded. */
   readonly name: string | undefined;
 }
 
@@ -18,25 +18,25 @@ export interface AttemptedMessage extends ConsumedMessage {
   readonly attempt: number;
 }
 
-/** Redis confirmed it. */
+/** Redis has confirmed the message. */
 export interface MessagePublished {
   readonly stream: string;
   readonly name: string;
   readonly messageId: string;
-  /** Of the entry that is there, which an earlier call may have written; `null` while it waits to be published later. */
+  /** Of its entry, which an earlier call may have written; `null` if it waits to be published later. */
   readonly entryId: string | null;
-  /** Whether the message ID was published before within the window of `publishDedup`. */
+  /** Whether the message ID was already published within the window of `publishDedup`. */
   readonly duplicate: boolean;
   /** From the call to the answer. */
   readonly durationMs: number;
 }
 
-/** The call ended with an error. */
+/** The call to publish failed. */
 export interface MessagePublishFailed {
   readonly stream: string;
   readonly name: string;
   readonly messageId: string;
-  /** Whether it may have arrived all the same. */
+  /** Whether it may have arrived nevertheless. */
   readonly ambiguous: boolean;
   readonly durationMs: number;
   readonly error: unknown;
@@ -46,49 +46,49 @@ export interface MessagePublishFailed {
 export interface MessageRun extends AttemptedMessage {
   /** How long the handlers ran. */
   readonly durationMs: number;
-  /** From publishing to this run, by Redis's clock; only of a first attempt, and where that clock is known. */
+  /** From publishing to this run, by Redis's clock. Only for a first attempt, and if that clock is known. */
   readonly waitedMs: number | undefined;
 }
 
 /** All handlers succeeded. It is acknowledged a few milliseconds later. */
 export type MessageHandled = MessageRun;
 
-/** A handler failed, or asked for another attempt. What becomes of the message is told after it. */
+/** A handler failed, or asked for another attempt. Another event tells what happens to the message. */
 export interface MessageFailed extends MessageRun {
-  /** What was thrown first; nothing where the handler settled by hand, without an error. */
+  /** What was thrown first. Undefined if the handler settled the message itself, without an error. */
   readonly error: unknown;
-  /** Whether the app is going down, so that the attempt may not be charged. */
+  /** Whether the app is closing, so that the attempt may not count. */
   readonly closing: boolean;
 }
 
-/** It is put off for another attempt. */
+/** The message is scheduled for another attempt. */
 export interface MessageRetried extends AttemptedMessage {
-  /** How long it waits at the least. */
+  /** How long it waits at least. */
   readonly delayMs: number;
   readonly error: unknown;
 }
 
-/** It is not tried again, and kept as a dead letter. */
+/** The message is not tried again, and kept as a dead letter. */
 export interface MessageDeadLettered extends ConsumedMessage {
-  /** Attempts that it had. */
+  /** The attempts that were made. */
   readonly attempts: number;
   readonly reason: string;
-  /** Nothing where there was none: its process died, no handler wanted it, or its handler said so. */
+  /** Undefined if nothing was thrown: its process died, no handler took it, or its handler gave it up. */
   readonly error: unknown;
 }
 
-/** It is gone without having been handled. */
+/** The message is gone without having been handled. */
 export interface MessageLost extends Omit<ConsumedMessage, 'messageId'> {
-  /** Nothing where the entry was deleted: only its ID is known. */
+  /** Undefined if the entry was deleted: then only its ID is known. */
   readonly messageId: string | undefined;
-  /** `deleted`: from the stream while it was pending. `closed`: acknowledged before its run, which did not begin. */
+  /** `deleted`: removed from the stream while it was pending. `closed`: acknowledged in advance, and never started. */
   readonly why: 'deleted' | 'closed';
 }
 
-/** A connection was lost, or could not be made; it is tried again until it works. */
+/** A connection was lost or could not be made. It is retried until it works. */
 export interface ConnectionReconnecting {
-  /** What it is for, as the log calls it: `commands`, `blocking`, `client`, … */
+  /** Its purpose, as in the log: `commands`, `blocking`, `client`, … */
   readonly connection: string;
-  /** The last error, where there was one. */
+  /** The last error, if there was one. */
   readonly reason: string | undefined;
 }

@@ -5,29 +5,29 @@ import {
 } from 'node:diagnostics_channel';
 import type { AttemptedMessage } from './message-events.js';
 
-/** A message that is about to be written. */
+/** A message that is being published. */
 export interface OutgoingMessage {
   readonly name: string;
   readonly messageId: string;
-  /** What is set here while the operation starts travels with the message: the context of a trace, for example. */
+  /** Headers that are set while the operation starts travel with the message: the context of a trace, for example. */
   readonly headers: Record<string, string>;
 }
 
 /**
- * Does an operation inside something, a context for example: it calls `run` once, and gives what that gives. Where it throws
- * something else, or does not call it, the operation fails so.
+ * Runs an operation inside something, such as a context. It must call `run` once and return its result. If it throws, or does
+ * not call `run`, the operation fails or does not happen.
  */
 export type AroundOperation = <Result>(run: () => Promise<Result>) => Promise<Result>;
 
-/** What can be done inside something else. */
+/** An operation that subscribers can enclose. */
 export interface EnclosedOperation {
-  /** What a subscriber adds here while the operation starts, it is done inside of; the first one is the outermost. */
+  /** Subscribers add functions here while the operation starts. It runs inside them; the first one is the outermost. */
   readonly around: AroundOperation[];
 }
 
 /**
- * One `emit()`, `emitBatch()` or `send()`, from the call until Redis has answered; the replies to a request come later. Its
- * `result` is the receipt, or the list of them.
+ * One `emit()`, `emitBatch()` or `send()`, from the call until Redis has answered. Replies to a request come later. Its
+ * `result` is the receipt, or a list of receipts.
  */
 export interface PublishOperation extends EnclosedOperation {
   readonly stream: string;
@@ -38,32 +38,32 @@ export interface PublishOperation extends EnclosedOperation {
 }
 
 /**
- * One run of a message's handlers. Its `result` is what they came to: `handled`, `unhandled`, `retry` or `dead-letter`; a
- * failure, or a timeout, is its `error`.
+ * One run of a message's handlers. Its `result` is `handled`, `unhandled`, `retry` or `dead-letter`; a failure or a timeout is its
+ * `error`.
  */
 export interface HandleOperation extends AttemptedMessage, EnclosedOperation {
-  /** As they came with the message. */
+  /** The headers of the message. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The ordering key, where its producer set one. */
+  /** The ordering key, if its producer set one. */
   readonly key: string | undefined;
-  /** When Redis took the entry. */
+  /** When Redis received the entry. */
   readonly publishedAt: Date;
 }
 
-/** What is recorded of messages, many at once. */
+/** How outcomes are recorded, for many messages at once. */
 export type SettleStep =
   'commit' | 'release' | 'hand-over' | 'put-back' | 'retry' | 'dead-letter' | 'count-attempt';
 
-/** A message whose outcome is recorded. */
+/** A message whose outcome is being recorded. */
 export interface SettledMessage {
   readonly entryId: string;
   readonly messageId: string;
-  /** Nothing where the entry cannot be read, as of its headers. */
+  /** Undefined if the entry cannot be decoded; it then has no headers either. */
   readonly name: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One try to record outcomes in Redis; where it is an error, the next one follows. */
+/** One attempt to record outcomes in Redis. If it fails, another one follows. */
 export interface SettleOperation extends EnclosedOperation {
   readonly stream: string;
   readonly group: string;
@@ -72,7 +72,7 @@ export interface SettleOperation extends EnclosedOperation {
   readonly messages: readonly SettledMessage[];
 }
 
-/** What goes on for a while, by the name of its tracing channel. */
+/** The operations, by the name of their tracing channel. */
 export interface RedisStreamsOperations {
   'nestjs-redis-streams:publish': PublishOperation;
   'nestjs-redis-streams:handle': HandleOperation;
@@ -80,8 +80,8 @@ export interface RedisStreamsOperations {
 }
 
 /**
- * A tracing channel of this package, with its type: the same as `tracingChannel(name)` of `node:diagnostics_channel`. A
- * store bound to its `start` holds for what runs inside, a handler for example.
+ * A tracing channel of this package, like `tracingChannel(name)` of `node:diagnostics_channel` but typed. A store that is bound to
+ * its `start` applies to everything that runs inside, such as a handler.
  *
  * @example
  * ```ts
@@ -95,10 +95,10 @@ export function streamsOperations<Name extends keyof RedisStreamsOperations>(
 }
 
 /**
- * Listens to operations: to their start, their end, or both. The same object comes to each, with `result` or `error` at the
- * end; `asyncEnd` is the one that comes in any case.
+ * Listens to the start or the end of operations, or both. All listeners of an operation get the same object, with `result` or
+ * `error` at the end. `asyncEnd` is called in any case.
  *
- * @returns ends it
+ * @returns a function that stops listening
  * @example
  * ```ts
  * const end = onStreamsOperation('nestjs-redis-streams:handle', {
@@ -111,28 +111,28 @@ export function onStreamsOperation<Name extends keyof RedisStreamsOperations>(
   listeners: Partial<TracingChannelSubscribers<RedisStreamsOperations[Name]>>,
 ): () => void {
   const channel = streamsOperations(name);
-  // Node takes some of them as well as all; its types for version 20 do not know.
+  // Node accepts only some of them too, but its types for version 20 require all.
   const some = listeners as TracingChannelSubscribers<RedisStreamsOperations[Name]>;
   channel.subscribe(some);
   return () => void channel.unsubscribe(some);
 }
 
-/** Kept here, as Node forgets a channel that nobody holds. */
+/** Node forgets a channel to which nobody keeps a reference. */
 export const operations = {
   publish: streamsOperations('nestjs-redis-streams:publish'),
   handle: streamsOperations('nestjs-redis-streams:handle'),
   settle: streamsOperations('nestjs-redis-streams:settle'),
 };
 
-/** Does something that subscribers follow, inside what they want it in. */
-export function follow<Its extends EnclosedOperation, Result>(
-  channel: TracingChannel<unknown, Its>,
-  about: Omit<Its, keyof EnclosedOperation>,
+/** Runs an operation that subscribers can follow and enclose. */
+export function follow<Operation extends EnclosedOperation, Result>(
+  channel: TracingChannel<unknown, Operation>,
+  about: Omit<Operation, keyof EnclosedOperation>,
   run: () => Promise<Result>,
 ): Promise<Result> {
   const around: AroundOperation[] = [];
-  const operation = { ...about, around } as unknown as Its;
+  const operation = { ...about, around } as unknown as Operation;
   const inside = (): Promise<Result> =>
-    around.reduceRight<() => Promise<Result>>((its, enclose) => () => enclose(its), run)();
+    around.reduceRight<() => Promise<Result>>((inner, enclose) => () => enclose(inner), run)();
   return channel.tracePromise(inside, operation);
 }

@@ -1,10 +1,9 @@
-
-/** A message as this package carries it: what the user sent, and what goes with it. */
+/** A message with everything that travels with it. */
 export interface MessageEnvelope {
   /** What kind of message it is. */
   readonly name: string;
   readonly payload: unknown;
-  /** The ID that its producer gave it; an entry without one goes by its entry ID. */
+  /** The ID that its producer gave it. A message without one has its entry ID. */
   readonly messageId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What Nest's dispatch hook attached. */
@@ -13,21 +12,21 @@ export interface MessageEnvelope {
   readonly key?: string | undefined;
 }
 
-/** A message as an entry tells it. One that does not tell its name has that of its stream. */
+/** A message as it was read from an entry. If the entry has no name, the stream's name is used. */
 export interface DecodedEnvelope extends Omit<MessageEnvelope, 'name'> {
   readonly name?: string | undefined;
 }
 
-/** An entry's fields as Redis has them, in their order: name, value, name, value … */
+/** An entry's fields in Redis's order: name, value, name, value … */
 export type EntryFields = (string | Buffer)[];
 
 /** The fields of an entry that was read, as bytes: name, value, name, value … */
 export type RawFields = readonly Buffer[];
 
 /**
- * How a message is written as an entry's fields, and read from them. `JsonCodec` is the default, `WatermillCodec` and
- * `FieldCodec` are for streams that other programs use too; one of your own has these two methods. It is used for many
- * messages, and waits for nothing: what it cannot do at once it cannot do.
+ * How a message is written as an entry's fields, and read from them. `JsonCodec` is the default; `WatermillCodec` and
+ * `FieldCodec` are for streams that other programs use too. Your own codec has the same two methods. They are synchronous, and
+ * one codec serves many messages.
  *
  * @example
  * ```ts
@@ -48,23 +47,23 @@ export type RawFields = readonly Buffer[];
  */
 export interface Codec {
   /**
-   * Whether `decode` gives back the ordering key that `encode` was given. On a stream with `partitions` a consumer keeps messages
-   * of one key in order by it; where it is not `true`, all messages of a partition are handled one after the other, as of
-   * one key. `false` says besides that there is no room for a key: `encode` is given none then.
+   * Whether `decode` returns the ordering key that `encode` was given. On a stream with `partitions`, consumers need it to keep
+   * the messages of a key in order. Unless it is `true`, all messages of a partition are handled one after another, as if they
+   * had the same key. `false` also means that an entry cannot hold a key: `encode` then gets none.
    *
-   * @default undefined: nothing is relied on
+   * @default undefined: a key may or may not be returned
    */
   readonly carriesKey?: boolean;
   /**
    * @param stream the stream's name, for errors
-   * @throws MessageEncodingError where the message cannot be written: nothing is sent, and the caller gets the error
+   * @throws MessageEncodingError if the message cannot be written: nothing is sent, and the caller gets the error
    */
   encode(stream: string, envelope: MessageEnvelope): EntryFields;
   /**
-   * Fields can be anything, since any program can write them: look at them, never trust them.
+   * Any program can write to a stream, so check the fields.
    *
-   * @throws MessageDecodingError where the fields are not what `encode` writes: the entry becomes a dead letter with this
-   *   reason, which should not quote what is in the fields
+   * @throws MessageDecodingError if `encode` would not write such fields: the entry becomes a dead letter with this reason,
+   *   which should not quote the fields' values
    */
   decode(fields: RawFields): DecodedEnvelope;
 }

@@ -1,26 +1,26 @@
 import type { EntryFields, RawFields } from './codec.js';
 
-/** Why, where and when a message was given up. */
+/** Why and where a message became a dead letter. */
 export interface DeadLetterCause {
   readonly reason: string;
-  /** What was thrown, where anything was. */
+  /** What was thrown, if anything. */
   readonly error: unknown;
   readonly attempts: number;
   readonly entryId: string;
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
-  /** Whether its message is in the ledger, since at-most-once writes it there before the handlers run. */
+  /** Whether the message is in the ledger: at-most-once puts it there before the handlers run. */
   readonly inLedger: boolean;
 }
 
-/** The value of `dead-letter-delivery`; at-least-once has none, and leaves the field out. */
+/** The value of `dead-letter-delivery`. At-least-once leaves the field out. */
 export const AT_MOST_ONCE = 'at-most-once';
 
-/** Lua takes about 8 000 arguments in one call, and a dead letter has some of its own. */
+/** Lua accepts about 8 000 arguments in one call, and a dead letter adds some fields. */
 const MOST_VALUES = 7_000;
 
-/** The fields of a dead letter: those of its entry byte for byte (the first 3 500 of them), and the cause. */
+/** The fields of a dead letter: those of its entry, byte for byte (at most the first 3 500), and the cause. */
 export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
   const { reason, error, attempts, entryId, stream, group, consumer, inLedger } = cause;
   const why: Record<string, string | undefined> = {
@@ -44,7 +44,7 @@ export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): Ent
   return [...fields.slice(0, MOST_VALUES), ...added];
 }
 
-/** What something thrown says of itself; it need not be an `Error`. */
+/** The message of something that was thrown, which need not be an `Error`. */
 export function messageOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return String(thrown);
   return 'message' in thrown ? String(thrown.message) : Object.prototype.toString.call(thrown);
@@ -54,17 +54,17 @@ const PREFIX = 'dead-letter-';
 /** The first field that a dead letter adds to those of its entry. */
 const FIRST = `${PREFIX}reason`;
 
-/** A dead letter, taken apart. */
+/** The two parts of a dead letter. */
 export interface DeadLetterParts {
-  /** The fields of the entry that it was, byte for byte. */
+  /** The fields of its entry, byte for byte. */
   readonly fields: RawFields;
-  /** What was added, by name without `dead-letter-`. */
+  /** The fields that were added, by name without `dead-letter-`. */
   readonly cause: ReadonlyMap<string, string>;
 }
 
 /**
- * Takes a dead letter apart. An entry can have fields of such names itself, where somebody published a dead letter anew: so
- * what was added begins where the last of the reasons is.
+ * Takes a dead letter apart. If somebody published a dead letter again, its entry has such fields too. So the added fields start
+ * at the last reason.
  */
 export function deadLetterParts(all: RawFields): DeadLetterParts {
   const fields: Buffer[] = [];

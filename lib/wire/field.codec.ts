@@ -2,14 +2,20 @@ import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
 import * as text from './codec.messages.js';
-import { checkCodecOptions, checkFieldName, decodePayload, encodePayload, type PayloadForm } from './payload-form.js';
+import {
+  checkCodecOptions,
+  checkFieldName,
+  decodePayload,
+  encodePayload,
+  type PayloadForm,
+} from './payload-form.js';
 
 /** Options of {@link FieldCodec}. */
 export interface FieldCodecOptions {
-  /** The field that carries the payload; not empty. */
+  /** The field that holds the payload; not empty. */
   field: string;
   /**
-   * What the payload is in the field. With `'text'` only strings can be sent, with `'bytes'` only `Buffer` and `Uint8Array`.
+   * The form of the payload in the field. `'text'` accepts only strings, `'bytes'` only `Buffer` and `Uint8Array`.
    *
    * @default 'json'
    */
@@ -17,13 +23,13 @@ export interface FieldCodecOptions {
 }
 
 /**
- * Entries of one plain field, for streams of programs that know no more than that: STEP is one.
+ * Entries of one plain field, for streams of programs that know only that, such as STEP.
  *
- * There is room for the payload alone. What the caller put on a message and would be lost is refused: headers, an ordering
- * key, a name that is not the stream's. What every message has is not carried: readers take the entry ID for message ID, and
- * what Nest's dispatch hook attaches does not arrive. The message ID still counts where it is published: once within the
- * window of `publishDedup`. On a stream with `partitions` an ordering key is taken, to choose the partition by; it does not
- * arrive, and messages of a partition are handled one after the other.
+ * An entry holds only the payload. A message with anything that would be lost is refused: headers, an ordering key, a name that
+ * is not the stream's. The message ID is not stored either, so readers use the entry ID; nor is what Nest's dispatch hook
+ * attaches. When publishing, the message ID still counts once within the window of `publishDedup`. On a stream with
+ * `partitions`, an ordering key is accepted and chooses the partition; it is not stored, and the messages of a partition are
+ * handled one after another.
  *
  * @example
  * ```ts

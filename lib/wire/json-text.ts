@@ -5,16 +5,16 @@ import * as text from './codec.messages.js';
 import { types } from 'node:util';
 
 /**
- * A value as JSON, where JSON can say it.
+ * A value as JSON.
  *
- * @throws MessageEncodingError where something in it would arrive as something else
+ * @throws MessageEncodingError if JSON cannot express something in it, and it would arrive as something else
  */
 export function toJson(stream: string, what: string, value: unknown): string {
   let json: string | undefined;
   let damage: string | undefined;
   try {
     json = JSON.stringify(value);
-    // Afterwards, when it is known that nothing in it is circular.
+    // Only now is it certain that nothing in it is circular.
     if (json !== undefined) damage = jsonDamage(value);
   } catch (cause) {
     const reason = cause instanceof Error ? firstLine(cause.message) : String(cause);
@@ -27,26 +27,26 @@ export function toJson(stream: string, what: string, value: unknown): string {
   return json;
 }
 
-// A circular structure is described over several lines, with property names that may tell more than they should.
+// V8 describes a circular structure in several lines, with property names that may be confidential.
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
 
-/** @throws MessageDecodingError where it is not JSON */
+/** @throws MessageDecodingError if it is not JSON */
 export function fromJson(field: string, json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    // V8 quotes the text in its message, and bodies are never logged: so the cause is not kept.
+    // No cause: V8 quotes the text in its message, and bodies must never be logged.
     throw new MessageDecodingError(text.notJsonText(field));
   }
 }
 
-/** @throws MessageDecodingError where the bytes are not UTF-8: other characters would stand in their place */
+/** @throws MessageDecodingError if the bytes are not UTF-8: decoding would replace them by other characters */
 export function fromUtf8(field: string, bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new MessageDecodingError(text.notUtf8(field));
   return bytes.toString();
 }
 
-/** @throws MessageDecodingError where it is not an object */
+/** @throws MessageDecodingError if it is not an object */
 export function objectOf(field: string, value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MessageDecodingError(text.notAStringMap(field));
@@ -54,24 +54,24 @@ export function objectOf(field: string, value: unknown): Record<string, unknown>
   return Object.fromEntries(Object.entries(value));
 }
 
-/** @throws MessageDecodingError where it is not an object of texts */
+/** @throws MessageDecodingError if it is not an object whose values are strings */
 export function stringMap(field: string, value: unknown): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(objectOf(field, value)).map(([name, its]) => {
-      if (typeof its !== 'string') throw new MessageDecodingError(text.notAStringMap(field));
-      return [name, its];
+    Object.entries(objectOf(field, value)).map(([name, entry]) => {
+      if (typeof entry !== 'string') throw new MessageDecodingError(text.notAStringMap(field));
+      return [name, entry];
     }),
   );
 }
 
 /**
- * What in `value` JSON would write as something else without a word: a `NaN` as `null`, a `Map` as `{}`. Properties that
- * are `undefined` or functions are left out, as everywhere with JSON; what has `toJSON` speaks for itself.
+ * Finds something in `value` that JSON would silently change: `NaN` becomes `null`, a `Map` becomes `{}`. Properties that are
+ * `undefined` or functions are fine, since JSON always leaves them out, and so are objects with `toJSON`.
  *
- * @param value holds no circle: JSON could write it
- * @returns what it is, in words that tell nothing of what it holds; nothing where all is well
+ * @param value must not be circular
+ * @returns the kind of thing that was found, without its content, or undefined
  */
-export function jsonDamage(value: unknown): string | undefined {
+function jsonDamage(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -95,15 +95,15 @@ function damageOfObject(value: object): string | undefined {
     return `a ${value.constructor.name}`;
   }
   for (const key of Object.keys(value)) {
-    const its: unknown = Reflect.get(value, key);
-    if (its === undefined || typeof its === 'function') continue;
-    const damage = jsonDamage(its);
+    const property: unknown = Reflect.get(value, key);
+    if (property === undefined || typeof property === 'function') continue;
+    const damage = jsonDamage(property);
     if (damage !== undefined) return damage;
   }
   return undefined;
 }
 
-// By index: what is missing in a list becomes null too.
+// By index, since JSON also writes the gaps of a sparse list as null.
 function damageOfList(list: readonly unknown[]): string | undefined {
   for (let at = 0; at < list.length; at++) {
     const damage = list[at] === undefined ? 'an undefined in a list' : jsonDamage(list[at]);
@@ -112,7 +112,7 @@ function damageOfList(list: readonly unknown[]): string | undefined {
   return undefined;
 }
 
-/** What keeps its contents where JSON does not look. */
+/** Objects whose content JSON does not see. */
 const isOpaque = (value: object): boolean =>
   types.isMap(value) ||
   types.isSet(value) ||

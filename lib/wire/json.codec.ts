@@ -6,13 +6,13 @@ import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './json-text.js'
 const BODY_ENCODING = 'body-encoding';
 
 /**
- * The default codec: `name` as text, `body` as JSON, and where there are any `id`, `headers`, `metadata` and
- * `key`. Only `name` and `body` are needed to read an entry. Bytes (`Buffer`, `Uint8Array`) travel as base64 in
- * a JSON string, with the field `body-encoding`. What JSON would change without a word (`NaN`, a `Map`) is refused.
+ * The default codec. It writes the fields `name` (text) and `body` (JSON) and, if the message has them, `id`, `headers`,
+ * `metadata` and `key`. To read an entry, `name` and `body` are enough. Bytes (`Buffer`, `Uint8Array`) are written as base64 in
+ * a JSON string, with the field `body-encoding`. A payload that JSON would silently change (`NaN`, a `Map`) is refused.
  *
  * @example
  * ```ts
- * // What it is unless set otherwise.
+ * // This is the default.
  * RedisStreamsModule.forRoot({ group: 'billing', codec: new JsonCodec() });
  * ```
  */
@@ -88,7 +88,7 @@ export class JsonCodec implements Codec {
   }
 }
 
-/** The fields of nearly every entry, by their length: to compare them costs less than to make texts of their bytes. */
+/** The usual field names, by length. Comparing bytes is cheaper than making strings of them. */
 const USUAL: readonly (readonly { readonly name: string; readonly bytes: Buffer }[])[] = [
   [],
   [],
@@ -107,7 +107,7 @@ function fieldName(field: Buffer | undefined): string | undefined {
   return field.toString();
 }
 
-// For so few bytes a loop is faster than a call.
+// For so few bytes, a loop is faster than a call.
 function areEqual(a: Buffer, b: Buffer): boolean {
   for (let at = 0; at < b.length; at++) if (a[at] !== b[at]) return false;
   return true;
@@ -116,7 +116,7 @@ function areEqual(a: Buffer, b: Buffer): boolean {
 const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 
-// Node takes what is not base64 for something else, and says nothing.
+// Node decodes invalid base64 to something, without an error.
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 function bytesOf(payload: unknown): Buffer {

@@ -4,17 +4,16 @@ import * as text from './codec.messages.js';
 import { fromJson, fromUtf8, toJson } from './json-text.js';
 
 /**
- * What the bytes of a payload are: JSON of any value, the text that it is (UTF-8), or bytes as they are, which arrive as a
- * `Buffer`.
+ * The form of a payload in Redis: any value as JSON, a string as UTF-8 text, or plain bytes, which arrive as a `Buffer`.
  */
 export type PayloadForm = 'json' | 'text' | 'bytes';
 
 const FORMS: ReadonlySet<unknown> = new Set(['json', 'text', 'bytes']);
 
 /**
- * The options of a codec, looked at.
+ * Checks the options of a codec.
  *
- * @throws InvalidOptionsError where one of them is unknown, or no payload form
+ * @throws InvalidOptionsError if one of them is unknown, or `payload` is no payload form
  */
 export function checkCodecOptions(codec: string, options: object, known: readonly string[]): void {
   const all = `an object with ${known.join(', ')}`;
@@ -31,14 +30,14 @@ export function checkCodecOptions(codec: string, options: object, known: readonl
   }
 }
 
-/** @throws InvalidOptionsError where it is not a name that a field can have */
+/** @throws InvalidOptionsError if a field cannot have this name */
 export function checkFieldName(path: string, name: unknown): void {
   if (typeof name !== 'string' || name === '') {
     throw new InvalidOptionsError(path, name === '' ? "''" : `a ${typeof name}`, "a field's name");
   }
 }
 
-/** @throws MessageEncodingError where the payload has not this form */
+/** @throws MessageEncodingError if the payload cannot have this form */
 export function encodePayload(
   stream: string,
   form: PayloadForm,
@@ -58,12 +57,12 @@ export function encodePayload(
   return bytes;
 }
 
-/** @throws MessageDecodingError where the bytes have not this form */
+/** @throws MessageDecodingError if the bytes do not have this form */
 export function decodePayload(field: string, form: PayloadForm, bytes: Buffer): unknown {
   if (form === 'bytes') return ownBytes(bytes);
-  const its = fromUtf8(field, bytes);
-  return form === 'text' ? its : fromJson(field, its);
+  const decoded = fromUtf8(field, bytes);
+  return form === 'text' ? decoded : fromJson(field, decoded);
 }
 
-/** Not a view: the caller may write into his before it is sent, and a handler into its before it is kept. */
+/** A copy, since the caller may change its bytes before they are sent, and a handler before they are kept. */
 export const ownBytes = (bytes: Uint8Array): Buffer => Buffer.from(bytes);

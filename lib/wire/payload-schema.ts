@@ -1,13 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { MessageValidationError, type ValidationIssue } from '../errors/message-validation.error.js';
+import {
+  MessageValidationError,
+  type ValidationIssue,
+} from '../errors/message-validation.error.js';
 import * as text from './codec.messages.js';
 
-/** What a schema made of a payload, or why it refused it. */
+/** The payload as the schema returned it, or why the schema refused it. */
 export type Validated = { readonly payload: unknown } | MessageValidationError;
 
 /**
- * Holds a payload against the schema of its stream. Answers at once where the schema does. Never throws or rejects: a schema
- * that does is an error as well, with that as its cause.
+ * Validates a payload by the schema of its stream, synchronously if the schema is. It never throws or rejects: if the schema
+ * does, it returns an error with that as its cause.
  */
 export function validate(
   schema: StandardSchemaV1,
@@ -24,7 +27,7 @@ export function validate(
   };
   try {
     const result: unknown = schema['~standard'].validate(payload);
-    // Promises of others count too: libraries have their own.
+    // Some libraries have promises of their own.
     return isThenable(result) ? Promise.resolve(result).then(read, failed) : read(result);
   } catch (error) {
     return failed(error);
@@ -40,8 +43,8 @@ function validatedOf(stream: string, result: unknown): Validated {
 }
 
 function schemaFailed(stream: string, cause: unknown): MessageValidationError {
-  const said = cause instanceof Error ? cause.message : String(cause);
-  return new MessageValidationError(stream, text.schemaFailed(cut(said)), { cause });
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new MessageValidationError(stream, text.schemaFailed(cut(message)), { cause });
 }
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
@@ -50,18 +53,18 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   'then' in value &&
   typeof value.then === 'function';
 
-/** A payload can have as many issues as it has parts; a dead letter and a line of the log have room for some. */
+/** A payload can have very many issues; a dead letter and a log line should show only some. */
 const MOST_ISSUES = 10;
 const LONGEST = 200;
 
-export const cut = (said: string): string =>
-  said.length > LONGEST ? `${said.slice(0, LONGEST)}…` : said;
+const cut = (message: string): string =>
+  message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
 
 /**
- * The first issues of a schema's list, and how many there are. Only path and message are taken over: libraries also put the
- * value that they refuse into an issue.
+ * The first issues of a schema's list, and how many there are. Only path and message are copied: some libraries put the refused
+ * value into an issue.
  */
-export function boundedIssues(issues: unknown): readonly [ValidationIssue[], number] {
+function boundedIssues(issues: unknown): readonly [ValidationIssue[], number] {
   const all: unknown[] = Array.isArray(issues) ? issues : [];
   const first = all.slice(0, MOST_ISSUES).map((issue) => {
     const { path, message }: { path?: unknown; message?: unknown } = Object(issue);
@@ -71,11 +74,11 @@ export function boundedIssues(issues: unknown): readonly [ValidationIssue[], num
 }
 
 /** `items[0].id: Expected number; and 3 more` */
-export function issuesText(first: readonly ValidationIssue[], count: number): string {
+function issuesText(first: readonly ValidationIssue[], count: number): string {
   if (first.length === 0) return text.NO_ISSUE_NAMED;
-  const said = first.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  if (count > first.length) said.push(text.moreIssues(count - first.length));
-  return said.join('; ');
+  const texts = first.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  if (count > first.length) texts.push(text.moreIssues(count - first.length));
+  return texts.join('; ');
 }
 
 function pathText(path: unknown): string {

@@ -1,37 +1,37 @@
 import type { EntryFields, RawFields } from './codec.js';
 import { fromJson, fromUtf8 } from './json-text.js';
 
-/** Which run of a request's handler a reply is of, and its place among that run's replies. */
+/** The run of a request's handler that sent a reply, and the reply's number in that run. */
 export interface ReplyOrigin {
   /** The request's ID. */
   readonly id: string;
   readonly group: string;
-  /** Which attempt of the group the run was, from 1. */
+  /** The group's attempt, from 1. */
   readonly attempt: number;
-  /** Tells the run from all others. */
+  /** Unique to the run. */
   readonly run: string;
-  /** From 1; a reply that was written twice has the same number twice. */
+  /** From 1. A reply that was written twice has the same number both times. */
   readonly number: number;
 }
 
-/** What a reply says. */
+/** The meaning of a reply. */
 export type ReplyKind =
-  /** A value, and others may follow. */
+  /** A value; more may follow. */
   | 'next'
-  /** A value, and no other follows. */
+  /** A value; no more follow. */
   | 'last'
-  /** No other value follows. */
+  /** No more values follow. */
   | 'end'
   | 'error'
   /** This group has no handler for the request. */
   | 'nobody';
 
-/** A reply as it lies in an inbox. */
+/** A reply in an inbox. */
 export type Reply = ReplyOrigin &
   (
     | {
         readonly kind: 'next' | 'last';
-        /** The value as the codec wrote it; nothing where the value is `undefined`. */
+        /** The value as the codec wrote it. Empty if the value is `undefined`. */
         readonly value: RawFields;
       }
     | { readonly kind: 'end' }
@@ -45,7 +45,7 @@ export type Reply = ReplyOrigin &
 
 const KINDS: ReadonlySet<string> = new Set<ReplyKind>(['next', 'last', 'end', 'error', 'nobody']);
 
-/** @param rest a value's fields as the codec wrote them, or those of `errorFields` or `nobodyFields` */
+/** @param rest a value as the codec wrote it, or the result of `errorFields` or `nobodyFields` */
 export const replyFields = (
   { id, group, attempt, run, number }: ReplyOrigin,
   kind: ReplyKind,
@@ -54,13 +54,13 @@ export const replyFields = (
 
 export const nobodyFields = (groups: number): EntryFields => ['groups', String(groups)];
 
-/** An error as JSON has it, as with Nest's own transports; of an `Error` its message is kept, which JSON would leave out. */
+/** An error as JSON, as in Nest's own transports. The message of an `Error` is added, since JSON would leave it out. */
 export function errorFields(error: unknown): EntryFields {
   let json: string | undefined;
   try {
     json = JSON.stringify(plainError(error));
   } catch {
-    // Circular, or a BigInt: what it says is better than nothing.
+    // Circular, or a BigInt: at least its text can be sent.
   }
   return ['error', json ?? JSON.stringify({ status: 'error', message: String(error) })];
 }
@@ -69,18 +69,19 @@ function plainError(error: unknown): unknown {
   if (!(error instanceof Error)) return error ?? { status: 'error', message: 'Unknown error' };
   const getError: unknown = Reflect.get(error, 'getError');
   if (typeof getError === 'function') {
-    const its: unknown = getError.call(error);
-    return typeof its === 'object' && its !== null ? its : { status: 'error', message: its };
+    const content: unknown = getError.call(error);
+    if (typeof content === 'object' && content !== null) return content;
+    return { status: 'error', message: content };
   }
   return { ...error, status: 'error', message: error.message };
 }
 
-/** @returns nothing where the entry is no reply */
+/** @returns undefined if the entry is not a reply */
 export function readReply(fields: RawFields): Reply | undefined {
   const [field, head, ...rest] = fields;
   if (field?.toString() !== 'reply' || head === undefined) return undefined;
-  const its = /^(\w+) (\w+) (\d+) (\d+) (\S+) (.*)$/s.exec(head.toString());
-  const [, id = '', kind = '', number, attempt, run = '', group = ''] = its ?? [];
+  const [, id = '', kind = '', number, attempt, run = '', group = ''] =
+    /^(\w+) (\w+) (\d+) (\d+) (\S+) (.*)$/s.exec(head.toString()) ?? [];
   if (!isKind(kind)) return undefined;
   const origin = { id, group, run, attempt: Number(attempt), number: Number(number) };
   if (kind === 'end') return { ...origin, kind };

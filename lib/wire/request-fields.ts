@@ -2,13 +2,13 @@ import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import type { EntryFields, RawFields } from './codec.js';
 import { requestFieldWrong } from './codec.messages.js';
 
-/** What makes a request of a message: where its replies go, and how long somebody waits for them. */
+/** What makes a message a request: where its replies go, and how long the client waits for them. */
 export interface RequestFields {
-  /** By what its replies are known in the inbox. */
+  /** Identifies its replies in the inbox. */
   readonly id: string;
   /** The key of the inbox. */
   readonly inbox: string;
-  /** From when Redis took the entry, and from each reply, in ms. */
+  /** How long the client waits, from the entry's time and from each reply, in ms. */
   readonly timeoutMs: number;
 }
 
@@ -18,7 +18,7 @@ const TIMEOUT = 'request-timeout-ms';
 const OURS: readonly string[] = [ID, INBOX, TIMEOUT];
 const ID_BYTES = Buffer.from(ID);
 
-/** Fields beside those of the codec, so that programs which know no requests read the message all the same. */
+/** These fields are separate from the codec's, so that programs without requests can read the message too. */
 export const requestFields = ({ id, inbox, timeoutMs }: RequestFields): EntryFields => [
   ID,
   id,
@@ -29,9 +29,10 @@ export const requestFields = ({ id, inbox, timeoutMs }: RequestFields): EntryFie
 ];
 
 /**
- * Takes an entry's fields apart: those of the codec, and what makes it a request; nothing where it is none.
+ * Splits an entry's fields into those of the codec and those of the request.
  *
- * @throws MessageDecodingError where it says that it is a request, and not what kind of
+ * @returns undefined if it is not a request
+ * @throws MessageDecodingError if a field of the request is missing or invalid
  */
 export function splitRequest(fields: RawFields):
   | {
@@ -55,7 +56,7 @@ export function splitRequest(fields: RawFields):
   return { own, request: { id, inbox, timeoutMs: Number(timeout) } };
 }
 
-// Asked of every message there is: most are none.
+// This runs for every message, and most are not requests.
 function isRequest(fields: RawFields): boolean {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const field = fields[at];

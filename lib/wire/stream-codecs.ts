@@ -1,17 +1,21 @@
 import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
-import type { ConsumerDeserializer, OutgoingEvent, ProducerSerializer } from '@nestjs/microservices';
+import type {
+  ConsumerDeserializer,
+  OutgoingEvent,
+  ProducerSerializer,
+} from '@nestjs/microservices';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import * as text from './codec.messages.js';
 
-/** Which codec a stream's entries are written and read with. */
+/** The codec of each stream. */
 export class StreamCodecs {
   private readonly serializing = new Map<string, Codec>();
 
   /**
-   * @param base for every stream that has none of its own
+   * @param base for streams without a codec of their own
    * @param own by the stream's name
-   * @param nest what comes before and behind each of them
+   * @param nest the serializer and deserializer around each of them
    */
   constructor(
     private readonly base: Codec,
@@ -23,31 +27,30 @@ export class StreamCodecs {
     const codec = this.plain(stream);
     const { serializer, deserializer } = this.nest;
     if (serializer === undefined && deserializer === undefined) return codec;
-    let its = this.serializing.get(stream);
-    if (its === undefined) {
-      its = new SerializingCodec(codec, stream, this.nest);
-      this.serializing.set(stream, its);
-    }
-    return its;
+    const known = this.serializing.get(stream);
+    if (known !== undefined) return known;
+    const serializing = new SerializingCodec(codec, stream, this.nest);
+    this.serializing.set(stream, serializing);
+    return serializing;
   }
 
-  /** The codec alone, without what Nest's options put before and behind it: replies are written so. */
+  /** The codec without Nest's serializer and deserializer. Replies use it. */
   plain(stream: string): Codec {
     return this.own.get(stream) ?? this.base;
   }
 }
 
-/** What Nest's own options set. */
+/** Nest's own options. */
 export interface NestSerialization {
   readonly serializer?: ProducerSerializer | undefined;
   readonly deserializer?: ConsumerDeserializer | undefined;
 }
 
 /**
- * A codec with Nest's serializer before it and deserializer behind it: a packet becomes the payload that is written, and the
- * payload that was read becomes a packet, whose data the handlers get.
+ * A codec with Nest's serializer and deserializer. The serializer makes the payload to write from a packet; the deserializer makes
+ * a packet from the payload that was read, and handlers get its data.
  */
-export class SerializingCodec implements Codec {
+class SerializingCodec implements Codec {
   readonly carriesKey: boolean;
 
   constructor(
@@ -74,7 +77,7 @@ export class SerializingCodec implements Codec {
     if (deserializer === undefined) return envelope;
     const packet: unknown = deserializer.deserialize(envelope.payload, { channel: this.stream });
     if (packet instanceof Promise) {
-      // Nobody else will take its failure.
+      // Nobody else handles its rejection.
       packet.catch(() => undefined);
       throw new MessageDecodingError(text.ASYNC_DESERIALIZER);
     }
@@ -89,7 +92,7 @@ export class SerializingCodec implements Codec {
     { payload: data, metadata }: MessageEnvelope,
   ): unknown {
     const packet: OutgoingEvent = { pattern: this.stream, data };
-    // Nest 11 knows of none.
+    // Nest 11 has no metadata.
     if (metadata !== undefined) Object.assign(packet, { metadata });
     try {
       const payload: unknown = serializer.serialize(packet);

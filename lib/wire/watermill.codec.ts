@@ -2,7 +2,14 @@ import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
 import * as text from './codec.messages.js';
-import { checkCodecOptions, checkFieldName, decodePayload, encodePayload, ownBytes, type PayloadForm } from './payload-form.js';
+import {
+  checkCodecOptions,
+  checkFieldName,
+  decodePayload,
+  encodePayload,
+  ownBytes,
+  type PayloadForm,
+} from './payload-form.js';
 import { decode, encode } from '@msgpack/msgpack';
 import { fromJson, objectOf, toJson } from './json-text.js';
 
@@ -13,15 +20,15 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 /** Options of {@link WatermillCodec}. */
 export interface WatermillCodecOptions {
   /**
-   * The field that the message ID is written to: `'_natricine_message_uuid'` where natricine reads the stream, which takes
-   * UUIDs only. Both names are understood, whichever is written.
+   * The field for the message ID. Set `'_natricine_message_uuid'` if natricine reads the stream; it accepts only UUIDs. Reading
+   * understands both names.
    *
    * @default '_watermill_message_uuid'
    */
   uuidKey?: '_watermill_message_uuid' | '_natricine_message_uuid' | (string & {});
   /**
-   * What the payload is. Watermill and natricine know it as bytes: set it to what their handlers make of them. With `'text'`
-   * only strings can be sent beside bytes, with `'bytes'` only bytes.
+   * The form of the payload. For Watermill and natricine it is bytes, so set it to what their handlers expect. `'text'` accepts
+   * strings and bytes, `'bytes'` only bytes.
    *
    * @default 'json'
    */
@@ -30,9 +37,9 @@ export interface WatermillCodecOptions {
 
 /**
  * The entries of Watermill's Redis Streams and of natricine: a field for the message ID, `payload`, and `metadata` in
- * MessagePack. Name and headers travel in the metadata, the name as `name`; so do, for services of this package alone, the
- * ordering key (`_nestjs_key`), what Nest's dispatch hook attached (`_nestjs_metadata`, JSON), and that the payload is bytes
- * where the codec is set for something else (`_nestjs_payload`).
+ * MessagePack. The metadata holds the name, as `name`, and the headers. Only services of this package use the rest of it: the
+ * ordering key (`_nestjs_key`), what Nest's dispatch hook attached (`_nestjs_metadata`, JSON), and `_nestjs_payload` if the
+ * payload is bytes although the codec is set to another form.
  *
  * @example
  * ```ts
@@ -58,11 +65,11 @@ export class WatermillCodec implements Codec {
 
   encode(stream: string, envelope: MessageEnvelope): EntryFields {
     const { payload, messageId = '', headers = {} } = envelope;
-    // natricine's reader ends where it meets another ID, and meets it again when it is started.
+    // natricine's reader stops at any other ID, and again at each restart.
     if (this.uuidKey === NATRICINE && !UUID.test(messageId)) {
       throw new MessageEncodingError(stream, text.ID_NOT_UUID);
     }
-    // Watermill refuses to publish such metadata on.
+    // Watermill refuses to forward such metadata.
     if (Object.hasOwn(headers, this.uuidKey)) {
       throw new MessageEncodingError(stream, text.headerReserved(this.uuidKey));
     }
@@ -89,9 +96,9 @@ export class WatermillCodec implements Codec {
       }
     }
     if (payload === undefined) throw new MessageDecodingError(text.fieldMissing('payload'));
-    const { isBytes, ...its } = readMetadata(metadata);
+    const { isBytes, ...rest } = readMetadata(metadata);
     return {
-      ...its,
+      ...rest,
       messageId: messageId === '' ? undefined : messageId,
       payload: decodePayload('payload', isBytes ? 'bytes' : this.form, payload),
     };
@@ -99,7 +106,7 @@ export class WatermillCodec implements Codec {
 }
 
 const FIELD = 'metadata';
-/** Where Watermill's own CQRS has it. */
+/** Watermill's own CQRS uses this key too. */
 const NAME = 'name';
 const KEY = '_nestjs_key';
 const NEST = '_nestjs_metadata';
@@ -108,11 +115,11 @@ const OURS: readonly string[] = [NAME, KEY, NEST, PAYLOAD];
 
 type InMetadata = Pick<DecodedEnvelope, 'name' | 'headers' | 'metadata' | 'key'>;
 
-/** A map holds texts, and nothing that says how much memory it wants for what is not there. */
+/** The map may hold only strings. Other types could claim far more memory than the entry has bytes. */
 const LIMITS = { maxArrayLength: 0, maxBinLength: 0, maxExtLength: 0 };
 
-/** @throws MessageEncodingError where a header has a name that is used here */
-export function writeMetadata(
+/** @throws MessageEncodingError if a header has one of this codec's own names */
+function writeMetadata(
   stream: string,
   { name, headers = {}, metadata, key }: MessageEnvelope,
   isBytes: boolean,
@@ -130,10 +137,10 @@ export function writeMetadata(
 }
 
 /**
- * @param field what the entry has; nothing, or no bytes, where the producer had no metadata
- * @throws MessageDecodingError where it is not a map of texts
+ * @param field undefined or empty if the producer had no metadata
+ * @throws MessageDecodingError if it is not a map of strings
  */
-export function readMetadata(field: Buffer | undefined): InMetadata & { isBytes: boolean } {
+function readMetadata(field: Buffer | undefined): InMetadata & { isBytes: boolean } {
   if (field === undefined || field.length === 0) return { isBytes: false };
   const headers: [string, string][] = [];
   const ours = new Map<string, string>();
@@ -160,7 +167,7 @@ function unpacked(field: Buffer): object {
   try {
     map = decode(field, LIMITS);
   } catch {
-    // Its words may quote what is in there.
+    // No cause: its message may quote the content.
     map = undefined;
   }
   if (typeof map !== 'object' || map === null) {
