@@ -43,31 +43,14 @@ export class JsonCodec implements Codec {
     let body: Buffer | undefined;
     for (let at = 0; at + 1 < fields.length; at += 2) {
       const field = fieldName(fields[at]);
-      if (field === 'body') {
-        body = fields[at + 1];
-        continue;
-      }
-      const value = fields[at + 1]?.toString();
-      switch (field) {
-        case 'name':
-          name = value;
-          break;
-        case 'id':
-          messageId = value;
-          break;
-        case 'headers':
-          headers = value;
-          break;
-        case 'metadata':
-          metadata = value;
-          break;
-        case 'key':
-          key = value;
-          break;
-        case BODY_ENCODING:
-          encoding = value;
-          break;
-      }
+      const bytes = fields[at + 1];
+      if (field === 'body') body = bytes;
+      else if (field === 'name') name = bytes?.toString();
+      else if (field === 'id') messageId = bytes?.toString();
+      else if (field === 'headers') headers = bytes?.toString();
+      else if (field === 'metadata') metadata = bytes?.toString();
+      else if (field === 'key') key = bytes?.toString();
+      else if (field === BODY_ENCODING) encoding = bytes?.toString();
     }
     if (name === undefined) throw new MessageDecodingError(fieldMissing('name'));
     if (body === undefined) throw new MessageDecodingError(fieldMissing('body'));

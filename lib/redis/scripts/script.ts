@@ -28,11 +28,16 @@ export class Script<Reply> {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<Reply> {
+    // If the first call used the digest, it would have to be repeated, and the next call would overtake it.
+    if (!this.sentWhole.has(client)) {
+      this.sentWhole.add(client);
+      return this.runAs('whole', client, keys, args);
+    }
     try {
-      return this.parse(await this.send(client, keys, args));
+      return await this.runAs('digest', client, keys, args);
     } catch (error) {
-      await nameMissingRight(client, this.lua, keys, error);
-      throw error;
+      if (!isNoScript(error)) throw error;
+      return this.runAs('whole', client, keys, args);
     }
   }
 
@@ -54,25 +59,24 @@ export class Script<Reply> {
       throw error;
     }
   }
-
-  private async send(
-    client: Redis,
-    keys: readonly string[],
-    args: readonly ScriptArgument[],
-  ): Promise<unknown> {
-    // If the first call used the digest, it would have to be repeated, and the next call would overtake it.
-    if (!this.sentWhole.has(client)) {
-      this.sentWhole.add(client);
-      return client.callBuffer('EVAL', this.lua, keys.length, ...keys, ...args);
-    }
-    try {
-      return await client.callBuffer('EVALSHA', this.sha, keys.length, ...keys, ...args);
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return client.callBuffer('EVAL', this.lua, keys.length, ...keys, ...args);
-    }
-  }
 }
+
+/** Lua: `now`, Redis's time in ms. `time` has the seconds and the microseconds. */
+export const NOW = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
+/** Lua: `now` as text. Lua itself would write such a number in exponential form. */
+export const NOW_TEXT = `local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))`;
+
+/** Lua: `infoOf` makes a table of a row of `XINFO`, which lists names and values. */
+export const INFO_OF = `
+local function infoOf(row)
+  local info = {}
+  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  return info
+end
+`;
 
 /** Redis does not know the script's digest. The script did not run. */
 export const isNoScript = (error: unknown): boolean =>

@@ -1,5 +1,5 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { INFO_OF, NOW_TEXT, Script } from '../script.js';
 
 /** A stream and one of its groups. IDs are empty if there is no such entry. */
 export interface InspectedStream {
@@ -51,18 +51,12 @@ interface InspectedConsumer {
  * nothing ever left the stream, and from Redis 8 on.
  */
 export const inspectStreamScript = new Script(
-  `
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  `${INFO_OF}
+${NOW_TEXT}
 local stream, group = KEYS[1], ARGV[1]
 local function firstOf(command, key, from, to)
   local found = redis.pcall(command, key, from, to, 'COUNT', 1)
   return found[1] and found[1][1] or ''
-end
-local function pairsOf(row)
-  local info = {}
-  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
-  return info
 end
 
 local function count(after)
@@ -83,7 +77,7 @@ local function lagOf(info, length, first, unread)
   if unread == first then return length end
   local counted = count(info['last-delivered-id'])
   if counted >= 0 then return counted end
-  local added = pairsOf(redis.call('XINFO', 'STREAM', stream))['entries-added']
+  local added = infoOf(redis.call('XINFO', 'STREAM', stream))['entries-added']
   local isNew = redis.REDIS_VERSION_NUM and redis.REDIS_VERSION_NUM >= 0x00080000
   return info['lag'] and (isNew or added == length) and info['lag'] or -1
 end
@@ -94,13 +88,13 @@ if isStream then
   length = redis.call('XLEN', stream)
   first, last = firstOf('XRANGE', stream, '-', '+'), firstOf('XREVRANGE', stream, '+', '-')
   for _, its in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local info = pairsOf(its)
+    local info = infoOf(its)
     if info['name'] == group then
       local unread = firstOf('XRANGE', stream, '(' .. info['last-delivered-id'], '+')
       local pending = info['pending'] > 0 and redis.call('XPENDING', stream, group)[2] or ''
       local names, idle, held = {}, {}, {}
       for n, one in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-        local consumer = pairsOf(one)
+        local consumer = infoOf(one)
         names[n], idle[n], held[n] = consumer['name'], consumer['idle'], consumer['pending']
       end
       row = { info['pending'], pending, unread, lagOf(info, length, first, unread), names, idle, held }

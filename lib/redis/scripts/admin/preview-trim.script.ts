@@ -1,5 +1,5 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 import { UNFINISHED } from './trim-stream.script.js';
 
@@ -34,8 +34,7 @@ local ignored = {}
 for i = 6, #ARGV do ignored[ARGV[i]] = true end
 local safe, holder = unfinishedBefore(last, stream, ignored)
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local limit
 if ARGV[1] ~= '' and now - ARGV[1] > 0 then limit = string.format('%.0f-0', now - ARGV[1]) end
 local excess = ARGV[2] ~= '' and redis.call('XLEN', stream) - ARGV[2] - ARGV[5] or 0

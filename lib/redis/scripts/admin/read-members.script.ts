@@ -1,5 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 
 /** A member of a group, as it reports itself. */
 export interface Member {
@@ -21,8 +21,7 @@ export interface Member {
  */
 export const readMembersScript = new Script(
   `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local rows = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')
 local answer = {}
 for n = 1, #rows, 2 do

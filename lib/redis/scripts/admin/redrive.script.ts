@@ -1,5 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW_TEXT, Script } from '../script.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
 
@@ -18,8 +18,7 @@ import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
  */
 export const redriveScript = new Script(
   `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${NOW_TEXT}
 local redriven = 0
 for i = 1, #ARGV, 2 do
   local id, member = ARGV[i], redriveOf(ARGV[i])

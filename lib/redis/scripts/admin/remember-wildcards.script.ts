@@ -1,5 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW_TEXT, Script } from '../script.js';
 
 /**
  * Remembers since when a group reads the streams that its wildcards match, so that streams created while no member runs differ
@@ -14,8 +14,7 @@ import { Script } from '../script.js';
  */
 export const rememberWildcardsScript = new Script(
   `
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${NOW_TEXT}
 local since = {}
 for n = 1, #ARGV / 2 do
   local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]

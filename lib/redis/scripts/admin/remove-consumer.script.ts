@@ -1,5 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { INFO_OF, Script } from '../script.js';
 import { MEMBERS } from '../members.lua.js';
 
 /**
@@ -13,7 +13,7 @@ import { MEMBERS } from '../members.lua.js';
  * twice  the second time it is gone already.
  */
 export const removeConsumerScript = new Script(
-  `${MEMBERS}
+  `${MEMBERS}${INFO_OF}
 if ARGV[3] == '0' then
   pcall(sayGone, KEYS[2], KEYS[3], ARGV[2])
 elseif isAlive(KEYS[2], ARGV[2]) then
@@ -23,8 +23,7 @@ local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
 if pending.err then return 1 end
 if #pending > 0 then return 0 end
 for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-  local info = {}
-  for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+  local info = infoOf(row)
   if info['name'] == ARGV[2] and info['idle'] < tonumber(ARGV[3]) then return 0 end
 end
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])

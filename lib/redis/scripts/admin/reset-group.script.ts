@@ -1,5 +1,5 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { INFO_OF, Script } from '../script.js';
 
 /**
  * Sets a group to another position in its stream.
@@ -14,22 +14,15 @@ import { Script } from '../script.js';
  * The position is written first: if Redis is out of memory, nothing else happens.
  */
 export const resetGroupScript = new Script(
-  `
+  `${INFO_OF}
 local group, to = ARGV[1], ARGV[2]
 local there = false
 for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  for i = 1, #row, 2 do
-    if row[i] == 'name' and row[i + 1] == group then there = true end
-  end
+  if infoOf(row)['name'] == group then there = true end
 end
 if not there then return redis.error_reply('NOGROUP there is no such group') end
 if to == '0' then to = '0-0' end
-if to == '$' then
-  local info = redis.call('XINFO', 'STREAM', KEYS[1])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then to = info[i + 1] end
-  end
-end
+if to == '$' then to = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id'] end
 redis.call('SET', KEYS[2], to)
 redis.call('XGROUP', 'SETID', KEYS[1], group, to)
 redis.call('DEL', KEYS[3])

@@ -1,17 +1,16 @@
 import { parseCount, parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { INFO_OF, NOW, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 
 /**
  * Lua: the entry at which a trim must stop, and the group that needs it: the oldest entry that some group has not finished, if
  * it is older than `limit`; else `limit` and ''. Goes after ENTRY_ORDER.
  */
-export const UNFINISHED = `
+export const UNFINISHED = `${INFO_OF}
 local function unfinishedBefore(limit, stream, ignored)
   local safe, holder = limit, ''
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local info = {}
-    for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+    local info = infoOf(row)
     if not ignored[info['name']] then
       -- If the group was set back, pending entries may come after unread ones.
       local unread = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)[1]
@@ -38,8 +37,7 @@ export const trimStreamScript = new Script(
   `${ENTRY_ORDER}${UNFINISHED}
 local stream = KEYS[1]
 if redis.call('EXISTS', stream) == 0 then return { 0, 0, 0 } end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local ignored = {}
 for i = 5, #ARGV do ignored[ARGV[i]] = true end
 

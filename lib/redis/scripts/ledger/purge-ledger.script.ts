@@ -1,5 +1,5 @@
 import { parseCount, parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Removes one step of what has left the window: ledger entries, and leases that ended more than a window ago.
@@ -12,8 +12,7 @@ import { Script } from '../script.js';
  */
 export const purgeLedgerScript = new Script(
   `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local oldest = now - ARGV[1]
 local due = redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', oldest))
 local step = math.min(due, tonumber(ARGV[2]))

@@ -1,5 +1,5 @@
 import { parseCount, parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**
@@ -15,8 +15,7 @@ import { PACKED_LEDGER } from './packed-ledger.lua.js';
  */
 export const sweepPackedScript = new Script(
   `${PACKED_LEDGER}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local oldest, round = now - ARGV[1], ARGV[1] / 10
 local had = redis.call('HMGET', KEYS[1], 'buckets', 'entries', 'swept')
 local buckets, entries = tonumber(had[1] or 0), tonumber(had[2] or 0)

@@ -1,5 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { MEMBERS } from '../members.lua.js';
 
 /** The living members of a group, and the partitions that they report. */
@@ -25,8 +25,7 @@ export interface Members {
  */
 export const announceMemberScript = new Script(
   `${MEMBERS}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local consumer, lasts = ARGV[1], tonumber(ARGV[2])
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))) do
   redis.call('HDEL', KEYS[2], gone)

@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS } from '../runs.lua.js';
 
 /**
  * Makes a member the owner of a partition that nobody owns, with a new epoch.
@@ -20,8 +20,7 @@ import { ATTEMPT_MARKS } from '../attempts.lua.js';
  */
 export const takePartitionScript = new Script(
   `${ATTEMPT_MARKS}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
 local holder, epoch, ends = row[1], tonumber(row[2] or 0), tonumber(row[3] or 0)
 if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end

@@ -1,5 +1,5 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { type PublishedBatch, publishedBatch } from './publish.script.js';
 import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 
@@ -24,8 +24,7 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  */
 export const delayScript = new Script(
   `${PUBLISHED_LEDGER}${WAITING_ROW}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local window, count = tonumber(ARGV[1]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048
 local mark, its = redis.call('GET', KEYS[5]) or '', ' ' .. ARGV[2] .. ' '

@@ -1,5 +1,5 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { PUBLISHED_LEDGER } from './published.lua.js';
 
 /** The result for a stream with delayed messages. */
@@ -28,8 +28,7 @@ export interface PublishedLater {
  */
 export const publishDelayedScript = new Script(
   `${PUBLISHED_LEDGER}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local count, bytes, mostBytes = 0, 0, tonumber(ARGV[2])
 local refusal, scored, longest, large = '', {}, 0, false
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])

@@ -1,5 +1,5 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 
 /**
@@ -24,8 +24,7 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 export const publishScript = new Script(
   `${PUBLISHED_LEDGER}${WAITING_ROW}
 local pcall, unpack = redis.pcall, unpack
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local window, batch, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048
 

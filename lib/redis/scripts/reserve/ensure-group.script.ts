@@ -1,6 +1,6 @@
 import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { INFO_OF, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 
@@ -39,7 +39,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
-  `${ENTRY_ORDER}${MEMBERS}
+  `${ENTRY_ORDER}${MEMBERS}${INFO_OF}
 local function ensure()
   local group, known = ARGV[1], ARGV[3]
   local last, at = '0-0', nil
@@ -51,14 +51,10 @@ local function ensure()
   for n = 4, 7 do redis.call('PERSIST', KEYS[n]) end
   if redis.call('EXISTS', KEYS[1]) == 1 then
     for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-      local info = {}
-      for i = 1, #row, 2 do info[row[i]] = row[i + 1] end
+      local info = infoOf(row)
       if info['name'] == group then at = info['last-delivered-id'] end
     end
-    local info = redis.call('XINFO', 'STREAM', KEYS[1])
-    for i = 1, #info, 2 do
-      if info[i] == 'last-generated-id' then last = info[i + 1] end
-    end
+    last = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
   end
 
   local position = redis.call('GET', KEYS[2])

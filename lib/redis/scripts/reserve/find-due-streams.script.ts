@@ -1,5 +1,5 @@
 import { parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW_TEXT, Script } from '../script.js';
 
 /**
  * Finds in which of many streams something is due. Taking it needs another script with more keys per stream, which is sent
@@ -13,8 +13,7 @@ import { Script } from '../script.js';
  */
 export const findDueStreamsScript = new Script(
   `
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${NOW_TEXT}
 local due = {}
 -- Usually nothing waits anywhere, and one command shows that.
 local some = #KEYS > 5000 or redis.call('EXISTS', unpack(KEYS)) > 0

@@ -1,6 +1,6 @@
 import { parseList, parseEntries, parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS } from '../runs.lua.js';
 
 /**
  * Takes over a page of entries that have been pending for a long time without a sign of their consumer: it died or is stuck.
@@ -17,8 +17,7 @@ import { ATTEMPT_MARKS } from '../attempts.lua.js';
  */
 export const recoverScript = new Script(
   `${ATTEMPT_MARKS}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
 local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
 local from = begin == '-' and '-' or '(' .. begin

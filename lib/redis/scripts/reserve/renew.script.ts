@@ -1,5 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { FENCE } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
@@ -14,25 +15,19 @@ import { LETTER_OF } from '../entry-ids.lua.js';
  * twice  it is renewed once more.
  */
 export const renewScript = new Script(
-  `${LETTER_OF}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  `${LETTER_OF}${FENCE}
+${NOW}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 local ends = string.format('%.0f', now + ARGV[4])
 local answers = {}
 for i = 6, #ARGV, 2 do
   local entry, id = ARGV[i], ARGV[i + 1]
-  local redrive, owned = letterOf(entry), false
-  if not redrive then
-    local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-    owned = not pending.err and pending[1] and pending[1][2] == consumer
-  end
+  local redrive = letterOf(entry)
+  local owned = not redrive and isPendingFor(consumer, KEYS[1], group, entry)
   local kept = owned
   if redrive or ARGV[5] == '1' then
-    local row = redis.call('HGET', KEYS[2], id)
-    local mine = token .. ' ' .. entry .. ' '
-    kept = row and string.sub(row, 1, #mine) == mine
-    if kept then redis.call('HSET', KEYS[2], id, (string.gsub(row, '%d+$', ends))) end
+    kept = leaseHeldBy(KEYS[2], id, token, entry)
+    if kept then redis.call('HSET', KEYS[2], id, (string.gsub(kept, '%d+$', ends))) end
   end
   if kept and redrive then redis.call('ZADD', KEYS[3], 'XX', ends, entry) end
   if kept and owned then redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'JUSTID') end

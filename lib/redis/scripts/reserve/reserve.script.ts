@@ -1,7 +1,7 @@
 import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
 import { parseText, parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS } from '../runs.lua.js';
 import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
@@ -79,8 +79,7 @@ if number ~= '' then
   local same, shown, answered = string.match(redis.call('GET', KEYS[9]) or '', '^(%d+) (%d+) (.*)$')
   if same == number then return { shown, answered } end
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local token, atMostOnce = ARGV[2], ARGV[5] == '1'
 local ends, oldest = now + ARGV[3], now - ARGV[4]
 

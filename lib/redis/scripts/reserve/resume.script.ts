@@ -5,8 +5,8 @@ import {
   parseList,
   parseText,
 } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS } from '../runs.lua.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
 
 /** A page of a consumer's earlier entries. */
@@ -39,8 +39,7 @@ export interface ResumedPage {
  */
 export const resumeScript = new Script(
   `${ATTEMPT_MARKS}${ENTRY_ORDER}${LETTER_OF}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${NOW}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local hereMs = tonumber(ARGV[5]) and now - ARGV[5]

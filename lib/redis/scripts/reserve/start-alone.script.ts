@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 
 /**
  * Records that a message which came back from unfinished runs now starts alone: if this run does not finish either, the message
@@ -13,15 +13,12 @@ import { ATTEMPT_MARKS } from '../attempts.lua.js';
  * twice  it is recorded once more.
  */
 export const startAloneScript = new Script(
-  `${ATTEMPT_MARKS}
+  `${ATTEMPT_MARKS}${FENCE}
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if token == '' then
-  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-  if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end
-else
-  local row = redis.call('HGET', KEYS[2], id)
-  local prefix = token .. ' ' .. entry .. ' '
-  if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
+  if not isPendingFor(consumer, KEYS[1], group, entry) then return 0 end
+elseif not leaseHeldBy(KEYS[2], id, token, entry) then
+  return 0
 end
 local used = attemptsOf(redis.call('HGET', KEYS[3], entry))
 redis.call('HSET', KEYS[3], entry, used .. 's')

@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { FENCE } from '../runs.lua.js';
 import { Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
 
@@ -17,13 +18,12 @@ import { LETTER_OF } from '../entry-ids.lua.js';
  * The ledger is written first: if Redis is out of memory, nothing else happens.
  */
 export const startRedriveScript = new Script(
-  `${LETTER_OF}
+  `${LETTER_OF}${FENCE}
 local answered = redis.call('GET', KEYS[6])
 if answered then return tonumber(answered) end
 local token, member, id, lease = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
-local row, mine = redis.call('HGET', KEYS[2], lease), token .. ' ' .. member .. ' '
 local letter = letterOf(member)
-if not row or string.sub(row, 1, #mine) ~= mine then return 0 end
+if not leaseHeldBy(KEYS[2], lease, token, member) then return 0 end
 if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
 if ARGV[2] == '1' then
   local time = redis.call('TIME')

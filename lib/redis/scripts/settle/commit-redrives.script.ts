@@ -1,5 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW_TEXT, Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
@@ -16,8 +16,7 @@ import { LETTER_OF } from '../entry-ids.lua.js';
  */
 export const commitRedrivesScript = new Script(
   `${LETTER_OF}
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${NOW_TEXT}
 local removed = 0
 for i = 2, #ARGV, 3 do
   local member, id, lease = ARGV[i], ARGV[i + 1], ARGV[i + 2]

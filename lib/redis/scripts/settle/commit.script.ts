@@ -1,5 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW_TEXT, Script } from '../script.js';
 import { NOTE_POSITION } from '../entry-ids.lua.js';
 
 /**
@@ -17,8 +17,7 @@ import { NOTE_POSITION } from '../entry-ids.lua.js';
  */
 export const commitScript = new Script(
   `${NOTE_POSITION}
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+${NOW_TEXT}
 local entries = cjson.decode(ARGV[3])
 if ARGV[2] == '1' then
   local ids, scored = cjson.decode(ARGV[4]), {}

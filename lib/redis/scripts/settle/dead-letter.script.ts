@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { FENCE } from '../runs.lua.js';
+import { NOW_TEXT, Script } from '../script.js';
 import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
 
 /**
@@ -20,22 +21,18 @@ import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
  * The dead letter is written first: if Redis is out of memory, nothing else happens.
  */
 export const deadLetterScript = new Script(
-  `${NOTE_POSITION}${LETTER_OF}
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  `${NOTE_POSITION}${LETTER_OF}${FENCE}
+${NOW_TEXT}
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local letter = letterOf(entry)
 if token ~= '' then
-  local row = redis.call('HGET', KEYS[2], id)
-  local prefix = token .. ' ' .. entry .. ' '
-  if not row or string.sub(row, 1, #prefix) ~= prefix then return 0 end
+  if not leaseHeldBy(KEYS[2], id, token, entry) then return 0 end
 elseif ARGV[4] ~= '' then
   if redis.call('EXISTS', KEYS[7]) == 1 then return 0 end
 elseif letter then
   if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
-else
-  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-  if pending.err or not pending[1] or pending[1][2] ~= consumer then return 0 end
+elseif not isPendingFor(consumer, KEYS[1], group, entry) then
+  return 0
 end
 local fields = {}
 for i = 8, #ARGV do fields[#fields + 1] = ARGV[i] end

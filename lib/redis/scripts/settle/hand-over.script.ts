@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
 
 /**
@@ -17,15 +17,13 @@ import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
  *        or has its lease, and stays there.
  */
 export const handOverScript = new Script(
-  `${ATTEMPT_MARKS}${LETTER_OF}${HANDED_BACK}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  `${ATTEMPT_MARKS}${FENCE}${LETTER_OF}${HANDED_BACK}
+${NOW}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 
 local function isLeftHere(entry)
   if letterOf(entry) or redis.call('ZSCORE', KEYS[3], entry) then return false end
-  local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-  return not pending.err and pending[1] and pending[1][2] == consumer
+  return isPendingFor(consumer, KEYS[1], group, entry)
 end
 
 local handed, counted = 0, redis.call('EXISTS', KEYS[4]) == 1

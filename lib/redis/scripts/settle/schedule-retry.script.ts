@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../attempts.lua.js';
+import { NOW, Script } from '../script.js';
+import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 
 /**
  * Postpones failed messages: counts the attempt, sets the time of the next one, and ends the lease. If the caller itself waits
@@ -18,19 +18,13 @@ import { ATTEMPT_MARKS } from '../attempts.lua.js';
  * The attempt is counted first: if Redis is out of memory, nothing else happens.
  */
 export const scheduleRetryScript = new Script(
-  `${ATTEMPT_MARKS}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  `${ATTEMPT_MARKS}${FENCE}
+${NOW}
 local group, consumer, token, keepsMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local function mine(entry, id)
-  if token == '' then
-    local pending = redis.pcall('XPENDING', KEYS[1], group, entry, entry, 1)
-    return not pending.err and pending[1] and pending[1][2] == consumer
-  end
-  local row = redis.call('HGET', KEYS[2], id)
-  local prefix = token .. ' ' .. entry .. ' '
-  return row and string.sub(row, 1, #prefix) == prefix
+  if token == '' then return isPendingFor(consumer, KEYS[1], group, entry) end
+  return leaseHeldBy(KEYS[2], id, token, entry)
 end
 
 local answers = {}

@@ -23,3 +23,18 @@ end
 local function runsAlone(mark) return mark == 'a' or mark == 's' end
 local function endedRun(mark) return mark == 's' and 'a' or mark end
 `;
+
+/**
+ * Lua: the fence of scripts that only the holder of a message may run. `leaseHeldBy` returns the row of a lease if it has this
+ * token and entry; `isPendingFor` tells whether an entry is pending for a consumer.
+ */
+export const FENCE = `
+local function leaseHeldBy(leases, id, token, entry)
+  local row, held = redis.call('HGET', leases, id), token .. ' ' .. entry .. ' '
+  return row and string.sub(row, 1, #held) == held and row
+end
+local function isPendingFor(consumer, stream, group, entry)
+  local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+  return not pending.err and pending[1] and pending[1][2] == consumer
+end
+`;
