@@ -1,14 +1,29 @@
-import { inboxKeys, callKey, DELAYED_STREAMS_KEY, delayedKeys, type JobName, jobKey, lastBatchKey, publishedKeys, streamKeys, wildcardsKey } from '../../wire/stream-keys.js';
+import { partitionIn } from '../../wire/partitions.js';
+import {
+  callKey,
+  DELAYED_STREAMS_KEY,
+  delayedKeys,
+  inboxKeys,
+  type JobName,
+  jobKey,
+  lastBatchKey,
+  memberKeys,
+  ownerKey,
+  partitionCountKey,
+  publishedKeys,
+  streamKeys,
+  wildcardsKey,
+} from '../../wire/stream-keys.js';
 
-/** A command with the fewest arguments that Redis lets pass. */
+/** A command with as few arguments as Redis accepts. */
 export type Call = readonly [command: string, ...args: string[]];
 
-/** What not every service does. */
+/** What only some services do. */
 export type RightsUse = 'later' | 'requests' | 'wildcards';
 
-/** What services call for one thing that they do. */
+/** The commands for one thing that services do. */
 export interface NeededRights {
-  /** Nothing for what every service does; else what they are for, since that may not be done at all. */
+  /** Undefined if every service does it. */
   readonly use?: RightsUse;
   readonly calls: readonly Call[];
 }
@@ -16,7 +31,7 @@ export interface NeededRights {
 const JOBS: readonly JobName[] = ['ledger', 'retention', 'consumers'];
 const NOBODY = 'doctor';
 
-/** What is called without a stream, or with the keys that all streams share. */
+/** Commands without a stream, or with keys that all streams share. */
 export function rightsAnywhere(prefix: string): readonly NeededRights[] {
   const { replies, left } = inboxKeys(prefix, NOBODY);
   return [
@@ -55,7 +70,11 @@ export function rightsAnywhere(prefix: string): readonly NeededRights[] {
   ];
 }
 
-/** What is called for a stream and one of its groups. */
+/**
+ * Commands for one group of a stream.
+ *
+ * @param stream as it is named in Redis; it may be a partition
+ */
 export function rightsFor(prefix: string, stream: string, group: string): readonly NeededRights[] {
   const keys = streamKeys(prefix, stream, group);
   const { published } = publishedKeys(keys.stream, NOBODY);
@@ -74,9 +93,7 @@ export function rightsFor(prefix: string, stream: string, group: string): readon
         ['GET', keys.position],
         ['EXISTS', keys.position],
         ['DEL', keys.madeBlindly],
-        ['ZADD', keys.members, '1', 'a'],
-        ['HSET', keys.versions, 'a', 'b'],
-        ['PEXPIRE', keys.versions, '1'],
+        ...onMembers(prefix, stream, group),
         ['GET', lastBatchKey(keys, NOBODY)],
         ['SET', callKey(keys, NOBODY, 0), '', 'PX', '1'],
         ['XADD', keys.deadLetters, '*', 'a', 'b'],
@@ -105,6 +122,39 @@ export function rightsFor(prefix: string, stream: string, group: string): readon
         ['HSET', wildcardsKey(group), 'a', 'b'],
       ],
     },
+  ];
+}
+
+/** The members of a group share the partitions of a stream by keys of the whole stream. */
+function onMembers(prefix: string, place: string, group: string): readonly Call[] {
+  const { stream, partition } = partitionIn(place) ?? { stream: place };
+  const { members, versions, holdings } = memberKeys(prefix, stream, group);
+  const calls: Call[] = [
+    ['ZADD', members, '1', 'a'],
+    ['ZSCORE', members, 'a'],
+    ['ZRANGEBYSCORE', members, '0', '0'],
+    ['ZREM', members, 'a'],
+    ['PEXPIRE', members, '1'],
+    ['HSET', versions, 'a', 'b'],
+    ['HGET', versions, 'a'],
+    ['HDEL', versions, 'a'],
+    ['PEXPIRE', versions, '1'],
+  ];
+  if (partition === undefined) return calls;
+  const owner = ownerKey(prefix, stream, partition, group);
+  const count = partitionCountKey(prefix, stream);
+  return [
+    ...calls,
+    ['ZRANGE', members, '0', '0'],
+    ['HSET', holdings, 'a', 'b'],
+    ['HGET', holdings, 'a'],
+    ['HDEL', holdings, 'a'],
+    ['PEXPIRE', holdings, '1'],
+    ['HMGET', owner, 'a'],
+    ['HSET', owner, 'a', 'b'],
+    ['HDEL', owner, 'a'],
+    ['GET', count],
+    ['SET', count, '1'],
   ];
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { rightsAnywhere, rightsFor } from '../../../lib/cli/doctor/needed-rights.js';
+import { memberKeys, ownerKey, partitionCountKey } from '../../../lib/wire/stream-keys.js';
 import { NEEDED_COMMANDS } from '../../../lib/redis/server/server-facts.js';
 
 const calls = [...rightsAnywhere('dev:'), ...rightsFor('dev:', 'orders', 'billing')].flatMap(
@@ -35,5 +36,21 @@ describe('the rights that doctor tries', () => {
   it('concern the keys that are below the prefix', () => {
     const keys = calls.flat().filter((word) => word.includes('orders'));
     expect(keys.filter((key) => !key.includes('dev:orders'))).toEqual([]);
+  });
+
+  it('concern the owner, the members and the number of partitions, for a partition', () => {
+    const ofPartition = rightsFor('dev:', '{orders:3}', 'billing').flatMap(({ calls }) => calls);
+    const { members, versions, holdings } = memberKeys('dev:', 'orders', 'billing');
+    const owner = ownerKey('dev:', 'orders', 3, 'billing');
+    expect(ofPartition).toEqual(
+      expect.arrayContaining([
+        ['HMGET', owner, 'a'],
+        ['HSET', owner, 'a', 'b'],
+        ['ZADD', members, '1', 'a'],
+        ['HSET', versions, 'a', 'b'],
+        ['HSET', holdings, 'a', 'b'],
+        ['SET', partitionCountKey('dev:', 'orders'), '1'],
+      ]),
+    );
   });
 });
