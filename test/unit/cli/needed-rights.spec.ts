@@ -38,8 +38,10 @@ describe('the rights that doctor tries', () => {
     expect(keys.filter((key) => !key.includes('dev:orders'))).toEqual([]);
   });
 
-  it('concern the owner, the members and the number of partitions, for a partition', () => {
-    const ofPartition = rightsFor('dev:', '{orders:3}', 'billing').flatMap(({ calls }) => calls);
+  it('include the owner, the members and the number of partitions, for a partition', () => {
+    const ofPartition = rightsFor('dev:', '{orders:3}', 'billing').flatMap(
+      (needed) => needed.calls,
+    );
     const { members, versions, holdings } = memberKeys('dev:', 'orders', 'billing');
     const owner = ownerKey('dev:', 'orders', 3, 'billing');
     expect(ofPartition).toEqual(

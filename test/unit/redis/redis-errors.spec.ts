@@ -14,7 +14,7 @@ const reply = (message: string): Error => {
 };
 
 describe('isRedisReply', () => {
-  it('tells an answer of Redis from a connection that broke', () => {
+  it('is true for an answer of Redis, and not for a broken connection', () => {
     expect(isRedisReply(reply('WRONGTYPE Operation against a key'))).toBe(true);
     expect(isRedisReply(new Error('Connection is closed.'))).toBe(false);
     expect(isRedisReply(undefined)).toBe(false);
@@ -26,11 +26,11 @@ describe('isGroupGone', () => {
   it.each([
     "NOGROUP No such key 'orders' or consumer group 'billing' in XREADGROUP with GROUP option",
     'UNBLOCKED the stream key no longer exists',
-  ])('knows %s', (message) => {
+  ])('is true for %s', (message) => {
     expect(isGroupGone(reply(message))).toBe(true);
   });
 
-  it('takes nothing else for it', () => {
+  it('is false for other errors', () => {
     expect(isGroupGone(reply('NOAUTH Authentication required.'))).toBe(false);
     expect(isGroupGone(new Error('NOGROUP said by somebody else'))).toBe(false);
   });
@@ -43,7 +43,7 @@ describe('errorText', () => {
     expect(errorText(undefined)).toBe('undefined');
   });
 
-  it('names every address that was tried, where Node gives no message', () => {
+  it('names every address that was tried if Node gives no message', () => {
     const error = new AggregateError([
       new Error('connect ECONNREFUSED ::1:6379'),
       new Error('connect ECONNREFUSED 127.0.0.1:6379'),
@@ -55,7 +55,7 @@ describe('errorText', () => {
 });
 
 describe('cleanCause', () => {
-  it('keeps what an error says, and not the command with the password in it', () => {
+  it('keeps the message, but not the command with the password', () => {
     const error = Object.assign(reply('WRONGPASS invalid username-password pair'), {
       command: { name: 'auth', args: ['hunter2'] },
     });
@@ -65,7 +65,7 @@ describe('cleanCause', () => {
     expect(JSON.stringify(clean, Object.getOwnPropertyNames(clean))).not.toContain('hunter2');
   });
 
-  it('makes an error of what is none', () => {
+  it('turns any value into an error', () => {
     expect(cleanCause('gone')).toBeInstanceOf(Error);
     expect(cleanCause('gone').message).toBe('gone');
   });

@@ -35,7 +35,7 @@ describe('parseStreams', () => {
     ]);
   });
 
-  it.each([null, undefined])('takes %p as nothing in time', (reply) => {
+  it.each([null, undefined])('reads %p as no entries', (reply) => {
     expect(parseStreams(reply, 'XREADGROUP')).toEqual([]);
   });
 
@@ -63,19 +63,19 @@ describe('parseEntries', () => {
     ['null', null],
     ['nothing', undefined],
     ['an empty list', []],
-  ])('knows an entry with %s for fields as deleted', (_, fields) => {
+  ])('reads an entry with %s as deleted', (_, fields) => {
     expect(parseEntries([[bytes('1-0'), fields]], 'XCLAIM')).toEqual([
       { id: '1-0', fields: undefined },
     ]);
   });
 
-  it('refuses null where a list belongs', () => {
+  it('refuses null instead of a list', () => {
     expect(() => parseEntries(null, 'XRANGE')).toThrow(UnexpectedReplyError);
   });
 });
 
 describe('parseText, parseCount, parseList', () => {
-  it('take what they name', () => {
+  it('accept the type in their name', () => {
     expect(parseText(bytes('é'), 'GET')).toBe('é');
     expect(parseText('a', 'GET')).toBe('a');
     expect(parseCount(0, 'XACK')).toBe(0);

@@ -19,11 +19,11 @@ describe('reconnectDelayMs', () => {
     }
   });
 
-  it('spreads a fleet', () => {
+  it('varies, so that a fleet does not reconnect at once', () => {
     expect(new Set(delaysOf(8)).size).toBeGreaterThan(50);
   });
 
-  it('never ends', () => {
+  it('never gives up', () => {
     expect(delaysOf(Number.MAX_SAFE_INTEGER).every((delayMs) => delayMs > 0)).toBe(true);
   });
 });

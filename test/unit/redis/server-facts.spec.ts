@@ -31,7 +31,7 @@ describe('INFO', () => {
     });
   });
 
-  it('of Valkey, which names a version of Redis too: its own counts', () => {
+  it('of Valkey, which also reports a version of Redis: its own is used', () => {
     const reply =
       '# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\nrole:slave\r\n';
     expect(parseInfo(reply)).toMatchObject({
@@ -41,7 +41,7 @@ describe('INFO', () => {
     });
   });
 
-  it.each([undefined, null, '', 'nothing of use', 7])('%p says nothing', (reply) => {
+  it.each([undefined, null, '', 'nothing of use', 7])('%p tells nothing', (reply) => {
     expect(parseInfo(reply)).toEqual({ product: 'Redis' });
   });
 });
@@ -65,13 +65,13 @@ describe('HELLO', () => {
     });
   });
 
-  it('refused says nothing', () => {
+  it('tells nothing if it was refused', () => {
     expect(parseHello(undefined)).toEqual({ product: 'Redis' });
   });
 });
 
 describe('ROLE and COMMAND INFO', () => {
-  it('a role is the first of its list; a sentinel has none of the two', () => {
+  it('a role is the first item of its list; a sentinel has neither role', () => {
     expect(parseRole(['master', 3129659, []])).toBe('primary');
     expect(parseRole(['slave', '127.0.0.1', 9000, 'connected', 3167038])).toBe('replica');
     expect(parseRole(['sentinel', []])).toBeUndefined();
@@ -89,7 +89,7 @@ describe('ROLE and COMMAND INFO', () => {
     expect(parseMissing([], ['XADD'])).toBeUndefined();
   });
 
-  it('every command in a script is asked for', async () => {
+  it('every command in a script is checked', async () => {
     const scripts = new URL('../../../lib/redis/scripts/', import.meta.url);
     const used = new Set<string>();
     const files = await readdir(scripts, { recursive: true });
@@ -104,8 +104,8 @@ describe('ROLE and COMMAND INFO', () => {
   });
 });
 
-describe('what is said of a server', () => {
-  it('that is as it should be: its version', () => {
+describe('the verdict on a server', () => {
+  it('that is fine is its version', () => {
     expect(verdictOn(GOOD)).toEqual({
       unfit: undefined,
       isReplica: false,
@@ -143,7 +143,7 @@ describe('what is said of a server', () => {
     );
   });
 
-  it('that one may not ask: what is not known', () => {
+  it('that may not be asked lists what is not known', () => {
     const { unfit, warning, isReplica, is, notKnown } = verdictOn({
       product: 'Redis',
       version: undefined,

@@ -12,11 +12,11 @@ describe('consumerName', () => {
     expect(name).toMatch(/\.[0-9a-f]{8}$/);
   });
 
-  it('is another one each time', () => {
+  it('is different each time', () => {
     expect(consumerName('billing')).not.toBe(consumerName('billing'));
   });
 
-  it('holds only characters that any tool can show', () => {
+  it('contains only characters that every tool can show', () => {
     expect(consumerName('größe {eu} a:b\n')).toMatch(/^gr__e__eu__a_b_\.[A-Za-z0-9._-]+$/);
   });
 });

@@ -19,7 +19,7 @@ describe('deadLetterParts', () => {
     [[]],
     [['dead-letter-reason', 'of an earlier life', 'body', '{}', 'dead-letter-attempts', '2']],
     [['body', 'dead-letter-reason', 'dead-letter-reason', 'body']],
-  ])('gives back what deadLetterFields was given: %j', (fields) => {
+  ])('returns what deadLetterFields was given: %j', (fields) => {
     const written = deadLetterFields(bytes(...fields), CAUSE).map((field) => Buffer.from(field));
     const { fields: original, cause } = deadLetterParts(written);
     expect(original).toEqual(bytes(...fields));
@@ -36,13 +36,13 @@ describe('deadLetterParts', () => {
     });
   });
 
-  it('says that at-most-once wrote the ledger', () => {
+  it('tells that at-most-once wrote to the ledger', () => {
     const written = deadLetterFields([], { ...CAUSE, inLedger: true });
     const { cause } = deadLetterParts(written.map((field) => Buffer.from(field)));
     expect(cause.get('delivery')).toBe('at-most-once');
   });
 
-  it('reads what another program wrote without a reason', () => {
+  it('reads an entry without a reason, from another program', () => {
     const { fields, cause } = deadLetterParts(bytes('dead-letter-entry-id', '7-7', 'body', '{}'));
     expect(fields).toEqual(bytes('body', '{}'));
     expect(cause.get('entry-id')).toBe('7-7');

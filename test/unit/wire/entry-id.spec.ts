@@ -15,7 +15,7 @@ describe('compareEntryIds', () => {
     expect(compareEntryIds(higher, lower)).toBeGreaterThan(0);
   });
 
-  it('finds an ID equal to itself, and one without a sequence equal to its first', () => {
+  it('treats an ID as equal to itself, and one without a sequence number as equal to number 0', () => {
     expect(compareEntryIds('7-3', '7-3')).toBe(0);
     expect(compareEntryIds('7', '7-0')).toBe(0);
   });

@@ -32,7 +32,7 @@ describe('FieldCodec', () => {
     );
   });
 
-  it('does not carry what every message has', () => {
+  it('does not store the message ID or metadata', () => {
     const fields = codec.encode('sensors', message(1, { metadata: { trace: 7 }, headers: {} }));
     expect(codec.decode(raw(fields))).toEqual({ payload: 1 });
   });
@@ -47,7 +47,7 @@ describe('FieldCodec', () => {
     expect(encode).toThrow(`its ${what} would be lost`);
   });
 
-  it('brings back any JSON', () => {
+  it('returns any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(through(codec, value)).toEqual(JSON.parse(JSON.stringify(value)));
@@ -55,7 +55,7 @@ describe('FieldCodec', () => {
     );
   });
 
-  it('brings back any text', () => {
+  it('returns any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         expect(through(text, value)).toBe(value);
@@ -63,7 +63,7 @@ describe('FieldCodec', () => {
     );
   });
 
-  it('brings back any bytes as a Buffer', () => {
+  it('returns any bytes as a Buffer', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (value) => {
         expect(through(bytes, value)).toEqual(Buffer.from(value));
@@ -71,7 +71,7 @@ describe('FieldCodec', () => {
     );
   });
 
-  it('refuses bytes where it is set for something else, since no reader could tell', () => {
+  it('refuses bytes if it is set to another form, since no reader could tell', () => {
     for (const its of [codec, text]) {
       const encode = () => its.encode('sensors', message(Buffer.from([1])));
       expect(encode).toThrow(MessageEncodingError);
@@ -79,17 +79,17 @@ describe('FieldCodec', () => {
     }
   });
 
-  it('refuses what is not text, or not bytes, where it is set for that', () => {
+  it('refuses a payload that does not have the form it is set to', () => {
     expect(() => text.encode('sensors', message({ n: 1 }))).toThrow(MessageEncodingError);
     expect(() => text.encode('sensors', message('\udc00'))).toThrow(MessageEncodingError);
     expect(() => bytes.encode('sensors', message('text'))).toThrow(MessageEncodingError);
   });
 
-  it('reads its field among others', () => {
+  it('finds its field among others', () => {
     expect(codec.decode(raw(['at', '17', 'data', '1', 'more', 'x'])).payload).toBe(1);
   });
 
-  it('refuses an entry without its field, or with something else in it', () => {
+  it('refuses an entry without its field, or with another form in it', () => {
     expect(() => codec.decode(raw(['message', '1']))).toThrow(MessageDecodingError);
     expect(() => codec.decode(raw(['data', 'Hello']))).toThrow('field "data" is not JSON');
     const latin1 = [Buffer.from('data'), Buffer.from('größe', 'latin1')];

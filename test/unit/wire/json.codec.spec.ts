@@ -28,7 +28,7 @@ describe('JsonCodec.encode', () => {
     ]);
   });
 
-  it('writes the rest where there is any', () => {
+  it('writes the other fields if the message has them', () => {
     const fields = codec.encode('orders', {
       name: 'order.created',
       payload: null,
@@ -49,11 +49,11 @@ describe('JsonCodec.encode', () => {
     );
   });
 
-  it('writes no field for headers that are empty', () => {
+  it('writes no field for empty headers', () => {
     expect(codec.encode('orders', { name: 'a', payload: 1, headers: {} })).not.toContain('headers');
   });
 
-  it('writes bytes as base64 in a JSON string, and says so', () => {
+  it('writes bytes as base64 in a JSON string, and marks them', () => {
     const fields = codec.encode('orders', { name: 'a', payload: Buffer.from([0, 255, 16]) });
     expect(fields).toEqual(['name', 'a', 'body', '"AP8Q"', 'body-encoding', 'base64']);
   });
@@ -67,7 +67,7 @@ describe('JsonCodec.encode', () => {
     ['a function', () => '4111-secret'],
     ['a symbol', Symbol('4111-secret')],
     ['undefined', undefined],
-  ])('refuses %s, with an error that tells nothing of the body', (_, payload) => {
+  ])('refuses %s, with an error that does not quote the body', (_, payload) => {
     const error = thrownBy(() => codec.encode('orders', { name: 'a', payload }));
     expect(error).toBeInstanceOf(MessageEncodingError);
     expect(error).toMatchObject({ code: 'MESSAGE_NOT_ENCODABLE', stream: 'orders' });
@@ -98,7 +98,7 @@ describe('JsonCodec.encode', () => {
     ['a function in a list', [() => 4111]],
     ['a symbol below the top', { card: Symbol('4111') }],
     ['a NaN in a class instance', [new Money(Number.NaN)]],
-  ])('refuses %s, which JSON would change without a word', (_, payload) => {
+  ])('refuses %s, which JSON would silently change', (_, payload) => {
     const error = thrownBy(() => codec.encode('orders', { name: 'a', payload }));
     expect(error).toBeInstanceOf(MessageEncodingError);
     expect(error.message).toContain('has no JSON form');
@@ -135,11 +135,11 @@ describe('JsonCodec, both ways', () => {
     null,
     [],
     { __proto__: null, a: 1 },
-  ])('brings back %j', (payload) => {
+  ])('returns %j', (payload) => {
     expect(payloadThrough(payload)).toEqual(payload);
   });
 
-  it('brings back any JSON, with any headers', () => {
+  it('returns any JSON, with any headers', () => {
     const headers = fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), {
       minKeys: 1,
     });
@@ -152,14 +152,14 @@ describe('JsonCodec, both ways', () => {
     );
   });
 
-  it('brings back a header __proto__', () => {
+  it('returns a header __proto__', () => {
     const headers = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
     expect(Object.entries(roundTrip({ name: 'a', payload: 1, headers }).headers ?? {})).toEqual([
       ['__proto__', 'x'],
     ]);
   });
 
-  it('brings bytes back as a Buffer', () => {
+  it('returns bytes as a Buffer', () => {
     const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     for (const payload of [all, Buffer.alloc(0)]) {
       const back = payloadThrough(payload);
@@ -168,12 +168,12 @@ describe('JsonCodec, both ways', () => {
     }
   });
 
-  it('takes a Uint8Array that is a view of something larger as what it shows', () => {
+  it('writes only the visible part of a Uint8Array that is a view', () => {
     const memory = new Uint8Array([1, 2, 3, 4, 5]);
     expect(payloadThrough(memory.subarray(1, 3))).toEqual(Buffer.from([2, 3]));
   });
 
-  it('brings back all that goes with the payload', () => {
+  it('returns everything that travels with the payload', () => {
     const envelope: MessageEnvelope = {
       name: 'order.created',
       payload: { n: 1 },
@@ -187,7 +187,7 @@ describe('JsonCodec, both ways', () => {
 });
 
 describe('JsonCodec.decode', () => {
-  it('needs a name and a body only, in any order, beside fields that it does not know', () => {
+  it('needs only a name and a body, in any order, and ignores unknown fields', () => {
     const fields = raw(['body', '{"n":1}', 'source', 'dtpyfw', 'name', 'order.created']);
     expect(codec.decode(fields)).toEqual({
       name: 'order.created',
@@ -199,7 +199,7 @@ describe('JsonCodec.decode', () => {
     });
   });
 
-  it('takes an empty message ID for none', () => {
+  it('treats an empty message ID as none', () => {
     expect(codec.decode(raw(['name', 'a', 'body', '1', 'id', ''])).messageId).toBeUndefined();
   });
 

@@ -14,14 +14,14 @@ const refusal = (answer: unknown): MessageValidationError => {
   return error;
 };
 
-describe('what a schema makes of a payload', () => {
-  it('is there at once where the schema answers at once, also where it is nothing', () => {
+describe('a payload that a schema accepts', () => {
+  it('is returned synchronously by a synchronous schema, even if it is undefined', () => {
     expect(validated({ value: 'seven' })).toEqual({ payload: 'seven' });
     expect(validated({ value: undefined })).toEqual({ payload: undefined });
     expect(validated({ value: null, issues: undefined })).toEqual({ payload: null });
   });
 
-  it('is waited for where it answers with any promise', async () => {
+  it('is returned as a promise if the schema returns any promise', async () => {
     const answer = { value: 'seven' };
     // oxlint-disable-next-line unicorn/no-thenable -- as libraries have them
     const thenable = { then: (take: (its: unknown) => void) => take(answer) };
@@ -33,7 +33,7 @@ describe('what a schema makes of a payload', () => {
   });
 });
 
-describe('what a schema refuses', () => {
+describe('a payload that a schema refuses', () => {
   it.each<[unknown, string]>([
     [undefined, ''],
     [[], ''],
@@ -48,21 +48,21 @@ describe('what a schema refuses', () => {
     ]);
   });
 
-  it('takes over path and message alone, and cuts them', () => {
+  it('keeps only paths and messages of the issues, and shortens them', () => {
     const issue = { message: 'm'.repeat(5_000), path: ['p'.repeat(5_000)], input: 'the value' };
     const { issues, reason } = refusal({ issues: [issue] });
     expect(Object.keys(issues[0] ?? {})).toEqual(['path', 'message']);
     expect(reason).toBe(`${'p'.repeat(200)}…: ${'m'.repeat(200)}…`);
   });
 
-  it.each([[[]], [{}], [true]])('is refused, however it says so: issues %p', (issues) => {
+  it.each([[[]], [{}], [true]])('is refused even with odd issues: %p', (issues) => {
     expect(refusal({ issues })).toMatchObject({
       reason: 'the schema refused it without an issue',
       issues: [],
     });
   });
 
-  it('is no crash where the answer is none, or an issue is odd', () => {
+  it('is an error if the schema returns no result, or an odd issue', () => {
     for (const answer of [undefined, null, 7, 'text']) {
       expect(refusal(answer)).toMatchObject({ reason: expect.stringContaining('neither a value') });
     }

@@ -13,7 +13,7 @@ const ORIGIN = { id: '7k', group: 'a group', attempt: 2, run: 'f00.3', number: 4
 const raw = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field));
 
 describe('a reply', () => {
-  it.each(['next', 'last'] as const)('%s carries what the codec wrote', (kind) => {
+  it.each(['next', 'last'] as const)('%s contains what the codec wrote', (kind) => {
     const value = ['name', 'quote', 'body', Buffer.from([0, 255])];
     expect(readReply(raw(replyFields(ORIGIN, kind, value)))).toEqual({
       ...ORIGIN,
@@ -22,11 +22,11 @@ describe('a reply', () => {
     });
   });
 
-  it('end carries nothing', () => {
+  it('end contains no value', () => {
     expect(readReply(raw(replyFields(ORIGIN, 'end', [])))).toEqual({ ...ORIGIN, kind: 'end' });
   });
 
-  it('nobody carries the number of groups', () => {
+  it('nobody contains the number of groups', () => {
     expect(readReply(raw(replyFields(ORIGIN, 'nobody', nobodyFields(3))))).toEqual({
       ...ORIGIN,
       kind: 'nobody',
@@ -43,13 +43,13 @@ describe('a reply', () => {
     ['an RpcException with an object', new RpcException({ code: 7 }), { code: 7 }],
     ['what JSON cannot say', { n: 1n }, { status: 'error', message: '[object Object]' }],
     ['what has its own form', { getError: 7 }, { getError: 7 }],
-  ])('error carries %s', (_, error, told) => {
+  ])('error contains %s', (_, error, expected) => {
     const reply = readReply(raw(replyFields(ORIGIN, 'error', errorFields(error))));
-    expect(reply).toEqual({ ...ORIGIN, kind: 'error', error: told });
+    expect(reply).toEqual({ ...ORIGIN, kind: 'error', error: expected });
   });
 
   it.each([[[]], [['opened', '1']], [['reply', '7k other 1 1 r g']], [['reply', 'nonsense']]])(
-    '%j is none',
+    '%j is not a reply',
     (fields) => {
       expect(readReply(raw(fields))).toBeUndefined();
     },

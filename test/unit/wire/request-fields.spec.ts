@@ -9,7 +9,7 @@ const REQUEST = { id: '7k', inbox: 'stream:replies:{abc}', timeoutMs: 30_000 };
 const OWN = ['name', 'quote', 'body', '1'];
 
 describe('the fields of a request', () => {
-  it('are beside those of the codec, in any place', () => {
+  it('are found among those of the codec, at any position', () => {
     for (const fields of [
       [...OWN, ...requestFields(REQUEST)],
       [...requestFields(REQUEST), ...OWN],
@@ -18,7 +18,7 @@ describe('the fields of a request', () => {
     }
   });
 
-  it('are not in an event', () => {
+  it('are not found in an event', () => {
     expect(splitRequest(raw(OWN))).toBeUndefined();
   });
 
@@ -27,7 +27,7 @@ describe('the fields of a request', () => {
     ['request-id', ''],
     ['request-timeout-ms', '-1'],
     ['request-timeout-ms', 'soon'],
-  ])('with a wrong %s (%j) are none, and are not quoted', (field, value) => {
+  ])('with a wrong %s (%j) are refused, and not quoted', (field, value) => {
     const fields = [...OWN, ...requestFields(REQUEST)];
     fields[fields.indexOf(field) + 1] = value;
     expect(() => splitRequest(raw(fields))).toThrow(MessageDecodingError);

@@ -1,18 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
-
 import { InvalidStreamNameError } from '../../../lib/index.js';
 import {
   cancelledByKey,
   delayedByKey,
   delayedKeys,
   jobKey,
+  partitionCountKey,
   publishedKeys,
   streamKey,
   streamKeys,
+  isOwnKey,
+  wildcardsKey,
+  inboxKeys,
+  inboxKeysOf,
+  isInboxKey,
 } from '../../../lib/wire/stream-keys.js';
 
-describe('the keys of messages for later', () => {
-  it('are beside their stream, in its hash slot', () => {
+describe('the keys of delayed messages', () => {
+  it('are in the hash slot of their stream', () => {
     const { delayed, messages } = delayedKeys('dev:orders');
     const { published, entryIds } = publishedKeys('dev:orders', 'token');
     expect(delayed).toBe('stream:{dev:orders}:delayed');
@@ -25,7 +30,7 @@ describe('the keys of messages for later', () => {
 });
 
 describe('streamKeys', () => {
-  it('spells every key of a group as the documentation does', () => {
+  it('spells every key of a group as documented', () => {
     expect(streamKeys('', 'orders', 'billing')).toEqual({
       stream: 'orders',
       ledger: 'stream:{orders}:group:billing:processed',
@@ -61,7 +66,7 @@ describe('streamKeys', () => {
     expect(new Set(tags).size).toBe(1);
   });
 
-  it('keeps them in one slot with a group that has braces', () => {
+  it('keeps them in one hash slot if the group has braces', () => {
     const { deadLetters, stream } = streamKeys('', 'orders', '{odd}');
     expect(hashed(deadLetters)).toBe(hashed(stream));
   });
@@ -82,7 +87,7 @@ describe('streamKey', () => {
 });
 
 describe('jobKey', () => {
-  it('names the stream and the job, and the group where the job is of one', () => {
+  it('names the stream and the job, and the group if the job belongs to one', () => {
     expect(jobKey('', 'orders', 'retention')).toBe('stream:{orders}:jobs:retention');
     expect(jobKey('dev:', 'orders', 'ledger', 'billing')).toBe(
       'stream:{dev:orders}:jobs:ledger:billing',
@@ -96,3 +101,60 @@ function hashed(key: string): string {
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);
   return close > open + 1 ? key.slice(open + 1, close) : key;
 }
+
+describe('isOwnKey', () => {
+  it.each([
+    ['', 'orders'],
+    ['dev:', 'orders.eu'],
+    ['', '{eu}:orders'],
+    ['', 'orders{eu}'],
+    ['{eu}:', 'stream:orders'],
+  ])('is true for all other keys of the stream %j%j, and not for the stream', (prefix, stream) => {
+    const { stream: key, ...beside } = streamKeys(prefix, stream, 'billing');
+    const others = [
+      ...Object.values(beside),
+      ...Object.values(publishedKeys(key, 'token')),
+      jobKey(prefix, stream, 'retention'),
+      jobKey(prefix, stream, 'ledger', 'billing'),
+      partitionCountKey(prefix, stream),
+    ];
+    expect(others.filter((other) => !isOwnKey(other))).toEqual([]);
+    expect(isOwnKey(key)).toBe(false);
+  });
+
+  it.each([
+    wildcardsKey('billing'),
+    'stream:replies:client-1',
+    'stream:delayed-streams',
+    'stream:{orders}:delayed',
+    'stream:{orders}:delayed:bodies',
+  ])('is true for %s', (key) => {
+    expect(isOwnKey(key)).toBe(true);
+  });
+
+  it.each(['stream:orders', 'stream:{eu}:orders', 'streams:{orders}:group:a', 'stream', 'replies'])(
+    'is false for %s',
+    (key) => {
+      expect(isOwnKey(key)).toBe(false);
+    },
+  );
+});
+
+describe('the keys of an inbox', () => {
+  it.each([
+    ['', 'stream:replies:{abc}'],
+    ['dev:', 'stream:replies:{dev:abc}'],
+    ['{eu}:', 'stream:replies:{eu}:abc'],
+  ])('share a hash slot, with the prefix %j', (prefix, replies) => {
+    expect(inboxKeys(prefix, 'abc')).toEqual({ replies, left: `${replies}:left` });
+    expect(inboxKeysOf(replies)).toEqual(inboxKeys(prefix, 'abc'));
+    expect(isInboxKey(replies)).toBe(true);
+  });
+
+  it.each(['', 'orders', 'stream:replies:', 'stream:{orders}:published'])(
+    '%j is not one of them',
+    (key) => {
+      expect(isInboxKey(key)).toBe(false);
+    },
+  );
+});

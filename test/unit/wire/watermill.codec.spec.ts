@@ -49,14 +49,14 @@ describe('WatermillCodec.encode', () => {
   });
 
   it.each(['name', '_nestjs_key', '_watermill_message_uuid', '__proto__'])(
-    'refuses a header "%s", which would take the place of its own',
+    'refuses a header "%s", which would replace its own',
     (header) => {
       const headers = JSON.parse(`{"${header}":"x"}`) as Record<string, string>;
       expect(() => codec.encode('orders', order({ headers }))).toThrow(`header "${header}"`);
     },
   );
 
-  it('refuses a payload that is not what it is set for', () => {
+  it('refuses a payload that does not have the form it is set to', () => {
     const text = new WatermillCodec({ payload: 'text' });
     const bytes = new WatermillCodec({ payload: 'bytes' });
     expect(() => text.encode('orders', order())).toThrow(MessageEncodingError);
@@ -67,12 +67,12 @@ describe('WatermillCodec.encode', () => {
 });
 
 describe('WatermillCodec, both ways', () => {
-  it('brings back all that goes with the payload', () => {
+  it('returns everything that travels with the payload', () => {
     const envelope = order({ headers: { a: 'ä' }, metadata: { trace: { id: 7 } }, key: 'k' });
     expect(roundTrip(envelope)).toEqual(envelope);
   });
 
-  it('brings back any JSON with any headers', () => {
+  it('returns any JSON with any headers', () => {
     const header = fc.string({ unit: 'grapheme' }).filter((name) => name !== '__proto__');
     const headers = fc.dictionary(
       header.map((name) => `x-${name}`),
@@ -91,7 +91,7 @@ describe('WatermillCodec, both ways', () => {
     );
   });
 
-  it.each(['json', 'text', 'bytes'] as const)('brings bytes back with payload: %s', (payload) => {
+  it.each(['json', 'text', 'bytes'] as const)('returns bytes with payload: %s', (payload) => {
     const its = new WatermillCodec({ payload });
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
@@ -102,7 +102,7 @@ describe('WatermillCodec, both ways', () => {
     );
   });
 
-  it('sends the bytes that were there at the call, and gives each reader its own', () => {
+  it('sends the bytes as they were at the call, and gives each reader a copy', () => {
     const memory = Buffer.from([1, 2, 3]);
     const fields = raw(codec.encode('orders', order({ payload: memory })));
     memory.fill(9);
@@ -112,7 +112,7 @@ describe('WatermillCodec, both ways', () => {
     expect(codec.decode(fields).payload).toEqual(Buffer.from([1, 2, 3]));
   });
 
-  it('brings text back as it was', () => {
+  it('returns text unchanged', () => {
     const its = new WatermillCodec({ payload: 'text' });
     for (const payload of ['', '{"n":1}', 'größe 🚚\n']) {
       expect(roundTrip(order({ payload }), its).payload).toBe(payload);
@@ -128,7 +128,7 @@ describe('WatermillCodec.decode', () => {
     },
   );
 
-  it('reads an entry whose metadata is empty, an empty map, or not there', () => {
+  it('reads an entry with empty metadata, an empty map, or no metadata', () => {
     const entry: EntryFields = ['_watermill_message_uuid', UUID, 'payload', '{"n":1}'];
     for (const more of [[], ['metadata', ''], ['metadata', Buffer.from([0x80])]]) {
       expect(codec.decode(raw([...entry, ...more]))).toEqual({
@@ -138,7 +138,7 @@ describe('WatermillCodec.decode', () => {
     }
   });
 
-  it('takes an empty message ID and an empty name for none', () => {
+  it('treats an empty message ID and an empty name as none', () => {
     const metadata = Buffer.from(encode({ name: '' }));
     const fields = raw(['_watermill_message_uuid', '', 'payload', '1', 'metadata', metadata]);
     expect(codec.decode(fields)).toMatchObject({ messageId: undefined, name: undefined });
@@ -172,7 +172,7 @@ describe('WatermillCodec.decode', () => {
     expect(decode).not.toThrow('secret');
   });
 
-  it('says of any bytes whatever either a message or MessageDecodingError', () => {
+  it('decodes any bytes, or throws MessageDecodingError', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.uint8Array(), (payload, metadata) => {
         const fields = ['payload', payload, 'metadata', metadata].map((field) =>

@@ -11,7 +11,7 @@ describe('a wildcard', () => {
     ['orders.[ab]', false],
     ['orders\\', false],
     ['', false],
-  ])('%j is one: %s', (stream, expected) => {
+  ])('%j is a wildcard: %s', (stream, expected) => {
     expect(isWildcard(stream)).toBe(expected);
   });
 
@@ -43,18 +43,18 @@ describe('a wildcard', () => {
     ['\\*', 'b', false],
     ['\\*', '\\b', true],
     ['Orders.*', 'orders.eu', false],
-  ])('%j means %j: %s', (wildcard, stream, expected) => {
+  ])('%j matches %j: %s', (wildcard, stream, expected) => {
     expect(wildcardMatcher(wildcard)(stream)).toBe(expected);
   });
 
-  it('of many stars is decided at once', () => {
+  it('with many stars is matched quickly', () => {
     // Tried star by star, this would take longer than any machine lives.
     const means = wildcardMatcher(`${'a*'.repeat(200)}b`);
     expect(means('a'.repeat(50_000))).toBe(false);
   });
 });
 
-describe('what Redis is asked for', () => {
+describe('the pattern for SCAN', () => {
   it.each<[string, string[], string]>([
     ['', ['orders.*'], 'orders.*'],
     ['dev:', ['orders.*.v1'], 'dev:orders.*.v1'],
@@ -63,7 +63,7 @@ describe('what Redis is asked for', () => {
     ['dev:', ['orders.eu.*', 'orders.e*.v1'], 'dev:orders.e*'],
     ['dev:', ['orders.*', 'parcels.*'], 'dev:*'],
     ['', ['orders.*', 'orders.eu.*', 'or?*'], 'or*'],
-  ])('below %j for %j is %j', (prefix, wildcards, match) => {
+  ])('with prefix %j and wildcards %j is %j', (prefix, wildcards, match) => {
     expect(keyPattern(prefix, wildcards)).toBe(match);
   });
 });
