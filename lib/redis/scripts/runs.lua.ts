@@ -24,6 +24,15 @@ local function runsAlone(mark) return mark == 'a' or mark == 's' end
 local function endedRun(mark) return mark == 's' and 'a' or mark end
 `;
 
+/** Lua: `noteComeback` records that an entry came back, from attempt `run` or the next one. Goes after {@link ATTEMPT_MARKS}. */
+export const NOTE_COMEBACK = `
+local function noteComeback(attempts, entry, run)
+  local used, mark = attemptsOf(redis.call('HGET', attempts, entry))
+  used, mark = cameBack(used, mark, run or used + 1)
+  redis.call('HSET', attempts, entry, used .. mark)
+end
+`;
+
 /**
  * Lua: the fence of scripts that only the holder of a message may run. `leaseHeldBy` returns the row of a lease if it has this
  * token and entry; `isPendingFor` tells whether an entry is pending for a consumer.

@@ -87,8 +87,8 @@ local length, first, last, row = -1, '', '', false
 if isStream then
   length = redis.call('XLEN', stream)
   first, last = firstOf('XRANGE', stream, '-', '+'), firstOf('XREVRANGE', stream, '+', '-')
-  for _, its in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local info = infoOf(its)
+  for _, groupRow in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = infoOf(groupRow)
     if info['name'] == group then
       local unread = firstOf('XRANGE', stream, '(' .. info['last-delivered-id'], '+')
       local pending = info['pending'] > 0 and redis.call('XPENDING', stream, group)[2] or ''

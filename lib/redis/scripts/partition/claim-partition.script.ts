@@ -1,6 +1,6 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
 import { Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../runs.lua.js';
+import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 
 /** A page of the pending entries of a partition. */
 export interface ClaimedPage {
@@ -26,7 +26,7 @@ export interface ClaimedPage {
  * twice  what the first call claimed already belongs to the caller, and is in the page again.
  */
 export const claimPartitionScript = new Script(
-  `${ATTEMPT_MARKS}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'released-by', 'since')
 if not row[1] or row[1] .. '.' .. row[2] ~= ARGV[3] then return { '0', '', {}, {} } end
 local group, consumer, hereMs = ARGV[1], ARGV[2], nil
@@ -41,9 +41,7 @@ for n = 1, #page do
   local id, holder, idle = page[n][1], page[n][2], page[n][3]
   local waits = redis.call('ZSCORE', KEYS[3], id)
   if hereMs and not waits and holder ~= row[3] and (holder ~= consumer or idle > hereMs) then
-    local used, mark = attemptsOf(redis.call('HGET', KEYS[4], id))
-    used, mark = cameBack(used, mark, used + 1)
-    redis.call('HSET', KEYS[4], id, used .. mark)
+    noteComeback(KEYS[4], id)
   end
   local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
   if holder ~= consumer or hereMs and idle > hereMs then

@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
 import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../runs.lua.js';
+import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 
 /**
  * Makes a member the owner of a partition that nobody owns, with a new epoch.
@@ -19,7 +19,7 @@ import { ATTEMPT_MARKS } from '../runs.lua.js';
  * a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
  */
 export const takePartitionScript = new Script(
-  `${ATTEMPT_MARKS}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
 ${NOW}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
 local holder, epoch, ends = row[1], tonumber(row[2] or 0), tonumber(row[3] or 0)
@@ -32,9 +32,7 @@ if holder ~= ARGV[2] then
   for n = 1, #leases, 2 do
     local entry, run = string.match(leases[n + 1], '^%S+ (%S+) (%d+) %d+$')
     if entry then
-      local used, mark = attemptsOf(redis.call('HGET', KEYS[3], entry))
-      used, mark = cameBack(used, mark, tonumber(run))
-      redis.call('HSET', KEYS[3], entry, used .. mark)
+      noteComeback(KEYS[3], entry, tonumber(run))
     end
     redis.call('HDEL', KEYS[2], leases[n])
   end

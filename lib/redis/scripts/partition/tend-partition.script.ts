@@ -5,8 +5,8 @@ import {
   parseText,
   type RawEntry,
 } from '../../read/replies.js';
-import { Script } from '../script.js';
-import { LETTER_OF } from '../entry-ids.lua.js';
+import { NOW, Script } from '../script.js';
+import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
 
 /** What the owner of a partition learns about it. */
 export interface TendedPartition {
@@ -43,54 +43,31 @@ export interface TendedPartition {
  * caller took it: it is written again.
  */
 export const tendPartitionScript = new Script(
-  `${LETTER_OF}
-local time = redis.call('TIME')
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
-local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[6])
+  `${TAKE_DUE}
+${NOW}
+local later = string.format('%.0f', now + ARGV[6])
 local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
 local latest = tonumber(row[2] or 0)
 if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {} } end
 redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
-  'ends-at', string.format('%.0f', nowMs + ARGV[5]))
+  'ends-at', string.format('%.0f', now + ARGV[5]))
 
-local due, gone = {}, {}
-local function give(id, score, waitsHere)
-  local letter = letterOf(id)
-  if letter then
-    local found = score and redis.pcall('XRANGE', KEYS[5], letter, letter)[1]
-    if found then
-      redis.call('ZADD', KEYS[3], later, id)
-      due[#due + 1] = { id, found[2] }
-      return
-    end
-  else
-    local pending = redis.pcall('XPENDING', KEYS[2], group, id, id, 1)
-    if pending.err == nil and #pending > 0 then
-      local entry = redis.call('XRANGE', KEYS[2], id, id)[1]
-      redis.call('XCLAIM', KEYS[2], group, consumer, 0, id, 'JUSTID')
-      redis.call('ZREM', KEYS[3], id)
-      due[#due + 1] = { id, entry and entry[2] or false }
-      return
-    end
-  end
-  -- It was settled, or its group is gone: nobody will ask for it again.
-  redis.call('HDEL', KEYS[4], id)
-  redis.call('ZREM', KEYS[3], id)
-  if waitsHere then gone[#gone + 1] = id end
-end
+local due, gone, keys = {}, {}, { unpack(KEYS, 2, 5) }
 for _, id in ipairs(cjson.decode(ARGV[8])) do
   local score = redis.call('ZSCORE', KEYS[3], id)
-  if not score or tonumber(score) <= nowMs then give(id, score, true) end
+  if not score or tonumber(score) <= now then
+    local entry = takeDue(id, score, keys, group, consumer, later)
+    if entry then due[#due + 1] = entry else gone[#gone + 1] = id end
+  end
 end
 if ARGV[7] ~= '0' then
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, ARGV[7])) do
-    give(id, now, false)
-  end
+  local others = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[7])
+  for _, id in ipairs(others) do due[#due + 1] = takeDue(id, true, keys, group, consumer, later) end
 end
 
 local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-local next = first[2] and math.max(0, tonumber(first[2]) - nowMs) or -1
+local next = first[2] and math.max(0, tonumber(first[2]) - now) or -1
 local pending, others = redis.pcall('XPENDING', KEYS[2], group), '0'
 for _, of in ipairs(pending[4] or {}) do
   if of[1] ~= consumer then others = '1' end

@@ -27,8 +27,8 @@ export const delayScript = new Script(
 ${NOW}
 local window, count = tonumber(ARGV[1]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048
-local mark, its = redis.call('GET', KEYS[5]) or '', ' ' .. ARGV[2] .. ' '
-local again = string.find(mark, its, 1, true)
+local mark, number = redis.call('GET', KEYS[5]) or '', ' ' .. ARGV[2] .. ' '
+local again = string.find(mark, number, 1, true)
 
 local function published(id)
   local score = window > 0 and tonumber(redis.call('ZSCORE', KEYS[3], id) or 0)
@@ -61,10 +61,10 @@ for n = 1, count do
 end
 if not again then
   local kept = {}
-  for number, index in string.gmatch(mark, ' (%d+)(/?%d*) ') do
-    if tonumber(number) >= tonumber(ARGV[3]) then kept[#kept + 1] = ' ' .. number .. index .. ' ' end
+  for earlier, index in string.gmatch(mark, ' (%d+)(/?%d*) ') do
+    if tonumber(earlier) >= tonumber(ARGV[3]) then kept[#kept + 1] = ' ' .. earlier .. index .. ' ' end
   end
-  redis.call('SET', KEYS[5], table.concat(kept) .. its .. table.concat(noted), 'PX', ARGV[4])
+  redis.call('SET', KEYS[5], table.concat(kept) .. number .. table.concat(noted), 'PX', ARGV[4])
 end
 return table.concat(answers, ' ')
 `,

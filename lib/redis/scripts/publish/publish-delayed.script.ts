@@ -37,13 +37,13 @@ for _, member in ipairs(due) do
   local digits, id = string.sub(member, 1, 16), string.sub(member, 17)
   local row = redis.call('HGET', KEYS[3], id)
   if row and string.sub(row, 1, 16) == digits then
-    local its = cmsgpack.unpack(string.sub(row, 17))
-    local window, maxLength, ttl = tonumber(its[1]), its[2], its[3]
+    local stored = cmsgpack.unpack(string.sub(row, 17))
+    local window, maxLength, ttl = tonumber(stored[1]), stored[2], stored[3]
     local entry
     if maxLength == '' then
-      entry = redis.pcall('XADD', KEYS[1], '*', unpack(its, 4))
+      entry = redis.pcall('XADD', KEYS[1], '*', unpack(stored, 4))
     else
-      entry = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', maxLength, '*', unpack(its, 4))
+      entry = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', maxLength, '*', unpack(stored, 4))
     end
     if type(entry) == 'table' then
       refusal = entry.err

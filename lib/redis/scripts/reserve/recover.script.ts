@@ -1,6 +1,6 @@
 import { parseList, parseEntries, parseText } from '../../read/replies.js';
 import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../runs.lua.js';
+import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 
 /**
  * Takes over a page of entries that have been pending for a long time without a sign of their consumer: it died or is stuck.
@@ -16,7 +16,7 @@ import { ATTEMPT_MARKS } from '../runs.lua.js';
  * twice  what the first call took is no longer idle. It is pending for the consumer, which finds it after the reconnect.
  */
 export const recoverScript = new Script(
-  `${ATTEMPT_MARKS}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
 ${NOW}
 local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
 local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
@@ -55,9 +55,7 @@ for n = 1, #page do
       local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
       redis.call('XCLAIM', KEYS[1], group, consumer, minIdle, id, 'JUSTID')
       if hereMs and (holder ~= consumer or idle > hereMs) then
-        local used, mark = attemptsOf(redis.call('HGET', KEYS[4], id))
-        used, mark = cameBack(used, mark, used + 1)
-        redis.call('HSET', KEYS[4], id, used .. mark)
+        noteComeback(KEYS[4], id)
       end
       taken[#taken + 1] = { id, entry and entry[2] or false }
     end

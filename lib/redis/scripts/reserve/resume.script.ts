@@ -6,7 +6,7 @@ import {
   parseText,
 } from '../../read/replies.js';
 import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../runs.lua.js';
+import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
 
 /** A page of a consumer's earlier entries. */
@@ -38,7 +38,7 @@ export interface ResumedPage {
  * delivery count.
  */
 export const resumeScript = new Script(
-  `${ATTEMPT_MARKS}${ENTRY_ORDER}${LETTER_OF}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${ENTRY_ORDER}${LETTER_OF}
 ${NOW}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -91,9 +91,7 @@ local function take(id)
     redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
     redis.call('ZREM', retries, id)
   elseif hereMs and idle[id] > hereMs then
-    local used, mark = attemptsOf(redis.call('HGET', attempts, id))
-    used, mark = cameBack(used, mark, used + 1)
-    redis.call('HSET', attempts, id, used .. mark)
+    noteComeback(attempts, id)
     redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
   end
   return { id, entry and entry[2] or false }

@@ -1,6 +1,34 @@
 import { parseEntries, parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+
+/**
+ * Lua: `takeDue` takes one entry or redrive that is due, and returns it. Returns nil if nobody will ask for it again, since it was
+ * settled or its group is gone. `keys` are the stream, its retries, attempts and dead letters. Includes {@link LETTER_OF}.
+ */
+export const TAKE_DUE = `${LETTER_OF}
+local function takeDue(id, isScheduled, keys, group, consumer, later)
+  local stream, retries, attempts, letters = unpack(keys)
+  local letter = letterOf(id)
+  if letter then
+    local found = isScheduled and redis.pcall('XRANGE', letters, letter, letter)[1]
+    if found then
+      redis.call('ZADD', retries, later, id)
+      return { id, found[2] }
+    end
+  else
+    local pending = redis.pcall('XPENDING', stream, group, id, id, 1)
+    if pending.err == nil and #pending > 0 then
+      local entry = redis.call('XRANGE', stream, id, id)[1]
+      redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
+      redis.call('ZREM', retries, id)
+      return { id, entry and entry[2] or false }
+    end
+  end
+  redis.call('HDEL', attempts, id)
+  redis.call('ZREM', retries, id)
+end
+`;
 
 /**
  * Takes what is due in all streams of a consumer: entries whose waiting time is over, whichever member had them.
@@ -15,40 +43,15 @@ import { LETTER_OF } from '../entry-ids.lua.js';
  *        second one. A redrive is taken again after a lease.
  */
 export const takeDueEntriesScript = new Script(
-  `${LETTER_OF}
-local time = redis.call('TIME')
-local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
-local now, later = string.format('%.0f', nowMs), string.format('%.0f', nowMs + ARGV[3])
-local group, consumer = ARGV[1], ARGV[2]
+  `${TAKE_DUE}
+${NOW}
+local later = string.format('%.0f', now + ARGV[3])
 local taken = {}
 for n = 1, #KEYS / 4 do
-  local stream, retries, limit = KEYS[n * 4 - 3], KEYS[n * 4 - 2], ARGV[n * 2 + 2]
-  local entries = {}
+  local keys, limit, entries = { unpack(KEYS, n * 4 - 3, n * 4) }, ARGV[n * 2 + 2], {}
   if limit ~= '0' then
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', retries, ARGV[n * 2 + 3], now, 'LIMIT', 0, limit)) do
-      local letter = letterOf(id)
-      if letter then
-        local found = redis.pcall('XRANGE', KEYS[n * 4], letter, letter)[1]
-        if found then
-          redis.call('ZADD', retries, later, id)
-          entries[#entries + 1] = { id, found[2] }
-        else
-          redis.call('HDEL', KEYS[n * 4 - 1], id)
-          redis.call('ZREM', retries, id)
-        end
-      else
-        local pending = redis.pcall('XPENDING', stream, group, id, id, 1)
-        if pending.err == nil and #pending > 0 then
-          local entry = redis.call('XRANGE', stream, id, id)[1]
-          redis.call('XCLAIM', stream, group, consumer, 0, id, 'JUSTID')
-          entries[#entries + 1] = { id, entry and entry[2] or false }
-        else
-          -- It was settled, or its group is gone: nobody will ask for it again.
-          redis.call('HDEL', KEYS[n * 4 - 1], id)
-        end
-        redis.call('ZREM', retries, id)
-      end
-    end
+    local due = redis.call('ZRANGEBYSCORE', keys[2], ARGV[n * 2 + 3], string.format('%.0f', now), 'LIMIT', 0, limit)
+    for _, id in ipairs(due) do entries[#entries + 1] = takeDue(id, true, keys, ARGV[1], ARGV[2], later) end
   end
   taken[n] = entries
 end
