@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { types } from 'node:util';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
 import * as text from './codec.messages.js';
-import { types } from 'node:util';
 
 /**
  * A value as JSON.

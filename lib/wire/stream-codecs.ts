@@ -1,4 +1,3 @@
-import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
 import type {
   ConsumerDeserializer,
   OutgoingEvent,
@@ -6,6 +5,7 @@ import type {
 } from '@nestjs/microservices';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
 import * as text from './codec.messages.js';
 
 /** The codec of each stream. */

@@ -1,7 +1,9 @@
+import { decode, encode } from '@msgpack/msgpack';
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import type { Codec, EntryFields, RawFields, DecodedEnvelope, MessageEnvelope } from './codec.js';
+import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
 import * as text from './codec.messages.js';
+import { fromJson, objectOf, toJson } from './json-text.js';
 import {
   checkCodecOptions,
   checkFieldName,
@@ -10,8 +12,6 @@ import {
   ownBytes,
   type PayloadForm,
 } from './payload-form.js';
-import { decode, encode } from '@msgpack/msgpack';
-import { fromJson, objectOf, toJson } from './json-text.js';
 
 const WATERMILL = '_watermill_message_uuid';
 const NATRICINE = '_natricine_message_uuid';

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { ConnectionClosedError } from '../../errors/connection-closed.error.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { clusterOf } from './cluster-client.js';
+import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';
 import {
   type Connection,
   connectionFor,
@@ -10,7 +11,6 @@ import {
   openConnection,
   whenReady,
 } from './connection.js';
-import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';
 import { slotConnection } from './slot-connection.js';
 
 /** What a connection is for, and what it is called. */

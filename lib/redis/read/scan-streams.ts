@@ -16,7 +16,7 @@ const STEP = 1_000;
 export async function* scanStreams(
   client: Redis,
   match: string,
-  signal?: AbortSignal,
+  signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<string[], void> {
   // In a cluster each master knows only its own keys.
   for (const node of mastersOf(client)) yield* scanNode(node, match, signal);
@@ -25,19 +25,19 @@ export async function* scanStreams(
 async function* scanNode(
   client: Redis,
   match: string,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<string[], void> {
   const options = ['MATCH', match, 'COUNT', STEP, 'TYPE', 'stream'];
   for (let cursor = '0'; ;) {
     const since = performance.now();
     const reply = await client.callBuffer('SCAN', cursor, ...options);
     const tookMs = performance.now() - since;
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const [next, keys] = parseList(reply, 'SCAN');
     yield parseList(keys, 'SCAN').flatMap(textOf);
     cursor = parseText(next, 'SCAN');
     if (cursor === '0') return;
-    await delay(tookMs, undefined, { ...(signal && { signal }) });
+    await delay(tookMs, undefined, { signal });
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Redis, Command } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
 import { nameMissingRight } from '../server/missing-rights.js';
 import { isRedisReply } from '../server/redis-errors.js';
 

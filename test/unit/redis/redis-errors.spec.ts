@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReplyError } from 'ioredis';
-
 import {
   cleanCause,
   errorText,

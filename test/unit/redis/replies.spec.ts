@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-
 import { UnexpectedReplyError } from '../../../lib/index.js';
 import {
   parseCount,

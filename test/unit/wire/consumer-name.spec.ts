@@ -1,7 +1,5 @@
 import { hostname } from 'node:os';
-
 import { describe, expect, it } from '@jest/globals';
-
 import { consumerName } from '../../../lib/wire/consumer-name.js';
 
 describe('consumerName', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-
 import { hashSlot } from '../../../lib/wire/hash-slot.js';
 
 describe('the slot of a key', () => {

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-
 import {
+  type EntryFields,
   JsonCodec,
   MessageDecodingError,
   MessageEncodingError,
-  type EntryFields,
   type MessageEnvelope,
 } from '../../../lib/index.js';
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { type Codec, FieldCodec, JsonCodec, WatermillCodec } from '../../../lib/index.js';
 import {
+  laneKeyFor,
   partitionIn,
   partitionName,
   partitionNames,
   partitionOf,
-  laneKeyFor,
 } from '../../../lib/wire/partitions.js';
 import { streamKeys } from '../../../lib/wire/stream-keys.js';
-import { type Codec, FieldCodec, JsonCodec, WatermillCodec } from '../../../lib/index.js';
 
 describe('partitions', () => {
   it('are streams with the partition in their name, each with a hash tag of its own', () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-
-import { validate } from '../../../lib/wire/payload-schema.js';
 import { MessageValidationError } from '../../../lib/index.js';
+import { validate } from '../../../lib/wire/payload-schema.js';
 
 /** A schema that answers so. */
 const answering = (answer: unknown): StandardSchemaV1 =>

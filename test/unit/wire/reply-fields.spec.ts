@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { RpcException } from '@nestjs/microservices';
-
 import type { EntryFields } from '../../../lib/wire/codec.js';
 import {
   errorFields,

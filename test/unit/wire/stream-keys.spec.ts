@@ -4,16 +4,16 @@ import {
   cancelledByKey,
   delayedByKey,
   delayedKeys,
+  inboxKeys,
+  inboxKeysOf,
+  isInboxKey,
+  isOwnKey,
   jobKey,
   partitionCountKey,
   publishedKeys,
   streamKey,
   streamKeys,
-  isOwnKey,
   wildcardsKey,
-  inboxKeys,
-  inboxKeysOf,
-  isInboxKey,
 } from '../../../lib/wire/stream-keys.js';
 
 describe('the keys of delayed messages', () => {

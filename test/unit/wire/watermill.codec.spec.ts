@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { encode } from '@msgpack/msgpack';
 import * as fc from 'fast-check';
-
 import {
   type EntryFields,
   InvalidOptionsError,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-
 import { isWildcard, keyPattern, wildcardMatcher } from '../../../lib/wire/wildcard.js';
 
 describe('a wildcard', () => {

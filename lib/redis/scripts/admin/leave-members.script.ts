@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { MEMBERS } from '../members.lua.js';
+import { Script } from '../script.js';
 
 /**
  * Removes from the record of living members a consumer that stays in its group: its name is used again at the next start.

@@ -1,6 +1,6 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { NOW, Script } from '../script.js';
 import { UNFINISHED } from './trim-stream.script.js';
 
 /** One step of a trim's preview. */

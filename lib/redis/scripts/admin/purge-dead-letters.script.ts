@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
+import { Script } from '../script.js';
 
 /**
  * Removes dead letters for good, including those that wait to be redriven.

@@ -1,7 +1,7 @@
 import { parseCount } from '../../read/replies.js';
-import { NOW_TEXT, Script } from '../script.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
+import { NOW_TEXT, Script } from '../script.js';
 
 /**
  * Schedules dead letters to run again. Each stays a dead letter until its run is settled; at-most-once, until it starts.

@@ -1,6 +1,6 @@
 import { parseCount, parseList } from '../../read/replies.js';
-import { INFO_OF, NOW, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { INFO_OF, NOW, Script } from '../script.js';
 
 /**
  * Lua: the entry at which a trim must stop, and the group that needs it: the oldest entry that some group has not finished, if

@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { Script } from '../script.js';
 
 /**
  * Removes one step of the attempts that nobody will ask for again: of entries that are no longer pending, since they or their

@@ -1,6 +1,6 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { Script } from '../script.js';
 
 /** A page of the pending entries of a partition. */
 export interface ClaimedPage {

@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Makes a member the owner of a partition that nobody owns, with a new epoch.

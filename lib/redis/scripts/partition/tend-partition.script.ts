@@ -5,8 +5,8 @@ import {
   parseText,
   type RawEntry,
 } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
 import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
+import { NOW, Script } from '../script.js';
 
 /** What the owner of a partition learns about it. */
 export interface TendedPartition {

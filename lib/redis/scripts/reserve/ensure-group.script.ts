@@ -1,8 +1,8 @@
 import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
 import { parseText } from '../../read/replies.js';
-import { INFO_OF, Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
+import { INFO_OF, Script } from '../script.js';
 
 /** What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. */
 export interface EnsuredGroup {

@@ -1,7 +1,7 @@
 import { parseList } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
+import { Script } from '../script.js';
 
 /**
  * Finds which of many streams need attention: the group is missing, or was created too far ahead by a member that did not know

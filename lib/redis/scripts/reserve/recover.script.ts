@@ -1,6 +1,6 @@
-import { parseList, parseEntries, parseText } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
+import { parseEntries, parseList, parseText } from '../../read/replies.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Takes over a page of entries that have been pending for a long time without a sign of their consumer: it died or is stuck.

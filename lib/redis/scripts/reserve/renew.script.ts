@@ -1,7 +1,7 @@
 import { parseText } from '../../read/replies.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
-import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
  * Renews the leases of messages that run or are about to, and resets the idle time of their pending entries. Of a redrive it

@@ -1,10 +1,10 @@
 import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
-import { parseText, parseList } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS } from '../runs.lua.js';
-import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
+import { parseList, parseText } from '../../read/replies.js';
+import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
+import { ATTEMPT_MARKS } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * What to do with an entry: run it; drop it, since its message was handled; leave it to another run of its message; or wait,

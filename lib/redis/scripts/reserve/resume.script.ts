@@ -1,13 +1,13 @@
 import {
-  type RawEntry,
   parseCount,
   parseEntries,
   parseList,
   parseText,
+  type RawEntry,
 } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
+import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /** A page of a consumer's earlier entries. */
 export interface ResumedPage {

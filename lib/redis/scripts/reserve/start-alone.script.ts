@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { Script } from '../script.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
+import { Script } from '../script.js';
 
 /**
  * Records that a message which came back from unfinished runs now starts alone: if this run does not finish either, the message

@@ -1,7 +1,7 @@
 import { parseCount } from '../../read/replies.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { Script } from '../script.js';
-import { LETTER_OF } from '../entry-ids.lua.js';
 
 /**
  * Starts a redrive at-most-once: removes its dead letter and its lease, and records the message as handled. From then on nobody

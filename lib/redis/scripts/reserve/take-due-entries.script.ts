@@ -1,6 +1,6 @@
 import { parseEntries, parseList } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Lua: `takeDue` takes one entry or redrive that is due, and returns it. Returns nil if nobody will ask for it again, since it was

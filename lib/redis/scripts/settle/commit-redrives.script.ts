@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { NOW_TEXT, Script } from '../script.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { NOW_TEXT, Script } from '../script.js';
 
 /**
  * Records redrives whose handlers succeeded. Only their dead letters exist: no entry is pending.

@@ -1,6 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { NOW_TEXT, Script } from '../script.js';
 import { NOTE_POSITION } from '../entry-ids.lua.js';
+import { NOW_TEXT, Script } from '../script.js';
 
 /**
  * Records messages whose handlers succeeded.

@@ -1,7 +1,7 @@
 import { parseCount } from '../../read/replies.js';
+import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
-import { NOTE_POSITION, LETTER_OF } from '../entry-ids.lua.js';
 
 /**
  * Writes a dead letter and acknowledges its entry. The dead letter of a redrive replaces the earlier one.

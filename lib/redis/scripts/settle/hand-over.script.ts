@@ -1,7 +1,7 @@
 import { parseCount } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
-import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
+import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Hands back to the group entries that were read and did not start: the next member that asks takes them, in stream order. A

@@ -1,6 +1,6 @@
 import { parseText } from '../../read/replies.js';
-import { NOW, Script } from '../script.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Postpones failed messages: counts the attempt, sets the time of the next one, and ends the lease. If the caller itself waits
