@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { streamOfPlace } from '../wire/partitions.js';
 import { jobKey, streamKeys } from '../wire/stream-keys.js';
-import { livingOf, readMembers } from '../redis/read/group-members.js';
+import { livingMembers, readMembers } from '../redis/read/group-members.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
 import { readConsumers } from '../redis/read/xinfo.js';
 import { inEachStream } from './each-stream.js';
@@ -37,7 +37,7 @@ export class IdleConsumersJob {
     if (idle.length === 0) return 0;
     // The script looks too, but the record of a stream with partitions is in another hash slot than they are.
     const whole = streamOfPlace(stream, partitions);
-    const alive = livingOf(await readMembers(client, keyPrefix, whole, group));
+    const alive = livingMembers(await readMembers(client, keyPrefix, whole, group));
     let removed = 0;
     for (const { name } of idle) {
       if (alive.some((member) => member.consumer === name)) continue;

@@ -3,7 +3,12 @@ import { partitionName } from '../wire/partitions.js';
 import { streamKeys, ownerKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds, publishedAtMs } from '../wire/entry-id.js';
-import { livingOf, readMembers, unlistedOf, withLives } from '../redis/read/group-members.js';
+import {
+  livingMembers,
+  readMembers,
+  unlistedMembers,
+  withMemberReports,
+} from '../redis/read/group-members.js';
 import { readOwner } from '../redis/read/partition-records.js';
 import {
   type InspectedStream,
@@ -70,8 +75,8 @@ async function inspectStream(
     inspectPlaces(client, where, stream, limits, asked),
     asked,
   ]);
-  const consumers = [...its.consumers, ...unlistedOf(its.consumers, members)];
-  const membersAlive = members.length === 0 ? undefined : livingOf(members).length;
+  const consumers = [...its.consumers, ...unlistedMembers(its.consumers, members)];
+  const membersAlive = members.length === 0 ? undefined : livingMembers(members).length;
   return { nowMs, inspection: { stream, group, ...its, consumers, membersAlive, partitions } };
 }
 
@@ -175,7 +180,7 @@ function inspectionOf(
       unfinishedAgeMs: ageOf(unfinishedId),
       isFirst: unfinishedId === firstId,
     }),
-    consumers: withLives(consumers, members),
+    consumers: withMemberReports(consumers, members),
   };
 }
 

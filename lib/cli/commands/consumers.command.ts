@@ -1,6 +1,10 @@
 import type { Command } from 'commander';
 import { streamKey } from '../../wire/stream-keys.js';
-import { type GroupConsumer, unlistedOf, withLives } from '../../redis/read/group-members.js';
+import {
+  type GroupConsumer,
+  unlistedMembers,
+  withMemberReports,
+} from '../../redis/read/group-members.js';
 import { readConsumers } from '../../redis/read/xinfo.js';
 import { spanText } from '../output/age.js';
 import type { Column } from '../output/table.js';
@@ -40,7 +44,7 @@ export function consumersCommand(program: Command): void {
           readConsumers(client, streamKey(prefix, stream), group),
           membersOf(client, prefix, stream, group),
         ]);
-        const rows = [...withLives(listed, members), ...unlistedOf(listed, members)];
+        const rows = [...withMemberReports(listed, members), ...unlistedMembers(listed, members)];
         session.rows(rows, COLUMNS, text.noConsumers(group));
       }),
     );

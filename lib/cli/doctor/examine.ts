@@ -1,6 +1,6 @@
 import { streamKey } from '../../wire/stream-keys.js';
 import { readGroups } from '../../redis/read/xinfo.js';
-import { livingOf } from '../../redis/read/group-members.js';
+import { livingMembers } from '../../redis/read/group-members.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
 import { askServerFacts } from '../../redis/server/server-facts.js';
 import { verdictOn } from '../../redis/server/server-verdict.js';
@@ -75,7 +75,7 @@ export async function examine(
           const { group = '' } = row;
           const members = await membersOf(client, prefix, stream, group);
           findings.push(...(await checkGroup(client, prefix, row, members, limits)));
-          for (const { consumer, version } of livingOf(members)) {
+          for (const { consumer, version } of livingMembers(members)) {
             alive.set(JSON.stringify([group, consumer]), { group, consumer, version });
           }
         }

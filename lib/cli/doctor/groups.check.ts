@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { streamKey } from '../../wire/stream-keys.js';
-import { livingOf } from '../../redis/read/group-members.js';
+import { livingMembers } from '../../redis/read/group-members.js';
 import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 import { type ConsumerInfo, readConsumers } from '../../redis/read/xinfo.js';
 import type { GroupRow } from '../reading/group-rows.js';
@@ -30,7 +30,7 @@ export async function checkGroup(
     return its === undefined ? idleMs > goneAfter : !its.isAlive;
   });
   const findings = gone.flatMap((consumer) => findingOf(stream, group, consumer));
-  if (livingOf(members).length > 0 || gone.length < consumers.length) return findings;
+  if (livingMembers(members).length > 0 || gone.length < consumers.length) return findings;
   const isKnown = members.length > 0;
   const isIdle = lag === 0 && pending === 0;
   return [

@@ -3,7 +3,7 @@ import { streamKey, streamKeys } from '../../wire/stream-keys.js';
 import { publishedAtMs } from '../../wire/entry-id.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
-import { livingOf } from '../../redis/read/group-members.js';
+import { livingMembers } from '../../redis/read/group-members.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
 import { CliError } from '../cli.error.js';
 import * as text from '../cli.messages.js';
@@ -97,7 +97,7 @@ async function rowOf(
     ledgerSize(client, keys),
     membersOf(client, prefix, stream, group.name),
   ]);
-  const living = members.length === 0 ? undefined : livingOf(members);
+  const living = members.length === 0 ? undefined : livingMembers(members);
   return {
     stream,
     group: group.name,

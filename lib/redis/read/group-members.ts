@@ -30,11 +30,11 @@ export function readMembers(
   return readMembersScript.run(client, [members, versions], []);
 }
 
-export const livingOf = (members: readonly Member[]): Member[] =>
+export const livingMembers = (members: readonly Member[]): Member[] =>
   members.filter(({ isAlive }) => isAlive);
 
 /** The consumers that Redis lists, with what the members report. */
-export const withLives = (
+export const withMemberReports = (
   listed: readonly ConsumerInfo[],
   members: readonly Member[],
 ): GroupConsumer[] =>
@@ -45,12 +45,12 @@ export const withLives = (
   });
 
 /** Living members that Redis does not list: before Redis 7.2, those that have received no entry yet. */
-export const unlistedOf = (
+export const unlistedMembers = (
   listed: readonly { readonly name: string }[],
   members: readonly Member[],
 ): GroupConsumer[] => {
   const names = new Set(listed.map(({ name }) => name));
-  return livingOf(members)
+  return livingMembers(members)
     .filter(({ consumer }) => !names.has(consumer))
     .map(({ consumer, isAlive, version }) => {
       return { name: consumer, idleMs: undefined, pending: 0, isAlive, version };
