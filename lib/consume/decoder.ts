@@ -1,10 +1,16 @@
 import { MessageDecodingError } from '../errors/message-decoding.error.js';
 import type { RawEntry } from '../redis/read/replies.js';
-import { publishedAtMs, isRedrive as isRedriveId, streamIdOf } from '../wire/entry-id.js';
+import {
+  publishedAtMs,
+  isRedrive as isRedriveId,
+  streamIdOf,
+  type EntryId,
+  type MessageId,
+  type RowId,
+} from '../wire/ids.js';
 import type { Codec, RawFields, DecodedEnvelope, MessageEnvelope } from '../wire/codec.js';
 import { deadLetterParts } from '../wire/dead-letter-fields.js';
 import { isInboxKey } from '../wire/stream-keys.js';
-import type { EntryId, MessageId, RowId } from '../wire/message-ids.js';
 import { splitRequest } from '../wire/request-fields.js';
 import * as text from './consumer.messages.js';
 import type { Message, UnreadableEntry } from './message.js';

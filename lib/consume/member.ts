@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { redisTimeMs } from '../redis/server/clocks.js';
-import type { Holder } from '../wire/message-ids.js';
+import type { Holder } from '../wire/ids.js';
 import type { StreamPlace } from './stream-place.js';
 
 /** A member says that it is alive each `recovery.intervalMs`: a few of these may come late or get lost. */

@@ -1,7 +1,7 @@
 import type { LocalMoment } from '../redis/server/clocks.js';
 import type { RunReplies } from '../requests/run-replies.js';
 import type { RawFields, MessageEnvelope } from '../wire/codec.js';
-import type { EntryId, MessageId, RowId } from '../wire/message-ids.js';
+import type { EntryId, MessageId, RowId } from '../wire/ids.js';
 import type { RequestFields } from '../wire/request-fields.js';
 
 /** An entry, or a dead letter that runs again, which was read and decoded: what goes through the pipeline. */

@@ -4,7 +4,7 @@ import { JointWrite } from '../redis/connect/joint-write.js';
 import type { Script, ScriptArgument } from '../redis/scripts/script.js';
 import type { Replier } from '../requests/replier.js';
 import { laneKeyFor } from '../wire/partitions.js';
-import type { Holder } from '../wire/message-ids.js';
+import type { Holder } from '../wire/ids.js';
 import { streamKeys, ownerKey } from '../wire/stream-keys.js';
 import type { ConsumedStream } from './consumed-stream.js';
 import type { ConsumerTallies } from './consumer-tallies.js';

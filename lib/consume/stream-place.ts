@@ -1,4 +1,4 @@
-import { compareEntryIds } from '../wire/entry-id.js';
+import { compareEntryIds } from '../wire/ids.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
 import type { ConsumedStream } from './consumed-stream.js';
 

@@ -1,7 +1,7 @@
 import { channels } from '../events/channels.js';
 import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
 import { follow, operations } from '../events/operations.js';
-import { publishedAtMs } from '../wire/entry-id.js';
+import { publishedAtMs } from '../wire/ids.js';
 import type { RedisClock } from '../redis/server/clocks.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import { Histogram } from './histogram.js';

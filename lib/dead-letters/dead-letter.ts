@@ -1,5 +1,5 @@
 import type { Codec, RawFields, DecodedEnvelope } from '../wire/codec.js';
-import { publishedAtMs } from '../wire/entry-id.js';
+import { publishedAtMs } from '../wire/ids.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { idOf, type PlacedEntry } from './dead-letter-places.js';
 import { AT_MOST_ONCE, deadLetterParts } from '../wire/dead-letter-fields.js';

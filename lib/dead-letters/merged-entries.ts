@@ -1,4 +1,4 @@
-import { compareEntryIds } from '../wire/entry-id.js';
+import { compareEntryIds } from '../wire/ids.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import type { DeadLetterPlace, PlacedEntry } from './dead-letter-places.js';
 

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { partitionName } from '../wire/partitions.js';
 import { streamKeys, ownerKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { compareEntryIds, publishedAtMs } from '../wire/entry-id.js';
+import { compareEntryIds, publishedAtMs } from '../wire/ids.js';
 import {
   livingMembers,
   readMembers,

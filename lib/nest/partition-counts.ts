@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { streamKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { compareEntryIds } from '../wire/entry-id.js';
+import { compareEntryIds } from '../wire/ids.js';
 import { readGroups, readStream } from '../redis/read/xinfo.js';
 import { notePartitionCount } from '../redis/read/partition-records.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';

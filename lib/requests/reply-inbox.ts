@@ -5,7 +5,7 @@ import { readReply, type Reply } from '../wire/reply-fields.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
 import type { ConnectionOption } from '../options/connection-option.js';
 import { onReconnect } from '../redis/connect/cluster-client.js';
-import { entryIdAfter } from '../wire/entry-id.js';
+import { entryIdAfter } from '../wire/ids.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
 import { errorText } from '../redis/server/redis-errors.js';

@@ -4,7 +4,7 @@ import { modesFor } from '../../lib/consume/delivery/deliveries-for.js';
 import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js';
 import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
-import type { Holder, MessageId, RowId } from '../../lib/wire/message-ids.js';
+import type { Holder, MessageId, RowId } from '../../lib/wire/ids.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { redisTimeMs } from '../../lib/redis/server/clocks.js';

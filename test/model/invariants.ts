@@ -1,4 +1,4 @@
-import { isRedrive, streamIdOf } from '../../lib/wire/entry-id.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/ids.js';
 import type { Model } from './model.js';
 import type { Lease, State } from './state.js';
 

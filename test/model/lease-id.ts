@@ -1,5 +1,5 @@
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
-import { isRedrive } from '../../lib/wire/entry-id.js';
+import { isRedrive } from '../../lib/wire/ids.js';
 
 interface Ids {
   readonly rowId: string;

@@ -5,10 +5,9 @@ import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js'
 import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
 import { deadLetterParts } from '../../lib/wire/dead-letter-fields.js';
-import { isRedrive } from '../../lib/wire/entry-id.js';
+import { isRedrive, type EntryId, type Holder } from '../../lib/wire/ids.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
-import type { EntryId, Holder } from '../../lib/wire/message-ids.js';
 import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import { aMessage } from '../support/a-message.js';
 import { scriptsOf } from '../support/scripts-of.js';

@@ -1,7 +1,7 @@
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { Message } from '../../lib/consume/message.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/entry-id.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/ids.js';
 import { emptyState, type State } from './state.js';
 
 /** Who does it. */

@@ -1,5 +1,5 @@
 import { isLeased, leaseIdOf } from './lease-id.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/entry-id.js';
+import { isRedrive, streamIdOf } from '../../lib/wire/ids.js';
 import type { Ids, Model, Who } from './model.js';
 
 /** The dead letter that was written last, until its ID is known. */

@@ -1,5 +1,5 @@
 import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
-import { isRedrive } from '../../lib/wire/entry-id.js';
+import { isRedrive } from '../../lib/wire/ids.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';

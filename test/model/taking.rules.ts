@@ -1,5 +1,5 @@
 import { isLeased, leaseIdOf } from './lease-id.js';
-import { isRedrive, streamIdOf, compareEntryIds } from '../../lib/wire/entry-id.js';
+import { isRedrive, streamIdOf, compareEntryIds } from '../../lib/wire/ids.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { Ids, Model, Who } from './model.js';
 

@@ -1,6 +1,5 @@
 import type { Message } from '../../lib/consume/message.js';
-import type { EntryId, MessageId, RowId } from '../../lib/wire/message-ids.js';
-import { isRedrive } from '../../lib/wire/entry-id.js';
+import { type EntryId, type MessageId, type RowId, isRedrive } from '../../lib/wire/ids.js';
 
 /** A message as the decoder makes it, for tests that need no entry in Redis. */
 export const aMessage = (

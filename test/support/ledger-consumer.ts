@@ -1,10 +1,9 @@
 import type { Redis } from 'ioredis';
-
 import { modesFor } from '../../lib/consume/delivery/deliveries-for.js';
 import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js';
 import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
-import type { Holder } from '../../lib/wire/message-ids.js';
+import type { Holder } from '../../lib/wire/ids.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';

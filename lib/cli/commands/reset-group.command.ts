@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { compareEntryIds } from '../../wire/entry-id.js';
+import { compareEntryIds } from '../../wire/ids.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
 import { parseEntryId } from '../arguments.js';

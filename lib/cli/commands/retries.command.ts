@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { isRedrive, streamIdOf } from '../../wire/entry-id.js';
+import { isRedrive, streamIdOf } from '../../wire/ids.js';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
 import { wholeNumber } from '../arguments.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { streamKey } from '../../wire/stream-keys.js';
-import { compareEntryIds, publishedAtMs } from '../../wire/entry-id.js';
+import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { readStream, type StreamInfo } from '../../redis/read/xinfo.js';
 import type { TrimPreview } from '../../redis/scripts/admin/preview-trim.script.js';
 import type { GroupRow } from '../reading/group-rows.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { streamKey, streamKeys } from '../../wire/stream-keys.js';
-import { publishedAtMs } from '../../wire/entry-id.js';
+import { publishedAtMs } from '../../wire/ids.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { livingMembers } from '../../redis/read/group-members.js';

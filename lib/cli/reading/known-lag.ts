@@ -1,4 +1,4 @@
-import { compareEntryIds } from '../../wire/entry-id.js';
+import { compareEntryIds } from '../../wire/ids.js';
 import type { GroupInfo, StreamInfo } from '../../redis/read/xinfo.js';
 
 /**

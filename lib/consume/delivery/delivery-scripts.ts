@@ -1,8 +1,7 @@
 import { deadLetterFields, type DeadLetterCause } from '../../wire/dead-letter-fields.js';
 import type { RawFields } from '../../wire/codec.js';
-import type { Holder, LeaseId, MessageId, RowId } from '../../wire/message-ids.js';
+import { type Holder, type LeaseId, type MessageId, type RowId, boundsOf } from '../../wire/ids.js';
 import { callKey, lastBatchKey, type StreamKeys } from '../../wire/stream-keys.js';
-import { boundsOf } from '../../wire/entry-id.js';
 import type { Script, ScriptArgument } from '../../redis/scripts/script.js';
 import { type Reservation, reserveScript } from '../../redis/scripts/reserve/reserve.script.js';
 import { renewScript } from '../../redis/scripts/reserve/renew.script.js';

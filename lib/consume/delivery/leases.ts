@@ -1,5 +1,5 @@
 import { elapsedMs } from '../../redis/server/clocks.js';
-import type { LeaseId } from '../../wire/message-ids.js';
+import type { LeaseId } from '../../wire/ids.js';
 import type { Message } from '../message.js';
 
 /** The part of a lease's life in which a handler may still be started under it. */

@@ -1,6 +1,6 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import { SettledAlreadyError } from '../../errors/settled-already.error.js';
-import { publishedAtMs } from '../../wire/entry-id.js';
+import { publishedAtMs } from '../../wire/ids.js';
 import type { RunSignal } from './run-signal.js';
 import type { Message } from '../message.js';
 import type { Verdict } from './verdict.js';

@@ -1,5 +1,5 @@
 import { elapsedMs, type LocalMoment } from '../../redis/server/clocks.js';
-import type { Holder } from '../../wire/message-ids.js';
+import type { Holder } from '../../wire/ids.js';
 import type { Gate } from '../gate.js';
 import { Wakeup } from '../wakeup.js';
 

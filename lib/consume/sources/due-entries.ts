@@ -1,7 +1,7 @@
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
 import { JointWrite } from '../../redis/connect/joint-write.js';
-import { compareEntryIds, streamIdOf } from '../../wire/entry-id.js';
+import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../redis/scripts/reserve/take-due-entries.script.js';
 import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-streams.script.js';

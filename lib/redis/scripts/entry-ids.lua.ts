@@ -1,4 +1,4 @@
-import { REDRIVE_PREFIX } from '../../wire/entry-id.js';
+import { REDRIVE_PREFIX } from '../../wire/ids.js';
 
 /** Lua: `after(a, b)` orders entry IDs as Redis does. Their numbers have up to 64 bits, more than a Lua number can hold. */
 export const ENTRY_ORDER = `

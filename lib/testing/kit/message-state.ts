@@ -1,4 +1,4 @@
-import { redriveMember, compareEntryIds } from '../../wire/entry-id.js';
+import { redriveId, compareEntryIds } from '../../wire/ids.js';
 import { partitionName } from '../../wire/partitions.js';
 import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';
 import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
@@ -92,7 +92,7 @@ async function deadLetterOf(
       const { id, reason, attempts } = found;
       const letter = id.slice(id.indexOf(':') + 1);
       const [dueAt, entries] = await together(client, [
-        ['ZSCORE', keys.retries, redriveMember(letter)],
+        ['ZSCORE', keys.retries, redriveId(letter)],
         ['XRANGE', keys.deadLetters, letter, letter],
       ]);
       // A redrive may have been handled since the page was read.

@@ -1,4 +1,4 @@
-import { isRedrive, compareEntryIds } from '../../wire/entry-id.js';
+import { isRedrive, compareEntryIds } from '../../wire/ids.js';
 import { placesOf } from '../../wire/partitions.js';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { groupIn, type LookingParts, together } from './looking.js';

@@ -1,3 +1,23 @@
+declare const kind: unique symbol;
+
+/** A string that identifies one kind of thing. Only code that reads it from Redis or creates it may cast to it. */
+type Id<Kind extends string> = string & { readonly [kind]: Kind };
+
+/** The ID of an entry in its stream: `1729768245123-0`. */
+export type EntryId = Id<'entry'>;
+
+/** A message's ID in the rows of its group: its entry ID, or `dead-letter:<id>` if it is a redrive. */
+export type RowId = Id<'row'>;
+
+/** The ID that its producer gave a message, or its entry ID. */
+export type MessageId = Id<'message'>;
+
+/** The key of a lease: the message ID, or the row ID of a redrive if there is no ledger. */
+export type LeaseId = Id<'lease'>;
+
+/** Who holds leases: a consumer's token, or the token and epoch of a partition's owner. */
+export type Holder = Id<'holder'>;
+
 /** When Redis received the entry, in ms: the time part of its ID. */
 export const publishedAtMs = (entryId: string): number =>
   Number(entryId.slice(0, entryId.indexOf('-')));
@@ -41,10 +61,7 @@ function compareDigits(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/**
- * A redrive runs a dead letter again. In `retries`, leases and attempts it has this prefix and the dead letter's ID in place of
- * an entry ID.
- */
+/** Starts the row ID of a redrive, which runs a dead letter again; the dead letter's ID follows. */
 export const REDRIVE_PREFIX = 'dead-letter:';
 
 /** Whether an ID is that of a redrive, and not an entry ID. */
@@ -55,4 +72,4 @@ export const streamIdOf = (id: string): string =>
   isRedrive(id) ? id.slice(REDRIVE_PREFIX.length) : id;
 
 /** The ID of the redrive of a dead letter. */
-export const redriveMember = (deadLetterId: string): string => REDRIVE_PREFIX + deadLetterId;
+export const redriveId = (deadLetterId: string): string => REDRIVE_PREFIX + deadLetterId;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/wire/entry-id.js';
+import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/wire/ids.js';
 
 describe('compareEntryIds', () => {
   it.each([
