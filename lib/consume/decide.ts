@@ -3,7 +3,7 @@ import { RetryException } from '../errors/retry.exception.js';
 import { DEFAULTS } from '../options/defaults.js';
 import type { ResolvedRetry } from '../options/resolved-options.js';
 import type { BackoffFunction } from '../options/retry-options.js';
-import type { Verdict } from './handlers/verdict.js';
+import type { Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
 /** What is recorded of a message. */

@@ -14,7 +14,7 @@ import {
 } from './decide.js';
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
-import type { Demand } from './demand.js';
+import type { Demand } from './waiting.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { InHand } from './in-hand.js';

@@ -10,7 +10,7 @@ import { takeOriginal, watchOriginalErrors } from './original-errors.js';
 import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
 import type { Invoke } from '../consumed-stream.js';
-import { type Verdict, worse } from './verdict.js';
+import { type Verdict, worse } from './run.js';
 
 /** Where the handlers run: what their context tells them. */
 interface HandledWhere {

@@ -10,8 +10,7 @@ import * as text from '../consumer.messages.js';
 import type { Outcome } from '../decide.js';
 import { publishedMs } from '../decoder.js';
 import type { Message } from '../message.js';
-import type { RunSignal } from './run-signal.js';
-import type { Verdict } from './verdict.js';
+import type { RunSignal, Verdict } from './run.js';
 
 /** The longest timer that Node has. */
 const LONGEST_TIMER_MS = 2_147_483_647;

@@ -9,7 +9,7 @@ import {
   isUsedUp,
   type Outcome,
 } from '../../../lib/consume/decide.js';
-import type { Verdict } from '../../../lib/consume/handlers/verdict.js';
+import type { Verdict } from '../../../lib/consume/handlers/run.js';
 import { DeadLetterException } from '../../../lib/errors/dead-letter.exception.js';
 import { MessageValidationError } from '../../../lib/errors/message-validation.error.js';
 import { RetryException } from '../../../lib/errors/retry.exception.js';

@@ -2,12 +2,42 @@ import { channels } from '../events/channels.js';
 import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
 import { follow, operations } from '../events/operations.js';
 import { publishedAtMs } from '../redis/read/entry-id.js';
-import type { RedisClock } from '../redis/server/redis-clock.js';
-import { type ConsumerCounts, noCounts } from './consumer-counts.js';
+import { RedisClock } from '../redis/server/redis-clock.js';
 import { Histogram } from './histogram.js';
 import { publishedMs } from './decoder.js';
-import type { Verdict } from './handlers/verdict.js';
+import type { Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
+
+/** What this process did with messages since it started. */
+export interface ConsumerCounts {
+  /** All handlers succeeded. */
+  handled: number;
+  /** A handler failed. */
+  failed: number;
+  /** Of these: put off for another attempt. */
+  retried: number;
+  /** Found in the ledger, and not run. */
+  duplicate: number;
+  /** Made a dead letter. */
+  deadLettered: number;
+  /** Wanted by no handler: acknowledged, or made a dead letter. */
+  unhandled: number;
+  /** Requests that nobody waited for any longer: not run, or ended. */
+  abandoned: number;
+  /** Deleted from the stream before they were handled. */
+  lost: number;
+}
+
+export const noCounts = (): ConsumerCounts => ({
+  handled: 0,
+  failed: 0,
+  retried: 0,
+  duplicate: 0,
+  deadLettered: 0,
+  unhandled: 0,
+  abandoned: 0,
+  lost: 0,
+});
 
 /** Where the messages are read. */
 export interface TalliedWhere {
@@ -158,5 +188,34 @@ export class StreamTally {
 
   private attempt(message: Message): AttemptedMessage {
     return { ...this.about(message), attempt: message.attempt };
+  }
+}
+
+/** What one member of a group did since it began: for each of its streams, and all together. */
+export class ConsumerTallies {
+  readonly total: ConsumerCounts = noCounts();
+  readonly clock = new RedisClock();
+  /** How often a connection was lost, or could not be made. */
+  reconnects = 0;
+  private readonly byStream = new Map<string, StreamTally>();
+
+  constructor(
+    private readonly group: string,
+    private readonly consumer: string,
+  ) {}
+
+  /** A stream that was read before goes on with what it had. */
+  of(stream: string): StreamTally {
+    let tally = this.byStream.get(stream);
+    if (tally === undefined) {
+      const { group, consumer, total, clock } = this;
+      tally = new StreamTally({ stream, group, consumer }, total, clock);
+      this.byStream.set(stream, tally);
+    }
+    return tally;
+  }
+
+  all(): StreamTally[] {
+    return [...this.byStream.values()];
   }
 }
