@@ -1,9 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import type { RawFields } from '../wire/codec.js';
 import { deadLetterFields, messageOf } from '../wire/dead-letter-fields.js';
-import { DeadLetterException } from '../errors/dead-letter.exception.js';
-import { MessageValidationError } from '../errors/message-validation.error.js';
-import { RetryException } from '../errors/retry.exception.js';
+import { DeadLetterException, RetryException } from '../errors/handler.errors.js';
+import { MessageValidationError } from '../errors/message.errors.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../options/resolved-options.js';
 import { type NextStep, nextStep } from './retry-policy.js';
 import * as text from './consumer.messages.js';

@@ -1,5 +1,4 @@
-import { DeadLetterException } from '../errors/dead-letter.exception.js';
-import { RetryException } from '../errors/retry.exception.js';
+import { DeadLetterException, RetryException } from '../errors/handler.errors.js';
 import { DEFAULTS } from '../options/defaults.js';
 import type { BackoffFunction } from '../options/retry-options.js';
 import type { ResolvedRetry } from '../options/resolved-options.js';

@@ -1,5 +1,5 @@
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
+import { LeaseLostError } from '../errors/handler.errors.js';
 import { isRedrive } from '../wire/redrive-member.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';

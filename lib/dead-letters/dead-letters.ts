@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { StreamCodecs } from '../wire/stream-codecs.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { checkOptions } from '../options/check-options.js';
 import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
 import type { DeadLettersOptions } from '../options/dead-letters-options.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { NoAnswerError } from '../errors/no-answer.error.js';
+import { NoAnswerError } from '../errors/redis.errors.js';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts } from '../consume/consumer-counts.js';
 import type { ConsumerTallies } from '../consume/consumer-tallies.js';

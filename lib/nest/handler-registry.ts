@@ -1,7 +1,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consume/handlers/handlers-by-name.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';

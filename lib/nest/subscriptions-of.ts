@@ -1,5 +1,5 @@
 import { FieldCodec } from '../wire/field.codec.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { wildcardMatcher } from '../wire/wildcard.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { HandlerRegistry, Subscription } from './handler-registry.js';

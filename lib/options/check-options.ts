@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 
 /**
  * Holds `options` against `schema`.

@@ -7,7 +7,7 @@ import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
 import { DEFAULTS } from './defaults.js';
 import type { RedisStreamsModuleOptions } from './module-options.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { schemas } from './options.schema.js';
 import type {
   PayloadSchemas,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { CancelError } from '../errors/cancel.error.js';
+import { CancelError } from '../errors/client.errors.js';
 import { placesOf } from '../wire/partitions.js';
 import { cancelledByKey, delayedKeys, streamKey } from '../wire/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';

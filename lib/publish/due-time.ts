@@ -1,4 +1,4 @@
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './client.messages.js';
 import { RedisStreamsRecord } from './redis-streams.record.js';
 

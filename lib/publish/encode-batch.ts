@@ -1,5 +1,4 @@
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import { MessageValidationError } from '../errors/message-validation.error.js';
+import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import * as text from './client.messages.js';
 import type { EncodedMessage } from './message-encoder.js';

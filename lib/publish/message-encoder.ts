@@ -1,7 +1,7 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import type { EntryFields } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageEncodingError } from '../errors/message.errors.js';
 import { placeOf } from '../wire/partitions.js';
 import { streamKey } from '../wire/stream-keys.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';

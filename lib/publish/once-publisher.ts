@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishError } from '../errors/client.errors.js';
 import { delayedKeys } from '../wire/stream-keys.js';
 import { JointWrite } from '../redis/connect/joint-write.js';
 import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';

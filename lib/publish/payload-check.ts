@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { validate } from '../wire/payload-schema.js';
-import { MessageValidationError } from '../errors/message-validation.error.js';
+import { MessageValidationError } from '../errors/message.errors.js';
 import * as text from './client.messages.js';
 
 /** What is wrong with a payload, once that is known: nothing most often. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishError } from '../errors/client.errors.js';
 import { JointWrite } from '../redis/connect/joint-write.js';
 import * as text from './client.messages.js';
 import { PlainSending } from './plain-sending.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishError } from '../errors/client.errors.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import * as text from './client.messages.js';
 import type { PublishOutcome, Publishing } from './publishing.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishError } from '../errors/client.errors.js';
 import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
 import type { ScriptArgument } from '../redis/scripts/script.js';
 import { cleanCause } from '../redis/server/redis-errors.js';

@@ -1,5 +1,4 @@
-import { PublishBatchError, type PublishBatchItem } from '../errors/publish-batch.error.js';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishBatchError, type PublishBatchItem, PublishError } from '../errors/client.errors.js';
 import * as text from './client.messages.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import type { Publisher, PublishOutcome, Publishing } from './publishing.js';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
+import { MessageEncodingError } from '../errors/message.errors.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import * as text from './client.messages.js';
 

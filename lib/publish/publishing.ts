@@ -1,5 +1,5 @@
 import type { EntryFields } from '../wire/codec.js';
-import type { PublishError } from '../errors/publish.error.js';
+import type { PublishError } from '../errors/client.errors.js';
 import type { StreamLimits } from '../options/resolved-options.js';
 import type { PublishReceipt } from './publish-receipt.js';
 

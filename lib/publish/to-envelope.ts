@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageEnvelope } from '../wire/envelope.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './client.messages.js';
 import { RedisStreamsRecord } from './redis-streams.record.js';
 

@@ -1,7 +1,6 @@
 import { channels } from '../events/channels.js';
 import { follow, operations, type OutgoingMessage } from '../events/operations.js';
-import { PublishBatchError } from '../errors/publish-batch.error.js';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishBatchError, PublishError } from '../errors/client.errors.js';
 import { eachItem, encodeBatch, type EncodedBatch } from './encode-batch.js';
 import type {
   EncodedMessage,

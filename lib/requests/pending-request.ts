@@ -1,9 +1,11 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Codec } from '../wire/codec.js';
 import type { Reply } from '../wire/reply-fields.js';
-import { PublishError } from '../errors/publish.error.js';
-import { ReplyInterruptedError } from '../errors/reply-interrupted.error.js';
-import { RequestTimeoutError } from '../errors/request-timeout.error.js';
+import {
+  PublishError,
+  ReplyInterruptedError,
+  RequestTimeoutError,
+} from '../errors/client.errors.js';
 import * as text from '../publish/client.messages.js';
 
 export interface PendingRequestParts {

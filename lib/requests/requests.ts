@@ -1,9 +1,8 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { LoggerService } from '@nestjs/common';
 import { requestFields } from '../wire/request-fields.js';
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { DuplicateRequestError } from '../errors/duplicate-request.error.js';
-import { PublishError } from '../errors/publish.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
+import { DuplicateRequestError, PublishError } from '../errors/client.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import * as text from '../publish/client.messages.js';

@@ -1,6 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, Observable } from 'rxjs';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { takeOriginal } from './original-errors.js';
 import type { RedisStreamsContext } from './redis-streams.context.js';
 import type { RunReplies } from '../../requests/run-replies.js';

@@ -1,4 +1,4 @@
-import { HandlerTimeoutError } from '../../errors/handler-timeout.error.js';
+import { HandlerTimeoutError } from '../../errors/handler.errors.js';
 import type { ResolvedSubscription } from '../../options/resolved-options.js';
 import type { RunSignal } from './run-signal.js';
 import type { Invoke, StreamMessage } from '../stream-message.js';

@@ -1,5 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import { SettledAlreadyError } from '../../errors/settled-already.error.js';
+import { SettledAlreadyError } from '../../errors/handler.errors.js';
 import { publishedAtMs } from '../../redis/read/entry-id.js';
 import type { RunSignal } from './run-signal.js';
 import type { StreamMessage } from '../stream-message.js';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-fields.js';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { isRedrive } from '../../wire/redrive-member.js';
 import type { ResolvedRetry, ResolvedSubscription } from '../../options/resolved-options.js';
 import { publishedAtMs } from '../../redis/read/entry-id.js';

@@ -1,5 +1,5 @@
 import { laneKeyFor } from '../../wire/lane-key.js';
-import { LeaseLostError } from '../../errors/lease-lost.error.js';
+import { LeaseLostError } from '../../errors/handler.errors.js';
 import { isRedrive } from '../../wire/redrive-member.js';
 import type { RawEntry } from '../../redis/read/replies.js';
 import type { Reservation } from '../../redis/scripts/reserve/reservation.js';

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Codec, RawFields } from '../../wire/codec.js';
 import type { DecodedEnvelope, MessageEnvelope } from '../../wire/envelope.js';
 import { splitRequest } from '../../wire/request-fields.js';
-import { MessageDecodingError } from '../../errors/message-decoding.error.js';
+import { MessageDecodingError } from '../../errors/message.errors.js';
 import { deadLetterParts } from '../../wire/dead-letter-parts.js';
 import { isInboxKey } from '../../wire/inbox-keys.js';
 import { isRedrive, streamIdOf } from '../../wire/redrive-member.js';

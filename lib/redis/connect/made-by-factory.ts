@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { InvalidOptionsError } from '../../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../../errors/options.errors.js';
 import type { ConnectionFactory, ConnectionRequest } from '../../options/connection-option.js';
 import { hasKeyPrefix } from '../../options/connection.schema.js';
 import { isRedisInstance } from '../../options/is-redis-instance.js';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { DeadLetterException } from '../../../lib/errors/dead-letter.exception.js';
-import { RetryException } from '../../../lib/errors/retry.exception.js';
+import { DeadLetterException, RetryException } from '../../../lib/errors/handler.errors.js';
 import { resolveServerOptions } from '../../../lib/options/resolve-options.js';
 import type { ResolvedRetry } from '../../../lib/options/resolved-options.js';
 import type { RetryOptions } from '../../../lib/options/retry-options.js';
