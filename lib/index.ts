@@ -124,10 +124,14 @@ export type {
   BackoffOptions,
   DeadLetterOptions,
   RetryOptions,
-} from './options/retry-options.js';
+  DedupOptions,
+  HandlersMode,
+  StartFrom,
+  SubscriptionOptions,
+} from './options/subscription-options.js';
 export type { DeadLettersOptions } from './options/dead-letters-options.js';
-export type { RedisStreamsModuleOptions } from './options/module-options.js';
 export type {
+  RedisStreamsModuleOptions,
   MaintenanceOptions,
   RecoveryOptions,
   RedisStreamsServerOptions,
@@ -142,12 +146,6 @@ export type {
   StreamOptions,
 } from './options/stream-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
-export type {
-  DedupOptions,
-  HandlersMode,
-  StartFrom,
-  SubscriptionOptions,
-} from './options/subscription-options.js';
 export type { RedisStreamsStatus } from './redis/connect/connection-watch.js';
 export type { RedisStreamsEvents } from './nest/redis-streams.events.js';
 export { REDIS_STREAMS } from './nest/redis-streams.symbol.js';

@@ -1,7 +1,6 @@
 import { DeadLetterException, RetryException } from '../errors/handler.errors.js';
-import { DEFAULTS } from '../options/defaults.js';
-import type { BackoffFunction } from '../options/retry-options.js';
-import type { ResolvedRetry } from '../options/resolved-options.js';
+import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
+import type { BackoffFunction } from '../options/subscription-options.js';
 import * as text from './retry.messages.js';
 
 /** What comes after a failed attempt: another one in so many ms, or none. */

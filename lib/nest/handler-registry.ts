@@ -5,9 +5,8 @@ import { InvalidOptionsError } from '../errors/options.errors.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import type { RetryOptions } from '../options/retry-options.js';
+import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
-import type { SubscriptionOptions } from '../options/subscription-options.js';
 import { subscriptionOf } from './subscription.js';
 
 /** A stream that handlers ask for, with all of them, whatever names they want. */

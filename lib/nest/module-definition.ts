@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
-import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 
 /** What Nest's builder makes of the options: `forRoot`, `forRootAsync`, and `isGlobal` beside them. */
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =

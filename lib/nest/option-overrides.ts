@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 
 type Override = (options: RedisStreamsModuleOptions) => RedisStreamsModuleOptions;
 

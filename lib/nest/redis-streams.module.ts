@@ -9,7 +9,7 @@ import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
 import { limitsKnown } from '../monitor/limits-known.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
-import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import { ServerRedisStreams } from './server-redis-streams.js';
 import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';

@@ -12,7 +12,7 @@ import { type ConsumerCounts, noCounts } from '../consume/consumer-counts.js';
 import type { ConsumerTallies } from '../consume/consumer-tallies.js';
 import { invoker } from '../consume/handlers/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
-import { isRedisInstance } from '../options/is-redis-instance.js';
+import { isRedisInstance } from '../options/connection-option.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';

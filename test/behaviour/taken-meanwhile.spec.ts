@@ -4,7 +4,7 @@ import { JsonCodec } from '../../lib/wire/json.codec.js';
 import { Reserver } from '../../lib/consume/reserver.js';
 import type { StreamMessage } from '../../lib/consume/stream-message.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { redisTimeMs } from '../../lib/redis/server/redis-time.js';
 import { freshName } from '../support/fresh-name.js';
 import { redisForTests } from '../support/redis-for-tests.js';

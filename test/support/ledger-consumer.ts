@@ -4,7 +4,7 @@ import { OutcomeScripts } from '../../lib/consume/outcome-scripts.js';
 import { Reserver } from '../../lib/consume/reserver.js';
 import type { StreamMessage } from '../../lib/consume/stream-message.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';

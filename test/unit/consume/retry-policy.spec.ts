@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DeadLetterException, RetryException } from '../../../lib/errors/handler.errors.js';
 import { resolveServerOptions } from '../../../lib/options/resolve-options.js';
 import type { ResolvedRetry } from '../../../lib/options/resolved-options.js';
-import type { RetryOptions } from '../../../lib/options/retry-options.js';
+import type { RetryOptions } from '../../../lib/options/subscription-options.js';
 import { nextStep } from '../../../lib/consume/retry-policy.js';
 
 const resolved = (retry: RetryOptions): ResolvedRetry =>
