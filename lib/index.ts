@@ -1,6 +1,6 @@
 export { ClientRedisStreams } from './nest/client-redis-streams.js';
-export type { RedisStreamsClientEvents } from './nest/redis-streams-client.events.js';
-export type { PublishReceipt } from './publish/publish-receipt.js';
+export type { RedisStreamsClientEvents, RedisStreamsEvents } from './nest/connection-events.js';
+export type { PublishReceipt } from './publish/entry-publisher.js';
 export {
   RedisStreamsRecord,
   RedisStreamsRecordBuilder,
@@ -147,7 +147,5 @@ export type {
 } from './options/stream-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
 export type { RedisStreamsStatus } from './redis/connect/connection-watch.js';
-export type { RedisStreamsEvents } from './nest/redis-streams.events.js';
-export { REDIS_STREAMS } from './nest/redis-streams.symbol.js';
+export { REDIS_STREAMS, subscription, type SubscriptionExtras } from './nest/subscription.js';
 export { ServerRedisStreams } from './nest/server-redis-streams.js';
-export { subscription, type SubscriptionExtras } from './nest/subscription.js';

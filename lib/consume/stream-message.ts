@@ -2,7 +2,7 @@ import type { RawFields } from '../wire/codec.js';
 import type { MessageEnvelope } from '../wire/envelope.js';
 import type { RequestFields } from '../wire/request-fields.js';
 import type { LeaseMoment } from '../redis/server/lease-clock.js';
-import type { RunReplies } from '../requests/run-replies.js';
+import type { RunReplies } from '../requests/replier.js';
 import type { RunSignal } from './handlers/run-signal.js';
 import type { Verdict } from './verdict.js';
 

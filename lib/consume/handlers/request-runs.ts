@@ -7,10 +7,9 @@ import type { ResolvedRetry, ResolvedSubscription } from '../../options/resolved
 import { publishedAtMs } from '../../redis/read/entry-id.js';
 import type { Reservation } from '../../redis/scripts/reserve/reservation.js';
 import { RequestClock } from '../../requests/request-clock.js';
-import type { Replier, ReplyOutcome } from '../../requests/replier.js';
+import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
 import type { Reserver } from '../reserver.js';
 import type { RunSignal } from './run-signal.js';
-import { RunReplies } from '../../requests/run-replies.js';
 import type { Invoke, StreamMessage } from '../stream-message.js';
 import type { Verdict } from '../verdict.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 
-import { eager } from '../../../lib/publish/eager.js';
+import { startedObservable } from '../../../lib/nest/started-observable.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -13,11 +13,11 @@ function underWay() {
   const promise = new Promise<string>((...settle) => {
     [resolve, reject] = settle;
   });
-  const values = eager(promise, (error) => unobserved.push(error));
+  const values = startedObservable(promise, (error) => unobserved.push(error));
   return { values, unobserved, resolve, reject };
 }
 
-describe('eager', () => {
+describe('startedObservable', () => {
   it('gives the one value, and ends', async () => {
     const { values, resolve } = underWay();
     const seen: string[] = [];

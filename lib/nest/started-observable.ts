@@ -1,22 +1,21 @@
 import { Observable } from 'rxjs';
 
 /**
- * An Observable of something that is under way already: it gives the one value, or the error, to whoever subscribes
- * and whenever.
+ * An Observable of work that has started already: it gives the one value, or the error, to each subscriber, however late.
  *
- * @param onUnobserved told of an error that comes when nobody has subscribed
+ * @param onUnobserved called with an error that occurs before anybody has subscribed
  */
-export function eager<Value>(
-  underWay: Promise<Value>,
+export function startedObservable<Value>(
+  started: Promise<Value>,
   onUnobserved: (error: unknown) => void,
 ): Observable<Value> {
   let observed = false;
-  underWay.catch((error: unknown) => {
+  started.catch((error: unknown) => {
     if (!observed) onUnobserved(error);
   });
   return new Observable((subscriber) => {
     observed = true;
-    underWay.then(
+    started.then(
       (value) => {
         subscriber.next(value);
         subscriber.complete();
