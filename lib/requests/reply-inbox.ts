@@ -32,7 +32,7 @@ const RENEW_EVERY_MS = 20_000;
 /** How long after a renewal the inbox is relied on. More than half of its time is left then. */
 const RELIABLE_MS = 25_000;
 /** How long after a renewal or a check a request checks whether the inbox still exists. */
-const CHECK_AFTER_MS = 100;
+const CHECK_AFTER_MS = 20;
 const BLOCK_MS = 5_000;
 const READ_COUNT = 512;
 /** Replies that were read are deleted once there are so many, or so many bytes. */
