@@ -91,9 +91,9 @@ export class ScheduledJobs {
 
   private runOnce({ name, run }: ScheduledJob): void {
     if (this.running.has(name)) return;
-    const began = performance.now();
+    const startedAt = performance.now();
     const note = (lastRemoved: number, lastError?: string): void => {
-      const lastDurationMs = performance.now() - began;
+      const lastDurationMs = performance.now() - startedAt;
       this.lastRuns.set(name, { lastRunAt: new Date(), lastRemoved, lastDurationMs, lastError });
     };
     const done = run()

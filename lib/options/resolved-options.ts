@@ -34,7 +34,7 @@ export interface ResolvedSubscription {
 }
 
 /** The schemas that payloads have to fit, by stream. */
-export type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
+type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
 
 /** The number of partitions, by stream; streams without partitions are not in it. */
 export type StreamPartitions = ReadonlyMap<string, number>;

@@ -1,19 +1,17 @@
 import type { EntryPublisher, PublishReceipt } from './entry-publisher.js';
 import type {
   EncodedMessage,
-  MessageDraft,
   MessageEncoder,
   OutgoingPacket,
   Validation,
 } from './message-encoder.js';
 import { draftItems, encodeItems, publishInRounds, validationOf } from './publish-items.js';
-import { hasPublishListeners, publishWithEvents } from './publish-with-events.js';
+import { batchWithEvents, withEvents } from './publish-with-events.js';
 
 /**
- * Publishes what a client emits: packet -> envelope -> entry -> validated -> in order -> published -> receipt.
+ * Publishes what a client emits, from Nest's packet to the receipt.
  *
- * A single message takes no async function on the way, and no events unless somebody listens: each promise more costs a
- * microsecond of every message.
+ * A single message passes no async function, unless somebody listens to events: each promise costs it a microsecond.
  */
 export class MessagePublisher {
   /** The last call of each stream for which something waits. */
@@ -27,19 +25,16 @@ export class MessagePublisher {
 
   /** @throws at once if the packet cannot be published */
   publish(packet: OutgoingPacket): Promise<PublishReceipt> {
-    return this.publishDraft(this.encoder.draft(packet), (message) => this.send(message));
+    const draft = this.encoder.draft(packet);
+    return withEvents(this.encoder, draft, (changed) => this.send(this.encoder.encode(changed)));
   }
 
-  /** @param send sends the message once it is encoded */
-  publishDraft(
-    draft: MessageDraft,
-    send: (message: EncodedMessage) => Promise<PublishReceipt>,
+  /** Sends an encoded message: at once, or after those of its stream that still wait for their schemas. */
+  send(
+    message: EncodedMessage,
+    publisher: EntryPublisher = this.entryPublisher(),
   ): Promise<PublishReceipt> {
-    return hasPublishListeners()
-      ? publishWithEvents(this.encoder, { stream: draft.stream, drafts: [draft] }, ([changed]) =>
-          send(this.encoder.encode(changed ?? draft)),
-        )
-      : send(this.encoder.encode(draft));
+    return this.inOrder(message.stream, message.validation, () => publisher.publish(message));
   }
 
   /**
@@ -54,30 +49,13 @@ export class MessagePublisher {
   ): Promise<PublishReceipt[]> {
     const drafts = draftItems(this.encoder, stream, items, packetOf);
     if (drafts.length === 0) return [];
-    return hasPublishListeners()
-      ? publishWithEvents(this.encoder, { stream, drafts, isBatch: true }, (changed) =>
-          this.sendBatch(stream, changed),
-        )
-      : this.sendBatch(stream, drafts);
-  }
-
-  /** Sends an encoded message once it is its turn. */
-  send(
-    message: EncodedMessage,
-    publisher: EntryPublisher = this.entryPublisher(),
-  ): Promise<PublishReceipt> {
-    return this.inOrder(message.stream, message.validation, () => publisher.publish(message));
-  }
-
-  private async sendBatch(
-    stream: string,
-    drafts: readonly MessageDraft[],
-  ): Promise<PublishReceipt[]> {
-    const messages = encodeItems(this.encoder, stream, drafts);
-    const publisher = this.entryPublisher();
-    return this.inOrder(stream, validationOf(messages), () =>
-      publishInRounds(publisher, stream, messages),
-    );
+    return batchWithEvents(this.encoder, stream, drafts, async (changed) => {
+      const messages = encodeItems(this.encoder, stream, changed);
+      const publisher = this.entryPublisher();
+      return this.inOrder(stream, validationOf(messages), () =>
+        publishInRounds(publisher, stream, messages),
+      );
+    });
   }
 
   /** Resolves once no message waits for a schema: all are being sent, or were refused. */
@@ -85,7 +63,6 @@ export class MessagePublisher {
     await Promise.all(this.waiting.values());
   }
 
-  /** Calls `send` at once, or after the messages of the stream that still wait for their schemas. */
   private inOrder<Result>(
     stream: string,
     validation: Validation | undefined,

@@ -1,37 +1,69 @@
 import { PublishBatchError, PublishError } from '../errors/client.errors.js';
 import { channels } from '../events/channels.js';
-import { follow, operations, type OutgoingMessage } from '../events/operations.js';
+import {
+  follow,
+  operations,
+  type OutgoingMessage,
+  type PublishOperation,
+} from '../events/operations.js';
 import type { PublishReceipt } from './entry-publisher.js';
 import type { MessageDraft, MessageEncoder } from './message-encoder.js';
 
-/** Whether anybody listens to what is published. */
-export const hasPublishListeners = (): boolean =>
+const hasListeners = (): boolean =>
   operations.publish.hasSubscribers ||
   channels.published.hasSubscribers ||
   channels.publishFailed.hasSubscribers;
 
 /**
- * Publishes as one operation that subscribers can follow, and reports what happened to each message. Subscribers can set
- * headers when the operation starts.
+ * Publishes a message. If somebody listens, it does so as an operation that subscribers can follow, and reports what happened.
+ * Subscribers may set headers when the operation starts.
  *
- * @param publish is given the drafts with these headers
+ * @param publish is given the draft with these headers
  */
-export async function publishWithEvents<Result extends PublishReceipt | PublishReceipt[]>(
+export const withEvents = (
   encoder: MessageEncoder,
-  call: {
-    readonly stream: string;
+  draft: MessageDraft,
+  publish: (draft: MessageDraft) => Promise<PublishReceipt>,
+): Promise<PublishReceipt> =>
+  hasListeners()
+    ? publishAndReport(
+        encoder,
+        { stream: draft.stream, isBatch: false, drafts: [draft] },
+        (drafts) => publish(drafts[0] ?? draft),
+      )
+    : publish(draft);
+
+/** As {@link withEvents}: many messages of one stream are one operation, and each is reported. */
+export const batchWithEvents = (
+  encoder: MessageEncoder,
+  stream: string,
+  drafts: readonly MessageDraft[],
+  publish: (drafts: readonly MessageDraft[]) => Promise<PublishReceipt[]>,
+): Promise<PublishReceipt[]> =>
+  hasListeners()
+    ? publishAndReport(encoder, { stream, isBatch: true, drafts }, publish)
+    : publish(drafts);
+
+async function publishAndReport<Result extends PublishReceipt | PublishReceipt[]>(
+  encoder: MessageEncoder,
+  {
+    stream,
+    isBatch,
+    drafts,
+  }: Pick<PublishOperation, 'stream' | 'isBatch'> & {
     readonly drafts: readonly MessageDraft[];
-    readonly isBatch?: boolean;
   },
   publish: (drafts: readonly MessageDraft[]) => Promise<Result>,
 ): Promise<Result> {
-  const { stream, drafts, isBatch = false } = call;
   const startedAt = performance.now();
-  const outgoing = drafts.map((draft) => ({ draft, message: messageOf(draft) }));
-  const messages = outgoing.map(({ message }) => message);
+  const messages = drafts.map(messageOf);
+  const withHeaders = (draft: MessageDraft, index: number): MessageDraft => ({
+    ...draft,
+    envelope: { ...draft.envelope, headers: textHeaders(messages[index]) },
+  });
   const run = async (): Promise<Result> =>
-    // A subscriber must not be the reason why a message is refused.
-    publish(encoder.hasHeaders(stream) ? outgoing.map(withHeaders) : drafts);
+    // A codec without headers would refuse them, and a subscriber must not be the reason of that.
+    publish(encoder.hasHeaders(stream) ? drafts.map(withHeaders) : drafts);
   try {
     const result = await follow(operations.publish, { stream, isBatch, messages }, run);
     [result].flat().forEach((receipt, index) => {
@@ -60,16 +92,11 @@ const messageOf = ({ envelope: { name, messageId, headers } }: MessageDraft): Ou
 });
 
 /** Leaves out headers that are not text: an entry that has one would become a dead letter. */
-function withHeaders({
-  draft,
-  message,
-}: {
-  readonly draft: MessageDraft;
-  readonly message: OutgoingMessage;
-}): MessageDraft {
-  const set = Object.entries(message.headers).filter(([, value]) => typeof value === 'string');
-  const headers = set.length === 0 ? undefined : Object.fromEntries(set);
-  return { ...draft, envelope: { ...draft.envelope, headers } };
+function textHeaders(message: OutgoingMessage | undefined): Record<string, string> | undefined {
+  const set = Object.entries(message?.headers ?? {}).filter(
+    ([, value]) => typeof value === 'string',
+  );
+  return set.length === 0 ? undefined : Object.fromEntries(set);
 }
 
 function reportPublished(

@@ -11,6 +11,7 @@ import type {
   OutgoingPacket,
 } from '../publish/message-encoder.js';
 import type { MessagePublisher } from '../publish/message-publisher.js';
+import { withEvents } from '../publish/publish-with-events.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { requestFields } from '../wire/request-fields.js';
 import { PendingRequest } from './pending-request.js';
@@ -48,7 +49,7 @@ export class Requests {
    * @returns cancels the request
    */
   send(packet: OutgoingPacket, callback: (packet: WritePacket) => void): () => void {
-    const { encoder, options, messages } = this.parts;
+    const { encoder, options } = this.parts;
     let draft: MessageDraft;
     try {
       draft = encoder.draftRequest(packet);
@@ -69,7 +70,7 @@ export class Requests {
     });
     // An async function, so that what cannot be encoded is a rejection.
     const publish = async (): Promise<PublishReceipt> =>
-      messages.publishDraft(draft, (message) => this.publish(id, request, message));
+      withEvents(encoder, draft, (changed) => this.publish(id, request, encoder.encode(changed)));
     publish().then(
       ({ duplicate, entryId }) => {
         if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
