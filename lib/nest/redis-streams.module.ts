@@ -111,16 +111,11 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
       inject: [ServerRedisStreams, ClientRedisStreams],
       useFactory: jobParts,
     },
-    {
-      provide: LedgerMaintenanceJob,
+    ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
+      provide: Job,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new LedgerMaintenanceJob(parts),
-    },
-    {
-      provide: IdleConsumersJob,
-      inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new IdleConsumersJob(parts),
-    },
+      useFactory: (parts: JobParts) => new Job(parts),
+    })),
     {
       provide: RetentionJob,
       inject: [JOB_PARTS],
