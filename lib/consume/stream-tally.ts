@@ -1,13 +1,13 @@
 import { channels } from '../events/channels.js';
 import type { AttemptedMessage, ConsumedMessage, MessageRun } from '../events/message-events.js';
 import { follow, operations } from '../events/operations.js';
-import { isRedrive } from '../wire/redrive-member.js';
 import { publishedAtMs } from '../redis/read/entry-id.js';
 import type { RedisClock } from '../redis/server/redis-clock.js';
 import { type ConsumerCounts, noCounts } from './consumer-counts.js';
 import { Histogram } from './histogram.js';
-import type { StreamMessage } from './stream-message.js';
-import type { Verdict } from './verdict.js';
+import { publishedMs } from './decoder.js';
+import type { Verdict } from './handlers/verdict.js';
+import type { Message } from './message.js';
 
 /** Where the messages are read. */
 export interface TalliedWhere {
@@ -35,39 +35,40 @@ export class StreamTally {
     private readonly clock: RedisClock,
   ) {}
 
-  received(message: StreamMessage): void {
+  received(message: Message): void {
     if (channels.received.hasSubscribers) channels.received.publish(this.about(message));
   }
 
-  duplicate(message: StreamMessage): void {
+  duplicate(message: Message): void {
     this.count('duplicate');
     if (channels.duplicate.hasSubscribers) channels.duplicate.publish(this.about(message));
   }
 
   /** Its handlers are about to run; `monotonicMs` is what `performance.now()` shows. */
-  started(message: StreamMessage, monotonicMs: number): void {
+  started(message: Message, monotonicMs: number): void {
     this.inFlight++;
     message.waitedMs = undefined;
-    const { attempt, entryId } = message;
     const nowMs = this.clock.at(monotonicMs);
-    if (attempt > 1 || nowMs === undefined || isRedrive(entryId)) return;
-    message.waitedMs = Math.max(0, nowMs - publishedAtMs(entryId));
+    if (message.attempt > 1 || nowMs === undefined) return;
+    const publishedAt = publishedMs(message);
+    if (publishedAt === undefined) return;
+    message.waitedMs = Math.max(0, nowMs - publishedAt);
     this.publishToHandleMs.record(message.waitedMs);
   }
 
   /** Its handlers have ended; what that means is decided after it. */
-  ran(message: StreamMessage, { kind }: Verdict, ms: number): void {
+  ran(message: Message, { kind }: Verdict, ms: number): void {
     this.inFlight--;
     message.ranMs = ms;
     if (kind !== 'unhandled') this.handlerMs.record(ms);
   }
 
-  handled(message: StreamMessage): void {
+  handled(message: Message): void {
     this.count('handled');
     if (channels.handled.hasSubscribers) channels.handled.publish(this.run(message));
   }
 
-  unhandled(message: StreamMessage): void {
+  unhandled(message: Message): void {
     this.count('unhandled');
     if (channels.unhandled.hasSubscribers) channels.unhandled.publish(this.attempt(message));
   }
@@ -77,19 +78,19 @@ export class StreamTally {
     this.count('abandoned');
   }
 
-  failed(message: StreamMessage, error: unknown, closing: boolean): void {
+  failed(message: Message, error: unknown, closing: boolean): void {
     this.count('failed');
     if (!channels.failed.hasSubscribers) return;
     channels.failed.publish({ ...this.run(message), error, closing });
   }
 
-  retried(message: StreamMessage, delayMs: number, error: unknown): void {
+  retried(message: Message, delayMs: number, error: unknown): void {
     this.count('retried');
     if (!channels.retried.hasSubscribers) return;
     channels.retried.publish({ ...this.attempt(message), delayMs, error });
   }
 
-  deadLettered(message: StreamMessage, reason: string, error: unknown): void {
+  deadLettered(message: Message, reason: string, error: unknown): void {
     this.count('deadLettered');
     if (!channels.deadLettered.hasSubscribers) return;
     const { attempt } = message;
@@ -113,7 +114,7 @@ export class StreamTally {
   }
 
   /** It was acknowledged before its run, and closed before it began. */
-  lostOnClose(message: StreamMessage): void {
+  lostOnClose(message: Message): void {
     this.count('lost');
     if (channels.lost.hasSubscribers)
       channels.lost.publish({ ...this.about(message), why: 'closed' });
@@ -125,10 +126,10 @@ export class StreamTally {
   }
 
   /** Runs a message's handlers as an operation that can be followed. Does not reject, as `run` does not. */
-  async traced(message: StreamMessage, run: () => Promise<Verdict>): Promise<Verdict> {
+  async traced(message: Message, run: () => Promise<Verdict>): Promise<Verdict> {
     let verdict: Verdict = { kind: 'handled' };
     const { headers = {}, key } = message.envelope;
-    const publishedAt = new Date(publishedAtMs(message.originalEntryId));
+    const publishedAt = new Date(publishedAtMs(message.entryId));
     const operation = { ...this.attempt(message), headers, key, publishedAt };
     const failures = follow(operations.handle, operation, async () => {
       verdict = await run();
@@ -145,17 +146,17 @@ export class StreamTally {
     this.total[what]++;
   }
 
-  private about({ originalEntryId, messageId, envelope }: StreamMessage): ConsumedMessage {
+  private about({ entryId, messageId, envelope }: Message): ConsumedMessage {
     const { stream, group, consumer } = this.where;
-    return { stream, group, consumer, entryId: originalEntryId, messageId, name: envelope.name };
+    return { stream, group, consumer, entryId, messageId, name: envelope.name };
   }
 
-  private run(message: StreamMessage): MessageRun {
+  private run(message: Message): MessageRun {
     const { ranMs: durationMs = 0, waitedMs } = message;
     return { ...this.attempt(message), durationMs, waitedMs };
   }
 
-  private attempt(message: StreamMessage): AttemptedMessage {
+  private attempt(message: Message): AttemptedMessage {
     return { ...this.about(message), attempt: message.attempt };
   }
 }

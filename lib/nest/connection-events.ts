@@ -1,4 +1,4 @@
-import type { ServerConnectionRole } from '../consume/sources/server-connections.js';
+import type { ServerConnectionRole } from '../consume/sources/connections.js';
 
 /** The events of a client's connection, as ioredis names them. */
 export interface RedisStreamsClientEvents extends Record<never, Function> {

@@ -86,6 +86,10 @@ export interface ResolvedClientOptions {
   readonly partitions: StreamPartitions;
 }
 
+/** How long the ledger remembers a message ID, in ms; 0 if there is no ledger. */
+export const ledgerWindowMs = ({ dedup }: Pick<ResolvedSubscription, 'dedup'>): number =>
+  dedup === false ? 0 : dedup.windowMs;
+
 const DEDUP_WINDOW_MS = 7 * 24 * 60 * 60 * 1000;
 
 const BACKOFF: Required<BackoffOptions> = {
