@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { NoAnswerError } from '../errors/no-answer.error.js';
+import { NoAnswerError } from '../errors/redis.errors.js';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies } from '../consume/tallies.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';

@@ -7,7 +7,7 @@ import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
 import type { Holder, MessageId, RowId } from '../../lib/wire/message-ids.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { redisTimeMs } from '../../lib/redis/server/redis-time.js';
 import { freshName } from '../support/fresh-name.js';
 import { aMessage } from '../support/a-message.js';
