@@ -1,6 +1,5 @@
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import type { RunSignal } from './handlers/run-signal.js';
-import type { Verdict } from './handlers/verdict.js';
+import type { RunSignal, Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
 /** Runs all handlers that want a message. Never rejects. */

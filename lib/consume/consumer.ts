@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
@@ -9,8 +9,8 @@ import { watchServer } from '../redis/server/server-watch.js';
 import { Replier } from '../requests/replier.js';
 import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
 import * as text from './consumer.messages.js';
-import { ConsumerTallies } from './consumer-tallies.js';
-import { Demand } from './demand.js';
+import { ConsumerTallies } from './tallies.js';
+import { Demand, within } from './waiting.js';
 import { FollowedStreams } from './followed-streams.js';
 import { Heartbeat } from './heartbeat.js';
 import { Member } from './member.js';
@@ -28,7 +28,6 @@ import { Resumption } from './sources/resumption.js';
 import { StreamReaders } from './sources/stream-readers.js';
 import { once, throughFailover } from './sources/through-failover.js';
 import { KnownWildcards } from './sources/wildcard-starts.js';
-import { within } from './within.js';
 
 /** How long `close` may take beyond the drain, in ms: to record outcomes, and to leave the groups. */
 const FINISH_MS = 600;

@@ -1,5 +1,5 @@
 import type { LocalMoment } from '../redis/server/clocks.js';
-import type { RunReplies } from '../requests/run-replies.js';
+import type { RunReplies } from '../requests/replier.js';
 import type { RawFields, MessageEnvelope } from '../wire/codec.js';
 import type { EntryId, MessageId, RowId } from '../wire/ids.js';
 import type { RequestFields } from '../wire/request-fields.js';

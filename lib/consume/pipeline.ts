@@ -1,5 +1,5 @@
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
+import { LeaseLostError } from '../errors/handler.errors.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
@@ -14,7 +14,7 @@ import {
 } from './decide.js';
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
-import type { Demand } from './demand.js';
+import type { Demand } from './waiting.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { InHand } from './in-hand.js';

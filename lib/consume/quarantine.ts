@@ -1,6 +1,14 @@
-import type { Gate } from './gate.js';
 import type { Message } from './message.js';
-import { Wakeup } from './wakeup.js';
+import { Wakeup } from './waiting.js';
+
+/** Something that may keep messages from starting. */
+export interface Gate {
+  isOpenFor(message: Message): boolean;
+  /** Resolves when it is worth asking again. */
+  opened(): Promise<void>;
+  started(message: Message, handlerTimeoutMs: number | undefined): void;
+  ended(message: Message): void;
+}
 
 /**
  * Lets a message that came back from unfinished runs start only while nothing else runs in this process: if it takes the

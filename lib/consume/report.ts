@@ -1,11 +1,11 @@
 import type { LoggerService } from '@nestjs/common';
-import { MessageValidationError } from '../errors/message-validation.error.js';
+import { MessageValidationError } from '../errors/message.errors.js';
 import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';
-import type { Verdict } from './handlers/verdict.js';
+import type { Verdict } from './handlers/run.js';
 import type { Message, UnreadableEntry } from './message.js';
-import type { StreamTally } from './stream-tally.js';
+import type { StreamTally } from './tallies.js';
 
 /** Says what becomes of one stream's messages: counts, events and log lines. */
 export class Report {

@@ -1,9 +1,8 @@
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import type { Gate } from './gate.js';
-import { RunSignal } from './handlers/run-signal.js';
+import type { Gate, Quarantine } from './quarantine.js';
+import { RunSignal } from './handlers/run.js';
 import type { Message } from './message.js';
 import { Pace, thisTurn } from './pace.js';
-import type { Quarantine } from './quarantine.js';
 
 type SlotOptions = Pick<ResolvedSubscription, 'concurrency' | 'batchSize' | 'handlerTimeoutMs'>;
 

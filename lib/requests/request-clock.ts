@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
-import { redisTimeMs, elapsedMs, localNow, type LocalMoment } from '../redis/server/clocks.js';
+import { elapsedMs, localNow, type LocalMoment, redisTimeMs } from '../redis/server/clocks.js';
 
-/** What Redis's clock shows: asked now and then, and counted on from there. */
+/** Redis's clock: asked now and then, and extrapolated in between. */
 export class RequestClock {
-  private shown: { readonly ms: number; readonly at: LocalMoment } | undefined;
+  private lastRead: { readonly ms: number; readonly at: LocalMoment } | undefined;
 
   constructor(private readonly client: Redis) {}
 
   /** Asks Redis. */
   async read(): Promise<void> {
-    this.shown = { ms: await redisTimeMs(this.client), at: localNow() };
+    this.lastRead = { ms: await redisTimeMs(this.client), at: localNow() };
   }
 
-  /** Now in Redis's ms, late by the way of an answer at the most. It has to be read before. */
+  /** Redis's time now, in ms; late by the time that an answer takes, at most. 0 before the first `read()`. */
   now(): number {
-    return this.shown === undefined ? 0 : this.shown.ms + elapsedMs(this.shown.at);
+    return this.lastRead === undefined ? 0 : this.lastRead.ms + elapsedMs(this.lastRead.at);
   }
 }

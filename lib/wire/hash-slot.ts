@@ -1,4 +1,4 @@
-import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
+import { InvalidStreamNameError } from '../errors/options.errors.js';
 
 /** The hash tag of a key: the text in its first pair of braces, if there is any. A cluster hashes only that. */
 const tagOf = (key: string): string | undefined => /^[^{]*\{([^}]+)\}/.exec(key)?.[1];

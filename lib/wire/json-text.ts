@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 
 /**

@@ -1,8 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import {
-  MessageValidationError,
-  type ValidationIssue,
-} from '../errors/message-validation.error.js';
+import { MessageValidationError, type ValidationIssue } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 
 /** The payload as the schema returned it, or why the schema refused it. */

@@ -1,6 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
 import * as text from './codec.messages.js';
 import { fromJson, objectOf, toJson } from './json-text.js';

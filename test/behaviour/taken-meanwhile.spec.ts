@@ -6,7 +6,7 @@ import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
 import type { Holder, MessageId, RowId } from '../../lib/wire/ids.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { redisTimeMs } from '../../lib/redis/server/clocks.js';
 import { freshName } from '../support/fresh-name.js';
 import { aMessage } from '../support/a-message.js';

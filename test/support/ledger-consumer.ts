@@ -5,7 +5,7 @@ import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
 import type { Holder } from '../../lib/wire/ids.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';

@@ -1,10 +1,9 @@
-import { HandlerTimeoutError } from '../../errors/handler-timeout.error.js';
+import { HandlerTimeoutError } from '../../errors/handler.errors.js';
 import type { Invoke } from '../consumed-stream.js';
 import type { Message } from '../message.js';
-import type { StreamTally } from '../stream-tally.js';
+import type { StreamTally } from '../tallies.js';
 import type { RequestRuns } from './request-runs.js';
-import type { RunSignal } from './run-signal.js';
-import type { Verdict } from './verdict.js';
+import type { RunSignal, Verdict } from './run.js';
 
 /** Calls the handlers of one stream's messages: the border to user code. */
 export class HandlerRunner {

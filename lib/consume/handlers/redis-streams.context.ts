@@ -1,9 +1,8 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import { SettledAlreadyError } from '../../errors/settled-already.error.js';
+import { SettledAlreadyError } from '../../errors/handler.errors.js';
 import { publishedAtMs } from '../../wire/ids.js';
-import type { RunSignal } from './run-signal.js';
+import type { RunSignal, Verdict } from './run.js';
 import type { Message } from '../message.js';
-import type { Verdict } from './verdict.js';
 
 /** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
 export type RedisStreamsContextArgs = [

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
-import type { Replier, ReplyOutcome } from '../../requests/replier.js';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
+import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
 import { RequestClock } from '../../requests/request-clock.js';
-import { RunReplies } from '../../requests/run-replies.js';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-fields.js';
 import type { Invoke } from '../consumed-stream.js';
@@ -10,8 +9,7 @@ import * as text from '../consumer.messages.js';
 import type { Outcome } from '../decide.js';
 import { publishedMs } from '../decoder.js';
 import type { Message } from '../message.js';
-import type { RunSignal } from './run-signal.js';
-import type { Verdict } from './verdict.js';
+import type { RunSignal, Verdict } from './run.js';
 
 /** The longest timer that Node has. */
 const LONGEST_TIMER_MS = 2_147_483_647;

@@ -1,6 +1,6 @@
 import { type Load, MOST_AT_ONCE } from '../load.js';
 import type { Message } from '../message.js';
-import { Wakeup } from '../wakeup.js';
+import { Wakeup } from '../waiting.js';
 import { KeyLanes } from './key-lanes.js';
 import type { Sequencer } from './sequencer.js';
 

@@ -1,7 +1,7 @@
 import { elapsedMs, type LocalMoment } from '../../redis/server/clocks.js';
 import type { Holder } from '../../wire/ids.js';
-import type { Gate } from '../gate.js';
-import { Wakeup } from '../wakeup.js';
+import type { Gate } from '../quarantine.js';
+import { Wakeup } from '../waiting.js';
 
 /** How long an ownership lasts unless it is renewed, which is done every {@link TEND_MS}. */
 export const OWNED_MS = 6_000;

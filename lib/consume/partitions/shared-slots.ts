@@ -1,4 +1,4 @@
-import type { Gate } from '../gate.js';
+import type { Gate } from '../quarantine.js';
 
 /** The slots that the partitions of one stream share in a process: as many as `concurrency` gives. */
 export class SharedSlots implements Gate {

@@ -10,7 +10,7 @@ import { scanStreams } from '../../redis/read/scan-streams.js';
 import type { ConsumedWildcards } from '../consumed-stream.js';
 import * as text from '../consumer.messages.js';
 import { FaultLog } from '../../redis/connect/fault-log.js';
-import type { Demand } from '../demand.js';
+import type { Demand } from '../waiting.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Groups } from './groups.js';

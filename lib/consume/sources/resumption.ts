@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { resumeScript } from '../../redis/scripts/reserve/resume.script.js';
-import type { Demand } from '../demand.js';
+import type { Demand } from '../waiting.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';
 

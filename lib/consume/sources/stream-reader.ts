@@ -8,7 +8,7 @@ import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/red
 import type { ReadStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';
-import { within } from '../within.js';
+import { within } from '../waiting.js';
 import type { ReadConnections } from './connections.js';
 import type { Groups } from './groups.js';
 import type { Resumption } from './resumption.js';

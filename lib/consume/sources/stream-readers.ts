@@ -1,5 +1,5 @@
 import type { Faults } from '../../redis/connect/fault-log.js';
-import type { Demand } from '../demand.js';
+import type { Demand } from '../waiting.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';

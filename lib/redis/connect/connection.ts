@@ -1,7 +1,10 @@
 import type { Cluster, Redis } from 'ioredis';
-import { ConnectionEndedError } from '../../errors/connection-ended.error.js';
-import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
-import { isRedisInstance } from '../../options/is-redis-instance.js';
+import { ConnectionEndedError } from '../../errors/redis.errors.js';
+import {
+  type ConnectionOption,
+  type ConnectionRole,
+  isRedisInstance,
+} from '../../options/connection-option.js';
 import { withKeysNamed } from '../server/missing-rights.js';
 import { cleanCause, errorText, hideSecrets } from '../server/redis-errors.js';
 import { asClient, clusterOf } from './cluster-client.js';

@@ -1,16 +1,16 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { InvalidOptionsError } from '../../errors/invalid-options.error.js';
-import type {
-  AddedConnectionOptions,
-  ClusterConnectionOptions,
-  ConnectionFactory,
-  ConnectionOption,
-  ConnectionRequest,
-  ConnectionRole,
+import { InvalidOptionsError } from '../../errors/options.errors.js';
+import {
+  type AddedConnectionOptions,
+  type ClusterConnectionOptions,
+  type ConnectionFactory,
+  type ConnectionOption,
+  type ConnectionRequest,
+  type ConnectionRole,
+  hasKeyPrefix,
+  isClusterOptions,
+  isRedisInstance,
 } from '../../options/connection-option.js';
-import { hasKeyPrefix } from '../../options/connection.schema.js';
-import { isClusterOptions } from '../../options/is-cluster-options.js';
-import { isRedisInstance } from '../../options/is-redis-instance.js';
 import { withKeysNamed } from '../server/missing-rights.js';
 import { asClient } from './cluster-client.js';
 import { ClusterWithCredentials, RedisWithCredentials } from './credentials.js';

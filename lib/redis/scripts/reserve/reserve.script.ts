@@ -1,4 +1,4 @@
-import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
+import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseList, parseText } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
