@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-
 import { GIVE_BACK, type Outcome } from '../../../lib/consume/decide.js';
 import type { Deliveries } from '../../../lib/consume/delivery/deliveries.js';
 import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
 import type { ScriptRunner } from '../../../lib/consume/delivery/delivery-scripts.js';
 import type { Message } from '../../../lib/consume/message.js';
-import { DEFAULTS } from '../../../lib/options/resolved-options.js';
-import type { ResolvedSubscription } from '../../../lib/options/resolved-options.js';
+import { DEFAULTS, type ResolvedSubscription } from '../../../lib/options/resolved-options.js';
 import { reserveWithoutLedgerScript } from '../../../lib/redis/scripts/reserve/reserve-without-ledger.script.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
 import { startRedriveScript } from '../../../lib/redis/scripts/reserve/start-redrive.script.js';
@@ -18,9 +16,10 @@ import { deadLetterScript } from '../../../lib/redis/scripts/settle/dead-letter.
 import { handOverScript } from '../../../lib/redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../../../lib/redis/scripts/settle/put-back.script.js';
 import { scheduleRetryScript } from '../../../lib/redis/scripts/settle/schedule-retry.script.js';
-import type { Holder } from '../../../lib/wire/message-ids.js';
+import type { Holder } from '../../../lib/wire/ids.js';
 import { streamKeys } from '../../../lib/wire/stream-keys.js';
 import { aMessage } from '../../support/a-message.js';
+
 
 const NAMES = new Map<unknown, string>([
   [reserveScript, 'reserve'],
