@@ -20,7 +20,6 @@ import type { Holder } from '../../../lib/wire/ids.js';
 import { streamKeys } from '../../../lib/wire/stream-keys.js';
 import { aMessage } from '../../support/a-message.js';
 
-
 const NAMES = new Map<unknown, string>([
   [reserveScript, 'reserve'],
   [reserveWithoutLedgerScript, 'reserve without ledger'],
