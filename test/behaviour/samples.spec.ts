@@ -43,7 +43,7 @@ describe('samples', () => {
       expect.stringMatching(/Dead letter .*"odd".*the bank has a bug; attempts: 3/),
       expect.stringMatching(/Dead letter .*"empty".*: nothing to pay .*attempts: 1/),
       expect.stringContaining('The bank is repaired'),
-      '[Sample] Redriven: 1. Handled: 3, put off: 4, given up: 2',
+      '[Sample] Redriven: 1. Handled: 3, retried: 4, dead letters: 2',
       '[Sample] Purged: 1',
     ]);
   });
