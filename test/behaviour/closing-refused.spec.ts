@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.js';
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 
-/** What Redis refuses while an app closes, and how to make it do so. */
+/** What Redis refuses while an app closes, and how to make it refuse that. */
 const REFUSALS: Record<string, { begin(): Promise<unknown>; end(): Promise<unknown> }> = {
   'is read-only': {
     begin: () => redis.client.replicaof('127.0.0.1', 1),

@@ -31,7 +31,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** What is told on a channel from now on, of one stream. */
+/** The events of one stream on a channel, from now on. */
 function told<Name extends keyof RedisStreamsChannels>(
   name: Name,
   stream?: string,
@@ -48,7 +48,7 @@ function told<Name extends keyof RedisStreamsChannels>(
 }
 
 describe('events', () => {
-  it('tells of a message from publishing to its end, with IDs and durations, and without its payload', async () => {
+  it('report a message from publishing to its end, with IDs and durations, and without its payload', async () => {
     const stream = freshName('orders');
     const published = told('nestjs-redis-streams:message:published', stream);
     const received = told('nestjs-redis-streams:message:received', stream);
@@ -79,7 +79,7 @@ describe('events', () => {
     expect(JSON.stringify([published, received, handled])).not.toContain('kept');
   });
 
-  it('tells of each failure, what became of it, and the error that was thrown', async () => {
+  it('report each failure, its outcome, and the error that was thrown', async () => {
     const stream = freshName('orders');
     const failed = told('nestjs-redis-streams:message:failed', stream);
     const retried = told('nestjs-redis-streams:message:retried', stream);
@@ -111,7 +111,7 @@ describe('events', () => {
     expect(dead).toMatchObject([{ attempts: 2, error, reason: expect.any(String) }]);
   });
 
-  it('tells of what is not run: duplicates, names that nobody wants, what was deleted or cannot be read', async () => {
+  it('report what is not run: duplicates, unhandled names, deleted entries and unreadable ones', async () => {
     const stream = freshName('orders');
     const duplicate = told('nestjs-redis-streams:message:duplicate', stream);
     const unhandled = told('nestjs-redis-streams:message:unhandled', stream);
@@ -138,7 +138,7 @@ describe('events', () => {
     expect(duplicate).toMatchObject([{ entryId: second, messageId: 'twice' }]);
   });
 
-  it('tells of a message that could not be published, and whether it may have arrived', async () => {
+  it('report a message that could not be published, and whether it may have arrived', async () => {
     const stream = freshName('orders');
     const failed = told('nestjs-redis-streams:message:publish-failed', stream);
     await redis.client.set(stream, 'no stream');
@@ -156,7 +156,7 @@ describe('events', () => {
     await client.close();
   });
 
-  it('tells of connections that are lost, by what they are for', async () => {
+  it('report lost connections, with their role', async () => {
     const reconnecting = told('nestjs-redis-streams:connection:reconnecting');
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
@@ -174,7 +174,7 @@ describe('events', () => {
     await proxy.close();
   });
 
-  it('goes on where a listener throws: the error is the process’s, and the message is handled', async () => {
+  it('continue if a listener throws: the error is the process’s, and the message is handled', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     const compiled = await compiledPackage('test/support/programs');
@@ -191,7 +191,7 @@ describe('events', () => {
 });
 
 describe('operations', () => {
-  it('lets a subscriber set headers before a message is encoded, alone and in a batch', async () => {
+  it('let a subscriber set headers before a message is encoded, alone and in a batch', async () => {
     const stream = freshName('orders');
     const seen: PublishOperation[] = [];
     ends.push(
@@ -230,7 +230,7 @@ describe('operations', () => {
     ]);
   });
 
-  it('says the first item of a batch that cannot be encoded, followed or not', async () => {
+  it('report the first item of a batch that cannot be encoded, with or without a subscriber', async () => {
     const stream = freshName('orders');
     told('nestjs-redis-streams:message:published', stream);
     const client = new ClientRedisStreams({ connection: redis.url });
@@ -243,7 +243,7 @@ describe('operations', () => {
     await client.close();
   });
 
-  it('binds a store to the run of each handler, and to nothing else', async () => {
+  it('bind a store to the run of each handler, and to nothing else', async () => {
     const stream = freshName('orders');
     const store = new AsyncLocalStorage<string>();
     const { start } = streamsOperations('nestjs-redis-streams:handle');
@@ -270,7 +270,7 @@ describe('operations', () => {
     expect(store.getStore()).toBeUndefined();
   });
 
-  it('does an operation inside what its subscribers put around it, the first one outermost', async () => {
+  it('run an operation inside what its subscribers put around it, the first one outermost', async () => {
     const stream = freshName('orders');
     const said: string[] = [];
     const enclose = (who: string): void => {
@@ -297,7 +297,7 @@ describe('operations', () => {
     expect(said).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
   });
 
-  it('follows a run to its end, with its error; then what is recorded of it', async () => {
+  it('follow a run to its end, with its error, and then the recording of its outcome', async () => {
     const stream = freshName('orders');
     const runs: unknown[] = [];
     const steps: unknown[] = [];
@@ -344,7 +344,7 @@ describe('operations', () => {
     ]);
   });
 
-  it('ends the run of a handler that timed out with the error of that', async () => {
+  it('end the run of a handler that timed out, with the timeout error', async () => {
     const stream = freshName('orders');
     const errors: unknown[] = [];
     ends.push(

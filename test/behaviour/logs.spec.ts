@@ -31,7 +31,7 @@ const MARK = 'very-secret-body';
 const FAST = { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 1, jitter: 0 } } as const;
 const withOwn = (await ownRedis()) === 'none' ? describe.skip : describe;
 
-/** All that was said since then, at any level. */
+/** Everything logged since then, at any level. */
 function sinceNow(): () => string[] {
   const before = recordedLog.lines.length;
   return () => recordedLog.lines.slice(before).map(({ text }) => text);
@@ -64,7 +64,7 @@ describe('the log', () => {
     }
   });
 
-  it('never has a body in it, whatever becomes of messages', async () => {
+  it('never contains a body, whatever happens to messages', async () => {
     const said = sinceNow();
     const onConsole = (['log', 'warn', 'error', 'info', 'debug'] as const).map((name) =>
       jest.spyOn(console, name).mockImplementation(() => undefined),
@@ -123,12 +123,12 @@ describe('the log', () => {
     );
     await app.emit({ stream: stream!, name: 'unwanted' }, body);
     await app.emit(once!, body);
-    // What is no JSON, what does not fit, and what has no field that is known.
+    // Invalid JSON, a payload that does not fit, and an entry without any known field.
     await redis.client.xadd(stream!, '*', 'name', stream!, 'body', `{${MARK}`);
     await redis.client.xadd(stream!, '*', MARK, MARK);
     await redis.client.xadd(typed!, '*', 'name', typed!, 'body', JSON.stringify(body));
     await expect(firstValueFrom(app.client.send(asked!, body))).rejects.toBeDefined();
-    // Nobody listens to these, so that the log says what became of them.
+    // Nobody listens to these, so the log reports what happened to them.
     const text = freshName('text');
     await redis.client.set(text, MARK);
     app.client.emit(text, body);
@@ -174,7 +174,7 @@ describe('the log', () => {
   });
 });
 
-withOwn('a fault that lasts', () => {
+withOwn('a lasting fault', () => {
   let server: StartedRedis;
   let root: Redis;
   beforeEach(async () => {
@@ -186,7 +186,7 @@ withOwn('a fault that lasts', () => {
     await server.stop();
   });
 
-  it('is said once, also while everything else works, and again where it was over meanwhile', async () => {
+  it('is logged once, even while everything else works, and again if it had ended meanwhile', async () => {
     await root.call('ACL', 'SETUSER', 'bob', 'on', '>pw', '~*', '&*', '+@all');
     const may = (rule: string): Promise<unknown> => root.call('ACL', 'SETUSER', 'bob', rule);
     const stream = freshName('orders');
@@ -199,7 +199,7 @@ withOwn('a fault that lasts', () => {
       },
       { controllers: [handlerOf(stream, () => void handled++)] },
     );
-    // Recovery asks for it, reading and settling do not.
+    // Recovery uses it, reading and settling do not.
     const said = (): number => logged('warn', 'no right to XPENDING').length;
     const count = async (pattern: RegExp): Promise<number> =>
       Number(pattern.exec(await root.info('commandstats'))?.[1] ?? 0);

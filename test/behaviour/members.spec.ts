@@ -24,7 +24,7 @@ import {
 import { waitFor } from '../support/wait-for.js';
 
 const GROUP = 'billing';
-/** The shortest time for which a member counts as alive: where it says so that often. */
+/** The shortest time for which a member counts as alive, with the shortest interval. */
 const LASTS_MS = 5_000;
 const OFTEN = { minIdleMs: 1_000, intervalMs: 200 };
 const PATIENCE = { timeoutMs: 60_000 };
@@ -48,7 +48,7 @@ async function inspectionOf({ monitor }: StreamsApp): Promise<StreamInspection> 
   return its;
 }
 
-/** Waits until what a member said at first would be over: it is alive only if it said so again. */
+/** Waits until a member's first report has expired: it is alive only if it has reported again. */
 async function outlast(key: string, consumer: string): Promise<void> {
   const record = recordOf(key, GROUP);
   const first = await waitFor(() => aliveUntil(redis.client, record, consumer));
@@ -64,7 +64,7 @@ async function expectAlive(key: string, consumer: string): Promise<void> {
   }, PATIENCE);
 }
 
-describe('a member that has nothing to do is alive, however long it waits in its read', () => {
+describe('an idle member is alive, however long it waits in its read', () => {
   type Case = readonly [
     name: string,
     its: (stream: string) => Partial<RedisStreamsModuleOptions>,
@@ -92,15 +92,15 @@ describe('a member that has nothing to do is alive, however long it waits in its
     ],
   ];
 
-  // All at once: each of them waits for as long as what it said at first counts.
-  it('in whatever mode', async () => {
+  // All at once: each of them waits until its first report has expired.
+  it('in every mode', async () => {
     const seen = await Promise.all(
       cases.map(async ([name, its, handlers = (stream) => [idle(stream)]]) => {
         const stream = freshName('orders');
         const app = await streamsApp(options(its(stream)), { controllers: handlers(stream) });
         const { consumer, version } = app.monitor.getStats();
         await outlast((app.server.options.keyPrefix ?? '') + stream, consumer);
-        // A busy machine can keep it from saying so in time for once.
+        // A busy machine can delay one report.
         return waitFor(async () => {
           const { membersAlive, consumers } = await inspectionOf(app);
           expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version, pending: 0 }]);
@@ -123,7 +123,7 @@ describe('a member that has nothing to do is alive, however long it waits in its
   });
 });
 
-it('a member whose handlers are all taken, with much to take over, is alive', async () => {
+it('a member whose slots are all taken, with much to take over, is alive', async () => {
   const stream = freshName('orders');
   await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
   await addEntries(redis.client, stream, [...Array(50).keys()]);
@@ -143,7 +143,7 @@ describe('a member that closes', () => {
     ['with a name of its own', { consumer: 'billing-0' }],
     ['with a generated name', {}],
     ['with partitions', { streams: { orders: { partitions: 2 } } }],
-  ] as const)('%s is not alive any more, and no row is left of it', async (_name, its) => {
+  ] as const)('%s is no longer alive, and no row of it is left', async (_name, its) => {
     const keyPrefix = freshPrefix();
     const app = await streamsApp(options({ ...its, keyPrefix }), { controllers: [idle('orders')] });
     const { members, versions } = recordOf(`${keyPrefix}orders`, GROUP);
@@ -154,7 +154,7 @@ describe('a member that closes', () => {
     expect(await redis.client.exists(members, versions)).toBe(0);
   });
 
-  it('leaves the others alive, and they say so', async () => {
+  it('leaves the others alive, which still report', async () => {
     const stream = freshName('orders');
     const [one, other] = await Promise.all([
       streamsApp(options(), { controllers: [idle(stream)] }),
@@ -176,8 +176,8 @@ describe('kill -9', () => {
     compiled = await compiledPackage('test/support/programs');
   });
 
-  it('of a member is seen once its time is over, and whoever is alive takes its row away', async () => {
-    // Both at once: each waits until the time of the one that was killed is over.
+  it('of a member is noticed once its time is over, and a living member removes its row', async () => {
+    // Both at once: each waits until the time of the killed one is over.
     await Promise.all([{}, { partitions: 2 }].map((its) => expectItDies(its)));
   });
 
@@ -207,7 +207,7 @@ describe('kill -9', () => {
 });
 
 describe('the record', () => {
-  it('holds few rows where members come and go', async () => {
+  it('stays small if members come and go', async () => {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
     for (let n = 0; n < 100; n++) await writeMember(redis.client, record, `dead-${n}`, -1, '0.0.1');
@@ -263,7 +263,7 @@ describe('the record', () => {
   });
 });
 
-describe('two versions beside each other', () => {
+describe('two versions in one group', () => {
   it('are both shown, by inspect() and by the metric', async () => {
     const stream = freshName('orders');
     const registry = new Registry();
@@ -290,13 +290,13 @@ describe('two versions beside each other', () => {
 });
 
 describe('IdleConsumersJob', () => {
-  it('removes none that is alive, however long Redis calls it idle', async () => {
+  it('removes no living member, however long Redis calls it idle', async () => {
     const stream = freshName('orders');
     const its = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
     const app = await streamsApp(options({ ...its, startFrom: 'beginning' }), {
       controllers: [idle(stream)],
     });
-    // As one that was given something once, and waits in a read since then; and one that is gone.
+    // Like one that was given something once, and has waited in a read since then; and one that is gone.
     for (const name of ['alive', 'gone']) {
       await redis.client.xgroup('CREATECONSUMER', stream, GROUP, name);
     }
@@ -316,7 +316,7 @@ describe('IdleConsumersJob', () => {
     expect(names).not.toContain('gone');
   });
 
-  it('removes none that is alive from a partition, whose record is beside the stream', async () => {
+  it('removes no living member from a partition, whose record is with the whole stream', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       options({
@@ -342,7 +342,7 @@ describe('IdleConsumersJob', () => {
 describe('a Redis that is full', () => {
   const full = redisForTests({ args: [] });
 
-  it('lets members say that they are alive', async () => {
+  it('lets members report that they are alive', async () => {
     // Few streams are renewed by one script, many by another.
     const apps = await Promise.all(
       [1, 12].map(async (count) => {
