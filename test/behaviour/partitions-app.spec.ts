@@ -89,7 +89,7 @@ async function partitionedApp(
   return { ...app, stream, seen };
 }
 
-/** Messages of all keys by turns: the key of number n is `n % KEYS.length`. */
+/** Messages of all keys in turn: the key of number n is `n % KEYS.length`. */
 const messages = (count: number) =>
   Array.from({ length: count }, (_, n) => keyed(KEYS[n % KEYS.length]!, { n }, `order-${n}`));
 
@@ -104,13 +104,13 @@ function expectOrderByKey(seen: readonly Seen[], count: number): void {
   }
 }
 
-describe('what users set for a stream holds for all of its partitions', () => {
+describe('what users set for a stream applies to all of its partitions', () => {
   const codecs: readonly [string, Codec, boolean][] = [
     ['JsonCodec', new JsonCodec(), true],
     ['WatermillCodec', new WatermillCodec(), true],
     ['FieldCodec, which has no room for keys', new FieldCodec({ field: 'data' }), false],
   ];
-  it.each(codecs)('its codec, and keys are in order: %s', async (_, codec, arrives) => {
+  it.each(codecs)('its codec, with keys in order: %s', async (_, codec, arrives) => {
     const app = await partitionedApp({ codec }, () => delay(Math.random() * 3));
     await emitAll(app.client, app.stream, messages(240));
     await handledBy(app, 240);
@@ -123,7 +123,7 @@ describe('what users set for a stream holds for all of its partitions', () => {
     }
   });
 
-  it('its schema, at both ends, and the types of a client', async () => {
+  it('its schema, on both sides, and the types of a client', async () => {
     const app = await partitionedApp({ schema: z.object({ n: z.number() }) });
     const { stream } = app;
     const typed: ClientRedisStreams<Record<string, Numbered>> = app.client;
@@ -140,7 +140,7 @@ describe('what users set for a stream holds for all of its partitions', () => {
     ]);
   });
 
-  it('its retention, its ledger and its members: the jobs see to each partition', async () => {
+  it('its retention, its ledger and its members: the jobs handle each partition', async () => {
     const app = await partitionedApp({ retention: { maxAgeMs: 1 } });
     await emitAll(app.client, app.stream, messages(60));
     await handledBy(app, 60);
@@ -177,7 +177,7 @@ describe('a stream with partitions', () => {
     expect(replies).toEqual(KEYS.map((key, n) => ({ n, key, partition: partitionOf(key, COUNT) })));
   });
 
-  it('has dead letters that run again in their partition, by the name of the stream', async () => {
+  it('has dead letters that run again in their partition, under the name of the stream', async () => {
     let isBroken = true;
     const app = await partitionedApp({}, () => {
       if (isBroken) throw new Error('not yet');
@@ -195,7 +195,7 @@ describe('a stream with partitions', () => {
     }
   });
 
-  it('is one stream to the monitor, with its partitions and who owns them', async () => {
+  it('is one stream to the monitor, with its partitions and their owners', async () => {
     const app = await partitionedApp();
     const { stream, monitor, server } = app;
     await emitAll(app.client, stream, messages(60));

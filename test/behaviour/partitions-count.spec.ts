@@ -31,7 +31,7 @@ const noted = (stream: string): Promise<string | null> =>
   redis.client.get(`stream:{${stream}}:partitions`);
 
 describe('the number of partitions', () => {
-  it('is noted by who reads the stream, and nothing is said where all have the same', async () => {
+  it('is recorded by its readers, and nothing is logged if all have the same', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
     await waitFor(async () => (await noted(stream)) === '4');
@@ -41,7 +41,7 @@ describe('the number of partitions', () => {
     expect(logged('warn', stream)).toEqual([]);
   });
 
-  it('is warned of by a reader that has another, with what to do', async () => {
+  it('causes a warning in a reader that has another, which says what to do', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
     await waitFor(async () => (await noted(stream)) === '4');
@@ -56,7 +56,7 @@ describe('the number of partitions', () => {
     expect(await noted(stream)).toBe('3');
   });
 
-  it('is warned of once by a client that has another', async () => {
+  it('causes one warning in a client that has another', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
     await waitFor(async () => (await noted(stream)) === '4');
@@ -68,7 +68,7 @@ describe('the number of partitions', () => {
     expect(warned()[0]).toContain('partition 4 or a higher one waits unread');
   });
 
-  it('is no reason to be silent about what is in none of them', async () => {
+  it('is checked even if entries are in no partition', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     await reader(stream, 4);
@@ -77,7 +77,7 @@ describe('the number of partitions', () => {
     );
   });
 
-  it('may be unknown to a client that may not ask', async () => {
+  it('may be unknown to a client without permission to ask', async () => {
     const stream = freshName('orders');
     await redis.client.hset(`stream:{${stream}}:partitions`, 'a', 'b');
     const client = clientFor({ streams: { [stream]: { partitions: 8 } } });

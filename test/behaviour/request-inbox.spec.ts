@@ -13,7 +13,7 @@ import { closeAppsAfterEach, type StreamsApp, streamsApp } from '../support/stre
 import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: a test empties it, and connections are counted.
+// A separate server: one test empties it, and connections are counted.
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 Logger.overrideLogger(recordedLog);
@@ -52,7 +52,7 @@ const inboxes = (client: Redis, keyPrefix: string): Promise<string[]> =>
   client.keys(`stream:replies:{${keyPrefix}*`);
 
 describe('the inbox', () => {
-  it('takes the replies of 1 000 requests at once on one connection', async () => {
+  it('receives the replies of 1 000 concurrent requests on one connection', async () => {
     const stream = freshName('quote');
     await start([answererOf<number>(stream, (n) => n * 2, { concurrency: 32 })]);
     const before = await connectionsNamed('nestjs-redis-streams:client:replies');
@@ -64,7 +64,7 @@ describe('the inbox', () => {
     expect(await connectionsNamed('nestjs-redis-streams:client:replies')).toBe(before + 1);
   });
 
-  it('lasts for a minute at the most without its client, and replies do not make it last longer', async () => {
+  it('lasts for a minute at the most without its client, and replies do not extend it', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
     const app = await start([answererOf(stream, (data) => data)], { keyPrefix });
     const client = clientFor({ keyPrefix });
@@ -93,7 +93,7 @@ describe('the inbox', () => {
     expect(await inboxes(redis.client, keyPrefix)).toEqual([]);
   });
 
-  it('drops what was read, so that it does not grow', async () => {
+  it('removes what was read, so that it does not grow', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
     await start([answererOf<number>(stream, (n) => from(Array(n).keys()))], { keyPrefix });
     const client = clientFor({ keyPrefix });
@@ -103,7 +103,7 @@ describe('the inbox', () => {
     await waitFor(async () => (await redis.client.xlen(key)) < 1_100);
   });
 
-  it('is gone with its client, and was not there before its first request', async () => {
+  it('is gone with its client, and did not exist before its first request', async () => {
     const keyPrefix = freshPrefix();
     const client = clientFor({ keyPrefix });
     await client.connect();
@@ -114,13 +114,13 @@ describe('the inbox', () => {
     await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 0);
   });
 
-  it('is made again where all of Redis was emptied', async () => {
+  it('is created again if all of Redis was emptied', async () => {
     const stream = freshName('quote');
     await start([answererOf(stream, (data) => data, { startFrom: 'beginning' })]);
     const client = clientFor({ requestTimeoutMs: 20_000 });
     await expect(lastValueFrom(client.send(stream, 1))).resolves.toBe(1);
     await redis.client.flushall();
-    // What a client has not been told it learns from the clock; here the clock is not waited for.
+    // The client would learn this from the clock; here the test does not wait for the clock.
     forgetKept(client);
     await expect(lastValueFrom(client.send(stream, 2))).resolves.toBe(2);
   });
@@ -162,7 +162,7 @@ describe('a dropped connection', () => {
     },
   );
 
-  it('of the client while it asks sends the request once', async () => {
+  it('of the client while it sends a request: the request is sent once', async () => {
     const stream = freshName('quote');
     let runs = 0;
     await start([answererOf(stream, () => ++runs)]);

@@ -34,13 +34,13 @@ describe('a reply', () => {
     await expect(ask(app, stream, 21)).resolves.toEqual({ price: 42 });
   });
 
-  it('is what its promise is fulfilled with', async () => {
+  it('is the value with which its promise resolves', async () => {
     const stream = freshName('quote');
     const app = await start([answererOf<number>(stream, async (n) => n + 1)]);
     await expect(ask(app, stream, 1)).resolves.toBe(2);
   });
 
-  it('is each value of its Observable, in their order', async () => {
+  it('is each value of its Observable, in order', async () => {
     const stream = freshName('quote');
     const app = await start([answererOf<number>(stream, (n) => from(Array(n).keys()))]);
     const values = lastValueFrom(app.client.send(stream, 1_000).pipe(toArray()));
@@ -70,7 +70,7 @@ describe('a reply', () => {
     await expect(values).resolves.toEqual([]);
   });
 
-  it('comes after what it replies to was acknowledged, or soon before', async () => {
+  it('arrives after its request was acknowledged, or shortly before', async () => {
     const stream = freshName('quote');
     const app = await start([answererOf(stream, () => 1)]);
     await ask(app, stream, 'it');
@@ -92,7 +92,7 @@ describe('a failure', () => {
       () => new TypeError('secret'),
       { status: 'error', message: 'Internal server error' },
     ],
-  ])('is told as Nest has it: %s', async (_, error, told) => {
+  ])('is reported as Nest does: %s', async (_, error, told) => {
     const stream = freshName('quote');
     const app = await start([
       answererOf(stream, () => {
@@ -118,7 +118,7 @@ describe('a failure', () => {
     expect(values).toEqual([1, 2]);
   });
 
-  it('is not tried again, and is no dead letter', async () => {
+  it('is not retried, and is no dead letter', async () => {
     const stream = freshName('quote');
     let runs = 0;
     const app = await start([

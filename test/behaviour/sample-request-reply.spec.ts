@@ -14,7 +14,7 @@ afterEach(endChildPrograms);
 describe('sample 02-request-reply', () => {
   const redis = redisForTests();
 
-  it('asks, prints what its README says, and ends', async () => {
+  it('sends its requests, prints what its README says, and ends', async () => {
     const main = compiled.program('sample/02-request-reply/src/main.ts');
     const program = childProgram(main, { env: { REDIS_URL: redis.url } });
     const code = await program.ended;

@@ -27,7 +27,7 @@ const GROUP = 'billing';
 
 type Schema = NonNullable<StreamOptions['schema']>;
 
-/** A schema that has what it does decided by the test. */
+/** A schema whose behaviour the test decides. */
 const schemaOf = (validate: (value: unknown) => unknown): Schema =>
   ({ '~standard': { version: 1, vendor: 'test', validate } }) as Schema;
 
@@ -96,7 +96,7 @@ describe('a schema of a consumed stream', () => {
       }),
     ],
     ['arktype', type({ id: 'string', at: 'string.date.parse', quantity: 'number = 1' })],
-  ])('of %s gives handlers what it makes of a payload', async (_, schema) => {
+  ])('of %s gives handlers its output', async (_, schema) => {
     const { add, handled, caughtUp } = await reading({ schema });
     await add({ id: 'o-1', at: '2026-01-02T00:00:00Z' });
     await caughtUp();
@@ -149,7 +149,7 @@ describe('a schema of a consumed stream', () => {
     expect(counts()).toMatchObject({ failed: 0, deadLettered: 1 });
   });
 
-  it('lets a redriven message through once it fits, and gives it up again before', async () => {
+  it('lets a redriven message through once it fits, and dead-letters it again before', async () => {
     const stream = freshName('orders');
     const strict = await reading({ stream, schema: z.object({ id: z.string() }) });
     await strict.add({ id: 7 }, 'a', 'id', 'm-1');
@@ -170,7 +170,7 @@ describe('a schema of a consumed stream', () => {
     await waitFor(async () => (await loose.letters()).length === 0);
   });
 
-  it('validates the message anew for each attempt: a handler may have changed what it got', async () => {
+  it('validates the message again for each attempt: a handler may have changed its payload', async () => {
     const seen: unknown[] = [];
     const { add, caughtUp, counts } = await reading({
       schema: z.object({ n: z.number() }),
@@ -188,7 +188,7 @@ describe('a schema of a consumed stream', () => {
     expect(counts()).toMatchObject({ handled: 1, retried: 2, deadLettered: 0 });
   });
 
-  it('is not asked about what the ledger knows, nor about what no handler wants', async () => {
+  it('is not called for messages in the ledger, nor for unhandled ones', async () => {
     const asked: unknown[] = [];
     const stream = freshName('orders');
     const handled: unknown[] = [];
@@ -246,7 +246,7 @@ describe('a schema of a consumed stream', () => {
   it.each<[string, (value: unknown) => unknown]>([
     ['throws', () => { throw new TypeError('no such table'); }], // prettier-ignore
     ['rejects', () => Promise.reject(new TypeError('no such table'))],
-  ])('that %s makes a dead letter, and handlers are not asked', async (_, validate) => {
+  ])('that %s makes a dead letter, and handlers are not called', async (_, validate) => {
     const { add, handled, letters, caughtUp } = await reading({ schema: schemaOf(validate) });
     await add(1);
     await caughtUp();
@@ -257,8 +257,8 @@ describe('a schema of a consumed stream', () => {
   });
 });
 
-describe('a schema of a consumed stream that answers later', () => {
-  it('keeps the order, and is waited for', async () => {
+describe('an asynchronous schema of a consumed stream', () => {
+  it('keeps the order, and is awaited', async () => {
     const { add, handled, letters, caughtUp } = await reading({
       schema: schemaOf(
         (value) =>
@@ -275,7 +275,7 @@ describe('a schema of a consumed stream that answers later', () => {
     expect(await letters()).toMatchObject([{ reason: 'no threes', payload: 3 }]);
   });
 
-  it('counts to the time that a handler may take', async () => {
+  it('counts towards the time that a handler may take', async () => {
     const { add, letters, counts, caughtUp } = await reading({
       schema: schemaOf(() => new Promise(() => undefined)),
       subscription: { handlerTimeoutMs: 50, retry: { maxAttempts: 1 } },
@@ -286,7 +286,7 @@ describe('a schema of a consumed stream that answers later', () => {
     expect(counts()).toMatchObject({ failed: 1, deadLettered: 1 });
   });
 
-  it('and fails because the app closes leaves its message to the group', async () => {
+  it('that fails because the app closes leaves its message to the group', async () => {
     let refuse: ((error: Error) => void) | undefined;
     const closing = await reading({
       schema: schemaOf(

@@ -48,14 +48,14 @@ describe.each([
       },
     );
 
-  it('comes to its handler as the schema makes it', async () => {
+  it("reaches its handler as the schema's output", async () => {
     const [stream, got] = [freshName('quote'), [] as unknown[]];
     await answering(stream, got);
     await expect(lastValueFrom(clientFor().send(stream, {}))).resolves.toBe('answer');
     expect(got).toEqual([{ quantity: 1 }]);
   });
 
-  it('that does not fit is told to its caller, is not run, and is no dead letter', async () => {
+  it('that does not fit is an error for its caller, is not run, and is no dead letter', async () => {
     const [stream, got] = [freshName('quote'), [] as unknown[]];
     const { monitor } = await answering(stream, got);
     const error = await failure(lastValueFrom(clientFor().send(stream, { quantity: 0 })));
@@ -79,7 +79,7 @@ describe.each([
 });
 
 describe('a request', () => {
-  it('that is to be published later is a clear error, and nothing is sent', async () => {
+  it('with a delay is a clear error, and nothing is sent', async () => {
     const stream = freshName('quote');
     const record = new RedisStreamsRecordBuilder({ quantity: 1 }).setDelayMs(1_000).build();
     const error = await failure(lastValueFrom(clientFor().send(stream, record)));

@@ -21,7 +21,7 @@ import { waitFor } from '../support/wait-for.js';
 
 const canRun = (await ownRedis()) === 'process' && (await sentinelProgram()) !== undefined;
 const canEncrypt = canRun && (await hasOpenssl());
-/** ioredis may let go of this timer only when it is over, and a test would wait for it. */
+/** ioredis may release this timer only when it fires, and a test would wait for it. */
 const SOON_MS = 500;
 const SECRET = 'hunter2-hunter2';
 closeAppsAfterEach();
@@ -32,7 +32,7 @@ afterEach(async () => {
   stops.clear();
 });
 
-/** What a handler gets of a message. */
+/** The parts of a message that a handler gets. */
 async function carried(connection: ConnectionOption): Promise<unknown> {
   const stream = freshName('orders');
   const got: unknown[] = [];
@@ -45,7 +45,7 @@ async function carried(connection: ConnectionOption): Promise<unknown> {
   return got[0];
 }
 
-/** Why nothing can be published, as the log has it. */
+/** The logged reason why nothing can be published. */
 async function reason(connection: ConnectionOption): Promise<string> {
   const client = new ClientRedisStreams({ connection, publishTimeoutMs: 1_000 });
   stops.add(() => client.close());
@@ -89,7 +89,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
     await waitFor(() => got.length === 1);
   });
 
-  it('of which one answers nobody is asked elsewhere', async () => {
+  it('of which one member does not answer is asked elsewhere', async () => {
     const { connection, processes } = await watched();
     processes[0]?.kill('SIGSTOP');
     const got = carried(connection);
@@ -97,10 +97,10 @@ async function reason(connection: ConnectionOption): Promise<string> {
     expect(await got).toEqual({ n: 1 });
   });
 
-  it('has a password of its own, and Redis that of the function; a wrong one, or a wrong name, is said', async () => {
+  it('has a password of its own, and Redis that of the function; a wrong password or name is logged', async () => {
     const { connection, client } = await watched();
     await client.call('ACL', 'SETUSER', 'default', 'resetpass', `>${SECRET}`);
-    // As docs/security.md has it.
+    // As in docs/security.md.
     const rights = ['+sentinel|get-master-addr-by-name', '+sentinel|sentinels'];
     await client.call('ACL', 'SETUSER', 'asker', 'on', `>${SECRET}`, '-@all', ...rights);
     const [only] = connection.sentinels;
@@ -130,7 +130,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
   });
 });
 
-(canEncrypt ? describe : describe.skip)('TLS behind Sentinel', () => {
+(canEncrypt ? describe : describe.skip)('TLS with Sentinel', () => {
   let certificates: Certificates;
   let redis: StartedRedis;
   let sentinels: Sentinels;
@@ -159,7 +159,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
     tls,
   });
 
-  it('is spoken where tls is given, and verified', async () => {
+  it('is used if tls is set, and certificates are verified', async () => {
     expect(await carried(withTls({ ca: certificates.ca }))).toEqual({ n: 1 });
     expect(await carried(withTls({ rejectUnauthorized: false }))).toEqual({ n: 1 });
     expect(await reason(withTls({ ca: certificates.otherCa }))).toMatch(/certificate/);
@@ -170,7 +170,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
     expect(await carried(factory)).toEqual({ n: 1 });
   });
 
-  it('is spoken where the URL says rediss', async () => {
+  it('is used if the URL says rediss', async () => {
     const connection = { ...sentinels.connection, sentinelCommandTimeout: SOON_MS };
     const url = 'rediss://127.0.0.1';
     expect(await carried({ ...connection, url, tls: { ca: certificates.ca } })).toEqual({ n: 1 });

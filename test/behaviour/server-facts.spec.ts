@@ -16,7 +16,7 @@ const servers = new Set<StartedRedis>();
 const connections = new Set<Redis>();
 closeAppsAfterEach();
 
-// ioredis says there that it may not ask INFO.
+// ioredis logs there that it may not send INFO.
 beforeEach(() => void jest.spyOn(console, 'warn').mockImplementation(() => undefined));
 
 afterEach(async () => {
@@ -54,7 +54,7 @@ async function reading(connection: string): Promise<{ stream: string; got: unkno
 }
 
 describeWithOwn('at start the log says', () => {
-  it('which Redis it is, once, also after a reconnect', async () => {
+  it('which Redis it is, once, even after a reconnect', async () => {
     const { url, look } = await redisWith();
     const said = sinceNow('log', 'The server is ');
     const warned = sinceNow('warn', 'maxmemory-policy');
@@ -71,7 +71,7 @@ describeWithOwn('at start the log says', () => {
     expect(warned()).toEqual([]);
   });
 
-  it('that a Redis which evicts may throw away what is needed, and goes on', async () => {
+  it('that a Redis which evicts may remove needed keys, and continues', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     const warned = sinceNow('warn', 'maxmemory-policy');
     const { stream, got } = await reading(url);
@@ -80,11 +80,11 @@ describeWithOwn('at start the log says', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('what it may not ask, and goes on', async () => {
+  it('what it may not ask, and continues', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     const rights = ['~*', '&*', '+@all', '-config', '-info', '-command', '-role', '-hello'];
     await look.call('ACL', 'SETUSER', 'app', 'on', '>secret', ...rights);
-    // HELLO is not refused to anybody, and tells the version.
+    // HELLO is allowed to everybody, and reports the version.
     const said = sinceNow('debug', 'may not ask');
     const warned = sinceNow('warn', 'maxmemory-policy');
     const { stream, got } = await reading(url.replace('redis://', 'redis://app:secret@'));
@@ -94,7 +94,7 @@ describeWithOwn('at start the log says', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('what other commands tell where INFO may not be asked', async () => {
+  it('what other commands report if INFO is not allowed', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     await look.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-info');
     const said = sinceNow('log', 'The server is ');
@@ -105,7 +105,7 @@ describeWithOwn('at start the log says', () => {
   });
 });
 
-describeWithOwn('a Redis that lacks what is needed', () => {
+describeWithOwn('a Redis that lacks a needed feature', () => {
   it('is an error that names it', async () => {
     const { url } = await redisWith(
       ...'--rename-command XCLAIM X-XCLAIM --rename-command ZMSCORE X-ZMSCORE'.split(' '),
@@ -120,7 +120,7 @@ describeWithOwn('a Redis that lacks what is needed', () => {
 });
 
 describeWithOwn('a replica by mistake', () => {
-  it('is an error, said once, and is waited for until it is a primary', async () => {
+  it('is an error, logged once, and is waited for until it is a primary', async () => {
     const { port } = await redisWith();
     const { url, look } = await redisWith('--replicaof', '127.0.0.1', String(port));
     const said = sinceNow('error', 'is a replica');
@@ -143,7 +143,7 @@ describeWithOwn('a replica by mistake', () => {
     expect(said()).toHaveLength(1);
   });
 
-  it('after a reconnect: is said, and reading goes on once it is a primary', async () => {
+  it('after a reconnect: is logged, and reading continues once it is a primary', async () => {
     const { url, look } = await redisWith();
     const { port } = await redisWith();
     const { stream, got } = await reading(url);
@@ -159,7 +159,7 @@ describeWithOwn('a replica by mistake', () => {
     expect(said()).toHaveLength(1);
   });
 
-  it('ends to be waited for when the app closes', async () => {
+  it('is no longer waited for when the app closes', async () => {
     const { port } = await redisWith();
     const { url } = await redisWith('--replicaof', '127.0.0.1', String(port));
     const said = sinceNow('error', 'is a replica');

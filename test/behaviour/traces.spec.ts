@@ -58,7 +58,7 @@ const appOf = (stream: string, handle: (data: unknown, its: RedisStreamsContext)
   );
 
 describe('spans', () => {
-  it('makes one tree of who emits, what is sent, handled and settled, and what its handler does', async () => {
+  it('form one tree of the emitter, what is sent, handled and settled, and what its handler does', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const inHandler = freshName('charge');
@@ -123,7 +123,7 @@ describe('spans', () => {
     });
   });
 
-  it('gives each message of a batch a context of its own, and links the sending to all', async () => {
+  it('give each message of a batch its own context, and link the sending to all', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const app = await appOf(stream, () => undefined);
@@ -154,7 +154,7 @@ describe('spans', () => {
     }
   });
 
-  it('has each attempt in the tree: a failed one with its error, what became of it, and the next', async () => {
+  it('show each attempt in the tree: a failed one with its error, its outcome, and the next', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const app = await appOf(stream, (_, its) => {
@@ -181,7 +181,7 @@ describe('spans', () => {
     }
   });
 
-  it('has a request in the tree of who sent it, and what answers it; one that fails says so', async () => {
+  it('put a request and its answer into the tree of the sender; a failed one has an error', async () => {
     instrumentation.enable();
     const stream = freshName('quote');
     const inHandler = freshName('price');
@@ -217,7 +217,7 @@ describe('spans', () => {
     ]);
   });
 
-  it('says of what could not be published what kind of error that was, alone and in a batch', async () => {
+  it('report the kind of error if publishing fails, alone and in a batch', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     await redis.client.set(stream, 'no stream');
@@ -236,7 +236,7 @@ describe('spans', () => {
     await client.close();
   });
 
-  it('begins a trace of its own for a message that came without a context', async () => {
+  it('start a new trace for a message that came without a context', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     await appOf(stream, () => undefined);
@@ -246,7 +246,7 @@ describe('spans', () => {
     expect([process?.parentSpanContext, process?.links]).toEqual([undefined, []]);
   });
 
-  it('makes one tree of what two processes do', async () => {
+  it('form one tree of two processes', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const compiled = await compiledPackage('test/support/programs');
@@ -272,7 +272,7 @@ describe('spans', () => {
     await client.close();
   });
 
-  it('publishes all the same where entries have no place for a context', async () => {
+  it('do not prevent publishing if entries cannot carry a context', async () => {
     instrumentation.enable();
     const stream = freshName('sensors');
     const streams = { [stream]: { codec: new FieldCodec({ field: 'data' }) } };
@@ -308,7 +308,7 @@ describe('RedisStreamsInstrumentation', () => {
     expect(spans.of(stream)).toHaveLength(3);
   });
 
-  it('has the shape that registerInstrumentations() wants, and begins when it is made', async () => {
+  it('has the interface that registerInstrumentations() expects, and starts when it is created', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'));
     const made = new RedisStreamsInstrumentation();
     expect(made).toMatchObject({
@@ -326,7 +326,7 @@ describe('RedisStreamsInstrumentation', () => {
     await client.close();
   });
 
-  it('harms no message where a provider throws', async () => {
+  it('harms no message if a provider throws', async () => {
     const broken = (): never => {
       throw new Error('broken');
     };
@@ -340,7 +340,7 @@ describe('RedisStreamsInstrumentation', () => {
     made.disable();
   });
 
-  it('counts and measures by the conventions, also where the provider comes later', async () => {
+  it('counts and measures by the conventions, even if the provider is set later', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const app = await appOf(stream, (_, its) => {
