@@ -2,7 +2,7 @@ import { redisForTests } from '../support/redis-for-tests.js';
 import type { Configuration } from './configuration.js';
 import type { ServersUnderTest } from './servers-under-test.js';
 
-/** One Redis: that of the file, or with `args` or a `binary` one of its own. To be called in a `describe`. */
+/** One Redis: that of the file, or with `args` or a `binary` a separate one. Call it in a `describe`. */
 export function oneRedis(
   { binary, args: its, connection, beside }: Configuration,
   more: readonly string[] = [],

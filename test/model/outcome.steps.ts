@@ -15,7 +15,7 @@ import type { Draw, Step } from './step.js';
 const idsOf = (messages: readonly StreamMessage[]): string =>
   messages.map(({ entryId, attempt }) => `${entryId} (attempt ${attempt})`).join(' ');
 
-/** What consumers do with what they have in hand, also where another has it meanwhile. */
+/** What consumers do with their messages, even if another consumer has them meanwhile. */
 export const outcomeSteps = {
   start: async (group, member, draw) => {
     for (const inHand of chosen(member, draw)) await start(group, member, inHand, draw.twice);
@@ -64,7 +64,7 @@ export const outcomeSteps = {
     }
   },
 
-  /** The consumer closes: what did not start goes to the group. */
+  /** The consumer closes: what did not start goes back to the group. */
   giveBack: async (group, member, draw) => {
     const messages = chosen(member, draw).map(({ message }) => message);
     if (!group.model.atMostOnce) {
@@ -91,7 +91,7 @@ export const outcomeSteps = {
     messages.forEach(({ entryId }, n) => kept[n] === true || member.hand.delete(entryId));
   },
 
-  /** A consumer sends what it has no right to. */
+  /** A consumer sends something to which it has no right. */
   meddle: async (group, member, draw) => {
     const others = group.members.filter((other) => other !== member);
     const foreign = others
@@ -150,7 +150,7 @@ export const outcomeSteps = {
   },
 } satisfies Record<string, Step>;
 
-/** Some of what a member may run. */
+/** Some of the messages that a member may run. */
 function chosen({ hand }: Member, { pick, many }: Pick<Draw, 'pick' | 'many'>): InHand[] {
   const all = [...hand.values()].filter(({ reserved }) => reserved);
   const at = pick % Math.max(1, all.length);
@@ -191,7 +191,7 @@ async function start(
   return true;
 }
 
-/** Sends a call that settles messages: they leave the hand, whatever it is answered. */
+/** Sends a call that settles messages: the member drops them, whatever the answer. */
 async function settle<Answer>(
   group: Group,
   member: Member,
@@ -227,7 +227,7 @@ function putOffCall(member: Member, messages: readonly StreamMessage[], until: '
   const retries = messages.map((message) => ({ message: { ...message }, delayMs }));
   const ids = retries.map(({ message }) => message);
   return {
-    what: `put off ${idsOf(ids)}, ${until}`,
+    what: `schedule a retry of ${idsOf(ids)}, ${until}`,
     send: () => scripts.putOff(retries),
     rule: (model: Model) => outcomeRules.putOff(model, member, ids, until),
   };

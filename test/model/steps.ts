@@ -9,7 +9,7 @@ import { timeSteps } from './time.steps.js';
 const STEPS = { ...takingSteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
 type StepName = keyof typeof STEPS;
 
-/** How often each is drawn: what leads to messages in several hands more often. */
+/** How often each is drawn: steps that put messages into several hands more often. */
 const WEIGHTS: Record<StepName, number> = {
   publish: 4,
   read: 5,

@@ -4,7 +4,7 @@ import { compareEntryIds } from '../../lib/redis/read/entry-id.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
 import type { Ids, Model, Who } from './model.js';
 
-/** What the scripts that bring entries, and reserve them, are to do: to the model, and as an answer. */
+/** What the scripts that deliver and reserve entries must do to the model, and what they must answer. */
 export const takingRules = {
   read({ state }: Model, { name }: Who, count: number): string[] {
     const ids = state.unread.splice(0, count);
@@ -87,7 +87,7 @@ export const takingRules = {
     return found;
   },
 
-  /** Entries and redrives beside each other, as the reserver sends them. */
+  /** Entries and redrives together, as the reserver sends them. */
   reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
     const taken = new Map<string, string>();
     return messages.map((message) => {
@@ -133,10 +133,10 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
     if (isRedrive(entryId) || model.owns(who, message)) state.retries[entryId] = 'later';
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
-  // Its consumer stood still after the read, and another took it meanwhile.
+  // Its consumer hung after the read, and another took it meanwhile.
   const isAnothers = !mine && !isRedrive(entryId) && !model.owns(who, message);
   if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
-  // At-most-once takes a dead letter away when its run begins: one that is there has never been run.
+  // At-most-once removes a dead letter when its run begins: one that exists has never been run.
   const isOnce = model.atMostOnce && isRedrive(entryId);
   if (!mine && lease?.entryId === entryId && !isOnce) model.cameBack(entryId, lease.run);
   const alone = model.runsAlone(entryId);

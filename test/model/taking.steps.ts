@@ -15,17 +15,17 @@ import { postpone } from './time.steps.js';
 
 const PAGE = 100;
 
-/** Few, so that one is published under several entries. */
+/** Few, so that some are published under several entries. */
 const messageIdOf = (pick: number): string => `message-${pick % 4}`;
 
-/** What brings entries into a consumer's hands. */
+/** What delivers entries to a consumer. */
 export const takingSteps = {
   publish: (group, _member, { pick, many }) => {
     const messageIds = many ? [pick, pick, pick + 1].map(messageIdOf) : [messageIdOf(pick)];
     return group.change(`publish ${messageIds.join(' ')}`, async () => {
       for (const messageId of messageIds) {
         const fields = ['name', 'test', 'body', '1', 'id', messageId];
-        // Long ago, by the clock of the test: so everything of it may have been taken over.
+        // Long ago, by the clock of the test: so all of it may have been taken over.
         const entryId = `${group.model.published.size + 1}-0`;
         await group.client.xadd(group.keys.stream, entryId, ...fields);
         group.model.published.set(entryId, messageId);
@@ -58,7 +58,7 @@ export const takingSteps = {
 
   recover: (group, member, draw) => {
     const { stream, leases, retries, attempts } = group.keys;
-    // What is idle for longer than its consumer is there was left by an earlier one of its name.
+    // An entry that has been idle longer than its consumer has run was left by an earlier one of its name.
     const isYoung = draw.many;
     return bring(group, member, draw, 'recover', {
       send: async () => {
@@ -72,7 +72,7 @@ export const takingSteps = {
     });
   },
 
-  /** Of each page the answer may be lost, so that it is asked for again. */
+  /** The answer of each page may be lost, and the page is then requested again. */
   resume: (group, member, draw) => {
     const { stream, retries, attempts, leases } = group.keys;
     const keys = [stream, retries, attempts, leases];
@@ -95,7 +95,7 @@ export const takingSteps = {
     });
   },
 
-  /** What was brought and not reserved; where its lease may have ended, what waits for its slot too. */
+  /** What was delivered and not reserved; if its lease may have ended, also what waits for its slot. */
   reserve: (group, member, { many, twice }) => {
     const again = many && !group.model.atMostOnce;
     return reserve(
@@ -107,18 +107,18 @@ export const takingSteps = {
   },
 } satisfies Record<string, Step>;
 
-/** When the process of a member began; only asked for without a ledger. */
+/** When the process of a member began; only needed without a ledger. */
 const beganAt = async ({ model, client }: Group, agoMs: number): Promise<number | ''> =>
   model.hasLedger ? '' : (await redisTimeMs(client)) - agoMs;
 
 interface Source {
-  /** Whether the order of what it brings matters. */
+  /** Whether the order of the entries matters. */
   readonly isInOrder?: boolean;
   readonly send: () => Promise<readonly RawEntry[]>;
   readonly rule: (model: Model) => string[];
 }
 
-/** Brings entries, and most often has them reserved at once. */
+/** Delivers entries, and usually has them reserved at once. */
 async function bring(
   group: Group,
   member: Member,
@@ -165,11 +165,12 @@ async function reserve(
         );
         return given;
       },
-      // What is recorded at-most-once is its caller's by the answer, and that is kept for the second time.
+      // With at-most-once the answer decides who owns a recorded message, and it is the same the second time.
       rule: (model) =>
         (group.model.atMostOnce ? kept : undefined) ??
         (kept = takingRules.reserve(model, member, messages)),
-      // Why another's entry does not run may be said otherwise, where the first time wrote its message's ID into the ledger.
+      // The reason why another's entry does not run may differ if the first call wrote its message's ID into
+      // the ledger.
       essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),
     },
     twice,

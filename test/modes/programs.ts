@@ -7,7 +7,7 @@ import { compiledPackage } from '../support/compiled-package.js';
 import { DeathRow } from './death-row.js';
 import { Overviews } from './overviews.js';
 
-/** What cells run in processes of their own. */
+/** What cells run in separate processes. */
 export interface Programs {
   readonly deathRow: DeathRow;
   readonly overviews: Overviews;
@@ -18,7 +18,7 @@ export function programsForTests(): () => Programs {
   let programs: Programs | undefined;
   beforeAll(async () => {
     const compiled = await compiledPackage('test/modes', 'test/support');
-    // The modes import the package by its path, as all tests do. Another spec file may have made this.
+    // The modes import the package by its path, as all tests do. Another spec file may have created this.
     const lib = join(compiled.root, 'programs/lib');
     await symlink(join(compiled.root, 'dist/esm'), lib).catch(ifNotThere);
     programs = { deathRow: new DeathRow(compiled), overviews: new Overviews() };

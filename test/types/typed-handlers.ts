@@ -1,6 +1,6 @@
 /**
- * What the compiler says to users of Nest's typed `@EventPattern` (since Nest 12.1). Nothing here runs: `npm run check:types`
- * is the test.
+ * What the compiler tells users of Nest's typed `@EventPattern` (since Nest 12.1). Nothing here runs: `npm
+ * run check:types` is the test.
  */
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
@@ -38,7 +38,7 @@ export class TypedHandlers {
   @EventPattern<Events>('order')
   noSuchStream(@Payload() _payload: Order | Payment): void {}
 
-  // Nest checks against the payloads of all streams of the type, which is why one stream is picked above.
+  // Nest compares with the payloads of all streams of the type, which is why one stream is picked above.
   @EventPattern<Events>('orders', subscription())
   anyOfThem(@Payload() _payload: Order | Payment): void {}
 
@@ -50,7 +50,7 @@ export class TypedHandlers {
   @EventPattern<Orders>('orders', subscription())
   withContext(@Payload() _order: Order, @Ctx() _context: RedisStreamsContext): void {}
 
-  /** Until then: the payload is looked up in the type, and Nest does not compare it. */
+  /** Until then the payload is looked up in the type, and Nest does not compare it. */
   @EventPattern<string>('orders', subscription())
   lookedUp(@Payload() _order: Events['orders'], @Ctx() _context: RedisStreamsContext): void {}
 

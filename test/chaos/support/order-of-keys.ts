@@ -18,7 +18,10 @@ export function outOfOrder(
   return wrong;
 }
 
-/** A run of the same message again may be, of one before never, and of the next once the message was handled. */
+/**
+ * Another run of the same message is allowed, one of an earlier message never, and one of the next once the
+ * message was handled.
+ */
 function wrongOf(runs: readonly Run[], stopped: ReadonlySet<number>): string[] {
   const wrong: string[] = [];
   let at = -1;

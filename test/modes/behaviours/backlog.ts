@@ -8,7 +8,7 @@ import type { Behaviour } from './behaviour.js';
 const BATCH = 50;
 const AT_A_TIME = 1_000;
 
-/** What a process holds does not grow with what waits for it. */
+/** What a process holds does not grow with the backlog. */
 export const backlog: Behaviour = {
   name: 'a backlog is handled once, in order, with no more in the process than concurrency and three batches',
   shown: async (cell) => {

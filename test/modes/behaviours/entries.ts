@@ -27,7 +27,7 @@ export const secondEntry: Behaviour = {
 };
 
 export const undecodable: Behaviour = {
-  name: 'an entry that cannot be decoded becomes a dead letter, and holds up nobody',
+  name: 'an entry that cannot be decoded becomes a dead letter, and holds up no other',
   shown: async (cell) => {
     cell.expectLog(/cannot be (read|decoded)/);
     await cell.publish(bodies(COUNT));
@@ -50,7 +50,7 @@ export const undecodable: Behaviour = {
 const [FAILS, DELETED] = [1, 3];
 
 export const deleted: Behaviour = {
-  name: 'an entry that is deleted while it waits holds up nobody',
+  name: 'an entry that is deleted while it waits holds up no other',
   shown: async (cell) => {
     const { retries, retryKeepsSlot } = cell.promises;
     cell.expectLog(/attempt|dead letter|answered with an error/, /deleted|gone|lost/);
@@ -61,7 +61,7 @@ export const deleted: Behaviour = {
     });
     if (retries) {
       await cell.until('it waits for its retry', () => cell.runs.of(FAILS)[0]?.outcome === 'threw');
-      await cell.until('it is put off', async () => {
+      await cell.until('its retry is scheduled', async () => {
         return retryKeepsSlot || (await cell.inRedis.records()).retries > 0;
       });
       await cell.remove(FAILS);
@@ -74,12 +74,12 @@ export const deleted: Behaviour = {
     });
     expect(cell.runs.of(DELETED)).toEqual([]);
     if (!retries) return expectSettled(cell, { handled: others.length, failed: 1 });
-    await cell.until('it is over', async () => {
+    await cell.until('it is settled', async () => {
       const { pending, retries: waiting } = await cell.inRedis.records();
       // Redis may have dropped it while the member still has it, for its next attempt.
       return pending + waiting + (member.server.consumer?.unsettled ?? 0) === 0;
     });
-    // Where it was in memory, it may have been tried again all the same.
+    // If it was in memory, it may have been tried again anyway.
     const handled = cell.runs.handled.size;
     await expectSettled(cell, { handled, ran: others.length + 1, replied: handled });
     for (const n of others) expect(cell.runs.of(n)).toHaveLength(1);

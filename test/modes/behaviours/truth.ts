@@ -12,14 +12,14 @@ const [DEAD, HELD, PUT_OFF] = [1, 2, COUNT];
 const LONG_MS = 600_000;
 
 interface Truth {
-  /** Messages that Redis still has to give or to see settled; nothing where it cannot know all of them. */
+  /** Messages that Redis still has to deliver or to see settled; undefined if it cannot know all of them. */
   readonly unfinished: number | undefined;
   readonly retries: number | undefined;
   readonly deadLetters: number | undefined;
   readonly ledger: number | undefined;
 }
 
-/** What `inspect()` and the command line say, in the same words. */
+/** What `inspect()` and the command line report, in the same words. */
 async function said(cell: Cell, member: Member): Promise<{ inspected: Truth; shown: Truth }> {
   const inspection = await member.monitor.inspect();
   const row = inspection.streams.find(({ stream }) => stream === cell.stream);
@@ -47,9 +47,9 @@ async function said(cell: Cell, member: Member): Promise<{ inspected: Truth; sho
 const known = (truth: Truth): Partial<Truth> =>
   Object.fromEntries(Object.entries(truth).filter(([, value]) => value !== undefined));
 
-/** Waits until both say what is true, and shows what they say where they never do. */
+/** Waits until both report the truth, and shows what they report if they never do. */
 async function expectTruth(cell: Cell, member: Member, truth: Truth): Promise<void> {
-  await cell.until('what is said is true', async () => {
+  await cell.until('the reports are true', async () => {
     const { inspected, shown } = await said(cell, member);
     expect(inspected).toMatchObject(known(truth));
     expect(shown).toMatchObject(known(truth));
@@ -113,7 +113,7 @@ export const tellsTruth: Behaviour = {
 
     if (!retries) return;
     await cell.publish(bodies(1, { keys: COUNT + 1, from: PUT_OFF }));
-    await cell.until('one is put off', async () => {
+    await cell.until('a retry is scheduled', async () => {
       const { counts: now } = member.monitor.getStats();
       return now.retried === 1;
     });
