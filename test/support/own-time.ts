@@ -1,8 +1,8 @@
 const TICK_MS = 10;
 
 /**
- * How many ms something takes, without the moments in which this process did not get to run: a timer that is late ticks
- * once, however late. What has to end "within a second" can be held against it on a busy machine too.
+ * How many ms something takes, without the moments in which this process could not run: a timer that is late
+ * ticks once, however late. So a limit such as "within a second" can be checked on a busy machine too.
  *
  * @example
  * expect(await ownTimeOf(app.close())).toBeLessThan(1_300);

@@ -10,11 +10,11 @@ const HOST = '127.0.0.1';
 export interface SentinelRedis extends Sentinels {
   readonly primary: StartedRedis;
   readonly replicas: readonly StartedRedis[];
-  /** A connection to look into the primary with, whichever it is. */
+  /** A connection for inspecting the current primary. */
   connect(): Redis;
   /**
-   * Kills the primary once its replicas have what it has, waits until another has its place, and brings it back as a replica of
-   * that one. What is on its way then is not executed any more.
+   * Kills the primary once its replicas are in sync, waits until another has its place, and restarts it as a
+   * replica of that one. Commands under way are not executed any more.
    */
   failOver(): Promise<void>;
 }
@@ -56,7 +56,10 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
   };
 }
 
-/** Redis answers before its replicas have what was written: killed in between, it would have lost what it confirmed. */
+/**
+ * Redis answers before its replicas have what was written: killed in between, it would have lost what it
+ * confirmed.
+ */
 async function replicasHaveAll(primaryPort: number): Promise<void> {
   const look = new Redis(primaryPort, HOST);
   await look.client('PAUSE', 10_000, 'WRITE');

@@ -3,13 +3,13 @@ import { figureText } from './figure-text.js';
 import type { Measured } from './measured.js';
 import { settingText } from './setting.js';
 
-/** What of a page is made by the bench; what is outside is written by hand, and stays. */
+/** The bench generates the part between these lines; everything outside is written by hand, and stays. */
 const BEGIN = '<!-- bench: what follows is written by it -->';
 const END = '<!-- bench: what follows is written by hand -->';
 
 const SIGN = { met: 'met', missed: '**missed**', '': '' } as const;
 
-/** The page with the bench's part made new. */
+/** The page with the bench's part replaced. */
 export function withResults(page: string, results: string): string {
   const [before, rest] = parted(page, BEGIN);
   const [, after] = parted(rest, END);
@@ -22,7 +22,7 @@ function parted(text: string, mark: string): [before: string, after: string] {
   return [text.slice(0, at), text.slice(at + mark.length)];
 }
 
-/** All results, as Markdown: first what has to be reached, then each scenario with its runs. */
+/** All results, as Markdown: first the targets, then each scenario with its runs. */
 export function resultsText(
   all: readonly Measured[],
   pictureOf: (key: string) => string | undefined,

@@ -166,8 +166,8 @@ export class ChaosRun {
   }
 
   /**
-   * What a dead or stopped consumer had started and not committed: it may have had its effect, and may be run
-   * again by design.
+   * What a dead or stopped consumer had started and not committed: it may have had its effect, and the guarantees
+   * let it run again.
    *
    * @param ledger what was committed when it was cut off; what is committed now, unless another consumer may
    * have done so since
