@@ -29,7 +29,7 @@ export function barChart(title: string, figures: readonly Figure[], ours: RegExp
 }
 
 /** How close each figure is to its target: the line is at 1, and right of it the target is met. */
-export function reachedChart(
+export function targetChart(
   title: string,
   figures: readonly (readonly [label: string, figure: Figure])[],
 ): string {
@@ -54,7 +54,7 @@ export function reachedChart(
   const one = LEFT + (RIGHT - LEFT) / 2;
   return svg(title, height, [
     ...drawn(rows, 2),
-    text(one, TOP - 12, 'has to be', 'class="small" text-anchor="middle"'),
+    text(one, TOP - 12, 'target', 'class="small" text-anchor="middle"'),
     line([
       [one, TOP - 6],
       [one, height - 10],

@@ -4,8 +4,8 @@ import type { Measured } from './measured.js';
 import { settingText } from './setting.js';
 
 /** The bench generates the part between these lines; everything outside is written by hand, and stays. */
-const BEGIN = '<!-- bench: what follows is written by it -->';
-const END = '<!-- bench: what follows is written by hand -->';
+const BEGIN = '<!-- bench: generated from here -->';
+const END = '<!-- bench: written by hand from here -->';
 
 const SIGN = { met: 'met', missed: '**missed**', '': '' } as const;
 
@@ -29,9 +29,9 @@ export function resultsText(
 ): string {
   return [
     settings(all),
-    '## What has to be reached',
+    '## Targets',
     '',
-    picture('Each figure beside its bar', pictureOf('bars')),
+    picture('Each figure compared with its target', pictureOf('bars')),
     barsTable(all),
     ...all.flatMap(({ key, result, quick }) => [
       `## ${result.title}`,
@@ -57,7 +57,7 @@ const picture = (title: string, path: string | undefined): string =>
   path === undefined ? '' : `![${title}](${path})\n`;
 
 const barsTable = (all: readonly Measured[]): string => `
-| scenario | figure | median | has to be | |
+| scenario | figure | median | target | |
 | --- | --- | ---: | ---: | --- |
 ${all
   .filter(({ quick }) => !quick)
@@ -73,7 +73,7 @@ function barsRow(key: string, figure: Figure): string {
 }
 
 const table = ({ figures }: ScenarioResult): string => `
-| | median | smallest – largest | has to be | |
+| | median | smallest – largest | target | |
 | --- | ---: | ---: | ---: | --- |
 ${figures
   .map(figureText)

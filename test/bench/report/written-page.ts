@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 import { ALL_KEYS } from '../scenarios/scenario-order.js';
-import { barChart, curveChart, reachedChart } from './charts.js';
+import { barChart, curveChart, targetChart } from './charts.js';
 import type { Measured } from './measured.js';
 import { resultsText, withResults } from './page-text.js';
 
@@ -50,7 +50,7 @@ function picturesOf(all: readonly Measured[]): Map<string, string> {
     .flatMap(({ key, result }) =>
       result.figures.map((figure) => [`${key}: ${figure.label}`, figure] as const),
     );
-  const pictures = new Map([['bars', reachedChart('Beside what has to be reached', bars)]]);
+  const pictures = new Map([['bars', targetChart('Figures compared with their targets', bars)]]);
   for (const { key, result } of all) {
     const { title, curve, figures } = result;
     const [first] = figures;
