@@ -11,7 +11,7 @@ import {
   RetryException,
 } from '../../lib/index.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, pendingEntries } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
@@ -223,7 +223,7 @@ describe('a request whose app closes', () => {
     await handledWhileClosing(
       stream,
       { retry: { maxAttempts: 5 } },
-      (handle) => [answererOf(stream, handle, { retry: { maxAttempts: 5 } })],
+      (handle) => [answeringController(stream, handle, { retry: { maxAttempts: 5 } })],
       end,
       () => {
         firstValueFrom(asking.client.send(stream, { n: 1 })).then(

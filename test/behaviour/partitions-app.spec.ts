@@ -23,9 +23,9 @@ import {
 } from '../../lib/index.js';
 import { partitionName, partitionNames, partitionOf } from '../../lib/wire/partitions.js';
 import { RedisStreamsHealthIndicator } from '../../lib/telemetry/terminus/index.js';
-import { failed } from '../support/delayed.js';
+import { failed } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
-import { emitAll, keyed } from '../support/keyed.js';
+import { emitAll, keyed } from '../support/keyed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {

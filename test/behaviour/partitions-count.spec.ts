@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 
 import { clientsForTests } from '../support/clients-for-tests.js';
-import { emit } from '../support/delayed.js';
+import { emit } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
-import { keyed } from '../support/keyed.js';
+import { keyed } from '../support/keyed-messages.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {

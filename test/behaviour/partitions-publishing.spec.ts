@@ -9,9 +9,9 @@ import {
 } from '../../lib/index.js';
 import { partitionNames } from '../../lib/wire/partitions.js';
 import { type ClientOptions, clientsForTests } from '../support/clients-for-tests.js';
-import { emit, failed, LONG_MS, looksAt } from '../support/delayed.js';
+import { emit, failed, LONG_MS, looksAt } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
-import { emitAll, keyed, partitionFor } from '../support/keyed.js';
+import { emitAll, keyed, partitionFor } from '../support/keyed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { from, lastValueFrom, Subject, take, toArray } from 'rxjs';
 
 import { ClientRedisStreams, type RedisStreamsModuleOptions } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -54,7 +54,7 @@ const inboxes = (client: Redis, keyPrefix: string): Promise<string[]> =>
 describe('the inbox', () => {
   it('receives the replies of 1 000 concurrent requests on one connection', async () => {
     const stream = freshName('quote');
-    await start([answererOf<number>(stream, (n) => n * 2, { concurrency: 32 })]);
+    await start([answeringController<number>(stream, (n) => n * 2, { concurrency: 32 })]);
     const before = await connectionsNamed('nestjs-redis-streams:client:replies');
     const client = clientFor();
     const answers = Array.from({ length: 1_000 }, (_, n) => lastValueFrom(client.send(stream, n)));
@@ -66,7 +66,7 @@ describe('the inbox', () => {
 
   it('lasts for a minute at the most without its client, and replies do not extend it', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
-    const app = await start([answererOf(stream, (data) => data)], { keyPrefix });
+    const app = await start([answeringController(stream, (data) => data)], { keyPrefix });
     const client = clientFor({ keyPrefix });
     await lastValueFrom(client.send(stream, 1));
     const [key = ''] = await inboxes(redis.client, keyPrefix);
@@ -81,7 +81,7 @@ describe('the inbox', () => {
   it('is not made again by a reply to a client that is gone', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
     const gate = new Subject<string>();
-    await start([answererOf(stream, () => gate.pipe(take(1)))], { keyPrefix });
+    await start([answeringController(stream, () => gate.pipe(take(1)))], { keyPrefix });
     const client = clientFor({ keyPrefix });
     const asked = lastValueFrom(client.send(stream, 'it')).catch(() => 'closed');
     await waitFor(() => gate.observed);
@@ -95,7 +95,7 @@ describe('the inbox', () => {
 
   it('removes what was read, so that it does not grow', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
-    await start([answererOf<number>(stream, (n) => from(Array(n).keys()))], { keyPrefix });
+    await start([answeringController<number>(stream, (n) => from(Array(n).keys()))], { keyPrefix });
     const client = clientFor({ keyPrefix });
     const values = lastValueFrom(client.send(stream, 5_000).pipe(toArray()));
     await expect(values).resolves.toHaveLength(5_000);
@@ -116,7 +116,7 @@ describe('the inbox', () => {
 
   it('is created again if all of Redis was emptied', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, (data) => data, { startFrom: 'beginning' })]);
+    await start([answeringController(stream, (data) => data, { startFrom: 'beginning' })]);
     const client = clientFor({ requestTimeoutMs: 20_000 });
     await expect(lastValueFrom(client.send(stream, 1))).resolves.toBe(1);
     await redis.client.flushall();
@@ -130,7 +130,7 @@ describe('a dropped connection', () => {
   it('of the client loses no reply, whenever it drops', async () => {
     const stream = freshName('quote');
     const gate = new Subject<number>();
-    await start([answererOf(stream, () => gate.pipe(take(20)))]);
+    await start([answeringController(stream, () => gate.pipe(take(20)))]);
     const proxy = await proxied();
     const client = clientFor({ connection: proxy.url });
     const asked = lastValueFrom(client.send(stream, 'it').pipe(toArray()));
@@ -148,7 +148,7 @@ describe('a dropped connection', () => {
     async (at) => {
       const stream = freshName('quote');
       const proxy = await proxied();
-      const app = await start([answererOf<number>(stream, (n) => from(Array(n).keys()))], {
+      const app = await start([answeringController<number>(stream, (n) => from(Array(n).keys()))], {
         connection: proxy.url,
       });
       const client = clientFor();
@@ -165,7 +165,7 @@ describe('a dropped connection', () => {
   it('of the client while it sends a request: the request is sent once', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    await start([answererOf(stream, () => ++runs)]);
+    await start([answeringController(stream, () => ++runs)]);
     const proxy = await proxied();
     const client = clientFor({ connection: proxy.url });
     await expect(lastValueFrom(client.send(stream, 'it'))).resolves.toBe(1);

@@ -20,7 +20,7 @@ import {
   subscription,
   WatermillCodec,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
@@ -64,8 +64,8 @@ describe('the answering handler', () => {
   it('is the one for the name, else the one for the whole stream', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => 'any'),
-      answererOf({ stream, name: 'price' }, () => 'price'),
+      answeringController(stream, () => 'any'),
+      answeringController({ stream, name: 'price' }, () => 'price'),
     ]);
     await expect(ask(app, { stream, name: 'price' }, 1)).resolves.toBe('price');
     await expect(ask(app, { stream, name: 'stock' }, 1)).resolves.toBe('any');
@@ -73,7 +73,7 @@ describe('the answering handler', () => {
 
   it("does not exist if no group has one: the caller gets Nest's error at once", async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf({ stream, name: 'price' }, () => 'price')], {
+    const app = await start([answeringController({ stream, name: 'price' }, () => 'price')], {
       unhandled: 'dead-letter',
     });
     await expect(failure(ask(app, { stream, name: 'stock' }, 1))).resolves.toBe(NO_HANDLER);
@@ -94,7 +94,7 @@ describe('the answering handler', () => {
     const stream = freshName('quote');
     const events = await start([handlerOf(stream, () => undefined)], { group: 'audit' });
     const app = await start([
-      answererOf(stream, async () => {
+      answeringController(stream, async () => {
         await waitFor(() => events.monitor.getStats().counts.unhandled === 1);
         await delay(50);
         return 'answer';
@@ -106,8 +106,8 @@ describe('the answering handler', () => {
   it('is one of two groups that both have one: the first to answer', async () => {
     const stream = freshName('quote');
     const answers = (who: string) => () => concat(of(`${who} 1`), of(`${who} 2`));
-    const first = await start([answererOf(stream, answers('first'))], { group: 'first' });
-    await start([answererOf(stream, answers('second'))], { group: 'second' });
+    const first = await start([answeringController(stream, answers('first'))], { group: 'first' });
+    await start([answeringController(stream, answers('second'))], { group: 'second' });
     const values = await lastValueFrom(first.client.send(stream, 'it').pipe(toArray()));
     expect([
       ['first 1', 'first 2'],
@@ -124,8 +124,8 @@ describe('the answering handler', () => {
       return delay(5, data);
     };
     const [app] = await Promise.all([
-      start([answererOf(stream, handler, { batchSize: 1 })]),
-      start([answererOf(stream, handler, { batchSize: 1 })]),
+      start([answeringController(stream, handler, { batchSize: 1 })]),
+      start([answeringController(stream, handler, { batchSize: 1 })]),
     ]);
     const asked = Array.from({ length: 60 }, (_, n) => ask(app, stream, n));
     await expect(Promise.all(asked)).resolves.toEqual([...Array(60).keys()]);
@@ -136,7 +136,7 @@ describe('the answering handler', () => {
 
 describe('a request that fails', () => {
   const failTwice = (stream: string, runs: number[], retry: object): Type =>
-    answererOf(
+    answeringController(
       stream,
       (_, context) => {
         runs.push(context.getAttempt());
@@ -183,7 +183,7 @@ describe('a request that fails', () => {
           },
           { retry: { maxAttempts: 3, backoff } },
         ),
-        answererOf(stream, () => {
+        answeringController(stream, () => {
           runs.requests++;
           throw new RpcException('no');
         }),
@@ -201,7 +201,7 @@ describe('a request that fails', () => {
     const stream = freshName('quote');
     let runs = 0;
     const app = await start([
-      answererOf(
+      answeringController(
         stream,
         () =>
           ++runs === 1
@@ -225,7 +225,7 @@ describe('a request that fails', () => {
     const stream = freshName('quote');
     const ran: unknown[] = [];
     const app = await start([
-      answererOf(stream, (data) => {
+      answeringController(stream, (data) => {
         if (ran.push(data) === 1) throw new DeadLetterException('look at this');
         return 'fine';
       }),
@@ -243,7 +243,7 @@ describe('a request that fails', () => {
   it('by hand sends its caller the reason that was given', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf<string>(stream, (data, context) => {
+      answeringController<string>(stream, (data, context) => {
         if (data === 'again') context.retry({ delayMs: 5 });
         else context.deadLetter('by hand');
       }),
@@ -256,7 +256,7 @@ describe('a request that fails', () => {
   it('because its handler took too long sends an error to its caller', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => new Promise(() => undefined), { handlerTimeoutMs: 50 }),
+      answeringController(stream, () => new Promise(() => undefined), { handlerTimeoutMs: 50 }),
     ]);
     const error = await failure(ask(app, stream, 'it'));
     expect(error).toMatchObject({ status: 'error', code: 'HANDLER_TIMEOUT' });
@@ -264,7 +264,7 @@ describe('a request that fails', () => {
 
   it('because a reply cannot be written sends an error to its caller', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, () => ({ n: 1n }))]);
+    const app = await start([answeringController(stream, () => ({ n: 1n }))]);
     const error = await failure(ask(app, stream, 'it'));
     expect(error).toMatchObject({ status: 'error', code: 'MESSAGE_NOT_ENCODABLE' });
     await caughtUp(stream);
@@ -274,7 +274,7 @@ describe('a request that fails', () => {
     const stream = freshName('quote');
     const app = await start(
       [
-        answererOf<string>(stream, (data) => {
+        answeringController<string>(stream, (data) => {
           if (data === 'bad') throw new RpcException('bad');
           return data;
         }),
@@ -288,7 +288,7 @@ describe('a request that fails', () => {
 
   it.each([false, { windowMs: 60_000 }] as const)('with dedup %p is answered', async (dedup) => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, (data) => data)], { dedup });
+    const app = await start([answeringController(stream, (data) => data)], { dedup });
     await expect(ask(app, stream, 'it')).resolves.toBe('it');
     await caughtUp(stream);
   });
@@ -300,7 +300,7 @@ describe('a message ID', () => {
   it('that was published already is an error at once', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)]);
+    const app = await start([answeringController(stream, () => ++runs)]);
     await expect(ask(app, stream, withId('q-1'))).resolves.toBe(1);
     const error = await failure(ask(app, stream, withId('q-1')));
     expect(error).toBeInstanceOf(DuplicateRequestError);
@@ -311,7 +311,7 @@ describe('a message ID', () => {
   it('that was settled already is an error, even after the window of publishing', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)], { publishDedup: false });
+    const app = await start([answeringController(stream, () => ++runs)], { publishDedup: false });
     await expect(ask(app, stream, withId('q-1'))).resolves.toBe(1);
     await caughtUp(stream);
     await expect(failure(ask(app, stream, withId('q-1')))).resolves.toEqual({
@@ -327,7 +327,7 @@ describe('the fields of a request', () => {
     const stream = freshName('quote');
     let known: unknown;
     const app = await start([
-      answererOf(stream, (_, context) => {
+      answeringController(stream, (_, context) => {
         known = [context.getMessageId(), context.getName(), context.getHeaders(), context.getKey()];
       }),
     ]);
@@ -345,7 +345,7 @@ describe('the fields of a request', () => {
     let headers: unknown;
     const app = await start(
       [
-        answererOf(stream, (data, context) => {
+        answeringController(stream, (data, context) => {
           headers = context.getHeaders();
           return data;
         }),
@@ -376,7 +376,7 @@ describe('the fields of a request', () => {
   it('are validated: replies go to inboxes only', async () => {
     const [stream, other] = [freshName('quote'), freshName('other')];
     await redis.client.xadd(other, '*', 'a', '1');
-    const app = await start([answererOf(stream, (data) => data)]);
+    const app = await start([answeringController(stream, (data) => data)]);
     const fields = ['name', stream, 'body', '1', 'request-id', '1', 'request-timeout-ms', '1000'];
     await redis.client.xadd(stream, '*', ...fields, 'request-inbox', other);
     await waitFor(() => app.monitor.getStats().counts.deadLettered === 1);
@@ -387,7 +387,7 @@ describe('the fields of a request', () => {
 describe("Nest's ClientsModule and standalone client", () => {
   it('sends requests without a group of its own, and again after it was closed', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, (data) => data)]);
+    await start([answeringController(stream, (data) => data)]);
     const client = new ClientRedisStreams({ connection: redis.url });
     await expect(firstValueFrom(client.send(stream, 1))).resolves.toBe(1);
     await client.close();
@@ -435,7 +435,7 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => program.output().includes('running'));
     program.kill('SIGKILL');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)], { recovery });
+    const app = await start([answeringController(stream, () => ++runs)], { recovery });
     expect(await asked).toMatchObject({ status: 'error' });
     await caughtUp(stream);
     expect(runs).toBe(0);
@@ -451,7 +451,9 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => program.output().includes('running'));
     program.kill('SIGKILL');
     const retry = { maxAttempts: 2 };
-    await start([answererOf(stream, (_, its) => its.getAttempt(), { retry })], { recovery });
+    await start([answeringController(stream, (_, its) => its.getAttempt(), { retry })], {
+      recovery,
+    });
     await expect(asked).resolves.toBe(2);
     await client.close();
   });
@@ -467,7 +469,7 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => values.length === 2);
     program.kill('SIGKILL');
     const retry = { maxAttempts: 2 };
-    await start([answererOf(stream, () => of(1, 2, 3), { retry })], { recovery });
+    await start([answeringController(stream, () => of(1, 2, 3), { retry })], { recovery });
     expect(await asked).toBeInstanceOf(ReplyInterruptedError);
     expect(values).toEqual([1, 2]);
     await client.close();

@@ -11,8 +11,8 @@ import {
   type RedisStreamsModuleOptions,
   RequestTimeoutError,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
-import { msOf } from '../support/delayed.js';
+import { answeringController } from '../support/answering-controller.js';
+import { msOf } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -80,7 +80,7 @@ describe('a request without a reply', () => {
     await redis.client.xgroup('CREATE', stream, GROUP, '$', 'MKSTREAM');
     await expect(lastValueFrom(client.send(stream, 'it'))).rejects.toThrow(RequestTimeoutError);
     let runs = 0;
-    const app = await start([answererOf(stream, () => runs++)]);
+    const app = await start([answeringController(stream, () => runs++)]);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(runs).toBe(0);
     const { counts } = app.monitor.getStats();
@@ -93,7 +93,7 @@ describe('a request without a reply', () => {
     let release = (): void => undefined;
     const wait = new Promise<void>((resolve) => (release = resolve));
     const app = await start([
-      answererOf(stream, async (data) => {
+      answeringController(stream, async (data) => {
         ran.push(data);
         if (data === 'slow') await wait;
         return data;
@@ -118,7 +118,7 @@ describe('a request without a reply', () => {
     const stream = freshName('quote');
     let reason: unknown;
     await start([
-      answererOf(stream, async (_, context: RedisStreamsContext) => {
+      answeringController(stream, async (_, context: RedisStreamsContext) => {
         const signal = context.getSignal();
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
         reason = signal.reason;
@@ -150,7 +150,7 @@ describe('a request without a reply', () => {
 describe('an Observable', () => {
   it('has requestTimeoutMs for each of its values', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, () => interval(400).pipe(take(5)))]);
+    await start([answeringController(stream, () => interval(400).pipe(take(5)))]);
     const client = clientFor({ requestTimeoutMs: 1_800 });
     const values = lastValueFrom(client.send(stream, 'it').pipe(toArray()));
     await expect(values).resolves.toEqual([0, 1, 2, 3, 4]);
@@ -160,7 +160,7 @@ describe('an Observable', () => {
     const stream = freshName('quote');
     let ended = false;
     await start([
-      answererOf(
+      answeringController(
         stream,
         () =>
           new Observable((subscriber) => {
@@ -182,7 +182,7 @@ describe('an Observable', () => {
     const stream = freshName('quote');
     let running = 0;
     const app = await start([
-      answererOf<string>(stream, (data) => {
+      answeringController<string>(stream, (data) => {
         if (data !== 'ticks') return data;
         running++;
         return interval(5).pipe(finalize(() => running--));
@@ -215,7 +215,7 @@ describe('unsubscribing', () => {
   it('before anybody has subscribed sends nothing, and each subscriber sends a new request', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)]);
+    const app = await start([answeringController(stream, () => ++runs)]);
     const asked = app.client.send(stream, 'it');
     expect(await redis.client.xlen(stream)).toBe(0);
     await expect(lastValueFrom(asked)).resolves.toBe(1);
@@ -236,7 +236,7 @@ describe('closing the client', () => {
       expect(failure).toBeInstanceOf(ConnectionClosedError);
     }
     await closed;
-    await start([answererOf(stream, (data) => data)]);
+    await start([answeringController(stream, (data) => data)]);
     await expect(lastValueFrom(client.send(stream, 'again'))).resolves.toBe('again');
   });
 

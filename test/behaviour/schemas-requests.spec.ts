@@ -7,7 +7,7 @@ import {
   MessageValidationError,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
@@ -40,7 +40,7 @@ describe.each([
       { connection: redis.url, group: GROUP, streams: { [stream]: { schema } } },
       {
         controllers: [
-          answererOf(stream, (item) => {
+          answeringController(stream, (item) => {
             got.push(item);
             return 'answer';
           }),

@@ -21,7 +21,7 @@ import {
   StreamsTestingError,
   type TestedApp,
 } from '../../lib/testing/index.js';
-import { failed, later } from '../support/delayed.js';
+import { failed, later } from '../support/delayed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 

@@ -18,7 +18,7 @@ import {
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
 import { RedisStreamsInstrumentation } from '../../lib/telemetry/opentelemetry/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
@@ -189,7 +189,7 @@ describe('spans', () => {
       { connection: redis.url, group: GROUP },
       {
         controllers: [
-          answererOf<number>(stream, (n) =>
+          answeringController<number>(stream, (n) =>
             inSpan(inHandler, async () => {
               if (n < 0) throw new RangeError('too little');
               return n * 2;

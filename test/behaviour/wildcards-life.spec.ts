@@ -4,7 +4,7 @@ import type { Type } from '@nestjs/common';
 import { RedisStreamsRecordBuilder } from '../../lib/index.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState, pendingEntries } from '../support/group-state.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, type StreamsApp } from '../support/streams-app.js';
@@ -339,7 +339,7 @@ describe('members and their ends', () => {
       discoveryIntervalMs: 100,
     });
     await waitFor(() => got.length > 0);
-    expect(await ownTimeOf(app.close())).toBeLessThan(1_000);
+    expect(await timeWithoutStalls(app.close())).toBeLessThan(1_000);
     const other: string[] = [];
     await start(prefix, [saying('orders.*', other)], { startFrom: 'beginning' });
     await waitFor(() => got.length + other.length >= 300);

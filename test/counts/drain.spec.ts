@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { SubscriptionOptions } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, isCaughtUp } from '../support/group-state.js';
-import { countedByKind } from '../support/kinds-of-requests.js';
+import { countedByKind } from '../support/request-kinds.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { type RequestMeter, requestMeter } from '../support/request-meter.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';

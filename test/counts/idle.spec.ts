@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { RedisStreamsModuleOptions } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
-import { countedByKind } from '../support/kinds-of-requests.js';
+import { countedByKind } from '../support/request-kinds.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { type RequestMeter, requestMeter } from '../support/request-meter.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';

@@ -6,7 +6,7 @@ import {
   RedisStreamsRecordBuilder,
   type RedisStreamsRecord,
 } from '../../lib/index.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import type { GroupInRedis } from './group-in-redis.js';
 
 /** The stream to publish to, and how to inspect it. */

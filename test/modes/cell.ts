@@ -12,8 +12,8 @@ import { type LogLine, recordedLog } from '../support/recorded-log.js';
 import { waitFor } from '../support/wait-for.js';
 import { plainly } from './address.js';
 import { type Arrival, emitted, type PublishedTo } from './arrivals.js';
-import type { Body } from './body.js';
-import type { DeathRow, HandledBefore } from './death-row.js';
+import type { Body } from './payload.js';
+import type { DoomedMembers, HandledBefore } from './doomed-members.js';
 import { GroupInRedis } from './group-in-redis.js';
 import { type Member, secondStreamOf, startMember, streamOptionsOf } from './member.js';
 import { type Mode, promisesOf, type Promises } from './mode.js';
@@ -24,7 +24,7 @@ import type { Servers } from './servers.js';
 /** What a cell works with. */
 export interface CellTools {
   readonly servers: Servers;
-  readonly deathRow: DeathRow;
+  readonly doomedMembers: DoomedMembers;
   readonly overviews: Overviews;
   /** How many messages a backlog has. */
   readonly backlog: number;
@@ -108,7 +108,7 @@ export class Cell implements PublishedTo {
   killMember(): Promise<HandledBefore> {
     const { stream, group, mode, tools } = this;
     const { address } = tools.servers;
-    return tools.deathRow.kill({ mode: mode.name, address, stream, group });
+    return tools.doomedMembers.kill({ mode: mode.name, address, stream, group });
   }
 
   /** What the command line reports about the group: a row for each place. */

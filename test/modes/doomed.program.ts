@@ -1,4 +1,4 @@
-import type { Doomed } from './death-row.js';
+import type { Doomed } from './doomed-members.js';
 import { startMember } from './member.js';
 import { modeNamed } from './modes.js';
 

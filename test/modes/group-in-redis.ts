@@ -5,7 +5,7 @@ import { placeOf, placesOf } from '../../lib/wire/partitions.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { groupState } from '../support/group-state.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 
 export interface GroupParts {
   readonly redis: Redis;

@@ -14,7 +14,7 @@ import {
 } from '../../lib/index.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { type Address, plainly } from './address.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import { type Mode, recoveryOf } from './mode.js';
 
 /** Where a member reads. */

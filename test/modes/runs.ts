@@ -1,5 +1,5 @@
 import type { RedisStreamsContext } from '../../lib/index.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import type { MemberWork } from './member.js';
 
 /** One run of a message's handler. */

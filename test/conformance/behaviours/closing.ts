@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { expect, it } from '@jest/globals';
 
 import { freshName } from '../../support/fresh-name.js';
-import { ownTimeOf } from '../../support/own-time.js';
+import { timeWithoutStalls } from '../../support/time-without-stalls.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { BrokerUnderTest, ConsumerOptions, IncomingMessage } from '../broker-under-test.js';
 import { publishMany } from '../publish-many.js';
@@ -34,7 +34,7 @@ export function closing(broker: BrokerUnderTest): void {
     await publishMany(await broker.openPublisher(), stream, 1);
     const run = await waitFor(() => recorder.runs[0], PATIENCE);
     expect(run.signal.aborted).toBe(false);
-    expect(await ownTimeOf(consumer.close())).toBeLessThan(ENDS_WITHIN_MS);
+    expect(await timeWithoutStalls(consumer.close())).toBeLessThan(ENDS_WITHIN_MS);
     return run;
   };
 

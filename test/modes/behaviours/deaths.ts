@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
 import { RetryException } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 

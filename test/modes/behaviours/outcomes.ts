@@ -6,7 +6,7 @@ import {
   RetryException,
   type SubscriptionOptions,
 } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import type { Cell } from '../cell.js';
 import type { Run, Work } from '../runs.js';
 import { expectOrder, expectSettled } from '../expectations.js';

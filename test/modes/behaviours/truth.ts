@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
 import { RetryException } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import type { Cell } from '../cell.js';
 import type { Member } from '../member.js';
 import { expectSettled } from '../expectations.js';

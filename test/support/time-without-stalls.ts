@@ -5,9 +5,9 @@ const TICK_MS = 10;
  * ticks once, however late. So a limit such as "within a second" can be checked on a busy machine too.
  *
  * @example
- * expect(await ownTimeOf(app.close())).toBeLessThan(1_300);
+ * expect(await timeWithoutStalls(app.close())).toBeLessThan(1_300);
  */
-export async function ownTimeOf(work: Promise<unknown>): Promise<number> {
+export async function timeWithoutStalls(work: Promise<unknown>): Promise<number> {
   let ticks = 0;
   const timer = setInterval(() => ticks++, TICK_MS);
   try {

@@ -15,7 +15,7 @@ const TOGETHER_MS = 500;
 const WITHIN_MS = 60_000;
 
 /** Starts members in a separate process, and kills it with -9 once each of them is in a handler. */
-export class DeathRow {
+export class DoomedMembers {
   private next: { doomed: Doomed[]; done: Promise<string> } | undefined;
 
   constructor(private readonly compiled: CompiledPackage) {}
@@ -34,7 +34,7 @@ export class DeathRow {
     return endChildPrograms();
   }
 
-  private together(): NonNullable<DeathRow['next']> {
+  private together(): NonNullable<DoomedMembers['next']> {
     const doomed: Doomed[] = [];
     const done = new Promise<void>((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => {
       this.next = undefined;

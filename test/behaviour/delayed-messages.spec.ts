@@ -24,7 +24,7 @@ import {
   looksAt,
   msOf,
   now,
-} from '../support/delayed.js';
+} from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';

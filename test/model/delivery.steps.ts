@@ -10,7 +10,7 @@ import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
 import { LONG_MS, MIN_IDLE_MS } from './state.js';
 import type { Draw, Step } from './step.js';
-import { takingRules } from './taking.rules.js';
+import { deliveryRules } from './delivery.rules.js';
 import { postpone } from './time.steps.js';
 
 const PAGE = 100;
@@ -19,7 +19,7 @@ const PAGE = 100;
 const messageIdOf = (pick: number): string => `message-${pick % 4}`;
 
 /** What delivers entries to a consumer. */
-export const takingSteps = {
+export const deliverySteps = {
   publish: (group, _member, { pick, many }) => {
     const messageIds = many ? [pick, pick, pick + 1].map(messageIdOf) : [messageIdOf(pick)];
     return group.change(`publish ${messageIds.join(' ')}`, async () => {
@@ -40,7 +40,7 @@ export const takingSteps = {
     const read = { group: name, consumer: member.name, streams: [keys.stream], count };
     await bring(group, member, { ...draw, twice: false }, 'read', {
       send: async () => (await readGroup(client, read))[0]?.entries ?? [],
-      rule: (model) => takingRules.read(model, member, count),
+      rule: (model) => deliveryRules.read(model, member, count),
     });
   },
 
@@ -52,7 +52,7 @@ export const takingSteps = {
         const args = [group.name, member.name, LONG_MS, PAGE, draw.many ? '0' : '-inf'];
         return (await dueEntriesScript.run(group.client, keys, args))[0] ?? [];
       },
-      rule: (model) => takingRules.due(model, member, draw.many),
+      rule: (model) => deliveryRules.due(model, member, draw.many),
     });
   },
 
@@ -68,7 +68,7 @@ export const takingSteps = {
         const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, began, inOrder];
         return (await recoverScript.run(group.client, keys, args)).entries;
       },
-      rule: (model) => takingRules.recover(model, member, isYoung, draw.pick % 2 === 1),
+      rule: (model) => deliveryRules.recover(model, member, isYoung, draw.pick % 2 === 1),
     });
   },
 
@@ -91,7 +91,7 @@ export const takingSteps = {
         }
         return all;
       },
-      rule: (model) => takingRules.resume(model, member, draw.many),
+      rule: (model) => deliveryRules.resume(model, member, draw.many),
     });
   },
 
@@ -168,7 +168,7 @@ async function reserve(
       // With at-most-once the answer decides who owns a recorded message, and it is the same the second time.
       rule: (model) =>
         (group.model.atMostOnce ? kept : undefined) ??
-        (kept = takingRules.reserve(model, member, messages)),
+        (kept = deliveryRules.reserve(model, member, messages)),
       // The reason why another's entry does not run may differ if the first call wrote its message's ID into
       // the ledger.
       essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),

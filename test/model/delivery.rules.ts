@@ -5,7 +5,7 @@ import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js
 import type { Ids, Model, Who } from './model.js';
 
 /** What the scripts that deliver and reserve entries must do to the model, and what they must answer. */
-export const takingRules = {
+export const deliveryRules = {
   read({ state }: Model, { name }: Who, count: number): string[] {
     const ids = state.unread.splice(0, count);
     for (const id of ids) state.pending[id] = { owner: name, idle: false };
