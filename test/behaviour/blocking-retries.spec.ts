@@ -43,7 +43,7 @@ function member(
 describe.each([{ dedup: undefined }, { dedup: false as const }])(
   'retry.blocking (%j)',
   ({ dedup }) => {
-    const its = dedup === undefined ? {} : { dedup };
+    const dedupOption = dedup === undefined ? {} : { dedup };
 
     it('no message overtakes one that waits for its next attempt', async () => {
       const stream = freshName('orders');
@@ -54,7 +54,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
           seen.push(`${n}.${context.getAttempt()}`);
           if (n % 2 === 1 && context.getAttempt() < 3) throw new Error('not yet');
         },
-        { ...its, ...inOrder(30) },
+        { ...dedupOption, ...inOrder(30) },
       );
       await addEntries(
         redis.client,
@@ -71,7 +71,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
     it('the attempt is counted before the wait, and no other member sees the message as due', async () => {
       const stream = freshName('orders');
       let failures = 0;
-      const options = { ...its, ...inOrder(60_000) };
+      const options = { ...dedupOption, ...inOrder(60_000) };
       const fail = (): void => {
         failures++;
         throw new Error('not yet');
@@ -97,7 +97,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
           seen.push(`${n}.${context.getAttempt()}`);
           if (n === 0) throw new Error('never');
         },
-        { ...its, ...inOrder(20, 2) },
+        { ...dedupOption, ...inOrder(20, 2) },
       );
       await addEntries(redis.client, stream, [{ n: 0 }, { n: 1 }]);
       await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
@@ -108,7 +108,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
     it('closing meanwhile keeps its place, its attempts and the rest of its delay', async () => {
       const stream = freshName('orders');
       const seen: string[] = [];
-      const options = { ...its, ...inOrder(60_000) };
+      const options = { ...dedupOption, ...inOrder(60_000) };
       const first = await member(
         stream,
         ({ n }) => {
@@ -158,7 +158,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       const seen: string[] = [];
       let failedAt = 0;
       let triedAt = 0;
-      const options = { ...its, ...inOrder(1_500) };
+      const options = { ...dedupOption, ...inOrder(1_500) };
       const handle = ({ n }: Numbered, context: RedisStreamsContext): void => {
         seen.push(`${n}.${context.getAttempt()}`);
         if (n !== 0) return;
@@ -195,7 +195,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
         const start = (handle: (data: Numbered, context: RedisStreamsContext) => unknown) =>
           streamsApp(
             { connection: redis.url, group: GROUP, startFrom: 'beginning', ...named },
-            { controllers: [handlerOf(stream, handle, { ...its, ...inOrder(20) })] },
+            { controllers: [handlerOf(stream, handle, { ...dedupOption, ...inOrder(20) })] },
           );
         await addEntries(
           redis.client,
@@ -222,7 +222,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
     it('members that start together wait no longer than the delay, and run each message once', async () => {
       const stream = freshName('orders');
       const seen: number[] = [];
-      const options = { ...its, ...inOrder(500) };
+      const options = { ...dedupOption, ...inOrder(500) };
       const first = await member(
         stream,
         () => {

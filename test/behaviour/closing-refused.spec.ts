@@ -55,8 +55,8 @@ const MODES: Record<string, Mode> = {
 describe.each(Object.keys(REFUSALS))('an app that closes while Redis %s', (refusal) => {
   it.each(Object.keys(MODES))(
     'closes its connections and runs the shutdown hooks of the app, %s',
-    async (its) => {
-      const { pattern, options, subscription } = MODES[its] as Mode;
+    async (mode) => {
+      const { pattern, options, subscription } = MODES[mode] as Mode;
       const stream = freshName('orders');
       const calls: string[] = [];
       @Injectable()

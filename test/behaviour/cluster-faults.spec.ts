@@ -86,10 +86,10 @@ async function load(redis: ClusterRedis, streams: readonly string[]): Promise<Lo
 const total = (counts: Map<string, number[]>): number =>
   [...counts.values()].reduce((sum, { length }) => sum + length, 0);
 
-const more = async (its: Load, by: number): Promise<void> => {
-  for (const stream of its.streams) {
-    const before = its.handled.get(stream)?.length ?? 0;
-    await waitFor(() => (its.handled.get(stream)?.length ?? 0) >= before + by, {
+const more = async (traffic: Load, by: number): Promise<void> => {
+  for (const stream of traffic.streams) {
+    const before = traffic.handled.get(stream)?.length ?? 0;
+    await waitFor(() => (traffic.handled.get(stream)?.length ?? 0) >= before + by, {
       description: `${by} more of ${stream}`,
     });
   }
@@ -101,27 +101,27 @@ withCluster('a Redis Cluster that changes', () => {
   it('slots that move to other nodes under load: nothing is lost, nothing comes twice, and order holds', async () => {
     const { redis } = servers;
     const streams = ['orders', 'payments', 'invoices'].map((name) => freshName(name));
-    const its = await load(redis, streams);
-    await more(its, 50);
+    const traffic = await load(redis, streams);
+    await more(traffic, 50);
     for (const stream of [...streams, ...streams]) {
       await redis.move(stream);
-      await more(its, 20);
+      await more(traffic, 20);
     }
-    await its.end();
-    expect(its.failed).toEqual([]);
+    await traffic.end();
+    expect(traffic.failed).toEqual([]);
     for (const stream of streams) {
-      const confirmed = its.confirmed.get(stream) ?? [];
+      const confirmed = traffic.confirmed.get(stream) ?? [];
       expect(confirmed.length).toBeGreaterThan(100);
-      expect(its.handled.get(stream)).toEqual(confirmed.map((_, n) => n));
+      expect(traffic.handled.get(stream)).toEqual(confirmed.map((_, n) => n));
     }
-    expect(total(its.handled)).toBe(total(its.confirmed));
+    expect(total(traffic.handled)).toBe(total(traffic.confirmed));
   });
 
   it('a master that dies under load: everything continues by itself, and nothing that was confirmed is lost', async () => {
     const { redis } = servers;
     const streams = ['orders', 'payments', 'invoices'].map((name) => freshName(name));
-    const its = await load(redis, streams);
-    await more(its, 50);
+    const traffic = await load(redis, streams);
+    await more(traffic, 50);
     const [stream = ''] = streams;
     const dies = await redis.masterOf(stream);
     await dies.server.process?.kill('SIGKILL');
@@ -130,12 +130,12 @@ withCluster('a Redis Cluster that changes', () => {
     // Without a replica the new master would refuse messages, because no other node has them.
     await dies.server.process?.restart();
     const electedMs = performance.now() - diedAt;
-    await more(its, 50);
+    await more(traffic, 50);
     const readingMs = performance.now() - diedAt;
-    await its.end();
+    await traffic.end();
     for (const name of streams) {
-      const handled = its.handled.get(name) ?? [];
-      const lost = its.confirmed.get(name)?.filter((n) => !handled.includes(n));
+      const handled = traffic.handled.get(name) ?? [];
+      const lost = traffic.confirmed.get(name)?.filter((n) => !handled.includes(n));
       expect(lost).toEqual([]);
       // Nothing is handled twice either: the new master knows what was committed.
       expect(new Set(handled).size).toBe(handled.length);

@@ -64,7 +64,7 @@ withCluster('on a Redis Cluster', () => {
     await waitFor(() => handled.length >= sent.length, PATIENCE);
     expect(handled).toHaveLength(sent.length);
     for (const stream of streams) {
-      expect(handled.filter((its) => its.startsWith(stream))).toEqual(
+      expect(handled.filter((each) => each.startsWith(stream))).toEqual(
         [1, 2, 3].map((n) => `${stream}:${n}`),
       );
     }
@@ -110,7 +110,7 @@ withCluster('on a Redis Cluster', () => {
       streams.map((stream) => handlerOf<number>(stream, (n) => void handled.get(stream)?.push(n))),
     );
     const items = Array.from({ length: 1_000 }, (_, n) => n);
-    await Promise.all(streams.map((its) => firstValueFrom(app.client.emitBatch(its, items))));
+    await Promise.all(streams.map((each) => firstValueFrom(app.client.emitBatch(each, items))));
     for (const stream of streams) {
       await waitFor(() => handled.get(stream)?.length === items.length, PATIENCE);
       expect(handled.get(stream)).toEqual(items);
@@ -211,11 +211,13 @@ withCluster('on a Redis Cluster', () => {
       streams.map((stream) => handlerOf(stream, () => void handled.push(stream))),
       {
         dedup: { windowMs: 3_000 },
-        streams: Object.fromEntries(streams.map((its) => [its, { retention: { maxLength: 10 } }])),
+        streams: Object.fromEntries(
+          streams.map((each) => [each, { retention: { maxLength: 10 } }]),
+        ),
       },
     );
     const items = Array.from({ length: 250 }, (_, n) => n);
-    await Promise.all(streams.map((its) => firstValueFrom(app.client.emitBatch(its, items))));
+    await Promise.all(streams.map((each) => firstValueFrom(app.client.emitBatch(each, items))));
     await waitFor(() => handled.length === 750, PATIENCE);
     const { streams: seen } = await waitFor(async () => {
       const inspection = await app.monitor.inspect();

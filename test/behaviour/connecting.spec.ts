@@ -163,10 +163,10 @@ describe('connections', () => {
     const { server, stream, emit } = await reading(redis.url);
     await emit(stream, { n: 1 });
     const list = String(await redis.client.client('LIST'));
-    const its = list
+    const own = list
       .split('\n')
       .filter((line) => line.includes(` name=${server.options.consumer}:`));
-    expect(its.map((line) => / name=\S*:(\w+)/.exec(line)?.[1]).sort()).toEqual([
+    expect(own.map((line) => / name=\S*:(\w+)/.exec(line)?.[1]).sort()).toEqual([
       'blocking',
       'commands',
     ]);

@@ -65,8 +65,8 @@ describe('a Redis that is away', () => {
       listening = true;
       return app;
     });
-    const said = logged('warn', 'Redis cannot be reached (commands)').length;
-    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > said);
+    const count = logged('warn', 'Redis cannot be reached (commands)').length;
+    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > count);
     expect(listening).toBe(false);
     await start();
     const app = await starting;

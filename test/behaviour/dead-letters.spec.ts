@@ -238,9 +238,9 @@ describe('purge', () => {
     const stream = freshName('orders');
     const [first = '', second = '', third = ''] = await write(stream, numbers(3));
     const deadLetters = standalone();
-    const its = { stream, ids: [first, third, third, '1-1'] };
-    expect(await deadLetters.purge(its)).toEqual({ purged: 2 });
-    expect(await deadLetters.purge(its)).toEqual({ purged: 0 });
+    const selection = { stream, ids: [first, third, third, '1-1'] };
+    expect(await deadLetters.purge(selection)).toEqual({ purged: 2 });
+    expect(await deadLetters.purge(selection)).toEqual({ purged: 0 });
     expect((await deadLetters.list({ stream })).map(({ id }) => id)).toEqual([second]);
   });
 
@@ -284,27 +284,27 @@ describe('invalid arguments', () => {
   const stream = 'orders';
   const filter = (): boolean => true;
   it.each([
-    ['list.limit', (its: DeadLetters) => its.list({ stream, limit: 0 })],
-    ['list.limit', (its: DeadLetters) => its.list({ stream, limit: 1_001 })],
-    ['list.before', (its: DeadLetters) => its.list({ stream, before: 'newest' })],
-    ['list.stream', (its: DeadLetters) => its.list({ stream: '' })],
-    ['count.group', (its: DeadLetters) => its.count({ stream, group: '' })],
-    ['get.id', (its: DeadLetters) => its.get({ stream, id: 'order-1' })],
-    ['redrive.limit', (its: DeadLetters) => its.redrive({ stream, limit: -1 })],
-    ['redrive.ids.0', (its: DeadLetters) => its.redrive({ stream, ids: ['order-1'] })],
+    ['list.limit', (letters: DeadLetters) => letters.list({ stream, limit: 0 })],
+    ['list.limit', (letters: DeadLetters) => letters.list({ stream, limit: 1_001 })],
+    ['list.before', (letters: DeadLetters) => letters.list({ stream, before: 'newest' })],
+    ['list.stream', (letters: DeadLetters) => letters.list({ stream: '' })],
+    ['count.group', (letters: DeadLetters) => letters.count({ stream, group: '' })],
+    ['get.id', (letters: DeadLetters) => letters.get({ stream, id: 'order-1' })],
+    ['redrive.limit', (letters: DeadLetters) => letters.redrive({ stream, limit: -1 })],
+    ['redrive.ids.0', (letters: DeadLetters) => letters.redrive({ stream, ids: ['order-1'] })],
     [
       'redrive.filter',
-      (its: DeadLetters) =>
-        its.redrive({ stream, ids: [], filter } as unknown as RedriveDeadLetters),
+      (letters: DeadLetters) =>
+        letters.redrive({ stream, ids: [], filter } as unknown as RedriveDeadLetters),
     ],
     [
       'purge.filter',
-      (its: DeadLetters) =>
-        its.purge({ stream, ids: ['1-1'], filter } as unknown as PurgeDeadLetters),
+      (letters: DeadLetters) =>
+        letters.purge({ stream, ids: ['1-1'], filter } as unknown as PurgeDeadLetters),
     ],
     [
       'purge.limit',
-      (its: DeadLetters) => its.purge({ stream, limit: 1 } as unknown as PurgeDeadLetters),
+      (letters: DeadLetters) => letters.purge({ stream, limit: 1 } as unknown as PurgeDeadLetters),
     ],
   ])('%s is named in the error', async (path, call) => {
     await expect(call(standalone())).rejects.toMatchObject({ code: 'INVALID_OPTIONS', path });

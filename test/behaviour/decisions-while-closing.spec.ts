@@ -219,7 +219,7 @@ describe('a request whose app closes', () => {
   it.each(WAYS)('and whose handler %s gets its decision applied', async (_, end, decision) => {
     const stream = freshName('totals');
     const asking = await streamsApp({ connection: redis.url, group: freshName('asking') }, {});
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     await handledWhileClosing(
       stream,
       { retry: { maxAttempts: 5 } },
@@ -227,13 +227,13 @@ describe('a request whose app closes', () => {
       end,
       () => {
         firstValueFrom(asking.client.send(stream, { n: 1 })).then(
-          (value) => told.push(value),
-          (error: unknown) => told.push(error),
+          (value) => received.push(value),
+          (error: unknown) => received.push(error),
         );
       },
     );
     await expectDecided(stream, {}, decision);
-    await waitFor(() => decision === 'retry' || told.length === 1);
+    await waitFor(() => decision === 'retry' || received.length === 1);
   });
 });
 

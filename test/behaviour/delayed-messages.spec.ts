@@ -44,7 +44,7 @@ const clients = new Set<ClientRedisStreams>();
 const servers = new Set<ServerRedisStreams>();
 
 afterEach(async () => {
-  await Promise.all([...clients, ...servers].map((its) => its.close()));
+  await Promise.all([...clients, ...servers].map((each) => each.close()));
   clients.clear();
   servers.clear();
   await redis.client.config('SET', 'maxmemory', '0');
@@ -261,16 +261,16 @@ describe('the message ID of a waiting message', () => {
     const [client, other] = [clientFor(), clientFor()];
     await emit(client, stream, later({ n: 1 }, 3_000, 'order-1'));
     const waits = { stream, messageId: 'order-1', entryId: null, duplicate: true };
-    for (const its of [client, other]) {
-      expect(await emit(its, stream, now({ n: 2 }, 'order-1'))).toEqual(waits);
-      expect(await emit(its, stream, later({ n: 3 }, 1, 'order-1'))).toEqual(waits);
+    for (const each of [client, other]) {
+      expect(await emit(each, stream, now({ n: 2 }, 'order-1'))).toEqual(waits);
+      expect(await emit(each, stream, later({ n: 3 }, 1, 'order-1'))).toEqual(waits);
     }
     await published(stream, 1);
     const [[entryId]] = (await entriesOf(stream)) as [[string, string[]]];
     const there = { ...waits, entryId };
-    for (const its of [client, other]) {
-      expect(await emit(its, stream, now({ n: 4 }, 'order-1'))).toEqual(there);
-      expect(await emit(its, stream, later({ n: 5 }, 1, 'order-1'))).toEqual(there);
+    for (const each of [client, other]) {
+      expect(await emit(each, stream, now({ n: 4 }, 'order-1'))).toEqual(there);
+      expect(await emit(each, stream, later({ n: 5 }, 1, 'order-1'))).toEqual(there);
     }
     expect(await numbersIn(stream)).toEqual([1]);
     expect(await waitingIn(stream)).toBe(0);
@@ -530,7 +530,7 @@ describe('a stream with many due messages', () => {
     await emit(other, stream, later({ n: 1 }, LONG_MS));
     await other.close();
     // Both are due at once. Redis's commands show in which order they are published.
-    for (const delayed of [much, stream].map((its) => `stream:{${its}}:delayed`)) {
+    for (const delayed of [much, stream].map((each) => `stream:{${each}}:delayed`)) {
       await redis.client.zunionstore(delayed, 1, delayed, 'WEIGHTS', 0);
     }
     const pages: string[] = [];

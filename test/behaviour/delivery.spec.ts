@@ -125,11 +125,11 @@ describe('at least once', () => {
     await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 1);
     const [failed] = await pendingEntries(redis.client, stream, GROUP);
     expect(failed?.id).toBe(ids[1]);
-    const [said, ...more] = logged('warn', String(ids[1]));
+    const [warning, ...more] = logged('warn', String(ids[1]));
     expect(more).toEqual([]);
-    expect(said).toContain(`stream "${stream}", group "${GROUP}", entry ${ids[1]}`);
-    expect(said).toContain('attempt 1');
-    expect(said).toContain('out of stock');
+    expect(warning).toContain(`stream "${stream}", group "${GROUP}", entry ${ids[1]}`);
+    expect(warning).toContain('attempt 1');
+    expect(warning).toContain('out of stock');
     // It has no ledger entry, and its lease is released: any member may try it next.
     expect(await redis.client.zcard(keyOf(stream, 'processed'))).toBe(2);
     await waitFor(async () => (await redis.client.hlen(keyOf(stream, 'leases'))) === 0);
@@ -464,7 +464,7 @@ describe('order and back-pressure', () => {
     await addEntries(redis.client, stream, numbers(30));
     expect(await timeWithoutStalls(waitFor(() => done.length === 30))).toBeLessThan(13_500);
     for (const consumer of ['a', 'b', 'c']) {
-      expect(done.filter((its) => its === consumer).length).toBeLessThanOrEqual(13);
+      expect(done.filter((each) => each === consumer).length).toBeLessThanOrEqual(13);
     }
   });
 

@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 /** The events of one stream on a channel, from now on. */
-function told<Name extends keyof RedisStreamsChannels>(
+function recordEvents<Name extends keyof RedisStreamsChannels>(
   name: Name,
   stream?: string,
 ): RedisStreamsChannels[Name][] {
@@ -50,9 +50,9 @@ function told<Name extends keyof RedisStreamsChannels>(
 describe('events', () => {
   it('report a message from publishing to its end, with IDs and durations, and without its payload', async () => {
     const stream = freshName('orders');
-    const published = told('nestjs-redis-streams:message:published', stream);
-    const received = told('nestjs-redis-streams:message:received', stream);
-    const handled = told('nestjs-redis-streams:message:handled', stream);
+    const published = recordEvents('nestjs-redis-streams:message:published', stream);
+    const received = recordEvents('nestjs-redis-streams:message:received', stream);
+    const handled = recordEvents('nestjs-redis-streams:message:handled', stream);
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
       { controllers: [handlerOf({ stream, name: 'order.created' }, () => undefined)] },
@@ -81,9 +81,9 @@ describe('events', () => {
 
   it('report each failure, its outcome, and the error that was thrown', async () => {
     const stream = freshName('orders');
-    const failed = told('nestjs-redis-streams:message:failed', stream);
-    const retried = told('nestjs-redis-streams:message:retried', stream);
-    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const failed = recordEvents('nestjs-redis-streams:message:failed', stream);
+    const retried = recordEvents('nestjs-redis-streams:message:retried', stream);
+    const dead = recordEvents('nestjs-redis-streams:message:dead-lettered', stream);
     const error = new TypeError('no such customer');
     await streamsApp(
       {
@@ -113,10 +113,10 @@ describe('events', () => {
 
   it('report what is not run: duplicates, unhandled names, deleted entries and unreadable ones', async () => {
     const stream = freshName('orders');
-    const duplicate = told('nestjs-redis-streams:message:duplicate', stream);
-    const unhandled = told('nestjs-redis-streams:message:unhandled', stream);
-    const lost = told('nestjs-redis-streams:message:lost', stream);
-    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const duplicate = recordEvents('nestjs-redis-streams:message:duplicate', stream);
+    const unhandled = recordEvents('nestjs-redis-streams:message:unhandled', stream);
+    const lost = recordEvents('nestjs-redis-streams:message:lost', stream);
+    const dead = recordEvents('nestjs-redis-streams:message:dead-lettered', stream);
     const consumer = freshName('consumer');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
     const [gone] = await addEntries(redis.client, stream, [{ n: 1 }]);
@@ -140,7 +140,7 @@ describe('events', () => {
 
   it('report a message that could not be published, and whether it may have arrived', async () => {
     const stream = freshName('orders');
-    const failed = told('nestjs-redis-streams:message:publish-failed', stream);
+    const failed = recordEvents('nestjs-redis-streams:message:publish-failed', stream);
     await redis.client.set(stream, 'no stream');
     const client = new ClientRedisStreams({ connection: redis.url });
     const record = new RedisStreamsRecordBuilder(1).setMessageId('o-1').build();
@@ -157,7 +157,7 @@ describe('events', () => {
   });
 
   it('report lost connections, with their role', async () => {
-    const reconnecting = told('nestjs-redis-streams:connection:reconnecting');
+    const reconnecting = recordEvents('nestjs-redis-streams:connection:reconnecting');
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
     const app = await streamsApp(
@@ -232,7 +232,7 @@ describe('operations', () => {
 
   it('report the first item of a batch that cannot be encoded, with or without a subscriber', async () => {
     const stream = freshName('orders');
-    told('nestjs-redis-streams:message:published', stream);
+    recordEvents('nestjs-redis-streams:message:published', stream);
     const client = new ClientRedisStreams({ connection: redis.url });
     const badName = new RedisStreamsRecordBuilder(1).setName('').build();
     const batch = (...items: unknown[]): Promise<unknown> =>
@@ -272,15 +272,15 @@ describe('operations', () => {
 
   it('run an operation inside what its subscribers put around it, the first one outermost', async () => {
     const stream = freshName('orders');
-    const said: string[] = [];
+    const order: string[] = [];
     const enclose = (who: string): void => {
       ends.push(
         onStreamsOperation('nestjs-redis-streams:handle', {
-          start: ({ stream: its, around }) => {
-            if (its !== stream) return;
+          start: ({ stream: handledStream, around }) => {
+            if (handledStream !== stream) return;
             around.push(async (run) => {
-              said.push(`${who} begins`);
-              return run().finally(() => said.push(`${who} ends`));
+              order.push(`${who} begins`);
+              return run().finally(() => order.push(`${who} ends`));
             });
           },
         }),
@@ -290,11 +290,11 @@ describe('operations', () => {
     enclose('b');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
-      { controllers: [handlerOf(stream, () => void said.push('handled'))] },
+      { controllers: [handlerOf(stream, () => void order.push('handled'))] },
     );
     await app.emit(stream, 1);
-    await waitFor(() => said.length === 5);
-    expect(said).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
+    await waitFor(() => order.length === 5);
+    expect(order).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
   });
 
   it('follow a run to its end, with its error, and then the recording of its outcome', async () => {
@@ -303,13 +303,14 @@ describe('operations', () => {
     const steps: unknown[] = [];
     ends.push(
       onStreamsOperation('nestjs-redis-streams:handle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) runs.push([its.attempt, its.headers, its.error ?? its.result]);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream)
+            runs.push([operation.attempt, operation.headers, operation.error ?? operation.result]);
         },
       }),
       onStreamsOperation('nestjs-redis-streams:settle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) steps.push([its.step, its.messages]);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream) steps.push([operation.step, operation.messages]);
         },
       }),
     );
@@ -349,8 +350,8 @@ describe('operations', () => {
     const errors: unknown[] = [];
     ends.push(
       onStreamsOperation('nestjs-redis-streams:handle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) errors.push(its.error);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream) errors.push(operation.error);
         },
       }),
     );

@@ -79,7 +79,7 @@ async function written(stream: string): Promise<Buffer[]> {
   const [entry] = await redis.client.xrevrangeBuffer(stream, '+', '-', 'COUNT', 1);
   return entry?.[1] ?? [];
 }
-const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((its) => Buffer.from(its));
+const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((each) => Buffer.from(each));
 const caughtUp = (stream: string) => waitFor(() => isCaughtUp(redis.client, stream, GROUP));
 
 describe('dtpyfw', () => {

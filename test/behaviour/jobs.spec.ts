@@ -123,11 +123,16 @@ describe('ledger maintenance', () => {
 
   it.each([{}, { dedup: false as const }])(
     'removes the attempts counted for entries that no longer exist, and keeps those of waiting ones (%j)',
-    async (its) => {
+    async (options) => {
       const stream = freshName('orders');
       const attempts = `stream:{${stream}}:group:${GROUP}:attempts`;
       const app = await streamsApp(
-        { connection: redis.url, group: GROUP, retry: { backoff: { delayMs: 60_000 } }, ...its },
+        {
+          connection: redis.url,
+          group: GROUP,
+          retry: { backoff: { delayMs: 60_000 } },
+          ...options,
+        },
         {
           controllers: [
             handlerOf(stream, () => {

@@ -55,7 +55,7 @@ describe('kill -9', () => {
     'of a consumer that redrives at most once loses what was running, and nothing that it had only read ahead (dedup %s)',
     async (DEDUP) => {
       const stream = freshName('orders');
-      const its = {
+      const options = {
         connection: redis.url,
         group: GROUP,
         startFrom: 'beginning',
@@ -63,7 +63,7 @@ describe('kill -9', () => {
         recovery: { minIdleMs: LEASE_MS, intervalMs: 100 },
         dedup: DEDUP === 'off' ? false : { windowMs: 60_000 },
       } as const;
-      const failing = await streamsApp(its, {
+      const failing = await streamsApp(options, {
         controllers: [
           handlerOf(stream, () => {
             throw new Error('not now');
@@ -103,7 +103,7 @@ describe('kill -9', () => {
       expect(await deadLetters.count({ stream })).toBe(4);
 
       const got: unknown[] = [];
-      await streamsApp(its, {
+      await streamsApp(options, {
         controllers: [
           handlerOf<{ n: number }>(stream, ({ n }, context) => {
             got.push([n, context.getAttempt()]);

@@ -52,7 +52,7 @@ describe('leases', () => {
 
   it('the signal of a handler whose lease another consumer took is aborted, and the handler cannot end that lease', async () => {
     const stream = freshName('orders');
-    let told: unknown;
+    let reason: unknown;
     let fail = (): void => undefined;
     await streamsApp(
       { connection: redis.url, group: GROUP, recovery: { minIdleMs: LEASE_MS } },
@@ -61,7 +61,7 @@ describe('leases', () => {
           handlerOf(stream, (_, context) => {
             const signal = context.getSignal();
             signal.addEventListener('abort', () => {
-              told = signal.reason;
+              reason = signal.reason;
             });
             return new Promise<void>((_resolve, reject) => {
               fail = () => reject(new Error('stopped'));
@@ -74,8 +74,8 @@ describe('leases', () => {
     await waitFor(() => endOf(stream, 'order-1'));
     const anothers = `0123456789abcdef ${id} 1 99999999999999`;
     await redis.client.hset(leasesOf(stream), 'order-1', anothers);
-    await waitFor(() => told !== undefined);
-    expect(told).toMatchObject({ code: 'LEASE_LOST', entryId: id });
+    await waitFor(() => reason !== undefined);
+    expect(reason).toMatchObject({ code: 'LEASE_LOST', entryId: id });
     fail();
     // A second message shows that the first one's failure has been processed.
     await addEntries(redis.client, stream, [{ n: 2 }], 'order-2');

@@ -65,7 +65,7 @@ describe('the log', () => {
   });
 
   it('never contains a body, whatever happens to messages', async () => {
-    const said = sinceNow();
+    const loggedLines = sinceNow();
     const onConsole = (['log', 'warn', 'error', 'info', 'debug'] as const).map((name) =>
       jest.spyOn(console, name).mockImplementation(() => undefined),
     );
@@ -139,19 +139,19 @@ describe('the log', () => {
     await waitFor(async () => (await deadLetters.count({ stream: stream! })) === 4);
     await deadLetters.redrive({ stream: stream!, filter: ({ name }) => name === stream });
     await app.app.get(RetentionJob).run();
-    await waitFor(() => said().filter((line) => line.includes('emit')).length >= 4);
+    await waitFor(() => loggedLines().filter((line) => line.includes('emit')).length >= 4);
     for (const one of [stream!, typed!, once!]) {
       await waitFor(() => isCaughtUp(redis.client, one, GROUP));
     }
     await app.close();
     const printed = onConsole.flatMap((spy) => spy.mock.calls.flat().map(String));
-    expect(said().length).toBeGreaterThan(12);
-    expect([...said(), ...printed].filter((line) => line.includes(MARK))).toEqual([]);
+    expect(loggedLines().length).toBeGreaterThan(12);
+    expect([...loggedLines(), ...printed].filter((line) => line.includes(MARK))).toEqual([]);
   });
 
   it('says once that a job fails, until it works again', async () => {
     const stream = freshName('orders');
-    const said = sinceNow();
+    const loggedLines = sinceNow();
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, maintenance: { ledgerIntervalMs: 1_000 } },
       { controllers: [handlerOf(stream, () => undefined)] },
@@ -165,7 +165,7 @@ describe('the log', () => {
       return runs.size >= 3;
     });
     const failures = (): string[] =>
-      said().filter((line) => line.includes('"redis-streams:ledger" failed'));
+      loggedLines().filter((line) => line.includes('"redis-streams:ledger" failed'));
     expect(failures()).toHaveLength(1);
     await redis.client.del(`stream:{${stream}}:group:${GROUP}:processed`);
     await waitFor(() => job()?.lastError === undefined);
@@ -200,13 +200,13 @@ withOwn('a lasting fault', () => {
       { controllers: [handlerOf(stream, () => void handled++)] },
     );
     // Recovery uses it, reading and settling do not.
-    const said = (): number => logged('warn', 'no right to XPENDING').length;
+    const warnings = (): number => logged('warn', 'no right to XPENDING').length;
     const count = async (pattern: RegExp): Promise<number> =>
       Number(pattern.exec(await root.info('commandstats'))?.[1] ?? 0);
     const refused = (): Promise<number> => count(/cmdstat_evalsha:.*failed_calls=(\d+)/);
     const asked = (): Promise<number> => count(/cmdstat_xpending:calls=(\d+)/);
     await may('-xpending');
-    await waitFor(() => said() === 1);
+    await waitFor(() => warnings() === 1);
     const before = await refused();
     await waitFor(async () => {
       const next = handled + 1;
@@ -214,12 +214,12 @@ withOwn('a lasting fault', () => {
       await waitFor(() => handled === next);
       return (await refused()) >= before + 10;
     });
-    expect(said()).toBe(1);
+    expect(warnings()).toBe(1);
     await root.config('RESETSTAT');
     await may('+xpending');
     await waitFor(async () => (await asked()) >= 3);
     await may('-xpending');
-    await waitFor(() => said() === 2);
+    await waitFor(() => warnings() === 2);
     await app.close();
   });
 });

@@ -33,19 +33,21 @@ const redis = redisForTests();
 closeAppsAfterEach();
 afterEach(endChildPrograms);
 
-const options = (its: Partial<RedisStreamsModuleOptions> = {}): RedisStreamsModuleOptions => ({
+const options = (
+  overrides: Partial<RedisStreamsModuleOptions> = {},
+): RedisStreamsModuleOptions => ({
   connection: redis.url,
   group: GROUP,
   recovery: OFTEN,
-  ...its,
+  ...overrides,
 });
 const nothing = (): void => undefined;
 const idle = (stream: string): Type => handlerOf(stream, nothing);
 
 async function inspectionOf({ monitor }: StreamsApp): Promise<StreamInspection> {
-  const [its] = (await monitor.inspect()).streams;
-  if (its === undefined) throw new Error('nothing is subscribed to');
-  return its;
+  const [inspection] = (await monitor.inspect()).streams;
+  if (inspection === undefined) throw new Error('nothing is subscribed to');
+  return inspection;
 }
 
 /** Waits until a member's first report has expired: it is alive only if it has reported again. */
@@ -95,9 +97,9 @@ describe('an idle member is alive, however long it waits in its read', () => {
   // All at once: each of them waits until its first report has expired.
   it('in every mode', async () => {
     const seen = await Promise.all(
-      cases.map(async ([name, its, handlers = (stream) => [idle(stream)]]) => {
+      cases.map(async ([name, optionsOf, handlers = (stream) => [idle(stream)]]) => {
         const stream = freshName('orders');
-        const app = await streamsApp(options(its(stream)), { controllers: handlers(stream) });
+        const app = await streamsApp(options(optionsOf(stream)), { controllers: handlers(stream) });
         const { consumer, version } = app.monitor.getStats();
         await outlast((app.server.options.keyPrefix ?? '') + stream, consumer);
         // A busy machine can delay one report.
@@ -143,9 +145,11 @@ describe('a member that closes', () => {
     ['with a name of its own', { consumer: 'billing-0' }],
     ['with a generated name', {}],
     ['with partitions', { streams: { orders: { partitions: 2 } } }],
-  ] as const)('%s is no longer alive, and no row of it is left', async (_name, its) => {
+  ] as const)('%s is no longer alive, and no row of it is left', async (_name, overrides) => {
     const keyPrefix = freshPrefix();
-    const app = await streamsApp(options({ ...its, keyPrefix }), { controllers: [idle('orders')] });
+    const app = await streamsApp(options({ ...overrides, keyPrefix }), {
+      controllers: [idle('orders')],
+    });
     const { members, versions } = recordOf(`${keyPrefix}orders`, GROUP);
     const { consumer } = app.monitor.getStats();
     expect(await redis.client.zrange(members, '0', '-1')).toEqual([consumer]);
@@ -178,13 +182,13 @@ describe('kill -9', () => {
 
   it('of a member is noticed once its time is over, and a living member removes its row', async () => {
     // Both at once: each waits until the time of the killed one is over.
-    await Promise.all([{}, { partitions: 2 }].map((its) => expectItDies(its)));
+    await Promise.all([{}, { partitions: 2 }].map((each) => expectItDies(each)));
   });
 
-  async function expectItDies(its: StreamOptions): Promise<void> {
+  async function expectItDies(streamOptions: StreamOptions): Promise<void> {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
-    const streams = { [stream]: its };
+    const streams = { [stream]: streamOptions };
     const program = childProgram(compiled.program('test/support/programs/member.program.ts'), {
       env: {
         STREAM: stream,
@@ -230,9 +234,9 @@ describe('the record', () => {
       controllers: [idle(stream)],
     });
     const other = await streamsApp(options(), { controllers: [idle(stream)] });
-    const its = recordOf(stream, GROUP);
+    const record = recordOf(stream, GROUP);
     await outlast(stream, other.monitor.getStats().consumer);
-    const untilMs = await aliveUntil(redis.client, its, patient.monitor.getStats().consumer);
+    const untilMs = await aliveUntil(redis.client, record, patient.monitor.getStats().consumer);
     const lastsMs = untilMs - (await redisNow(redis.client));
     expect(lastsMs).toBeGreaterThan(3 * seldom.intervalMs);
     expect(lastsMs).toBeLessThanOrEqual(4 * seldom.intervalMs);
@@ -276,14 +280,14 @@ describe('two versions in one group', () => {
     const { version } = app.monitor.getStats();
     const { membersAlive, consumers } = await inspectionOf(app);
     expect(membersAlive).toBe(3);
-    expect(consumers.map((its) => its.version).sort()).toEqual(['0.0.9', '0.0.9', version]);
+    expect(consumers.map((each) => each.version).sort()).toEqual(['0.0.9', '0.0.9', version]);
     const text = await registry.metrics();
-    for (const [its, count] of [
+    for (const [label, count] of [
       [version, 1],
       ['0.0.9', 2],
     ]) {
       expect(text).toContain(
-        `redis_streams_members_alive{stream="${stream}",group="${GROUP}",version="${its}"} ${count}`,
+        `redis_streams_members_alive{stream="${stream}",group="${GROUP}",version="${label}"} ${count}`,
       );
     }
   });
@@ -292,8 +296,8 @@ describe('two versions in one group', () => {
 describe('IdleConsumersJob', () => {
   it('removes no living member, however long Redis calls it idle', async () => {
     const stream = freshName('orders');
-    const its = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
-    const app = await streamsApp(options({ ...its, startFrom: 'beginning' }), {
+    const overrides = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
+    const app = await streamsApp(options({ ...overrides, startFrom: 'beginning' }), {
       controllers: [idle(stream)],
     });
     // Like one that was given something once, and has waited in a read since then; and one that is gone.

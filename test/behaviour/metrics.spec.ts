@@ -69,12 +69,12 @@ interface Sample {
 async function metricsApp(
   options: RedisStreamsModuleOptions,
   handlers: Parameters<typeof streamsApp>[1]['controllers'],
-  its: RedisStreamsMetricsOptions = {},
+  moduleOptions: RedisStreamsMetricsOptions = {},
 ): Promise<StreamsApp & { registry: Registry; read: (name: string) => Promise<Sample[]> }> {
   const registry = new Registry();
   const app = await streamsApp(options, {
     controllers: handlers ?? [],
-    imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0, ...its })],
+    imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0, ...moduleOptions })],
   });
   const read = async (name: string): Promise<Sample[]> => {
     const metric = await registry.getSingleMetric(name)?.get();
@@ -172,9 +172,9 @@ describe('metrics', () => {
     ]);
     const lost = async (): Promise<Record<string, number>> =>
       Object.fromEntries(
-        (await app.read('redis_streams_reconnects_total')).map((its) => [
-          its.labels['connection'],
-          its.value,
+        (await app.read('redis_streams_reconnects_total')).map((each) => [
+          each.labels['connection'],
+          each.value,
         ]),
       );
     expect(await lost()).toEqual({ commands: 0, blocking: 0, client: 0 });
@@ -199,8 +199,8 @@ describe('metrics', () => {
     const samples = (): Promise<Sample[][]> =>
       Promise.all([app, other].map(({ read }) => read('redis_streams_messages_handled_total')));
     const handled = async (): Promise<unknown[]> =>
-      (await samples()).map((its) =>
-        its.filter(({ value }) => value === 1).map(({ labels }) => labels['group']),
+      (await samples()).map((each) =>
+        each.filter(({ value }) => value === 1).map(({ labels }) => labels['group']),
       );
     await waitFor(async () => (await handled()).flat().length === 2);
     expect(await handled()).toEqual([[GROUP], ['shipping']]);
@@ -251,9 +251,9 @@ describe('metrics', () => {
 
   it('need RedisStreamsModule and valid options', async () => {
     const registry = new Registry();
-    const start = (its: object): Promise<unknown> =>
+    const start = (options: object): Promise<unknown> =>
       NestFactory.createApplicationContext(
-        moduleOf([RedisStreamsMetricsModule.forRoot({ registry, ...its })], {}),
+        moduleOf([RedisStreamsMetricsModule.forRoot({ registry, ...options })], {}),
         { logger: recordedLog, abortOnError: false },
       );
     await expect(start({})).rejects.toThrow('needs RedisStreamsModule');
@@ -305,10 +305,10 @@ describe('the Grafana dashboard', () => {
     const known = ['$__rate_interval', ...variables.map(({ name }) => `$${name}`)];
     const source = { type: 'prometheus', uid: '${datasource}' };
     const places = new Set<string>();
-    for (const { type, title: its, datasource, gridPos, targets } of panels as Panel[]) {
-      expect([its, type]).toEqual([its, expect.stringMatching(/^(stat|timeseries)$/)]);
-      expect([its, datasource, ...targets.map((target) => target.datasource)]).toEqual([
-        its,
+    for (const { type, title: panel, datasource, gridPos, targets } of panels as Panel[]) {
+      expect([panel, type]).toEqual([panel, expect.stringMatching(/^(stat|timeseries)$/)]);
+      expect([panel, datasource, ...targets.map((target) => target.datasource)]).toEqual([
+        panel,
         source,
         ...targets.map(() => source),
       ]);
@@ -319,7 +319,7 @@ describe('the Grafana dashboard', () => {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
         for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-          expect([its, places.has(`${x} ${y}`)]).toEqual([its, false]);
+          expect([panel, places.has(`${x} ${y}`)]).toEqual([panel, false]);
           places.add(`${x} ${y}`);
         }
       }

@@ -22,9 +22,9 @@ const age = expect.any(Number);
 /** The inspection of an app's only stream. */
 async function inspectionOf({ monitor }: StreamsApp, stream: string) {
   const { streams } = await monitor.inspect();
-  const its = streams.find((one) => one.stream === stream);
-  if (its === undefined) throw new Error(`${stream} is not inspected`);
-  return its;
+  const inspection = streams.find((one) => one.stream === stream);
+  if (inspection === undefined) throw new Error(`${stream} is not inspected`);
+  return inspection;
 }
 
 /** An app whose handler for `stream` waits until it is released. */
@@ -109,11 +109,11 @@ describe('monitor.inspect()', () => {
       return counts.handled + counts.failed === 3;
     });
     await waitFor(async () => (await inspectionOf(app, stream)).deadLetters.count === 1);
-    const its = await waitFor(async () => {
+    const inspection = await waitFor(async () => {
       const now = await inspectionOf(app, stream);
       return now.retries.waiting === 1 && now.pending === 1 ? now : undefined;
     });
-    expect(its).toMatchObject({
+    expect(inspection).toMatchObject({
       length: 3,
       firstEntryAgeMs: age,
       lastEntryAgeMs: age,
@@ -124,9 +124,9 @@ describe('monitor.inspect()', () => {
       ledgerSize: 1,
       consumers: [{ name: app.server.options.consumer, pending: 1, idleMs: age }],
     });
-    expect(its.retries.nextDueInMs).toBeGreaterThan(30_000);
-    expect(its.retries.nextDueInMs).toBeLessThanOrEqual(60_000);
-    expect(its.retentionHeadroom).toBeGreaterThan(0.9);
+    expect(inspection.retries.nextDueInMs).toBeGreaterThan(30_000);
+    expect(inspection.retries.nextDueInMs).toBeLessThanOrEqual(60_000);
+    expect(inspection.retentionHeadroom).toBeGreaterThan(0.9);
   });
 
   it('knows the lag of a group that has begun, even if Redis has trimmed what it had not read', async () => {

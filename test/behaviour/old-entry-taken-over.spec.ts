@@ -33,7 +33,7 @@ async function memberThatLostIt(): Promise<{
   await redis.client.xreadgroup('GROUP', GROUP, 'one', 'STREAMS', keys.stream, '>');
   await redis.client.xclaim(keys.stream, GROUP, 'another', 0, OLD);
   const options = DEFAULTS.subscription;
-  const its = { client: redis.client, keys, group: GROUP, options, leaseMs: LEASE_MS };
+  const parts = { client: redis.client, keys, group: GROUP, options, leaseMs: LEASE_MS };
   const message: StreamMessage = {
     entryId: OLD,
     originalEntryId: OLD,
@@ -44,7 +44,7 @@ async function memberThatLostIt(): Promise<{
     attempt: 1,
     alone: false,
   };
-  return { reserver: new Reserver({ ...its, consumer: 'one', token: 'one' }), message };
+  return { reserver: new Reserver({ ...parts, consumer: 'one', token: 'one' }), message };
 }
 
 describe('an old entry that another member has taken meanwhile', () => {

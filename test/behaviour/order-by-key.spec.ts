@@ -112,7 +112,7 @@ describe('a stream with partitions', () => {
     });
     await waitFor(() => runs.handled.length === 100, LONG);
     expect(runs.of('k3')).toEqual(upTo(5));
-    expect(runs.started.filter((its) => its === 'k3:1')).toHaveLength(3);
+    expect(runs.started.filter((each) => each === 'k3:1')).toHaveLength(3);
     // All others were finished long before.
     expect(runs.handled.slice(-4).sort()).toEqual(['k3:1', 'k3:2', 'k3:3', 'k3:4']);
   });
@@ -197,7 +197,7 @@ describe('a stream with partitions', () => {
     await waitFor(() => runs.handled.includes('a:4'), LONG);
     // The first became a dead letter, so its repetition ran; that of the second did not.
     expect(runs.of('a')).toEqual([1, 2, 4]);
-    expect(runs.started.filter((its) => its === 'a:0')).toHaveLength(2);
+    expect(runs.started.filter((each) => each === 'a:0')).toHaveLength(2);
     await caughtUp(stream);
   });
 
@@ -232,7 +232,9 @@ describe('a stream with partitions', () => {
       retry: { blocking: true, backoff: { type: 'fixed', delayMs: 800, jitter: 0 } },
     });
     await waitFor(() => runs.handled.length === 20, LONG);
-    const there = runs.handled.filter((its) => partitionOf(its.split(':')[0]!, PARTITIONS) === at);
+    const there = runs.handled.filter(
+      (each) => partitionOf(each.split(':')[0]!, PARTITIONS) === at,
+    );
     expect(there[0]).toBe('k0:0');
     expect(runs.handled.slice(-there.length)).toEqual(there);
   });

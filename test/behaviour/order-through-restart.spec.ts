@@ -307,7 +307,7 @@ describe('a process that gets SIGTERM', () => {
         await client.xadd(stream, '*', 'name', stream, 'body', JSON.stringify({ n }));
       }
     }
-    const all = (): number => [...got.values()].reduce((sum, its) => sum + its.length, 0);
+    const all = (): number => [...got.values()].reduce((sum, each) => sum + each.length, 0);
     for (let closes = 0; ; closes++) {
       const app = await streamsApp(
         { connection, group: GROUP, startFrom: 'beginning' },

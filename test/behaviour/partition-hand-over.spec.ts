@@ -78,8 +78,8 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     });
     const staying = await startMember(redis.url, stream, partitions, runs, mode);
     const owners = await evenlyShared(redis, stream, partitions);
-    const its = owners.flatMap((owner, at) => (owner === consumerOf(closing) ? [at] : []));
-    const [busy = 0, idle = 0] = its;
+    const owned = owners.flatMap((owner, at) => (owner === consumerOf(closing) ? [at] : []));
+    const [busy = 0, idle = 0] = owned;
     const keys = keyOfEach(partitions);
     await publish(stream, partitions, [{ key: keys[busy] ?? '', n: 0 }]);
     await waitFor(() => runs.started.length === 1);
@@ -269,7 +269,7 @@ describe('a key whose message waits for a retry', () => {
       });
       await waitFor(() => runs.of('good').length === 30, LONG);
       expect(runs.of('good')).toEqual(upTo(30));
-      expect(runs.started.filter((its) => its.startsWith('bad'))).toEqual(['bad:0']);
+      expect(runs.started.filter((each) => each.startsWith('bad'))).toEqual(['bad:0']);
     },
   );
 });

@@ -47,8 +47,8 @@ describe.each(PARTITION_MODES)('in a partition, %s', (_, mode) => {
     const [key = '', other = ''] = keyOfEach(PARTITIONS);
     const { wait, open } = gate();
     const signals: AbortSignal[] = [];
-    const runs = new KeyedRuns(async ({ key: its, n }, context) => {
-      if (its !== key || n !== 0) return;
+    const runs = new KeyedRuns(async ({ key: ownKey, n }, context) => {
+      if (ownKey !== key || n !== 0) return;
       signals.push(context.getSignal());
       await wait;
     });

@@ -85,9 +85,9 @@ describe('a member that was stopped for longer than its ownership lasts', () => 
       const other = await startMember(redis.url, stream, PARTITIONS, runs);
       const before = await evenlyShared(redis, stream, PARTITIONS);
       const keys = keyOfEach(PARTITIONS);
-      const its = before.flatMap((owner, at) => (owner === consumerOf(other) ? [] : [at]));
+      const owned = before.flatMap((owner, at) => (owner === consumerOf(other) ? [] : [at]));
       if (how !== 'with nothing to do') {
-        const key = keys[its[0] ?? 0] ?? '';
+        const key = keys[owned[0] ?? 0] ?? '';
         const body = { key, n: 0, hangs: true };
         await addToPartitions(redis.client, stream, PARTITIONS, [{ body, key }]);
         await waitFor(() => stopped.output().includes(`running ${key}:0`), LONG);

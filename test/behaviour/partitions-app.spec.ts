@@ -59,7 +59,7 @@ type StreamOptions = NonNullable<RedisStreamsModuleOptions['streams']>[string];
 
 /** An app that reads a stream with partitions, and what its handler saw. */
 async function partitionedApp(
-  its: Partial<StreamOptions> = {},
+  streamOptions: Partial<StreamOptions> = {},
   handle: (seen: Seen, context: RedisStreamsContext) => unknown = () => undefined,
   parts: StreamsAppParts = {},
 ): Promise<StreamsApp & { readonly stream: string; readonly seen: Seen[] }> {
@@ -72,7 +72,7 @@ async function partitionedApp(
       concurrency: 16,
       startFrom: 'beginning',
       retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 20 } },
-      streams: { [stream]: { partitions: COUNT, ...its } as StreamOptions },
+      streams: { [stream]: { partitions: COUNT, ...streamOptions } as StreamOptions },
     },
     {
       ...parts,
@@ -99,8 +99,8 @@ const handledBy = ({ monitor }: StreamsApp, count: number): Promise<unknown> =>
 function expectOrderByKey(seen: readonly Seen[], count: number): void {
   expect(new Set(seen.map(({ n }) => n)).size).toBe(count);
   for (const index of KEYS.keys()) {
-    const its = seen.filter(({ n }) => n % KEYS.length === index).map(({ n }) => n);
-    expect(its).toEqual([...its].sort((a, b) => a - b));
+    const ofKey = seen.filter(({ n }) => n % KEYS.length === index).map(({ n }) => n);
+    expect(ofKey).toEqual([...ofKey].sort((a, b) => a - b));
   }
 }
 
@@ -108,7 +108,7 @@ describe('what users set for a stream applies to all of its partitions', () => {
   const codecs: readonly [string, Codec, boolean][] = [
     ['JsonCodec', new JsonCodec(), true],
     ['WatermillCodec', new WatermillCodec(), true],
-    ['FieldCodec, which has no room for keys', new FieldCodec({ field: 'data' }), false],
+    ['FieldCodec, which cannot carry keys', new FieldCodec({ field: 'data' }), false],
   ];
   it.each(codecs)('its codec, with keys in order: %s', async (_, codec, arrives) => {
     const app = await partitionedApp({ codec }, () => delay(Math.random() * 3));
@@ -116,9 +116,9 @@ describe('what users set for a stream applies to all of its partitions', () => {
     await handledBy(app, 240);
     expectOrderByKey(app.seen, 240);
     for (const { n, key, partition, stream } of app.seen) {
-      const its = KEYS[n % KEYS.length]!;
-      expect(key).toBe(arrives ? its : undefined);
-      expect(partition).toBe(partitionOf(its, COUNT));
+      const expectedKey = KEYS[n % KEYS.length]!;
+      expect(key).toBe(arrives ? expectedKey : undefined);
+      expect(partition).toBe(partitionOf(expectedKey, COUNT));
       expect(stream).toBe(app.stream);
     }
   });
@@ -200,14 +200,14 @@ describe('a stream with partitions', () => {
     const { stream, monitor, server } = app;
     await emitAll(app.client, stream, messages(60));
     await handledBy(app, 60);
-    const its = await waitFor(async () => {
+    const inspection = await waitFor(async () => {
       const { streams } = await monitor.inspect();
       return streams.length === 1 && streams[0]?.pending === 0 && streams[0];
     }, LONG);
-    expect(its).toMatchObject({ stream, group: GROUP, exists: true, groupExists: true });
-    expect(its).toMatchObject({ length: 60, lag: 0, ledgerSize: 60, pending: 0 });
-    expect(its.consumers.map(({ name }) => name)).toEqual([server.options.consumer]);
-    const { partitions = [] } = its;
+    expect(inspection).toMatchObject({ stream, group: GROUP, exists: true, groupExists: true });
+    expect(inspection).toMatchObject({ length: 60, lag: 0, ledgerSize: 60, pending: 0 });
+    expect(inspection.consumers.map(({ name }) => name)).toEqual([server.options.consumer]);
+    const { partitions = [] } = inspection;
     expect(partitions.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
     expect(partitions.reduce((sum, { length }) => sum + length, 0)).toBe(60);
     for (const { owner } of partitions) {

@@ -27,14 +27,14 @@ const reader = (stream: string, partitions: number): Promise<StreamsApp> =>
     { connection: redis.url, group: GROUP, streams: { [stream]: { partitions } } },
     { controllers: [handlerOf(stream, () => undefined)] },
   );
-const noted = (stream: string): Promise<string | null> =>
+const recordedCount = (stream: string): Promise<string | null> =>
   redis.client.get(`stream:{${stream}}:partitions`);
 
 describe('the number of partitions', () => {
   it('is recorded by its readers, and nothing is logged if all have the same', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     await reader(stream, 4);
     const client = clientFor({ streams: { [stream]: { partitions: 4 } } });
     await emit(client, stream, keyed('customer-1', 1));
@@ -44,22 +44,22 @@ describe('the number of partitions', () => {
   it('causes a warning in a reader that has another, which says what to do', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     await reader(stream, 3);
-    const [said] = await waitFor(() => {
+    const [warning] = await waitFor(() => {
       const warned = logged('warn', `Stream "${stream}" has 3 partitions here`);
       return warned.length > 0 && warned;
     });
-    expect(said).toContain('who read it last had 4');
-    expect(said).toContain(`streams.${stream}.partitions`);
-    expect(said).toContain('what is in partition 3 is unread');
-    expect(await noted(stream)).toBe('3');
+    expect(warning).toContain('who read it last had 4');
+    expect(warning).toContain(`streams.${stream}.partitions`);
+    expect(warning).toContain('what is in partition 3 is unread');
+    expect(await recordedCount(stream)).toBe('3');
   });
 
   it('causes one warning in a client that has another', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     const client = clientFor({ streams: { [stream]: { partitions: 8 } } });
     for (let n = 0; n < 10; n++) await emit(client, stream, keyed(`customer-${n}`, n));
     const warned = (): string[] => logged('warn', `Stream "${stream}" has 8 partitions here`);

@@ -28,8 +28,8 @@ function deadLettersOf(stream: string): DeadLetters {
 
 /** Writes dead letters as the owners of partitions do: with Redis's ID, and the partition. */
 async function write(stream: string, ids: readonly string[]): Promise<void> {
-  for (const [n, its] of ids.entries()) {
-    const [partition = '', id = ''] = its.split(':');
+  for (const [n, letterId] of ids.entries()) {
+    const [partition = '', id = ''] = letterId.split(':');
     const body = ['name', stream, 'body', `{"n":${n}}`, 'id', `order-${n}`];
     const why = ['dead-letter-reason', 'failed', 'dead-letter-entry-id', '1-1'];
     const key = keyOf(stream, Number(partition), 'dead-letters');
@@ -93,11 +93,11 @@ describe('the dead letters of a stream with partitions', () => {
       redriven: 1,
     });
     expect(await waiting(2)).toEqual(['dead-letter:21-0']);
-    const told: unknown[] = [];
+    const reports: unknown[] = [];
     const filter = ({ partition }: { partition: number | undefined }): boolean => partition !== 1;
-    const onProgress = (progress: unknown): unknown => told.push(progress);
+    const onProgress = (progress: unknown): unknown => reports.push(progress);
     expect(await deadLetters.redrive({ stream, filter, onProgress })).toEqual({ redriven: 2 });
-    expect(told).toEqual([{ redriven: 2, scanned: 6, total: 6 }]);
+    expect(reports).toEqual([{ redriven: 2, scanned: 6, total: 6 }]);
     expect(await waiting(1)).toEqual(['dead-letter:5-0']);
   });
 

@@ -58,8 +58,8 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.exists(stream)).toBe(0);
       for (const [index, key] of keys.entries()) {
         const name = partitionFor(stream, COUNT, key);
-        const its = (await numbersIn(name)).filter((n) => Number(n) % keys.length === index);
-        expect(its).toEqual(Array.from({ length: 10 }, (_, n) => n * keys.length + index));
+        const ofKey = (await numbersIn(name)).filter((n) => Number(n) % keys.length === index);
+        expect(ofKey).toEqual(Array.from({ length: 10 }, (_, n) => n * keys.length + index));
       }
     });
 

@@ -90,9 +90,9 @@ describe('a message ID that was published within the window', () => {
     );
     expect(await redis.client.xlen(stream)).toBe(300);
     ids.forEach((_, n) => {
-      const its = receipts.map((of) => of[n]);
-      expect(its[0]?.entryId).toBe(its[1]?.entryId);
-      expect(its.filter((receipt) => receipt?.duplicate)).toHaveLength(1);
+      const same = receipts.map((of) => of[n]);
+      expect(same[0]?.entryId).toBe(same[1]?.entryId);
+      expect(same.filter((receipt) => receipt?.duplicate)).toHaveLength(1);
     });
   });
 

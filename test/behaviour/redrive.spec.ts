@@ -97,10 +97,10 @@ const MODES = [
   { delivery: 'at-most-once', dedup: false },
 ] as const;
 
-describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
+describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (mode) => {
   it('runs the message again as attempt 1 with its IDs, and removes its dead letter', async () => {
     const stream = freshName('orders');
-    const [entryId] = await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const [entryId] = await givenUp(stream, [{ n: 1 }], mode, 'order-1');
     const runs: unknown[] = [];
     const { app, monitor } = await member(
       stream,
@@ -113,7 +113,7 @@ describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
           publishedAt: context.getPublishedAt().getTime(),
         });
       },
-      its,
+      mode,
     );
     const deadLetters = app.get(DeadLetters);
     const length = await redis.client.xlen(stream);
@@ -124,20 +124,20 @@ describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
     expect(runs).toEqual([
       { data: { n: 1 }, entryId, messageId: 'order-1', attempt: 1, publishedAt },
     ]);
-    expect(await inLedger(stream, 'order-1')).toBe(its.dedup !== false);
+    expect(await inLedger(stream, 'order-1')).toBe(mode.dedup !== false);
     expect(await redis.client.xlen(stream)).toBe(length);
     expect(monitor.getStats().counts).toMatchObject({ handled: 1, failed: 0, duplicate: 0 });
   });
 
   it('that fails again leaves one dead letter, with the original fields and the new error', async () => {
     const stream = freshName('orders');
-    const [entryId] = await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const [entryId] = await givenUp(stream, [{ n: 1 }], mode, 'order-1');
     const { app } = await member(
       stream,
       () => {
         throw new RangeError('still not');
       },
-      its,
+      mode,
     );
     const deadLetters = app.get(DeadLetters);
     const [first] = await deadLetters.list({ stream });
@@ -164,11 +164,11 @@ describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
 
   it('works when the entry itself has long been trimmed or deleted', async () => {
     const stream = freshName('orders');
-    const [, deleted = ''] = await givenUp(stream, numbers(2), its);
+    const [, deleted = ''] = await givenUp(stream, numbers(2), mode);
     await redis.client.xdel(stream, deleted);
     await redis.client.xtrim(stream, 'MAXLEN', 0);
     const got: unknown[] = [];
-    const { app, monitor } = await member(stream, (data) => void got.push(data), its);
+    const { app, monitor } = await member(stream, (data) => void got.push(data), mode);
     await app.get(DeadLetters).redrive({ stream });
     await settled(stream);
     expect(got).toEqual(numbers(2));
@@ -177,12 +177,12 @@ describe.each(MODES)('a redrive ($delivery, dedup $dedup)', (its) => {
 
   it('is handled once however many operators request it', async () => {
     const stream = freshName('orders');
-    await givenUp(stream, numbers(200), its);
+    await givenUp(stream, numbers(200), mode);
     const got: string[] = [];
     const keep: Handle = (data) => void got.push(JSON.stringify(data));
     const [one, two] = await Promise.all([
-      member(stream, keep, { ...its, concurrency: 20 }),
-      member(stream, keep, { ...its, concurrency: 20 }),
+      member(stream, keep, { ...mode, concurrency: 20 }),
+      member(stream, keep, { ...mode, concurrency: 20 }),
     ]);
     const operators = [one, two].map(({ app }) => app.get(DeadLetters));
     const answers = await Promise.all(
@@ -224,7 +224,7 @@ describe('the selection of dead letters to redrive', () => {
     await waitFor(async () => (await deadLetters.count({ stream })) === 189);
 
     progress.length = 0;
-    const all = { stream, onProgress: (its: RedriveProgress) => void progress.push(its) };
+    const all = { stream, onProgress: (report: RedriveProgress) => void progress.push(report) };
     expect(await deadLetters.redrive(all)).toEqual({ redriven: 189 });
     expect(progress).toEqual([
       { redriven: 100, scanned: 100, total: 189 },
@@ -430,7 +430,7 @@ describe('a redrive', () => {
 
   it('is dropped if the length limit trims its dead letter, or somebody purges it', async () => {
     const stream = freshName('orders');
-    const its = { deadLetter: { maxLength: 10 } };
+    const limit = { deadLetter: { maxLength: 10 } };
     await givenUp(stream, [{ n: 1 }]);
     let runs = 0;
     let fail = (): void => undefined;
@@ -442,7 +442,7 @@ describe('a redrive', () => {
           fail = () => reject(new Error('not now'));
         });
       },
-      { ...its, retry: { maxAttempts: 3, backoff: QUICK } },
+      { ...limit, retry: { maxAttempts: 3, backoff: QUICK } },
     );
     const deadLetters = app.get(DeadLetters);
     await deadLetters.redrive({ stream });
@@ -526,11 +526,11 @@ describe.each([{ windowMs: 60_000 }, false] as const)(
           },
           { dedup, shutdown: { drainTimeoutMs: 0 }, retry: { maxAttempts: 2 } },
         );
-      const its = new DeadLetters({ connection: redis.url, group: GROUP });
-      const [before] = await its.list({ stream });
+      const operator = new DeadLetters({ connection: redis.url, group: GROUP });
+      const [before] = await operator.list({ stream });
       const isAnother = async (): Promise<boolean> =>
-        (await its.list({ stream }))[0]?.id !== before?.id;
-      await its.redrive({ stream });
+        (await operator.list({ stream }))[0]?.id !== before?.id;
+      await operator.redrive({ stream });
       while (!(await isAnother())) {
         const soFar = runs;
         const app = await open();
@@ -540,10 +540,10 @@ describe.each([{ windowMs: 60_000 }, false] as const)(
       // More runs than attempts: its neighbours might have killed the process, so one of the runs is not
       // charged.
       expect([2, 3]).toContain(runs);
-      expect(await its.list({ stream })).toMatchObject([
+      expect(await operator.list({ stream })).toMatchObject([
         { entryId, attempts: 2, error: undefined },
       ]);
-      its.close();
+      operator.close();
       await waitFor(async () => {
         expect(await leftIn(stream)).toEqual({ ...NOTHING, deadLetters: 1 });
         return true;
@@ -628,8 +628,8 @@ describe('at-most-once', () => {
     'a redrive that does not start because of closing stays a dead letter, and runs in another member (dedup %j)',
     async (dedup) => {
       const stream = freshName('orders');
-      const its = { delivery: 'at-most-once', dedup, shutdown: { drainTimeoutMs: 0 } } as const;
-      await givenUp(stream, numbers(2), its);
+      const options = { delivery: 'at-most-once', dedup, shutdown: { drainTimeoutMs: 0 } } as const;
+      await givenUp(stream, numbers(2), options);
       let runs = 0;
       const { app, close } = await member(
         stream,
@@ -637,7 +637,7 @@ describe('at-most-once', () => {
           runs++;
           return new Promise(() => undefined);
         },
-        its,
+        options,
       );
       await app.get(DeadLetters).redrive({ stream });
       await waitFor(() => runs === 1);
@@ -648,7 +648,7 @@ describe('at-most-once', () => {
       await close();
       expect(runs).toBe(1);
       const got: unknown[] = [];
-      await member(stream, (data, context) => void got.push([data, context.getAttempt()]), its);
+      await member(stream, (data, context) => void got.push([data, context.getAttempt()]), options);
       await waitFor(() => got.length === 1);
       expect(got).toEqual([[{ n: 1 }, 1]]);
       await waitFor(async () => (await leftIn(stream))['deadLetters'] === 0);
@@ -660,8 +660,8 @@ describe('at-most-once', () => {
     'the dead letter of a redrive is removed, and its message recorded, when its handler starts (dedup %j)',
     async (dedup) => {
       const stream = freshName('orders');
-      const its = { delivery: 'at-most-once', dedup } as const;
-      await givenUp(stream, [{ n: 1 }], its, 'order-1');
+      const options = { delivery: 'at-most-once', dedup } as const;
+      await givenUp(stream, [{ n: 1 }], options, 'order-1');
       const seen: unknown[] = [];
       const { app } = await member(
         stream,
@@ -669,7 +669,7 @@ describe('at-most-once', () => {
           const { deadLetters, retries } = await leftIn(stream);
           seen.push([deadLetters, retries, await inLedger(stream, 'order-1')]);
         },
-        its,
+        options,
       );
       await app.get(DeadLetters).redrive({ stream });
       await waitFor(() => seen.length === 1);
@@ -680,14 +680,14 @@ describe('at-most-once', () => {
 
   it('an entry with the message ID of a redrive that is read ahead waits for it, and is then a duplicate', async () => {
     const stream = freshName('orders');
-    const its = { delivery: 'at-most-once' } as const;
-    await givenUp(stream, [{ n: 1 }], its, 'order-1');
+    const options = { delivery: 'at-most-once' } as const;
+    await givenUp(stream, [{ n: 1 }], options, 'order-1');
     const deadLetters = new DeadLetters({ connection: redis.url, group: GROUP });
     await deadLetters.redrive({ stream });
     deadLetters.close();
     await addEntries(redis.client, stream, [{ n: 2 }], 'order-1');
     const got: unknown[] = [];
-    await member(stream, (data) => void got.push(data), its);
+    await member(stream, (data) => void got.push(data), options);
     await settled(stream);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(got).toHaveLength(1);

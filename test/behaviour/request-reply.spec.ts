@@ -92,14 +92,14 @@ describe('a failure', () => {
       () => new TypeError('secret'),
       { status: 'error', message: 'Internal server error' },
     ],
-  ])('is reported as Nest does: %s', async (_, error, told) => {
+  ])('is reported as Nest does: %s', async (_, error, reported) => {
     const stream = freshName('quote');
     const app = await start([
       answeringController(stream, () => {
         throw error();
       }),
     ]);
-    await expect(ask(app, stream, 'it')).rejects.toEqual(told);
+    await expect(ask(app, stream, 'it')).rejects.toEqual(reported);
   });
 
   it('of an Observable comes after its values', async () => {

@@ -451,7 +451,7 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => program.output().includes('running'));
     program.kill('SIGKILL');
     const retry = { maxAttempts: 2 };
-    await start([answeringController(stream, (_, its) => its.getAttempt(), { retry })], {
+    await start([answeringController(stream, (_, context) => context.getAttempt(), { retry })], {
       recovery,
     });
     await expect(asked).resolves.toBe(2);

@@ -54,7 +54,7 @@ async function deadLetters(stream: string): Promise<Record<string, string>[]> {
 }
 
 describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)', ({ dedup }) => {
-  const its = dedup === undefined ? {} : { dedup };
+  const dedupOption = dedup === undefined ? {} : { dedup };
 
   it('a failed message is retried until it succeeds; meanwhile it stays pending, and its slot is free', async () => {
     const stream = freshName('orders');
@@ -68,7 +68,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
         if (attempt < 3) throw new Error('not yet');
         return undefined;
       },
-      { ...its, retry: { backoff: { type: 'fixed', delayMs: 300, jitter: 0 } } },
+      { ...dedupOption, retry: { backoff: { type: 'fixed', delayMs: 300, jitter: 0 } } },
     );
     const [id] = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }, { n: 3 }]);
     await waitFor(() => others.length === 2);
@@ -95,7 +95,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
         runs++;
         throw new TypeError('out of stock');
       },
-      { ...its, retry: { maxAttempts: 3, backoff: QUICK } },
+      { ...dedupOption, retry: { maxAttempts: 3, backoff: QUICK } },
     );
     const id = String(
       await redis.client.xadd(

@@ -40,7 +40,7 @@ const Order = z.object({
 interface ReadingParts {
   readonly stream?: string;
   readonly schema?: Schema | undefined;
-  readonly its?: StreamOptions;
+  readonly streamOptions?: StreamOptions;
   readonly options?: Partial<RedisStreamsModuleOptions>;
   readonly subscription?: SubscriptionOptions;
   readonly controllers?: Type[];
@@ -49,7 +49,14 @@ interface ReadingParts {
 
 /** An app that reads a stream with a schema, from its beginning. */
 async function reading(parts: ReadingParts = {}) {
-  const { stream = freshName('orders'), schema, its, options, subscription, handle } = parts;
+  const {
+    stream = freshName('orders'),
+    schema,
+    streamOptions,
+    options,
+    subscription,
+    handle,
+  } = parts;
   const handled: unknown[] = [];
   const handler = handlerOf(
     stream,
@@ -66,7 +73,10 @@ async function reading(parts: ReadingParts = {}) {
       startFrom: 'beginning',
       ...options,
       streams: {
-        [stream]: { ...its, ...(schema === undefined ? {} : { schema }) } as StreamOptions,
+        [stream]: {
+          ...streamOptions,
+          ...(schema === undefined ? {} : { schema }),
+        } as StreamOptions,
       },
     },
     { controllers: parts.controllers ?? [handler] },
@@ -176,9 +186,9 @@ describe('a schema of a consumed stream', () => {
       schema: z.object({ n: z.number() }),
       subscription: { retry: { maxAttempts: 3, backoff: { type: 'fixed', delayMs: 1 } } },
       handle: (data) => {
-        const its = data as { n: number };
-        seen.push(its.n);
-        its.n = -1;
+        const order = data as { n: number };
+        seen.push(order.n);
+        order.n = -1;
         if (seen.length < 3) throw new Error('not yet');
       },
     });
@@ -215,7 +225,7 @@ describe('a schema of a consumed stream', () => {
   it('sees what a codec and a deserializer have read', async () => {
     const watermill = await reading({
       schema: Order,
-      its: { codec: new WatermillCodec() },
+      streamOptions: { codec: new WatermillCodec() },
     });
     const record = new RedisStreamsRecordBuilder({ id: 'o-1', at: '2026-01-02' })
       .setName('orders.OrderPlaced')
@@ -225,8 +235,8 @@ describe('a schema of a consumed stream', () => {
     expect(watermill.handled).toMatchObject([{ at: new Date('2026-01-02'), quantity: 1 }]);
 
     const bytes = await reading({
-      schema: z.instanceof(Uint8Array).refine((its) => its.length === 2),
-      its: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) },
+      schema: z.instanceof(Uint8Array).refine((value) => value.length === 2),
+      streamOptions: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) },
     });
     await redis.client.xadd(bytes.stream, '*', 'data', Buffer.from([0xff]));
     await redis.client.xadd(bytes.stream, '*', 'data', Buffer.from([0xff, 0x00]));
@@ -263,9 +273,10 @@ describe('an asynchronous schema of a consumed stream', () => {
       schema: schemaOf(
         (value) =>
           new Promise((resolve) => {
-            const its = Number(value);
-            const result = its === 3 ? { issues: [{ message: 'no threes' }] } : { value: its * 10 };
-            setTimeout(() => resolve(result), 20 - 4 * its);
+            const number = Number(value);
+            const result =
+              number === 3 ? { issues: [{ message: 'no threes' }] } : { value: number * 10 };
+            setTimeout(() => resolve(result), 20 - 4 * number);
           }),
       ),
     });

@@ -107,7 +107,7 @@ describe('a schema of a published stream', () => {
 
   it('can be for bytes or text, with the codec of the stream', async () => {
     const bytes = await publishing(
-      z.instanceof(Uint8Array).refine((its) => its.length > 1),
+      z.instanceof(Uint8Array).refine((value) => value.length > 1),
       {
         streams: { it: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) } },
       },

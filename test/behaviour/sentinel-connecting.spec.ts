@@ -112,19 +112,19 @@ async function reason(connection: ConnectionOption): Promise<string> {
       asked++;
       return { username: 'app', password: 'token' };
     };
-    const its = {
+    const sentinelOptions = {
       name: connection.name,
       sentinels: [only!],
       credentials,
       sentinelCommandTimeout: SOON_MS,
     };
-    expect(await carried({ ...its, sentinelPassword: SECRET })).toEqual({ n: 1 });
+    expect(await carried({ ...sentinelOptions, sentinelPassword: SECRET })).toEqual({ n: 1 });
     expect(asked).toBe(3);
-    const asker = { ...its, sentinelUsername: 'asker', sentinelPassword: SECRET };
+    const asker = { ...sentinelOptions, sentinelUsername: 'asker', sentinelPassword: SECRET };
     expect(await carried(asker)).toEqual({ n: 1 });
-    const refused = await reason({ ...its, sentinelPassword: `${SECRET}-not` });
+    const refused = await reason({ ...sentinelOptions, sentinelPassword: `${SECRET}-not` });
     expect(refused).toMatch(/sentinel 127.0.0.1:\d+ because WRONGPASS/);
-    const unknown = await reason({ ...its, sentinelPassword: SECRET, name: 'other' });
+    const unknown = await reason({ ...sentinelOptions, sentinelPassword: SECRET, name: 'other' });
     expect(unknown).toContain(`sentinel 127.0.0.1:${only?.port} knows no primary "other"`);
     expect(JSON.stringify(recordedLog.lines)).not.toContain(SECRET);
   });

@@ -155,7 +155,7 @@ describe('RedisStreamsTesting', () => {
     await asMetadata.handled(await asMetadata.emit('orders', { n: 1 }));
     const asDynamic = await create({ module: RootModule, imports: [AppModule] });
     await asDynamic.handled(await asDynamic.emit('orders', { n: 2 }));
-    expect([asMetadata, asDynamic].map((its) => its.get(Orders).seen)).toEqual([
+    expect([asMetadata, asDynamic].map((each) => each.get(Orders).seen)).toEqual([
       [{ n: 1 }],
       [{ n: 2 }],
     ]);

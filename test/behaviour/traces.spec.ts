@@ -51,7 +51,10 @@ const typed = (stream: string, type: string): ReadableSpan[] =>
 const inSpan = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
   trace.getTracer('test').startActiveSpan(name, (span) => run().finally(() => span.end()));
 
-const appOf = (stream: string, handle: (data: unknown, its: RedisStreamsContext) => unknown) =>
+const appOf = (
+  stream: string,
+  handle: (data: unknown, streamsContext: RedisStreamsContext) => unknown,
+) =>
   streamsApp(
     { connection: redis.url, group: GROUP, retry: FAST },
     { controllers: [handlerOf(stream, handle)] },
@@ -157,8 +160,8 @@ describe('spans', () => {
   it('show each attempt in the tree: a failed one with its error, its outcome, and the next', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
-    const app = await appOf(stream, (_, its) => {
-      if (its.getAttempt() === 1) throw new TypeError('no such customer');
+    const app = await appOf(stream, (_, streamsContext) => {
+      if (streamsContext.getAttempt() === 1) throw new TypeError('no such customer');
     });
     await app.emit(stream, 1);
     await waitFor(() => typed(stream, 'settle').length === 2);
@@ -290,8 +293,8 @@ describe('RedisStreamsInstrumentation', () => {
     const stream = freshName('orders');
     const headers: unknown[] = [];
     const active: unknown[] = [];
-    const app = await appOf(stream, (_, its) => {
-      headers.push(its.getHeaders());
+    const app = await appOf(stream, (_, streamsContext) => {
+      headers.push(streamsContext.getHeaders());
       active.push(trace.getSpan(context.active()));
     });
     await inSpan('before', () => app.emit(stream, 1));
@@ -343,8 +346,8 @@ describe('RedisStreamsInstrumentation', () => {
   it('counts and measures by the conventions, even if the provider is set later', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
-    const app = await appOf(stream, (_, its) => {
-      if (its.getAttempt() === 1) throw new TypeError('once');
+    const app = await appOf(stream, (_, streamsContext) => {
+      if (streamsContext.getAttempt() === 1) throw new TypeError('once');
     });
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
@@ -355,8 +358,8 @@ describe('RedisStreamsInstrumentation', () => {
     await firstValueFrom(app.client.emitBatch(freshName('others'), [1, 2]));
     await reader.forceFlush();
     const found = new Map<string, [unknown, unknown][]>();
-    for (const { metrics: its } of exporter.getMetrics().at(-1)?.scopeMetrics ?? []) {
-      for (const { descriptor, dataPoints } of its) {
+    for (const { metrics: scoped } of exporter.getMetrics().at(-1)?.scopeMetrics ?? []) {
+      for (const { descriptor, dataPoints } of scoped) {
         const ours = dataPoints
           .filter(({ attributes }) => attributes['messaging.destination.name'] === stream)
           .map(({ attributes, value }): [unknown, unknown] => [

@@ -36,18 +36,18 @@ function member(
 describe.each([{ dedup: undefined }, { dedup: false as const }])(
   'a group that vanished (%j)',
   ({ dedup }) => {
-    const its = dedup === undefined ? {} : { dedup };
+    const dedupOption = dedup === undefined ? {} : { dedup };
 
     it('is created again at its old position, also by a member that has just started', async () => {
       const stream = freshName('orders');
       const got: unknown[] = [];
-      const first = await member(stream, got, its);
+      const first = await member(stream, got, dedupOption);
       await addEntries(redis.client, stream, [{ n: 1 }]);
       await waitFor(() => caughtUp(stream));
       await first.close();
       await redis.client.xgroup('DESTROY', stream, GROUP);
       await addEntries(redis.client, stream, [{ n: 2 }]);
-      await member(stream, got, its);
+      await member(stream, got, dedupOption);
       await waitFor(() => caughtUp(stream));
       expect(got).toEqual([{ n: 1 }, { n: 2 }]);
     });
@@ -58,7 +58,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       let release = (): void => undefined;
       // It is busy, and does not notice that the group vanished.
       await streamsApp(
-        { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...its },
+        { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...dedupOption },
         {
           controllers: [
             handlerOf<{ n: number }>(
@@ -100,11 +100,11 @@ describe.each<Partial<RedisStreamsModuleOptions>>([
   { dedup: false },
   { delivery: 'at-most-once' },
   { delivery: 'at-most-once', dedup: false },
-])('the position of a group (%j)', (its) => {
+])('the position of a group (%j)', (mode) => {
   it('is that of the last settled entry: handled, or a dead letter', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 }, ...its },
+      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 }, ...mode },
       {
         controllers: [
           handlerOf<{ fails?: boolean }>(stream, ({ fails = false }) => {

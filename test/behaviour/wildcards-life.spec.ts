@@ -304,7 +304,7 @@ describe('members and their ends', () => {
     const prefix = freshPrefix();
     const got: string[][] = [[], []];
     const apps = await Promise.all(
-      got.map((its) => start(prefix, [saying('orders.*', its)], { batchSize: 1 })),
+      got.map((each) => start(prefix, [saying('orders.*', each)], { batchSize: 1 })),
     );
     const bodies = Array.from({ length: 200 }, (_, n) => n);
     await add(`${prefix}orders.eu`, ...bodies);

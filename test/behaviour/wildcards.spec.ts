@@ -187,11 +187,11 @@ describe('handlers by name and by wildcard', () => {
     await app.emit(stream, 1);
     await app.emit('parcels.eu', 1);
     await waitFor(() => got.length === 1);
-    const [said] = await waitFor(() => {
+    const [logLine] = await waitFor(() => {
       const lines = logged('error', `Stream "${stream}" is left alone`);
       return lines.length > 0 && lines;
     });
-    expect(said).toContain('subscription.concurrency');
+    expect(logLine).toContain('subscription.concurrency');
     await add(`${prefix}parcels.us.eu`, 2);
     await waitFor(() => got.length === 2);
     expect(await groupsOf(prefix + stream)).toEqual([]);
@@ -254,8 +254,8 @@ describe('a stream that was found', () => {
     expect(new Set(got).size).toBe(250);
     expect(app.monitor.getStats().subscriptions).toBe(100);
     const connections = String(await redis.client.client('LIST')).split('\n');
-    const its = connections.filter((line) => line.includes(app.server.options.consumer));
-    expect(its).toHaveLength(2);
+    const own = connections.filter((line) => line.includes(app.server.options.consumer));
+    expect(own).toHaveLength(2);
   });
 
   it('is left by a closing member, without a consumer left behind', async () => {

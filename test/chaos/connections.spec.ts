@@ -129,13 +129,13 @@ withProcess('a connection that is reset', () => {
     return {};
   });
 
-  for (const [said, dedup] of [
+  for (const [suffix, dedup] of [
     ['', {}],
     [', without a ledger', { dedup: false }],
   ] as const) {
-    const script = said === '' ? reserveScript : reserveWithoutLedgerScript;
+    const script = suffix === '' ? reserveScript : reserveWithoutLedgerScript;
     scenario(
-      `around the reserve and the dead letters of at-most-once${said}`,
+      `around the reserve and the dead letters of at-most-once${suffix}`,
       { promises },
       async (chaos) => {
         const [consumer] = await chaos.readyConsumers(1, {

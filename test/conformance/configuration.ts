@@ -18,7 +18,7 @@ export interface Configuration {
   /** How consumers and publishers connect, unless by the server's URL. */
   readonly connection?: ConnectionOption;
   /** Further options of the connection, in addition to the server's URL. */
-  readonly beside?: Omit<ConnectionOptions, 'url'>;
+  readonly connectionOptions?: Omit<ConnectionOptions, 'url'>;
   /** Several servers instead of one; called in a `describe`. `args` applies to each of them. */
   readonly servers?: (args: readonly string[]) => ServersUnderTest;
   /** How the promises differ from those of at-least-once. */

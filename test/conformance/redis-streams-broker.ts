@@ -200,10 +200,10 @@ function inEveryStream(partitions: number | undefined): ReadonlyMap<string, numb
 function serverOptions({
   drainTimeoutMs,
   retry,
-  ...its
+  ...rest
 }: ConsumerOptions = {}): Partial<RedisStreamsServerOptions> {
   return {
-    ...its,
+    ...rest,
     ...(drainTimeoutMs === undefined ? {} : { shutdown: { drainTimeoutMs } }),
     ...(retry === undefined ? {} : { retry: retryOptions(retry) }),
   };
@@ -211,8 +211,8 @@ function serverOptions({
 
 const retryOptions = ({
   delayMs,
-  ...its
+  ...rest
 }: NonNullable<ConsumerOptions['retry']>): RetryOptions => ({
-  ...its,
+  ...rest,
   backoff: { type: 'fixed', delayMs, jitter: 0 },
 });

@@ -142,7 +142,7 @@ export const outcomeSteps = {
             [keys.deadLetters, keys.retries, keys.attempts, keys.ledger, keys.packedLedger],
             letters.flat(),
           ),
-        rule: (its) => outcomeRules.redrive(its, letters),
+        rule: (current) => outcomeRules.redrive(current, letters),
         answersAnew: true,
       },
       twice,
@@ -233,9 +233,9 @@ function putOffCall(member: Member, messages: readonly StreamMessage[], until: '
   };
 }
 
-function deadLetterCall(group: Group, member: Member, its: StreamMessage) {
+function deadLetterCall(group: Group, member: Member, held: StreamMessage) {
   const { scripts } = member;
-  const message = { ...its };
+  const message = { ...held };
   const { entryId, originalEntryId, messageId, fields, attempt: attempts } = message;
   const written = deadLetterFields(fields, {
     entryId: originalEntryId,
@@ -271,10 +271,10 @@ function putBackCall(member: Member, messages: readonly StreamMessage[]) {
   };
 }
 
-function handOverCall(member: Member, its: readonly StreamMessage[], waits: boolean) {
+function handOverCall(member: Member, held: readonly StreamMessage[], waits: boolean) {
   const { scripts } = member;
   const dueAt = performance.now() + LONG_MS;
-  const messages = its.map((message) => (waits ? { ...message, dueAt } : message));
+  const messages = held.map((message) => (waits ? { ...message, dueAt } : message));
   return {
     what: `hand over ${idsOf(messages)}${waits ? ', later' : ''}`,
     send: async (): Promise<void> => void (await scripts.handOver(messages)),
@@ -316,7 +316,7 @@ async function renew(
       what: `renew ${idsOf(messages)}`,
       by: member,
       send: () => renewScript.run(client, [keys.stream, keys.leases, keys.retries], args),
-      rule: (its) => outcomeRules.renew(its, member, messages),
+      rule: (current) => outcomeRules.renew(current, member, messages),
     },
     twice,
   );

@@ -114,8 +114,8 @@ export const redriven: Arrival = {
     await to.deadLetters.redrive({ stream, ids });
   },
   remove: async ({ deadLetters, stream }, n) => {
-    const its = await deadLetters.list({ stream, limit: 1_000 });
-    const ids = its.filter(({ payload }) => (payload as Body).n === n).map(({ id }) => id);
+    const letters = await deadLetters.list({ stream, limit: 1_000 });
+    const ids = letters.filter(({ payload }) => (payload as Body).n === n).map(({ id }) => id);
     await deadLetters.purge({ stream, ids });
   },
 };

@@ -47,7 +47,7 @@ export class DoomedMembers {
     const program = childProgram(this.compiled.program('test/modes/doomed.program.ts'), {
       env: { DOOMED: JSON.stringify(doomed) },
     });
-    const all = (): boolean => doomed.every((its) => program.output().includes(runs(its)));
+    const all = (): boolean => doomed.every((each) => program.output().includes(runs(each)));
     // One that does not reach its handler harms no other.
     await waitFor(all, { timeoutMs: WITHIN_MS }).catch(() => undefined);
     program.kill('SIGKILL');
@@ -59,6 +59,6 @@ export class DoomedMembers {
 const runs = ({ group }: Doomed): string => `${group} runs`;
 
 function handledBy(group: string, lines: readonly string[]): number[] {
-  const its = lines.filter((line) => line.startsWith(`${group} handled `));
-  return its.map((line) => Number(line.split(' ').at(-1)));
+  const handledLines = lines.filter((line) => line.startsWith(`${group} handled `));
+  return handledLines.map((line) => Number(line.split(' ').at(-1)));
 }

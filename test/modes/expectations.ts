@@ -21,9 +21,9 @@ export interface Settled {
 const NOTHING_LEFT = { unread: 0, pending: 0, leases: 0, retries: 0, attempts: 0, delayed: 0 };
 
 /** Waits until there is nothing left to do, and compares everything in Redis with what it should have. */
-export async function expectSettled(cell: Cell, its: Settled): Promise<void> {
-  const { handled, failed = 0, asked = false, undecodable = 0 } = its;
-  const { ran = handled + failed, replied = handled + failed } = its;
+export async function expectSettled(cell: Cell, settled: Settled): Promise<void> {
+  const { handled, failed = 0, asked = false, undecodable = 0 } = settled;
+  const { ran = handled + failed, replied = handled + failed } = settled;
   const { promises, runs, inRedis } = cell;
   await cell.until(`${ran} have run`, () => {
     if (runs.begun.size !== ran) throw new Error(`${runs.begun.size} have`);
@@ -41,7 +41,7 @@ export async function expectSettled(cell: Cell, its: Settled): Promise<void> {
     await cell.until('all replied', () => cell.replies.size === replied);
   }
   if (cell.mode.secondHandler) expectSecondHandler(cell);
-  if (its.ran === undefined) await expectSecondStream(cell);
+  if (settled.ran === undefined) await expectSecondStream(cell);
 }
 
 /** Expects successful messages to have run in the order that the mode promises; `runs` says which. */

@@ -123,8 +123,9 @@ export class GroupInRedis {
   }
 
   async records(): Promise<GroupRecords> {
-    const each = await Promise.all(this.places.map((place) => this.recordsOf(place)));
-    const sum = (of: keyof GroupRecords): number => each.reduce((total, its) => total + its[of], 0);
+    const records = await Promise.all(this.places.map((place) => this.recordsOf(place)));
+    const sum = (of: keyof GroupRecords): number =>
+      records.reduce((total, each) => total + each[of], 0);
     return {
       unread: sum('unread'),
       pending: sum('pending'),
@@ -140,7 +141,7 @@ export class GroupInRedis {
   private async recordsOf(place: string): Promise<GroupRecords> {
     const { redis } = this;
     const keys = this.keysOf(place);
-    const beside = keys.ledger.slice(0, keys.ledger.indexOf(':group:'));
+    const prefix = keys.ledger.slice(0, keys.ledger.indexOf(':group:'));
     const exists = (await redis.exists(keys.stream)) === 1;
     const [group, [last], leases, retries, attempts, delayed, deadLetters, recent, packed] =
       await Promise.all([
@@ -149,7 +150,7 @@ export class GroupInRedis {
         redis.hlen(keys.leases),
         redis.zcard(keys.retries),
         redis.hlen(keys.attempts),
-        redis.zcard(`${beside}:delayed`),
+        redis.zcard(`${prefix}:delayed`),
         redis.xlen(keys.deadLetters),
         redis.zcard(keys.ledger),
         redis.hget(keys.packedLedger, 'entries'),

@@ -109,14 +109,14 @@ function controllersOf(
   work: MemberWork,
   more: SubscriptionOptions,
 ): Type[] {
-  const its: SubscriptionOptions = {
+  const options: SubscriptionOptions = {
     startFrom: 'beginning',
     ...mode.subscription,
     ...more,
     retry: { ...RETRY, ...mode.subscription?.retry, ...more.retry },
   };
   const pattern = mode.pattern?.(stream) ?? stream;
-  const extras = subscription(its);
+  const extras = subscription(options);
   const decorated =
     mode.arrival?.replies === true
       ? MessagePattern(pattern, extras)

@@ -80,12 +80,12 @@ export const pairsOf = (all: readonly Mode[]): Mode[] =>
 /** The mode with this name, or the pair of modes. */
 export function modeNamed(name: string): Mode {
   const [first = '', ...others] = name.split(' × ');
-  const named = (its: string): Mode => {
-    const mode = ALL.find((each) => each.name === its);
-    if (mode === undefined) throw new Error(`There is no mode "${its}"`);
+  const named = (modeName: string): Mode => {
+    const mode = ALL.find((each) => each.name === modeName);
+    if (mode === undefined) throw new Error(`There is no mode "${modeName}"`);
     return mode;
   };
-  return others.reduce((mode, its) => pair(mode, named(its)), named(first));
+  return others.reduce((mode, each) => pair(mode, named(each)), named(first));
 }
 
 /** Two modes combined. @throws if they cannot be combined */

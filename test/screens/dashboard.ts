@@ -47,7 +47,7 @@ export async function dashboardPicture(
         .replaceAll('$__rate_interval', '15s')
         .replaceAll(/\$(?:stream|group)/g, '.*');
       for (const { labels, points } of await prometheus.range(asked, from, to)) {
-        const name = legendFormat.replaceAll(/{{(\w+)}}/g, (_, its: string) => labels[its] ?? '');
+        const name = legendFormat.replaceAll(/{{(\w+)}}/g, (_, key: string) => labels[key] ?? '');
         lines.push({ name, points: points.filter(([, value]) => Number.isFinite(value)) });
       }
     }
@@ -133,7 +133,7 @@ function niceAbove(value: number): number {
 }
 
 function textOf(value: number, unit: string): string {
-  const short = (its: number): string => String(Number(its.toPrecision(3)));
+  const short = (number: number): string => String(Number(number.toPrecision(3)));
   if (unit === 'percentunit') return `${short(value * 100)}%`;
   if (unit === 's')
     return value < 1 && value > 0 ? `${short(value * 1_000)} ms` : `${short(value)} s`;

@@ -30,7 +30,10 @@ export async function startPrometheus(
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s' },
     scrape_configs: [
-      { job_name: 'shop', static_configs: [{ targets: targets.map((its) => `127.0.0.1:${its}`) }] },
+      {
+        job_name: 'shop',
+        static_configs: [{ targets: targets.map((each) => `127.0.0.1:${each}`) }],
+      },
     ],
   };
   // JSON is YAML too.

@@ -53,8 +53,8 @@ export async function makeCertificates(): Promise<Certificates> {
     const files = ['-keyout', `${name}.key`, '-out', `${name}.csr`];
     await openssl('req', '-new', ...NEW_KEY, '-subj', `/CN=${name}`, ...files);
     const by = '-CA ca.crt -CAkey ca.key -CAcreateserial -days 1'.split(' ');
-    const its = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.crt`];
-    await openssl('x509', '-req', ...by, ...its);
+    const requestArgs = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.crt`];
+    await openssl('x509', '-req', ...by, ...requestArgs);
     const [certFile, keyFile] = [path(`${name}.crt`), path(`${name}.key`)];
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     return { certFile, keyFile, cert, key };

@@ -97,8 +97,11 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
   await Promise.all(
     masters.map(({ client }, index) => {
       const [from, to] = [index, index + 1].map((n) => Math.ceil((SLOTS * n) / MASTERS));
-      const its = Array.from({ length: (to ?? 0) - (from ?? 0) }, (_, slot) => slot + (from ?? 0));
-      return client.call('CLUSTER', 'ADDSLOTS', ...its);
+      const slots = Array.from(
+        { length: (to ?? 0) - (from ?? 0) },
+        (_, slot) => slot + (from ?? 0),
+      );
+      return client.call('CLUSTER', 'ADDSLOTS', ...slots);
     }),
   );
   const [first] = nodes;

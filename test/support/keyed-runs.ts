@@ -37,8 +37,8 @@ export class KeyedRuns {
 
   /** The handled messages of a key, in order. */
   of(key: string): number[] {
-    const its = this.handled.filter((each) => each.startsWith(`${key}:`));
-    return its.map((each) => Number(each.split(':')[1]));
+    const ofKey = this.handled.filter((each) => each.startsWith(`${key}:`));
+    return ofKey.map((each) => Number(each.split(':')[1]));
   }
 }
 

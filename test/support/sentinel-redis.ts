@@ -25,9 +25,9 @@ export interface SentinelRedis extends Sentinels {
  * @param args for each Redis
  */
 export async function startSentinelRedis(args: readonly string[]): Promise<SentinelRedis> {
-  const its = [...args, '--repl-diskless-sync-delay', '0'];
-  const replicaOf = (port: number): string[] => [...its, '--replicaof', HOST, String(port)];
-  const primary = await startRedis({ args: its });
+  const serverArgs = [...args, '--repl-diskless-sync-delay', '0'];
+  const replicaOf = (port: number): string[] => [...serverArgs, '--replicaof', HOST, String(port)];
+  const primary = await startRedis({ args: serverArgs });
   const replicas = await Promise.all(
     [1, 2].map(() => startRedis({ args: replicaOf(primary.port) })),
   );
@@ -65,10 +65,10 @@ async function replicasHaveAll(primaryPort: number): Promise<void> {
   await look.client('PAUSE', 10_000, 'WRITE');
   await waitFor(
     async () => {
-      const said = await look.info('replication');
-      const offset = /master_repl_offset:(\d+)/.exec(said)?.[1];
-      const theirs = [...said.matchAll(/,offset=(\d+)/g)].map(([, its]) => its);
-      return theirs.length > 0 && theirs.every((its) => its === offset);
+      const info = await look.info('replication');
+      const offset = /master_repl_offset:(\d+)/.exec(info)?.[1];
+      const theirs = [...info.matchAll(/,offset=(\d+)/g)].map(([, replicaOffset]) => replicaOffset);
+      return theirs.length > 0 && theirs.every((each) => each === offset);
     },
     { description: 'replicas have all that was written' },
   );

@@ -26,12 +26,12 @@ class AsyncContextManager implements ContextManager {
   }
 
   with<Args extends unknown[], Fn extends (...args: Args) => ReturnType<Fn>>(
-    its: Context,
+    active: Context,
     fn: Fn,
     thisArg?: ThisParameterType<Fn>,
     ...args: Args
   ): ReturnType<Fn> {
-    return this.store.run(its, () => fn.apply(thisArg, args));
+    return this.store.run(active, () => fn.apply(thisArg, args));
   }
 
   bind<T>(_: Context, target: T): T {

@@ -27,8 +27,10 @@ await lastValueFrom(client.emitBatch('payments', PAYMENTS));
 await until(() => counts().handled + counts().deadLettered === PAYMENTS.length);
 
 for (const { reason, error, attempts, payload } of await deadLetters.list({ stream: 'payments' })) {
-  const said = error?.message ?? 'nothing';
-  logger.log(`Dead letter ${JSON.stringify(payload)}: ${reason} (${said}; attempts: ${attempts})`);
+  const message = error?.message ?? 'nothing';
+  logger.log(
+    `Dead letter ${JSON.stringify(payload)}: ${reason} (${message}; attempts: ${attempts})`,
+  );
 }
 
 logger.log('The bank is repaired: the payment that hit its bug is redriven, in this group only');

@@ -16,6 +16,6 @@ export class UserCreated {
 
 /** Turns a payload, which is plain JSON, back into an instance of its class, because the buses dispatch by class. */
 export const revived = <Message extends object>(
-  its: { readonly prototype: Message },
+  type: { readonly prototype: Message },
   payload: object,
-): Message => Object.assign(Object.create(its.prototype), payload);
+): Message => Object.assign(Object.create(type.prototype), payload);

@@ -37,7 +37,7 @@ export async function goRead(redis: Redis, stream: string): Promise<string[]> {
   const entries = await redis.xrangeBuffer(stream, '-', '+');
   return entries.map(([, fields]) => {
     const field = (name: string): Buffer =>
-      fields[fields.findIndex((its, at) => at % 2 === 0 && its.toString() === name) + 1] ??
+      fields[fields.findIndex((each, at) => at % 2 === 0 && each.toString() === name) + 1] ??
       Buffer.alloc(0);
     const metadata = JSON.stringify(decode(field('metadata')));
     return `${field('_watermill_message_uuid').toString()} ${field('payload').toString()} ${metadata}`;

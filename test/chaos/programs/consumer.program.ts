@@ -41,7 +41,7 @@ class Orders {
     if (workMs !== 0) await delay(workMs);
     if (context.getAttempt() <= (work.fails ?? 0)) {
       write(run, 'failed', context, '');
-      throw new Error('as it was told to');
+      throw new Error('as requested');
     }
     write(run, 'handled', context, '');
   }

@@ -52,11 +52,11 @@ export async function countMessages(
   for (const name of names) {
     const keys = streamKeys('', name, group);
     dead.push(...(await deadLetters(redis, keys)));
-    const its = await pendingEntries(redis, name, group).catch(() => []);
-    for (const { id } of its) {
+    const waiting = await pendingEntries(redis, name, group).catch(() => []);
+    for (const { id } of waiting) {
       pending.push(idIn((await redis.xrange(name, id, id))[0]?.[1] ?? []));
     }
-    left.push(...(await leftovers(redis, keys, its.length)));
+    left.push(...(await leftovers(redis, keys, waiting.length)));
   }
   const somewhere = new Set([...handled, ...dead, ...pending]);
   const lost = new Set([...published].filter((id) => !somewhere.has(id)));

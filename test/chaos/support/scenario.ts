@@ -70,8 +70,8 @@ export function scenarios(redis: RedisForTests): Scenario {
           });
           try {
             // A hanging scenario ends before its test does, so that what it started is ended too.
-            const inTime: ScenarioBody = (its) =>
-              Promise.race([body(its), timeout(timeoutMs - CLEANUP_MS)]);
+            const inTime: ScenarioBody = (chaosRun) =>
+              Promise.race([body(chaosRun), timeout(timeoutMs - CLEANUP_MS)]);
             await expect(play({ name, promises, seed }, chaos, inTime)).resolves.toBeUndefined();
           } finally {
             await chaos.close();

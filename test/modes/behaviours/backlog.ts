@@ -18,8 +18,8 @@ export const backlog: Behaviour = {
     }
     let most = 0;
     let member: Member | undefined = undefined;
-    const look = (its?: Member): void => {
-      most = Math.max(most, its?.server.consumer?.unsettled ?? 0);
+    const look = (running?: Member): void => {
+      most = Math.max(most, running?.server.consumer?.unsettled ?? 0);
     };
     member = await cell.member(() => look(member), { batchSize: BATCH });
     await cell.untilHandled(count);

@@ -35,14 +35,14 @@ export const undecodable: Behaviour = {
     await cell.publish(bodies(COUNT, { from: COUNT }));
     await cell.inRedis.addUndecodable();
     await cell.member();
-    const each = 2 * cell.inRedis.places.length;
-    await expectSettled(cell, { handled: 2 * COUNT, undecodable: each });
+    const unreadable = 2 * cell.inRedis.places.length;
+    await expectSettled(cell, { handled: 2 * COUNT, undecodable: unreadable });
     expectOnce(cell, 2 * COUNT);
     expectOrder(cell);
     const dead = await cell.listDeadLetters();
     const fields = ['junk', '1'].map((text) => Buffer.from(text));
-    expect(dead.map((its) => [its.attempts, its.fields])).toEqual(
-      Array.from({ length: each }, () => [0, fields]),
+    expect(dead.map((each) => [each.attempts, each.fields])).toEqual(
+      Array.from({ length: unreadable }, () => [0, fields]),
     );
   },
 };

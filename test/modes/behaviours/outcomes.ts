@@ -56,11 +56,11 @@ async function expectGivenUp(cell: Cell, work: Work, reason: string): Promise<vo
   await expectDeadLetter(cell, { attempts: 1, reason: expect.stringContaining(reason) }, true);
 }
 
-async function expectDeadLetter(cell: Cell, its: object, asked = false): Promise<void> {
+async function expectDeadLetter(cell: Cell, expected: object, asked = false): Promise<void> {
   const { replies, deadLetters } = cell.promises;
   if (replies) expect(cell.replies.get(BAD)).toHaveProperty('error');
   if (!deadLetters && !asked) return;
-  expect(await cell.listDeadLetters()).toMatchObject([{ payload: { n: BAD }, ...its }]);
+  expect(await cell.listDeadLetters()).toMatchObject([{ payload: { n: BAD }, ...expected }]);
 }
 
 const onFirst =

@@ -20,14 +20,14 @@ interface Truth {
 }
 
 /** What `inspect()` and the command line report, in the same words. */
-async function said(cell: Cell, member: Member): Promise<{ inspected: Truth; shown: Truth }> {
+async function reportsOf(cell: Cell, member: Member): Promise<{ inspected: Truth; shown: Truth }> {
   const inspection = await member.monitor.inspect();
   const row = inspection.streams.find(({ stream }) => stream === cell.stream);
   if (row === undefined) throw new Error('inspect() does not know the stream');
   const rows = await cell.overview();
   expect(rows).toHaveLength(cell.inRedis.places.length);
   const sum = (of: (row: (typeof rows)[number]) => number | undefined): number =>
-    rows.reduce((total, its) => total + (of(its) ?? Number.NaN), 0);
+    rows.reduce((total, each) => total + (of(each) ?? Number.NaN), 0);
   return {
     inspected: {
       unfinished: row.pending + (row.lag ?? Number.NaN),
@@ -50,7 +50,7 @@ const known = (truth: Truth): Partial<Truth> =>
 /** Waits until both report the truth, and shows what they report if they never do. */
 async function expectTruth(cell: Cell, member: Member, truth: Truth): Promise<void> {
   await cell.until('the reports are true', async () => {
-    const { inspected, shown } = await said(cell, member);
+    const { inspected, shown } = await reportsOf(cell, member);
     expect(inspected).toMatchObject(known(truth));
     expect(shown).toMatchObject(known(truth));
     return true;

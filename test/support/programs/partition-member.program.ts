@@ -17,7 +17,7 @@ class Orders {
   ): Promise<void> | void {
     say(`running ${key}:${n}`);
     if (hangs !== true) return undefined;
-    context.getSignal().addEventListener('abort', () => say(`told to end ${key}:${n}`));
+    context.getSignal().addEventListener('abort', () => say(`asked to end ${key}:${n}`));
     return new Promise(() => undefined);
   }
 }
