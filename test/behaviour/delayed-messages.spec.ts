@@ -492,7 +492,7 @@ describe('the publishers of delayed messages', () => {
     await published(empty, 2);
   });
 
-  it('publish once each: two servers and two clients beside each other over 200 messages', async () => {
+  it('publish once each: two servers and two clients together over 200 messages', async () => {
     const streams = Array.from({ length: 4 }, () => freshName('orders'));
     const both = [clientFor(), clientFor({ publishDedup: false })];
     await Promise.all([startServer(), startServer()]);

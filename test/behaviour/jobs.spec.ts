@@ -266,7 +266,7 @@ describe('retention', () => {
     ['a group that has read a part', { read: 35 }, 30],
     ['an entry that is pending', { read: 100, unfinished: [24] }, 20],
     ['the oldest of the pending entries', { read: 100, unfinished: [95, 58, 71] }, 50],
-    ['nobody, where the group has finished', { read: 100 }, 90],
+    ['nothing, if the group has finished everything', { read: 100 }, 90],
   ])('stops at %s', async (_, state, first) => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));

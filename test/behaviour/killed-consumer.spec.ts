@@ -125,7 +125,7 @@ describe('kill -9', () => {
     ['off', 'handler'],
     ['on', 'schema'],
   ])(
-    'by a message that does so each time: that one becomes a dead letter, its neighbours are handled (dedup %s, in its %s)',
+    'by a message that kills it each time: that one becomes a dead letter, its neighbours are handled (dedup %s, in its %s)',
     async (dedup, killedBy) => {
       const stream = freshName('orders');
       const poison = 3;

@@ -76,7 +76,7 @@ describe('a ledger that is too long for its ZSET', () => {
     expect(await consumer.packStep(50)).toBe(0);
   });
 
-  it('works the same at most once, where messages are recorded when they are reserved', async () => {
+  it('works the same with at-most-once, which records messages when it reserves them', async () => {
     const consumer = await consumerOf('at-most-once');
     expect(await consumer.reserve(ids(1_000))).toEqual(allOf('new', 1_000));
     await consumer.pack();

@@ -64,7 +64,7 @@ describe('the inbox', () => {
     expect(await connectionsNamed('nestjs-redis-streams:client:replies')).toBe(before + 1);
   });
 
-  it('lasts for a minute at the most without its client, and replies do not extend it', async () => {
+  it('lasts for at most a minute without its client, and replies do not extend it', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
     const app = await start([answeringController(stream, (data) => data)], { keyPrefix });
     const client = clientFor({ keyPrefix });
@@ -78,7 +78,7 @@ describe('the inbox', () => {
     expect(app.monitor.getStats().counts.handled).toBe(2);
   });
 
-  it('is not made again by a reply to a client that is gone', async () => {
+  it('is not created again by a reply to a client that is gone', async () => {
     const [stream, keyPrefix] = [freshName('quote'), freshPrefix()];
     const gate = new Subject<string>();
     await start([answeringController(stream, () => gate.pipe(take(1)))], { keyPrefix });

@@ -410,7 +410,7 @@ describe('options of answering handlers', () => {
   });
 });
 
-describe('kill -9 of who answers', () => {
+describe('kill -9 of the answering member', () => {
   const LEASE_MS = 1_000;
   let compiled: CompiledPackage;
   beforeAll(async () => {

@@ -22,9 +22,9 @@ function* states(model: Model, { unread, pending, ledger, letters }: State) {
     if (count === 0 && !done) yield `${entryId} is lost`;
     // After a late success the entry is settled and its dead letter still exists: the success counts, and the
     // letter stays until somebody looks at it.
-    if (isSettled && (open[0] || open[1])) yield `${entryId} was settled, and is there again`;
+    if (isSettled && (open[0] || open[1])) yield `${entryId} was settled, and exists again`;
   }
-  if (new Set(dead).size < dead.length) yield 'a dead letter is there twice';
+  if (new Set(dead).size < dead.length) yield 'a dead letter exists twice';
 }
 
 function* waiting(model: Model, before: State, { pending, letters, retries, leases }: State) {

@@ -28,7 +28,7 @@ export function clusterForTests(args: readonly string[] = []): ClusterForTests {
       return redis !== undefined;
     },
     get redis() {
-      if (redis === undefined) throw new Error('The cluster is there in tests and hooks only');
+      if (redis === undefined) throw new Error('The cluster is available only in tests and hooks');
       return redis;
     },
   };

@@ -13,7 +13,7 @@ export interface CommandLineForTests extends Omit<CommandLine, 'end'> {
 export function commandLineForTests(redis: RedisForTests): CommandLineForTests {
   let line: CommandLine | undefined;
   const compiled = (): CommandLine => {
-    if (line === undefined) throw new Error('commandLineForTests: it is there in tests only');
+    if (line === undefined) throw new Error('commandLineForTests: it is available only in tests');
     return line;
   };
   beforeAll(async () => {

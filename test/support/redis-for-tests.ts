@@ -34,7 +34,7 @@ export function redisForTests(options?: StartRedisOptions): RedisForTests {
 
   const running = (): StartedRedis => {
     if (server === undefined) {
-      throw new Error('redisForTests: Redis is there in tests and hooks only');
+      throw new Error('redisForTests: Redis is available only in tests and hooks');
     }
     return server;
   };

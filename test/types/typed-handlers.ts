@@ -30,7 +30,7 @@ export class TypedHandlers {
   @EventPattern<Orders>('orders')
   wrongPayload(@Payload() _payment: Payment): void {}
 
-  // @ts-expect-error: the payload of another stream, beside options
+  // @ts-expect-error: the payload of another stream, with options
   @EventPattern<Orders>('orders', subscription({ concurrency: 8 }))
   wrongPayloadWithOptions(@Payload() _payment: Payment): void {}
 
@@ -46,7 +46,7 @@ export class TypedHandlers {
   @EventPattern<Events>('orders')
   oneOfThem(@Payload() _order: Order): void {}
 
-  // @ts-expect-error: and as soon as this is none, a typed context can stand beside a typed payload
+  // @ts-expect-error: once this is no error, a typed context can be combined with a typed payload
   @EventPattern<Orders>('orders', subscription())
   withContext(@Payload() _order: Order, @Ctx() _context: RedisStreamsContext): void {}
 
