@@ -1,6 +1,5 @@
 import { CommanderError } from 'commander';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
+import { InvalidOptionsError, InvalidStreamNameError } from '../errors/options.errors.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { CliError } from './cli.error.js';
 import * as text from './cli.messages.js';

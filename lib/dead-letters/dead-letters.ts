@@ -1,13 +1,14 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { StreamCodecs } from '../wire/stream-codecs.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { checkOptions } from '../options/check-options.js';
-import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
-import type { DeadLettersOptions } from '../options/dead-letters-options.js';
-import { DEFAULTS } from '../options/defaults.js';
+import {
+  deadLettersSchemas as schemas,
+  type DeadLettersOptions,
+} from '../options/dead-letters-options.js';
+import { DEFAULTS, type StreamPartitions } from '../options/resolved-options.js';
 import { resolveCodecs, resolvePartitions } from '../options/resolve-options.js';
-import type { StreamPartitions } from '../options/resolved-options.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { type DeadLetter, toDeadLetter } from './dead-letter.js';
 import {

@@ -1,4 +1,4 @@
-import { JobFailedError } from '../errors/job-failed.error.js';
+import { JobFailedError } from '../errors/redis.errors.js';
 import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import type { JobResult } from './job.js';
 

@@ -1,4 +1,4 @@
-import type { StreamTally } from '../consume/stream-tally.js';
+import type { StreamTally } from '../consume/tallies.js';
 import type { StreamPartitions } from '../options/resolved-options.js';
 import type { OwnedPartitionStats, PartitionsStats, StreamStats } from './streams-stats.js';
 

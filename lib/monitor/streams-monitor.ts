@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { NoAnswerError } from '../errors/no-answer.error.js';
+import { NoAnswerError } from '../errors/redis.errors.js';
 import type { Consumer } from '../consume/consumer.js';
-import type { ConsumerCounts } from '../consume/consumer-counts.js';
-import type { ConsumerTallies } from '../consume/consumer-tallies.js';
+import type { ConsumerCounts, ConsumerTallies } from '../consume/tallies.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';

@@ -11,8 +11,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { assert, asyncProperty } from 'fast-check';
 
-import { DEFAULTS } from '../../lib/options/defaults.js';
-import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
+import { DEFAULTS, type ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { Group } from './group.js';
 import { LONG_MS } from './state.js';

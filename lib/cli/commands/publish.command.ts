@@ -9,7 +9,7 @@ import {
 } from '../../publish/redis-streams.record.js';
 import type { RedisStreamsClientOptions } from '../../options/client-options.js';
 import { errorText } from '../../redis/server/redis-errors.js';
-import { MOST_PARTITIONS } from '../../options/defaults.js';
+import { MOST_PARTITIONS } from '../../options/resolved-options.js';
 import { collect, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';

@@ -2,15 +2,15 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { validate, type Validated } from '../../wire/payload-schema.js';
-import { MessageValidationError } from '../../errors/message-validation.error.js';
+import { MessageValidationError } from '../../errors/message.errors.js';
 import type { HandlersMode } from '../../options/subscription-options.js';
 import { answer } from './answer.js';
 import { answererByName, handlersByName, type NamedHandler } from './handlers-by-name.js';
 import { takeOriginal, watchOriginalErrors } from './original-errors.js';
 import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Invoke } from '../stream-message.js';
-import { type Verdict, worse } from '../verdict.js';
+import type { Invoke } from '../consumed-stream.js';
+import { type Verdict, worse } from './run.js';
 
 /** Where the handlers run: what their context tells them. */
 interface HandledWhere {

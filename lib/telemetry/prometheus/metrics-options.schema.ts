@@ -1,4 +1,4 @@
-import { object, timerMs, withMethods } from '../../options/schema-parts.js';
+import { object, timerMs, withMethods } from '../../options/value.schemas.js';
 
 export const metricsOptionsSchema = object(
   {

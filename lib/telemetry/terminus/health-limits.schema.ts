@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, object, timerMs } from '../../options/schema-parts.js';
+import { count, object, timerMs } from '../../options/value.schemas.js';
 
 const share = 'a number from 0 to 1';
 

@@ -1,6 +1,6 @@
 import type { INestApplication, INestMicroservice, Type } from '@nestjs/common';
 import type { ClientRedisStreams } from '../../nest/client-redis-streams.js';
-import type { PublishReceipt } from '../../publish/publish-receipt.js';
+import type { PublishReceipt } from '../../publish/entry-publisher.js';
 import type { DeadLetters } from '../../dead-letters/dead-letters.js';
 import type {
   MessageDeadLettered,

@@ -9,7 +9,7 @@ import type {
   Type,
 } from '@nestjs/common';
 import type { ConnectionOption } from '../../options/connection-option.js';
-import type { RedisStreamsModuleOptions } from '../../options/module-options.js';
+import type { RedisStreamsModuleOptions } from '../../options/server-options.js';
 
 /** What `RedisStreamsTesting` needs of `Test.createTestingModule(…)`, with whatever was overridden there. */
 export interface TestedBuilder {

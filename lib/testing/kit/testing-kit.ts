@@ -4,7 +4,7 @@ import { type INestApplication, type INestMicroservice, Logger } from '@nestjs/c
 import type { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
 import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
-import type { PublishReceipt } from '../../publish/publish-receipt.js';
+import type { PublishReceipt } from '../../publish/entry-publisher.js';
 import { DeadLetters } from '../../dead-letters/dead-letters.js';
 import { placesOf } from '../../wire/partitions.js';
 import { checkOptions } from '../../options/check-options.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { object, timerMs } from '../../options/schema-parts.js';
+import { object, timerMs } from '../../options/value.schemas.js';
 
 const oneOf = (names: readonly [string, ...string[]]) =>
   z.enum(names, { error: `'${names.join("' or '")}'` }).optional();
