@@ -154,7 +154,7 @@ async function reserve(
       : [],
   );
   let kept: Reservation[] | undefined;
-  // The same lists each time that it is sent: at-most-once knows a batch by that.
+  // The same lists each time it is sent: at-most-once recognizes a batch by that.
   const parts = [
     messages.filter(({ isRedrive }) => !isRedrive),
     messages.filter(({ isRedrive }) => isRedrive),

@@ -284,7 +284,7 @@ function startRedriveCall(member: Member, message: Message) {
   };
 }
 
-/** That of messages of one kind; undefined if there are none. */
+/** The delivery mode of messages of one kind; undefined if there are none. */
 const modeOf = (member: Member, messages: readonly Message[]): DeliveryMode | undefined =>
   messages[0] === undefined ? undefined : member.modeOf(messages[0]);
 
