@@ -300,7 +300,7 @@ export class Pipeline {
   }
 
   private reserveAgain(): void {
-    this.sequencer.putBack(this.slots.takeWaiting());
+    this.sequencer.putBack(this.slots.takeReady());
     this.reserveNext();
   }
 

@@ -11,9 +11,9 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A command that runs. */
+/** A running command. */
 interface RunningCommand {
-  /** All that it wrote until now, to stdout and stderr; in a terminal both are one. */
+  /** Everything that it has written so far, to stdout and stderr; in a terminal both are one. */
   output(): string;
   write(text: string): void;
   endInput(text: string): void;
@@ -21,9 +21,9 @@ interface RunningCommand {
   readonly ended: Promise<CommandResult>;
 }
 
-/** `nest-streams`, compiled, as a process of its own. */
+/** `nest-streams`, compiled, as a separate process. */
 export interface CommandLine {
-  /** Runs it without a terminal, to its end. `input` is its stdin. */
+  /** Runs it to its end without a terminal. `input` is its stdin. */
   run(args: readonly string[], input?: string): Promise<CommandResult>;
   start(args: readonly string[]): RunningCommand;
   /** Runs it in a pseudo-terminal. */
@@ -32,10 +32,10 @@ export interface CommandLine {
 }
 
 const SCRIPT = process.platform === 'linux' ? await executablePath('script') : undefined;
-/** Whether this machine can give a command a terminal: it takes `script` of util-linux. */
+/** Whether this machine can give a command a terminal: it needs `script` of util-linux. */
 export const hasTerminal = SCRIPT !== undefined;
 
-/** @param environment variables beside those of this process, asked for with each command */
+/** @param environment additional variables, requested for each command */
 export async function commandLine(environment: () => Record<string, string>): Promise<CommandLine> {
   const compiled = await compiledPackage();
   const main = join(compiled.root, 'dist/esm/cli/main.js');
@@ -49,7 +49,7 @@ export async function commandLine(environment: () => Record<string, string>): Pr
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    // It may end before it has read all.
+    // It may end before it has read everything.
     child.stdin.on('error', () => undefined);
     const command: RunningCommand = {
       output: () => stdout + stderr,

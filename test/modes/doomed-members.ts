@@ -3,7 +3,7 @@ import type { CompiledPackage } from '../support/compiled-package.js';
 import { waitFor } from '../support/wait-for.js';
 import type { MemberPlace } from './member.js';
 
-/** A member that is to be killed, and what it did before. */
+/** A member that will be killed, and what it did before. */
 export interface Doomed extends MemberPlace {
   readonly mode: string;
 }
@@ -14,13 +14,13 @@ export type HandledBefore = readonly number[];
 const TOGETHER_MS = 500;
 const WITHIN_MS = 60_000;
 
-/** Starts members in a process of their own, and kills it with -9 once each of them is in a handler. */
-export class DeathRow {
+/** Starts members in a separate process, and kills it with -9 once each of them is in a handler. */
+export class DoomedMembers {
   private next: { doomed: Doomed[]; done: Promise<string> } | undefined;
 
   constructor(private readonly compiled: CompiledPackage) {}
 
-  /** What its member did. Those asked for at the same time are killed with one blow. */
+  /** What its member did. Those requested at the same time are killed together. */
   async kill(doomed: Doomed): Promise<HandledBefore> {
     this.next ??= this.together();
     const { done } = this.next;
@@ -34,7 +34,7 @@ export class DeathRow {
     return endChildPrograms();
   }
 
-  private together(): NonNullable<DeathRow['next']> {
+  private together(): NonNullable<DoomedMembers['next']> {
     const doomed: Doomed[] = [];
     const done = new Promise<void>((resolve) => setTimeout(resolve, TOGETHER_MS)).then(() => {
       this.next = undefined;
@@ -47,8 +47,8 @@ export class DeathRow {
     const program = childProgram(this.compiled.program('test/modes/doomed.program.ts'), {
       env: { DOOMED: JSON.stringify(doomed) },
     });
-    const all = (): boolean => doomed.every((its) => program.output().includes(runs(its)));
-    // One that does not come to its handler harms no other.
+    const all = (): boolean => doomed.every((each) => program.output().includes(runs(each)));
+    // One that does not reach its handler harms no other.
     await waitFor(all, { timeoutMs: WITHIN_MS }).catch(() => undefined);
     program.kill('SIGKILL');
     await program.ended;
@@ -59,6 +59,6 @@ export class DeathRow {
 const runs = ({ group }: Doomed): string => `${group} runs`;
 
 function handledBy(group: string, lines: readonly string[]): number[] {
-  const its = lines.filter((line) => line.startsWith(`${group} handled `));
-  return its.map((line) => Number(line.split(' ').at(-1)));
+  const handledLines = lines.filter((line) => line.startsWith(`${group} handled `));
+  return handledLines.map((line) => Number(line.split(' ').at(-1)));
 }

@@ -11,13 +11,13 @@ import {
 } from '../../lib/index.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import type { ResetAt } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: a test takes its memory away, another its scripts.
+// A separate server: one test takes its memory away, another its scripts.
 const redis = redisForTests({ args: [] });
 Logger.overrideLogger(recordedLog);
 
@@ -90,9 +90,9 @@ describe('a message ID that was published within the window', () => {
     );
     expect(await redis.client.xlen(stream)).toBe(300);
     ids.forEach((_, n) => {
-      const its = receipts.map((of) => of[n]);
-      expect(its[0]?.entryId).toBe(its[1]?.entryId);
-      expect(its.filter((receipt) => receipt?.duplicate)).toHaveLength(1);
+      const same = receipts.map((of) => of[n]);
+      expect(same[0]?.entryId).toBe(same[1]?.entryId);
+      expect(same.filter((receipt) => receipt?.duplicate)).toHaveLength(1);
     });
   });
 
@@ -118,7 +118,7 @@ describe('a message ID that was published within the window', () => {
     expect(await emit(client, stream, {}, 'order-1')).toEqual({ ...again, duplicate: true });
   });
 
-  it('is written twice with publishDedup: false, and nothing is remembered', async () => {
+  it('is written twice with publishDedup: false, and nothing is stored', async () => {
     const stream = freshName('orders');
     const client = clientFor({ publishDedup: false });
     const receipts = [
@@ -146,7 +146,7 @@ describe('a connection that is reset', () => {
       });
     }
 
-    it(`${at}: what another client published before is still said to be a duplicate`, async () => {
+    it(`${at}: what another client published before is still reported as a duplicate`, async () => {
       const { client, proxy } = await clientBehindProxy();
       const stream = freshName('orders');
       const first = await emit(clientFor(), stream, {}, 'order-1');
@@ -162,7 +162,7 @@ describe('a connection that is reset', () => {
       expect(await entryIds(stream)).toEqual([first.entryId, own.entryId, own2.entryId]);
     });
 
-    it(`${at}: the order of the calls holds`, async () => {
+    it(`${at}: the order of the calls is kept`, async () => {
       const { client, proxy } = await clientBehindProxy();
       const stream = freshName('orders');
       const sprung = proxy.resetOnce(at, names(stream));
@@ -178,7 +178,7 @@ describe('a connection that is reset', () => {
       expect(receipts.some(({ duplicate }) => duplicate)).toBe(false);
     });
 
-    it(`${at}, of the caller's own connection, which sends again by itself`, async () => {
+    it(`${at}, of the caller's own connection, which resends by itself`, async () => {
       const proxy = await clients.proxy();
       const mine = new Redis(proxy.url);
       mine.on('error', () => undefined);
@@ -197,7 +197,7 @@ describe('a connection that is reset', () => {
     });
   }
 
-  it('over and over: each message is written once, and each call has its receipt', async () => {
+  it('again and again: each message is written once, and each call has its receipt', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
     const emitted: Promise<PublishReceipt>[] = [];
@@ -215,7 +215,7 @@ describe('a connection that is reset', () => {
     expect(await entryIds(stream)).toEqual(receipts.map(({ entryId }) => entryId));
   });
 
-  it('and not made anew in time: the error is ambiguous, and nothing is sent later', async () => {
+  it('and not reconnected in time: the error is ambiguous, and nothing is sent later', async () => {
     const { client, proxy } = await clientBehindProxy({ publishTimeoutMs: 300 });
     const stream = freshName('orders');
     const error = failed(emit(client, stream, { n: 1 }));
@@ -251,8 +251,8 @@ describe('a connection that is reset', () => {
   });
 });
 
-describe('a Redis that does not know the script any more', () => {
-  it('gets it again, and the order of the calls holds', async () => {
+describe('a Redis that no longer has the script', () => {
+  it('gets it again, and the order of the calls is kept', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const emitted = [emit(client, stream, { n: 0 })];
@@ -267,7 +267,7 @@ describe('a Redis that does not know the script any more', () => {
   });
 });
 
-describe('what Redis refuses', () => {
+describe('a refusal by Redis', () => {
   it('for one stream leaves the others of the same turn alone', async () => {
     const [text, stream] = [freshName('text'), freshName('orders')];
     await redis.client.set(text, 'not a stream');
@@ -283,7 +283,7 @@ describe('what Redis refuses', () => {
 
   it('in the middle of a turn: what was written has its receipt, the rest the reason', async () => {
     const stream = freshName('orders');
-    // Room for one entry more.
+    // Memory for one more entry.
     await redis.client.xadd(stream, '18446744073709551615-18446744073709551614', 'body', '{}');
     const client = clientFor();
     const [first, second, third] = await Promise.all([
@@ -300,7 +300,7 @@ describe('what Redis refuses', () => {
     expect(await redis.client.xlen(stream)).toBe(2);
   });
 
-  it('for want of memory is not ambiguous, and goes through once there is some', async () => {
+  it('for lack of memory is not ambiguous, and publishing works once there is some', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await emit(client, stream, { n: 1 });
@@ -317,8 +317,8 @@ describe('what Redis refuses', () => {
   });
 });
 
-describe('what is remembered', () => {
-  it('is gone by itself when nobody publishes any more', async () => {
+describe('the published IDs', () => {
+  it('expire when nobody publishes any more', async () => {
     const stream = freshName('orders');
     const client = clientFor({ publishDedup: { windowMs: 60_000 } });
     await emit(client, stream, {}, 'order-1');
@@ -334,7 +334,7 @@ describe('what is remembered', () => {
     await waitFor(async () => (await redis.client.exists(publishedKey(short))) === 0);
   });
 
-  it('is removed in small steps once it has left the window, and all of it in the end', async () => {
+  it('are removed in small steps once they have left the window, and finally all of them', async () => {
     const stream = freshName('orders');
     const key = publishedKey(stream);
     const old = Array.from({ length: 5_000 }, (_, n) => [
@@ -352,12 +352,12 @@ describe('what is remembered', () => {
       before = now;
     }
     expect(steps).toBeGreaterThan(10);
-    // A message alone does not look each time, and keeps up all the same.
+    // Publishing a single message does not remove each time, and still keeps up.
     expect(published).toBeLessThan(50 * steps);
     expect(await redis.client.zcard(key)).toBe(published);
   });
 
-  it('has the entry ID also where that does not fit into a score', async () => {
+  it('have the entry ID even if that does not fit into a score', async () => {
     const stream = freshName('orders');
     // An hour ahead: the entries that follow keep this time, and count up.
     const ahead = Date.now() + 3_600_000;
@@ -366,7 +366,7 @@ describe('what is remembered', () => {
     const first = await emit(client, stream, {}, 'order-1');
     expect(first.entryId).toBe(`${ahead}-5001`);
     expect(await emit(client, stream, {}, 'order-1')).toEqual({ ...first, duplicate: true });
-    // It leaves the window by the time it was published, with all that was kept of it.
+    // It leaves the window by the time at which it was published, with all its records.
     await waitFor(async () => {
       await emit(client, stream, {});
       return (await redis.client.zscore(publishedKey(stream), 'order-1')) === null;
@@ -386,7 +386,7 @@ describe('closing', () => {
     expect(await redis.client.xlen(stream)).toBe(300);
   });
 
-  it('waits for what has to be sent again since Redis forgot the script', async () => {
+  it('waits for what has to be sent again because Redis lost the script', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await emit(client, stream, { n: 0 });
@@ -401,7 +401,7 @@ describe('closing', () => {
     expect(await numbersIn(stream)).toEqual(Array.from({ length: 50 }, (_, n) => n));
   });
 
-  it('does not wait for a connection to be made anew: what is open is ambiguous', async () => {
+  it('does not wait for a reconnect: what is unanswered is ambiguous', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
     const error = failed(emit(client, stream, { n: 1 }));
@@ -410,7 +410,7 @@ describe('closing', () => {
     const open = failed(emit(client, stream, { n: 2 }));
     await new Promise((resolve) => void setImmediate(resolve));
     proxy.resetAll();
-    expect(await ownTimeOf(client.close())).toBeLessThan(1_000);
+    expect(await timeWithoutStalls(client.close())).toBeLessThan(1_000);
     expect(await open).toMatchObject({ ambiguous: true });
     await error;
   });

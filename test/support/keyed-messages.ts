@@ -14,7 +14,7 @@ export const keyed = (key: string, payload: unknown, messageId?: string): RedisS
   return (messageId === undefined ? builder : builder.setMessageId(messageId)).build();
 };
 
-/** The stream in Redis that a key's messages are in. */
+/** The Redis stream that has a key's messages. */
 export const partitionFor = (stream: string, partitions: number, key: string): string =>
   partitionName(stream, partitionOf(key, partitions));
 

@@ -19,10 +19,19 @@ import {
 } from '../chaos/support/command-proxy.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
-import { at, emit, failed, later, LISTED, LONG_MS, looksAt, now } from '../support/delayed.js';
+import {
+  at,
+  emit,
+  failed,
+  later,
+  LISTED,
+  LONG_MS,
+  looksAt,
+  now,
+} from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { ownRedis } from '../support/own-redis.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
@@ -35,7 +44,7 @@ const DEDUP: [string, Options][] = [
   ['without', { publishDedup: false }],
 ];
 
-// Of its own: what waits anywhere is published by all.
+// A separate server, because every client and server publishes any delayed message.
 const redis = redisForTests({ args: [] });
 const { numbersIn, waitingIn } = looksAt(redis);
 Logger.overrideLogger(recordedLog);
@@ -77,7 +86,7 @@ async function clientBehindProxy(
   return { client, proxy };
 }
 
-/** Resets the connection at the next command that matches. */
+/** Resets the connection at the next matching command. */
 const resetAt = (proxy: CommandProxy, point: CaughtAt, matches: Match): Promise<void> =>
   proxy.catchOnce(point, matches).then(({ reset }) => reset());
 
@@ -86,7 +95,7 @@ const published = (stream: string, count: number): Promise<unknown> =>
 
 describe('a connection that is reset', () => {
   describe.each(DEDUP)('%s', (_, options) => {
-    it.each(POINTS)('at the %s of what keeps messages: each is kept once', async (point) => {
+    it.each(POINTS)('at the %s of storing messages: each is stored once', async (point) => {
       const { client, proxy } = await clientBehindProxy(options);
       const stream = freshName('orders');
       await emit(clientFor(), stream, later({ n: 9 }, LONG_MS, 'order-9'));
@@ -103,7 +112,7 @@ describe('a connection that is reset', () => {
       expect(await waitingIn(stream)).toBe(1);
     });
 
-    it('after they were kept, and published before they are sent again: each once', async () => {
+    it('after they were stored, and published before they are sent again: each once', async () => {
       const { client, proxy } = await clientBehindProxy(options);
       const stream = freshName('orders');
       await startServer();
@@ -118,7 +127,7 @@ describe('a connection that is reset', () => {
       expect(await numbersIn(stream)).toEqual([1, 2]);
     });
 
-    it('after they were kept, and cancelled before they are sent again: they stay so', async () => {
+    it('after they were stored, and cancelled before they are sent again: they stay cancelled', async () => {
       const { client, proxy } = await clientBehindProxy(options);
       const stream = freshName('orders');
       const caught = proxy.catchOnce('reply', runsScript(delayScript));
@@ -131,10 +140,10 @@ describe('a connection that is reset', () => {
     });
   });
 
-  it.each(POINTS)('at the %s of what lists the stream: it is listed', async (point) => {
+  it.each(POINTS)('at the %s of listing the stream: it is listed', async (point) => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
-    // Before the messages are kept, and after.
+    // Before the messages are stored, and after.
     for (const skipped of [0, 1]) {
       let seen = 0;
       const reset = resetAt(
@@ -149,7 +158,7 @@ describe('a connection that is reset', () => {
     }
   });
 
-  it('over and over: each message is kept once, and each call has its receipt', async () => {
+  it('again and again: each message is stored once, and each call has its receipt', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
     const emitted: Promise<unknown>[] = [];
@@ -172,7 +181,7 @@ describe('a connection that is reset', () => {
   });
 
   it.each(POINTS)(
-    'at the %s of a script that publishes: nothing is lost or doubled',
+    'at the %s of a script that publishes: nothing is lost or duplicated',
     async (point) => {
       const proxy = await proxyForTest();
       await startServer(proxy.url);
@@ -189,17 +198,20 @@ describe('a connection that is reset', () => {
     },
   );
 
-  it.each(POINTS)('at the %s of a cancel(): it says the same the second time', async (point) => {
-    const { client, proxy } = await clientBehindProxy();
-    const stream = freshName('orders');
-    await emit(client, stream, later({ n: 1 }, LONG_MS, 'order-1'));
-    const reset = resetAt(proxy, point, runsScript(cancelScript));
-    expect(await client.cancel(stream, 'order-1')).toBe(true);
-    await reset;
-    expect(await waitingIn(stream)).toBe(0);
-  });
+  it.each(POINTS)(
+    'at the %s of a cancel(): it gives the same result the second time',
+    async (point) => {
+      const { client, proxy } = await clientBehindProxy();
+      const stream = freshName('orders');
+      await emit(client, stream, later({ n: 1 }, LONG_MS, 'order-1'));
+      const reset = resetAt(proxy, point, runsScript(cancelScript));
+      expect(await client.cancel(stream, 'order-1')).toBe(true);
+      await reset;
+      expect(await waitingIn(stream)).toBe(0);
+    },
+  );
 
-  it('at the reply of a cancel(): what was brought under the ID since is left alone', async () => {
+  it('at the reply of a cancel(): a message sent with the ID since is left alone', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
     await emit(client, stream, later({ n: 1 }, LONG_MS, 'order-1'));
@@ -212,7 +224,7 @@ describe('a connection that is reset', () => {
     expect(await waitingIn(stream)).toBe(1);
   });
 
-  it('at the reply of an emit() that met one that waits: it stays a duplicate, cancelled meanwhile or not', async () => {
+  it('at the reply of an emit() whose ID was waiting: it stays a duplicate, cancelled meanwhile or not', async () => {
     const { client, proxy } = await clientBehindProxy();
     const stream = freshName('orders');
     await emit(clientFor(), stream, later({ n: 1 }, LONG_MS, 'order-1'));
@@ -225,7 +237,7 @@ describe('a connection that is reset', () => {
     expect(await redis.client.xlen(stream)).toBe(0);
   });
 
-  it("of the caller's own connection, which sends again by itself: each is kept once", async () => {
+  it("of the caller's own connection, which resends by itself: each is stored once", async () => {
     for (const point of POINTS) {
       const proxy = await proxyForTest();
       const mine = new Redis(proxy.url);
@@ -242,7 +254,7 @@ describe('a connection that is reset', () => {
     }
   });
 
-  it('and not made anew in time: cancel() errors, and says that it may be cancelled', async () => {
+  it('and not reconnected in time: cancel() fails, and says that the message may be cancelled', async () => {
     const { client, proxy } = await clientBehindProxy({ publishTimeoutMs: 300 });
     const stream = freshName('orders');
     await emit(clientFor(), stream, later({}, LONG_MS, 'order-1'));
@@ -264,19 +276,19 @@ describe('closing', () => {
     const stream = freshName('orders');
     await emit(client, stream, later({}, LONG_MS));
     const { release } = await proxy.catchOnce('reply', named('hgetall'));
-    expect(await ownTimeOf(client.close())).toBeLessThan(1_000);
+    expect(await timeWithoutStalls(client.close())).toBeLessThan(1_000);
     release();
   });
 });
 
 describe('the list of streams', () => {
-  it('keeps a stream to which a message is added while it is being taken from it', async () => {
+  it('keeps a stream to which a message is added while the stream is being removed', async () => {
     const proxy = await proxyForTest();
     const stream = freshName('orders');
     const first = clientFor();
     await emit(first, stream, later({ n: 1 }, 0));
     await published(stream, 1);
-    // From here on only the server could take it from the list.
+    // From now on only the server could remove it from the list.
     await first.close();
     const server = await startServer(proxy.url);
     const { release } = await proxy.catchOnce('request', runsScript(unlistDelayedScript));
@@ -289,7 +301,7 @@ describe('the list of streams', () => {
     expect(await redis.client.hexists(LISTED, stream)).toBe(1);
   });
 
-  it('finds what was kept by a client that died before it could list it again', async () => {
+  it('finds what was stored by a client that died before it could list the stream again', async () => {
     const { client, proxy } = await clientBehindProxy({ publishTimeoutMs: 100 });
     const stream = freshName('orders');
     await startServer();
@@ -324,7 +336,7 @@ describe('kill -9', () => {
         { env: { REDIS_URL: proxy.url } },
       );
       await waitFor(() => program.output().includes('listening'));
-      // The client is gone before its own first check.
+      // The client is closed before its own first check.
       const emitted = firstValueFrom(client.emitBatch(stream, records));
       await emitted;
       await client.close();
@@ -344,7 +356,7 @@ const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 withProcess('a Redis that restarts with its data', () => {
   const lasting = redisForTests({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
 
-  it('has what waited, and it is published once: what became due meanwhile too', async () => {
+  it('keeps delayed messages, and publishes each once, including those that became due meanwhile', async () => {
     const stream = freshName('orders');
     const client = new ClientRedisStreams({ connection: lasting.url });
     const server = new ServerRedisStreams({ connection: lasting.url, group: 'billing' });

@@ -8,7 +8,7 @@ import {
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
 
-/** The list of the streams where messages wait. */
+/** The list of the streams that have delayed messages. */
 export const LISTED = 'stream:delayed-streams';
 
 export const LONG_MS = 60 * 60 * 1000;
@@ -33,20 +33,20 @@ export const emit = (
   data: unknown,
 ): Promise<PublishReceipt> => firstValueFrom(client.emit(stream, data));
 
-/** What a promise that has to fail fails with. */
+/** The error of a promise that has to reject. */
 export const failed = (promised: Promise<unknown>): Promise<unknown> =>
   promised.then(
     () => new Error('it did not fail'),
     (error: unknown) => error,
   );
 
-/** Looks at a stream and at what waits beside it. */
+/** Inspects a stream and its delayed messages. */
 export function looksAt(redis: { readonly client: Redis }) {
   const entriesOf = (stream: string): Promise<[string, string[]][]> =>
     redis.client.xrange(stream, '-', '+');
   return {
     entriesOf,
-    /** The `n` of each entry's body, in their order. */
+    /** The `n` of each entry's body, in order. */
     numbersIn: async (stream: string): Promise<unknown[]> =>
       (await entriesOf(stream)).map(
         ([, fields]) => JSON.parse(fields[fields.indexOf('body') + 1]!).n,

@@ -17,7 +17,7 @@ const redis = redisForTests();
 
 const GROUP = 'billing';
 const LEASE_MS = 60_000;
-/** Published long ago: its age does not say that nobody has taken it. */
+/** Published long ago: its age does not prove that no other member has taken it. */
 const OLD = '1000000000000-1';
 
 /** A member that was given an old entry, which another one has taken from it since. */
@@ -44,21 +44,21 @@ async function memberThatLostIt(): Promise<{
   return { mode: modesFor(scripts, options).entries, message };
 }
 
-describe('an entry of long ago that another member has taken meanwhile', () => {
-  it('is left to it, where it was given out longer ago than a lease lasts', async () => {
+describe('an old entry that another member has taken meanwhile', () => {
+  it('is left to it, if it was delivered longer ago than a lease lasts', async () => {
     const { mode, message } = await memberThatLostIt();
     const longAgo = (await redisTimeMs(redis.client)) - LEASE_MS - 1;
     const [answer] = await mode.reserve([{ ...message, givenSinceMs: longAgo }]);
     expect(answer?.kind).toBe('leased-elsewhere');
   });
 
-  it('is left to it, where nobody knows when it was given out', async () => {
+  it('is left to it, if it is unknown when it was delivered', async () => {
     const { mode, message } = await memberThatLostIt();
     const [answer] = await mode.reserve([message]);
     expect(answer?.kind).toBe('leased-elsewhere');
   });
 
-  it('is left to it, where that is known only of others beside it', async () => {
+  it('is left to it, if that is known only of other entries in the batch', async () => {
     const { mode, message } = await memberThatLostIt();
     const fresh = {
       ...message,
@@ -70,11 +70,11 @@ describe('an entry of long ago that another member has taken meanwhile', () => {
     expect(answers.map(({ kind }) => kind)).toEqual(['leased-elsewhere', 'new']);
   });
 
-  it('is not looked for, where it was given out a moment ago: nobody may have taken it by then', async () => {
+  it('is not checked, if it was delivered a moment ago: nobody may have taken it yet', async () => {
     const { mode, message } = await memberThatLostIt();
     const now = await redisTimeMs(redis.client);
     const [answer] = await mode.reserve([{ ...message, givenSinceMs: now }]);
-    // Shown by what no member would do: to take it before its time is over.
+    // Shown with something that no member would do: taking it before its time is over.
     expect(answer?.kind).toBe('new');
     expect(mode.shownMs).toBeGreaterThanOrEqual(now);
   });

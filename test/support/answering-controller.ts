@@ -9,7 +9,7 @@ import {
 } from '../../lib/index.js';
 
 /** A controller with one handler that answers requests. */
-export function answererOf<Data = unknown>(
+export function answeringController<Data = unknown>(
   pattern: string | StreamPattern,
   handle: (data: Data, context: RedisStreamsContext) => unknown,
   options?: SubscriptionOptions,

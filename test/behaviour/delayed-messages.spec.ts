@@ -24,14 +24,15 @@ import {
   looksAt,
   msOf,
   now,
-} from '../support/delayed.js';
+} from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: a test empties it, another takes its memory away, and what waits anywhere is published by all.
+// A separate server: one test empties it, another takes its memory away, and every client publishes any
+// delayed message.
 const redis = redisForTests({ args: [] });
 const { entriesOf, numbersIn, waitingIn, nowMs } = looksAt(redis);
 Logger.overrideLogger(recordedLog);
@@ -43,7 +44,7 @@ const clients = new Set<ClientRedisStreams>();
 const servers = new Set<ServerRedisStreams>();
 
 afterEach(async () => {
-  await Promise.all([...clients, ...servers].map((its) => its.close()));
+  await Promise.all([...clients, ...servers].map((each) => each.close()));
   clients.clear();
   servers.clear();
   await redis.client.config('SET', 'maxmemory', '0');
@@ -56,7 +57,7 @@ function clientFor(options: Options = {}): ClientRedisStreams {
   return client;
 }
 
-/** A server without handlers: it looks for what is due all the same. */
+/** A server without handlers: it looks for due messages anyway. */
 async function startServer(): Promise<ServerRedisStreams> {
   const server = new ServerRedisStreams({ connection: redis.url, group: 'billing' });
   servers.add(server);
@@ -89,7 +90,7 @@ describe('a message with a delay', () => {
     expect(await redis.client.exists(...publishedKeys(stream))).toBe(0);
   });
 
-  it('of none at all, or with a time that is past, is published right away', async () => {
+  it('of none at all, or with a past time, is published right away', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const receipts = [
@@ -101,7 +102,7 @@ describe('a message with a delay', () => {
     await published(stream, 3);
   });
 
-  it('is published within 250 ms of its time, by those who have nothing else to do', async () => {
+  it('is published within 250 ms of its time, if clients and servers are idle', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await startServer();
@@ -109,14 +110,14 @@ describe('a message with a delay', () => {
     const dueAt = Array.from({ length: 40 }, (_, n) => startsAt + 500 + n * 61);
     const records = dueAt.map((due) => at({ due }, new Date(due)));
     await firstValueFrom(client.emitBatch(stream, records));
-    // A busy machine holds us up as well.
+    // A busy machine delays this test as well.
     const looks: number[] = [];
     const looking = setInterval(() => void nowMs().then((ms) => looks.push(ms)), 200);
     await published(stream, 40);
     clearInterval(looking);
     const publishedAt = (await entriesOf(stream)).map(([id]) => msOf(id));
     for (const [n, due] of dueAt.entries()) expect(publishedAt[n]).toBeGreaterThanOrEqual(due);
-    // Who looks every 200 ms sees each of them at its first look after it is due, or at the second.
+    // A check every 200 ms finds each message at the first or second check after it is due.
     const missed = dueAt.map(
       (due, n) => looks.filter((look) => look > due && look < publishedAt[n]!).length,
     );
@@ -158,11 +159,11 @@ describe('a message with a delay', () => {
     expect(await waitingIn(stream)).toBe(2);
   });
 
-  it('is published in the order of the due times, and of the calls where these are equal', async () => {
+  it('is published in the order of due times, and of the calls if these are equal', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const due = new Date((await nowMs()) + 3_000);
-    // More than two pages; message IDs whose order as text is another.
+    // More than two pages, with message IDs that sort differently as text.
     const same = Array.from({ length: 250 }, (_, n) =>
       new RedisStreamsRecordBuilder({ n: n + 2 })
         .setMessageId(`${(n * 7919) % 250}`)
@@ -187,7 +188,7 @@ describe('a message with a delay', () => {
     ['FieldCodec', new FieldCodec({ field: 'data', payload: 'bytes' }), noise],
   ];
   it.each(CODECS)(
-    'is the entry that emit() would write, to the byte: %s',
+    'is the entry that emit() would write, byte for byte: %s',
     async (_, codec, payload) => {
       const [direct, delayed] = [freshName('orders'), freshName('orders')];
       const client = clientFor({ codec });
@@ -208,7 +209,7 @@ describe('a message with a delay', () => {
     },
   );
 
-  it('drops of its stream what the limits at the call say, when it is published', async () => {
+  it('applies the stream limits of the call when it is published', async () => {
     const stream = freshName('progress');
     await redis.client.xadd(stream, '*', 'body', '{}');
     for (let n = 0; n < 300; n++) await redis.client.xadd(stream, '*', 'body', '{}');
@@ -225,7 +226,7 @@ describe('a message with a delay', () => {
     expect(await redis.client.pttl(stream)).toBeGreaterThan(LONG_MS / 2);
   });
 
-  it('may be as large as maxPayloadBytes says, and no larger', async () => {
+  it('may be as large as maxPayloadBytes, and no larger', async () => {
     const stream = freshName('orders');
     const client = clientFor({ maxPayloadBytes: 300_000 });
     await emit(client, stream, later('x'.repeat(299_000), 1));
@@ -254,22 +255,22 @@ describe('a message with a delay', () => {
   });
 });
 
-describe('the message ID of one that waits', () => {
-  it('is a duplicate, whoever brings it, now or later; and once published, within the window', async () => {
+describe('the message ID of a waiting message', () => {
+  it('is a duplicate, whoever publishes it, now or later, and within the window after publishing', async () => {
     const stream = freshName('orders');
     const [client, other] = [clientFor(), clientFor()];
     await emit(client, stream, later({ n: 1 }, 3_000, 'order-1'));
     const waits = { stream, messageId: 'order-1', entryId: null, duplicate: true };
-    for (const its of [client, other]) {
-      expect(await emit(its, stream, now({ n: 2 }, 'order-1'))).toEqual(waits);
-      expect(await emit(its, stream, later({ n: 3 }, 1, 'order-1'))).toEqual(waits);
+    for (const each of [client, other]) {
+      expect(await emit(each, stream, now({ n: 2 }, 'order-1'))).toEqual(waits);
+      expect(await emit(each, stream, later({ n: 3 }, 1, 'order-1'))).toEqual(waits);
     }
     await published(stream, 1);
     const [[entryId]] = (await entriesOf(stream)) as [[string, string[]]];
     const there = { ...waits, entryId };
-    for (const its of [client, other]) {
-      expect(await emit(its, stream, now({ n: 4 }, 'order-1'))).toEqual(there);
-      expect(await emit(its, stream, later({ n: 5 }, 1, 'order-1'))).toEqual(there);
+    for (const each of [client, other]) {
+      expect(await emit(each, stream, now({ n: 4 }, 'order-1'))).toEqual(there);
+      expect(await emit(each, stream, later({ n: 5 }, 1, 'order-1'))).toEqual(there);
     }
     expect(await numbersIn(stream)).toEqual([1]);
     expect(await waitingIn(stream)).toBe(0);
@@ -284,7 +285,7 @@ describe('the message ID of one that waits', () => {
     expect(await waitingIn(stream)).toBe(0);
   });
 
-  it('of several calls in one turn: the first one counts', async () => {
+  it('in several calls of one turn: the first one counts', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const [first, second, third] = await Promise.all([
@@ -297,7 +298,7 @@ describe('the message ID of one that waits', () => {
     expect(await numbersIn(stream)).toEqual([1]);
   });
 
-  it('is kept for longer than the window, which begins when it is published', async () => {
+  it('is kept longer than the window, which begins when it is published', async () => {
     const stream = freshName('orders');
     const client = clientFor({ publishDedup: { windowMs: 2_000 } });
     await emit(client, stream, later({ n: 1 }, 1_000, 'order-1'));
@@ -315,10 +316,10 @@ describe('the message ID of one that waits', () => {
     expect(await numbersIn(stream)).toEqual([1, 3]);
   });
 
-  it('with publishDedup: false is a duplicate for what is to be published later, until it is published', async () => {
+  it('with publishDedup: false is a duplicate for delayed messages, until it is published', async () => {
     const stream = freshName('orders');
     const [client, checking] = [clientFor({ publishDedup: false }), clientFor()];
-    // What connects first takes nothing of the time that the message waits.
+    // Connecting first takes nothing of the time that the message waits.
     await Promise.all([client.connect(), checking.connect()]);
     await emit(client, stream, later({ n: 1 }, 4_000, 'order-1'));
     expect(await emit(client, stream, later({ n: 2 }, 1, 'order-1'))).toMatchObject({
@@ -326,7 +327,7 @@ describe('the message ID of one that waits', () => {
       duplicate: true,
     });
     expect((await emit(checking, stream, now({ n: 3 }, 'order-1'))).duplicate).toBe(true);
-    // Who remembers nothing asks for nothing either.
+    // A client that stores no IDs checks none either.
     expect((await emit(client, stream, now({ n: 4 }, 'order-1'))).duplicate).toBe(false);
     await published(stream, 2);
     expect((await emit(client, stream, later({ n: 5 }, 1, 'order-1'))).duplicate).toBe(false);
@@ -353,7 +354,7 @@ describe('a batch', () => {
     expect(await numbersIn(stream)).toEqual([0, 2, 3, 1]);
   });
 
-  it('of ten thousand that are due at once is published whole, in its order', async () => {
+  it('of ten thousand due at once is published completely and in order', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const due = new Date((await nowMs()) + 100);
@@ -365,7 +366,7 @@ describe('a batch', () => {
 });
 
 describe('cancel()', () => {
-  it('takes a message back: it is not published, and its ID is free', async () => {
+  it('cancels a message: it is not published, and its ID is free', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await emit(client, stream, later({ n: 1 }, 2_000, 'order-1'));
@@ -391,7 +392,7 @@ describe('cancel()', () => {
     });
   });
 
-  it('says false of what does not wait: unknown, published, or of another stream', async () => {
+  it('returns false for what does not wait: unknown, published, or of another stream', async () => {
     const [stream, other] = [freshName('orders'), freshName('orders')];
     const client = clientFor();
     expect(await client.cancel(stream, 'order-1')).toBe(false);
@@ -412,7 +413,7 @@ describe('cancel()', () => {
     }
   });
 
-  it('while all are being published says true of those, and only those, that are not', async () => {
+  it('while all are being published returns true for exactly those that are not published', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     const ids = Array.from({ length: 400 }, (_, n) => `order-${n}`);
@@ -443,8 +444,8 @@ describe('cancel()', () => {
   });
 });
 
-describe('whoever runs', () => {
-  it('publishes what waits: a server that reads nothing, with another prefix, of which the client is gone', async () => {
+describe('the publishers of delayed messages', () => {
+  it('include a server that reads nothing and has another prefix, after the client is gone', async () => {
     const stream = freshName('orders');
     const client = clientFor({ keyPrefix: 'shop:' });
     await emit(client, stream, later({ n: 1 }, 300));
@@ -454,7 +455,7 @@ describe('whoever runs', () => {
     expect(await numbersIn(`shop:${stream}`)).toEqual([1]);
   });
 
-  it("publishes what waits: the module's client in an app that does not listen, once it is connected", async () => {
+  it("include the module's client in an app that does not listen, once it is connected", async () => {
     const stream = freshName('orders');
     const gone = clientFor();
     await emit(gone, stream, later({ n: 1 }, 300));
@@ -466,7 +467,7 @@ describe('whoever runs', () => {
     expect(await numbersIn(stream)).toEqual([1]);
   });
 
-  it('asks once every 200 ms: beside a server the client of its module does not', async () => {
+  it('check once every 200 ms: if a server runs, the client of its module does not', async () => {
     const app = await streamsApp({ connection: redis.url, group: 'billing' }, {});
     await app.emit(freshName('orders'), { n: 1 });
     const asked = async (): Promise<number> => {
@@ -479,7 +480,7 @@ describe('whoever runs', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(1_500);
   });
 
-  it('asks for no stream where nothing is due, and forgets one where nothing waits', async () => {
+  it('ask for no stream if nothing is due, and forget one if nothing waits', async () => {
     const [waits, empty] = [freshName('orders'), freshName('orders')];
     const client = clientFor();
     await emit(client, waits, later({}, LONG_MS));
@@ -491,7 +492,7 @@ describe('whoever runs', () => {
     await published(empty, 2);
   });
 
-  it('once each: two servers and two clients beside each other over 200 messages', async () => {
+  it('publish once each: two servers and two clients together over 200 messages', async () => {
     const streams = Array.from({ length: 4 }, () => freshName('orders'));
     const both = [clientFor(), clientFor({ publishDedup: false })];
     await Promise.all([startServer(), startServer()]);
@@ -518,7 +519,7 @@ describe('whoever runs', () => {
   });
 });
 
-describe('a stream where much is due', () => {
+describe('a stream with many due messages', () => {
   it('does not hold up the others', async () => {
     const [much, stream] = [freshName('much'), freshName('orders')];
     const client = clientFor({ publishTimeoutMs: 30_000 });
@@ -528,8 +529,8 @@ describe('a stream where much is due', () => {
     const other = clientFor();
     await emit(other, stream, later({ n: 1 }, LONG_MS));
     await other.close();
-    // Both are due at once. What Redis is asked to do tells in which order they are published.
-    for (const delayed of [much, stream].map((its) => `stream:{${its}}:delayed`)) {
+    // Both are due at once. Redis's commands show in which order they are published.
+    for (const delayed of [much, stream].map((each) => `stream:{${each}}:delayed`)) {
       await redis.client.zunionstore(delayed, 1, delayed, 'WEIGHTS', 0);
     }
     const pages: string[] = [];
@@ -542,7 +543,7 @@ describe('a stream where much is due', () => {
     await published(stream, 1);
     await waitFor(async () => (await waitingIn(much)) === 0);
     monitor.disconnect();
-    // A hundred at a time, and the two by turns.
+    // A hundred at a time, alternating between the two.
     expect(pages.length).toBeGreaterThan(100);
     expect(pages.slice(0, 10)).toContain(stream);
     expect(await redis.client.xlen(much)).toBe(20_000);
@@ -579,13 +580,13 @@ describe('keys that somebody deletes', () => {
     },
   );
 
-  it('the list of streams: whoever knew of one goes on, and lists it again', async () => {
+  it('the list of streams: a publisher that knows a stream continues, and lists it again', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await emit(client, stream, later({ n: 1 }, 2_000));
     await emit(client, stream, later({ n: 2 }, LONG_MS));
     await emit(client, stream, later({ n: 0 }, 0));
-    // From here on the client knows when the next one is due.
+    // From now on the client knows when the next one is due.
     await published(stream, 1);
     await redis.client.del(LISTED);
     await published(stream, 2);
@@ -594,7 +595,7 @@ describe('keys that somebody deletes', () => {
 });
 
 describe('what Redis refuses', () => {
-  it('waits on, is said once, and is no harm to other streams', async () => {
+  it('keeps waiting, is logged once, and harms no other streams', async () => {
     const [text, stream] = [freshName('text'), freshName('orders')];
     const client = clientFor();
     await redis.client.set(text, 'not a stream');
@@ -610,7 +611,7 @@ describe('what Redis refuses', () => {
     expect(logged('warn', text)).toHaveLength(1);
   });
 
-  it('for want of memory is an error that is certain, and what waited is published once there is some', async () => {
+  it('for lack of memory is an unambiguous error, and waiting messages are published once there is memory', async () => {
     const stream = freshName('orders');
     const client = clientFor();
     await emit(client, stream, later({ n: 1 }, 3_000));

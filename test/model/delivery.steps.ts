@@ -11,22 +11,22 @@ import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
 import { LONG_MS, MIN_IDLE_MS } from './state.js';
 import type { Draw, Step } from './step.js';
-import { takingRules } from './taking.rules.js';
+import { deliveryRules } from './delivery.rules.js';
 import { postpone } from './time.steps.js';
 
 const PAGE = 100;
 
-/** Few, so that one is published under several entries. */
+/** Few, so that some are published under several entries. */
 const messageIdOf = (pick: number): string => `message-${pick % 4}`;
 
-/** What brings entries into a consumer's hands. */
-export const takingSteps = {
+/** What delivers entries to a consumer. */
+export const deliverySteps = {
   publish: (group, _member, { pick, many }) => {
     const messageIds = many ? [pick, pick, pick + 1].map(messageIdOf) : [messageIdOf(pick)];
     return group.change(`publish ${messageIds.join(' ')}`, async () => {
       for (const messageId of messageIds) {
         const fields = ['name', 'test', 'body', '1', 'id', messageId];
-        // Long ago, by the clock of the test: so everything of it may have been taken over.
+        // Long ago, by the clock of the test: so all of it may have been taken over.
         const rowId = `${group.model.published.size + 1}-0`;
         await group.client.xadd(group.keys.stream, rowId, ...fields);
         group.model.published.set(rowId, messageId);
@@ -41,7 +41,7 @@ export const takingSteps = {
     const read = { group: name, consumer: member.name, streams: [keys.stream], count };
     await bring(group, member, { ...draw, twice: false }, 'read', {
       send: async () => (await readGroup(client, read))[0]?.entries ?? [],
-      rule: (model) => takingRules.read(model, member, count),
+      rule: (model) => deliveryRules.read(model, member, count),
     });
   },
 
@@ -53,13 +53,13 @@ export const takingSteps = {
         const args = [group.name, member.name, LONG_MS, PAGE, draw.many ? '0' : '-inf'];
         return (await takeDueEntriesScript.run(group.client, keys, args))[0] ?? [];
       },
-      rule: (model) => takingRules.due(model, member, draw.many),
+      rule: (model) => deliveryRules.due(model, member, draw.many),
     });
   },
 
   recover: (group, member, draw) => {
     const { stream, leases, retries, attempts } = group.keys;
-    // What is idle for longer than its consumer is there was left by an earlier one of its name.
+    // An entry that has been idle longer than its consumer has run was left by an earlier one of its name.
     const isYoung = draw.many;
     return bring(group, member, draw, 'recover', {
       send: async () => {
@@ -69,11 +69,11 @@ export const takingSteps = {
         const args = [group.name, member.name, MIN_IDLE_MS, '-', PAGE, began, inOrder];
         return (await recoverScript.run(group.client, keys, args)).entries;
       },
-      rule: (model) => takingRules.recover(model, member, isYoung, draw.pick % 2 === 1),
+      rule: (model) => deliveryRules.recover(model, member, isYoung, draw.pick % 2 === 1),
     });
   },
 
-  /** Of each page the answer may be lost, so that it is asked for again. */
+  /** The answer of each page may be lost, and the page is then requested again. */
   resume: (group, member, draw) => {
     const { stream, retries, attempts, leases } = group.keys;
     const keys = [stream, retries, attempts, leases];
@@ -92,11 +92,11 @@ export const takingSteps = {
         }
         return all;
       },
-      rule: (model) => takingRules.resume(model, member, draw.many),
+      rule: (model) => deliveryRules.resume(model, member, draw.many),
     });
   },
 
-  /** What was brought and not reserved; where its lease may have ended, what waits for its slot too. */
+  /** What was delivered and not reserved; if its lease may have ended, also what waits for its slot. */
   reserve: (group, member, { many, twice }) => {
     const again = many && !group.model.atMostOnce;
     return reserve(
@@ -108,18 +108,18 @@ export const takingSteps = {
   },
 } satisfies Record<string, Step>;
 
-/** When the process of a member began; only asked for without a ledger. */
+/** When the process of a member began; only needed without a ledger. */
 const beganAt = async ({ model, client }: Group, agoMs: number): Promise<number | ''> =>
   model.hasLedger ? '' : (await redisTimeMs(client)) - agoMs;
 
 interface Source {
-  /** Whether the order of what it brings matters. */
+  /** Whether the order of the entries matters. */
   readonly isInOrder?: boolean;
   readonly send: () => Promise<readonly RawEntry[]>;
   readonly rule: (model: Model) => string[];
 }
 
-/** Brings entries, and most often has them reserved at once. */
+/** Delivers entries, and usually has them reserved at once. */
 async function bring(
   group: Group,
   member: Member,
@@ -154,7 +154,7 @@ async function reserve(
       : [],
   );
   let kept: Reservation[] | undefined;
-  // The same lists each time that it is sent: at-most-once knows a batch by that.
+  // The same lists each time it is sent: at-most-once recognizes a batch by that.
   const parts = [
     messages.filter(({ isRedrive }) => !isRedrive),
     messages.filter(({ isRedrive }) => isRedrive),
@@ -180,11 +180,12 @@ async function reserve(
         );
         return given;
       },
-      // What is recorded at-most-once is its caller's by the answer, and that is kept for the second time.
+      // With at-most-once the answer decides who owns a recorded message, and it is the same the second time.
       rule: (model) =>
         (group.model.atMostOnce ? kept : undefined) ??
-        (kept = takingRules.reserve(model, member, messages)),
-      // Why another's entry does not run may be said otherwise, where the first time wrote its message's ID into the ledger.
+        (kept = deliveryRules.reserve(model, member, messages)),
+      // The reason why another's entry does not run may differ if the first call wrote its message's ID into
+      // the ledger.
       essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),
     },
     twice,

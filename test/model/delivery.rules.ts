@@ -3,8 +3,8 @@ import { isRedrive, streamIdOf, compareEntryIds } from '../../lib/wire/ids.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { Ids, Model, Who } from './model.js';
 
-/** What the scripts that bring entries, and reserve them, are to do: to the model, and as an answer. */
-export const takingRules = {
+/** What the scripts that deliver and reserve entries must do to the model, and what they must answer. */
+export const deliveryRules = {
   read({ state }: Model, { name }: Who, count: number): string[] {
     const ids = state.unread.splice(0, count);
     for (const id of ids) state.pending[id] = { owner: name, idle: false };
@@ -86,7 +86,7 @@ export const takingRules = {
     return found;
   },
 
-  /** Entries and redrives are reserved in scripts of their own, in this order. */
+  /** Entries and redrives are reserved in separate scripts, in this order. */
   reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
     const answers = new Map<Ids, Reservation>();
     for (const some of apart(messages)) {
@@ -140,10 +140,10 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
     if (isRedrive(rowId) || model.owns(who, message)) state.retries[rowId] = 'later';
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
-  // Its consumer stood still after the read, and another took it meanwhile.
+  // Its consumer hung after the read, and another took it meanwhile.
   const isAnothers = !mine && !isRedrive(rowId) && !model.owns(who, message);
   if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
-  // At-most-once takes a dead letter away when its run begins: one that is there has never been run.
+  // At-most-once removes a dead letter when its run begins: one that exists has never been run.
   const isOnce = model.atMostOnce && isRedrive(rowId);
   if (!mine && lease?.rowId === rowId && !isOnce) model.cameBack(rowId, lease.run);
   const alone = model.runsAlone(rowId);

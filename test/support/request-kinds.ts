@@ -6,16 +6,19 @@ import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { findUnattendedStreamsScript } from '../../lib/redis/scripts/reserve/find-unattended-streams.script.js';
 import type { SentRequest } from './request-meter.js';
 
-/** Scripts that a test looks for. Which others there are is no matter of its. */
+/** Scripts that a test looks for. The others do not matter to it. */
 const NAMED: readonly (readonly [string, Script<unknown>])[] = [
   ['due', takeDueEntriesScript],
-  // Asked first where there are many.
+  // Used for the first check if there are many streams.
   ['due', findDueStreamsScript],
   ['renew', renewScript],
   ['unattended', findUnattendedStreamsScript],
 ];
 
-/** What a request is: the command, in capitals, or the name of the script that it runs, `script` where it has none. */
+/**
+ * The kind of a request: the command, in capitals, or the name of the script that it runs, `script` if it has
+ * none.
+ */
 export function kindOf({ words: [command = '', script = ''] }: SentRequest): string {
   const name = command.toUpperCase();
   if (name !== 'EVAL' && name !== 'EVALSHA') return name;
