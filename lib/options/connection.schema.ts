@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isClusterOptions } from './is-cluster-options.js';
+import { hasKeyPrefix, isClusterOptions, isSet } from './is-cluster-options.js';
 import { isRedisInstance } from './is-redis-instance.js';
 import { isStreamName, timerMs } from './schema-parts.js';
 
@@ -83,17 +83,6 @@ export const connection = z
     }
   })
   .optional();
-
-/** Whether ioredis would put something before each key. */
-export function hasKeyPrefix(value: unknown): boolean {
-  if (isRedisInstance(value)) return isSet(value.options, 'keyPrefix');
-  const its = isClusterOptions(value) ? value.options : value;
-  const inNodes = isSet(its, 'redisOptions') ? Reflect.get(Object(its), 'redisOptions') : undefined;
-  return isSet(its, 'keyPrefix') || isSet(inNodes, 'keyPrefix');
-}
-
-const isSet = (value: unknown, name: string): boolean =>
-  typeof value === 'object' && value !== null && Boolean(Reflect.get(value, name));
 
 const readsReplicas = (options: object): boolean =>
   isSet(options, 'scaleReads') && Reflect.get(options, 'scaleReads') !== 'master';

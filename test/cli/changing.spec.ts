@@ -269,7 +269,7 @@ describe('nest-streams reset-group and ledger', () => {
     const reset = nestStreams.startInTerminal(['reset-group', stream, 'billing', '--to', 'latest']);
     await waitFor(() => reset.output().includes('[y/N]'));
     const said = reset.output().replace(/\s+/g, ' ');
-    expect(said).toContain('never given what lies between: 2 entries');
+    expect(said).toContain('never gets the entries between: 2 entries');
     expect(said).toContain('ledger has 1 message IDs: those are not run again');
     expect(said).toContain('1 entries stay pending');
     reset.write('n\r');

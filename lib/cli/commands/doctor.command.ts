@@ -1,39 +1,20 @@
 import type { Command } from 'commander';
-import { parseSpan, wholeNumber } from '../arguments.js';
 import * as words from '../doctor/doctor.messages.js';
 import { type Examination, examine, type LivingMember } from '../doctor/examine.js';
 import type { DoctorLimits, Finding } from '../doctor/finding.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT } from '../cli.error.js';
 import { visible } from '../output/visible.js';
 import { streamsOf } from '../reading/streams-of.js';
 import { Session } from '../session.js';
 import { wrapped } from '../output/wrapped.js';
-import * as text from './commands.messages.js';
 
-export function doctorCommand(program: Command, ended: (code: ExitCode) => void): void {
-  program
-    .command('doctor')
-    .summary('look for what is wrong, and say what to do')
-    .description(text.DOCTOR)
-    .argument('[streams...]', 'only these; else all that SCAN finds under --prefix')
-    .option('--max-age <span>', "the streams' retention by age", parseSpan)
-    .option('--max-length <count>', "the streams' retention by length", wholeNumber(1))
-    .option(
-      '--gone-after <span>',
-      'a consumer that does not say whether it is alive asks more often',
-      parseSpan,
-      300_000,
-    )
-    .addHelpText('after', text.example('doctor --max-age 7d', 'doctor orders --json'))
-    .action((named: string[], limits: DoctorLimits, command: Command) =>
-      Session.with(command, async (session) => {
-        const streams = await streamsOf(session, named);
-        const examination = await examine(session, streams, limits);
-        session.answer(examination, () => examinationText(examination, session.width));
-        if (examination.findings.length > 0) ended(EXIT.found);
-      }),
-    );
-}
+export const doctor = (named: string[], limits: DoctorLimits, command: Command): Promise<void> =>
+  Session.with(command, async (session) => {
+    const streams = await streamsOf(session, named);
+    const examination = await examine(session, streams, limits);
+    session.answer(examination, () => examinationText(examination, session.width));
+    if (examination.findings.length > 0) process.exitCode = EXIT.found;
+  });
 
 function examinationText(examination: Examination, width: number): string {
   const { server, streams, groups, findings, members, notKnown } = examination;

@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { parseSpan } from '../arguments.js';
 import { spanText } from '../output/age.js';
-import type { Column } from '../output/table.js';
-import { tableText } from '../output/table.js';
+import { type Column, tableText } from '../output/table.js';
 import { aliveText, type GroupRow, groupRows } from '../reading/group-rows.js';
 import { streamsOf } from '../reading/streams-of.js';
 import { Session } from '../session.js';
 import { untilInterrupted } from '../until-interrupted.js';
-import * as text from './commands.messages.js';
 
 interface Flags {
   readonly watch?: boolean;
@@ -32,28 +29,25 @@ const COLUMNS: readonly Column<GroupRow>[] = [
   { head: 'alive', cell: aliveText, right: true },
 ];
 
-/** To the top left, and nothing below. */
-const HOME = '\u001B[H\u001B[J';
+/** Moves the cursor to the top left and clears the screen. */
+const CLEAR = '\u001B[H\u001B[J';
 
-export function overviewCommand(program: Command): void {
-  program
-    .command('overview')
-    .summary('all streams and groups in one table')
-    .description(text.OVERVIEW)
-    .argument('[streams...]', 'only these; else all that SCAN finds under --prefix')
-    .option('-w, --watch', 'again and again, until Ctrl-C')
-    .option('--every <span>', 'with --watch: how often', parseSpan, 2_000)
-    .addHelpText('after', text.example('overview --watch --every 5s'))
-    .action((streams: string[], { watch = false, every }: Flags, command: Command) =>
-      Session.with(command, async (session) => {
-        if (!watch) {
-          const rows = await groupRows(session, await streamsOf(session, streams));
-          return session.rows(rows, COLUMNS, text.noStreams(session.prefix));
-        }
-        await untilInterrupted((signal) => watchRows(session, streams, every, signal));
-      }),
-    );
-}
+const noStreams = (prefix: string): string =>
+  prefix === '' ? 'There are no streams.' : `There are no streams that begin with "${prefix}".`;
+
+export const overview = (
+  streams: string[],
+  { watch = false, every }: Flags,
+  command: Command,
+): Promise<void> =>
+  Session.with(command, async (session) => {
+    if (watch) {
+      await untilInterrupted((signal) => watchRows(session, streams, every, signal));
+    } else {
+      const rows = await groupRows(session, await streamsOf(session, streams));
+      await session.rows(rows, COLUMNS, noStreams(session.prefix));
+    }
+  });
 
 async function watchRows(
   session: Session,
@@ -66,11 +60,10 @@ async function watchRows(
     const rows = await groupRows(session, await streamsOf(session, streams));
     const at = new Date().toISOString();
     session.line({ at, rows }, () => {
+      const title = `${at}, every ${spanText(everyMs)}, Ctrl-C ends it`;
       const table =
-        rows.length === 0
-          ? text.noStreams(session.prefix)
-          : tableText(rows, COLUMNS, session.width);
-      return `${isScreen ? HOME : ''}${text.watching(at, everyMs)}\n\n${table}${isScreen ? '' : '\n'}`;
+        rows.length === 0 ? noStreams(session.prefix) : tableText(rows, COLUMNS, session.width);
+      return `${isScreen ? CLEAR : ''}${title}\n\n${table}${isScreen ? '' : '\n'}`;
     });
     await delay(everyMs, undefined, { signal }).catch(() => undefined);
   }

@@ -1,17 +1,15 @@
 import type { Command } from 'commander';
+import { redisTimeMs } from '../../redis/server/redis-time.js';
 import { isRedrive, streamIdOf } from '../../wire/redrive-member.js';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { redisTimeMs } from '../../redis/server/redis-time.js';
-import { wholeNumber } from '../arguments.js';
-import { timeText } from '../output/age.js';
+import { dueText, timeText } from '../output/age.js';
 import type { Column } from '../output/table.js';
-import { attemptsUsed, dueMs } from '../reading/pending-rows.js';
 import { groupOf } from '../reading/group-rows.js';
+import { attemptsUsed, dueMs } from '../reading/pending-rows.js';
 import { Session } from '../session.js';
-import * as text from './commands.messages.js';
 
 interface RetryRow {
-  /** An entry waits for its next attempt, or for the end of another's lease; or a dead letter is redriven. */
+  /** An entry waits for its next attempt, or for the end of another entry's lease; a redrive is a dead letter. */
   readonly kind: 'entry' | 'redrive';
   readonly id: string;
   readonly attempts: number;
@@ -23,27 +21,21 @@ const COLUMNS: readonly Column<RetryRow>[] = [
   { head: 'kind', cell: ({ kind }) => kind },
   { head: 'id', cell: ({ id }) => id, shrinks: 'end' },
   { head: 'attempts', cell: ({ attempts }) => attempts, right: true },
-  { head: 'due', cell: ({ dueInMs }) => text.due(dueInMs) },
+  { head: 'due', cell: ({ dueInMs }) => dueText(dueInMs) },
 ];
 
-export function retriesCommand(program: Command): void {
-  program
-    .command('retries')
-    .summary('what waits for its next attempt')
-    .description(text.RETRIES)
-    .argument('<stream>', "the stream's name, without --prefix")
-    .argument('<group>', 'the consumer group')
-    .option('-n, --limit <count>', 'how many', wholeNumber(1, 1_000), 100)
-    .addHelpText('after', text.example('retries orders billing'))
-    .action((stream: string, group: string, { limit }: { limit: number }, command: Command) =>
-      Session.with(command, async (session) => {
-        await groupOf(session, stream, group);
-        const { rows, all } = await retryRows(session, stream, group, limit);
-        session.rows(rows, COLUMNS, text.NO_RETRIES);
-        if (all > rows.length) session.note(text.notAll(rows.length, all));
-      }),
-    );
-}
+export const retries = (
+  stream: string,
+  group: string,
+  { limit }: { limit: number },
+  command: Command,
+): Promise<void> =>
+  Session.with(command, async (session) => {
+    await groupOf(session, stream, group);
+    const { rows, all } = await retryRows(session, stream, group, limit);
+    await session.rows(rows, COLUMNS, 'Nothing waits.');
+    if (all > rows.length) session.note(`${rows.length} of ${all}; more with --limit`);
+  });
 
 async function retryRows(
   { client, prefix }: Session,

@@ -63,7 +63,7 @@ export async function examine(
   const now = await redisTimeMs(client);
   let groups = 0;
   const alive = new Map<string, LivingMember>();
-  const bar = openBar('Looking', streams.length);
+  const bar = await openBar('Looking', streams.length);
   try {
     for (const [at, stream] of streams.entries()) {
       try {

@@ -5,7 +5,7 @@ const UNITS = [
   ['s', 1_000],
 ] as const;
 
-/** A span of time as people say it, two units at the most: `3d 4h`, `12s`, `240ms`. */
+/** A duration for people, in at most two units: `3d 4h`, `12s`, `240ms`. */
 export function spanText(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
   const from = UNITS.findIndex(([, size]) => ms >= size);
@@ -16,7 +16,10 @@ export function spanText(ms: number): string {
   return next === undefined || rest === 0 ? first : `${first} ${rest}${next}`;
 }
 
-/** A time of Redis as text; nothing where there is none. */
+/** When something is due, in so many ms. */
+export const dueText = (inMs: number): string => (inMs <= 0 ? 'now' : `in ${spanText(inMs)}`);
+
+/** A Redis time as text. */
 export const timeText = (ms: number | undefined): string | undefined =>
   ms === undefined || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15
     ? undefined

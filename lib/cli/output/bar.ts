@@ -1,5 +1,3 @@
-import { Presets, SingleBar } from 'cli-progress';
-
 /** Says how far long work is. */
 export interface Bar {
   to(done: number, total?: number): void;
@@ -16,8 +14,9 @@ const LONG = 100;
  *
  * @param total how much there is to do, 0 where nobody knows yet
  */
-export function openBar(title: string, total: number): Bar {
+export async function openBar(title: string, total: number): Promise<Bar> {
   if (!process.stderr.isTTY || (total > 0 && total < LONG)) return SILENT;
+  const { Presets, SingleBar } = await import('cli-progress');
   const bar = new SingleBar(
     {
       stream: process.stderr,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { InvalidOptionsError } from '../../errors/invalid-options.error.js';
 import type { ConnectionFactory, ConnectionRequest } from '../../options/connection-option.js';
-import { hasKeyPrefix } from '../../options/connection.schema.js';
+import { hasKeyPrefix } from '../../options/is-cluster-options.js';
 import { isRedisInstance } from '../../options/is-redis-instance.js';
 import { asClient } from './cluster-client.js';
 import { clusterNeeds, nodeNeeds } from './cluster-connection.js';
