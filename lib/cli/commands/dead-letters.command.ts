@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
-import type { DeadLetters } from '../../dead-letters/dead-letters.js';
-import type { DeadLetterFilter } from '../../dead-letters/dead-letters.arguments.js';
+import {
+  type DeadLetterFilter,
+  GroupDeadLetters,
+  type SomeDeadLetters,
+} from '../../dead-letters/group-dead-letters.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/bar.js';
 import { confirm } from '../output/confirm.js';
-import { quietNest } from '../quiet-nest.js';
 import { groupOf, groupOfAny } from '../reading/group-rows.js';
 import { partitionsOf } from '../reading/partitions-of.js';
 import { Session } from '../session.js';
@@ -24,8 +26,6 @@ export const list = (
 ): Promise<void> =>
   withDeadLetters(command, stream, group, async (session, letters) => {
     const page = await letters.list({
-      stream,
-      group,
       limit,
       ...(before === undefined ? {} : { before }),
     });
@@ -45,7 +45,7 @@ export const show = (
   command: Command,
 ): Promise<void> =>
   withDeadLetters(command, stream, group, async (session, letters) => {
-    const letter = await letters.get({ stream, group, id });
+    const letter = await letters.get(id);
     if (letter === undefined) throw new CliError(`there is no dead letter ${id}`);
     session.answer(deadLetterJson(letter), () => deadLetterText(letter));
   });
@@ -60,11 +60,9 @@ export function redrive(
   const which = whichOf(ids, flags);
   return withDeadLetters(command, stream, group, async (session, letters) => {
     const { limit } = flags;
-    const bar = await openBar('Redriving', ids.length || (await letters.count({ stream, group })));
+    const bar = await openBar('Redriving', ids.length || (await letters.count()));
     const { redriven } = await letters
       .redrive({
-        stream,
-        group,
         ...which,
         ...(limit === undefined ? {} : { limit }),
         onProgress: ({ scanned, total }) => bar.to(scanned, total),
@@ -83,7 +81,7 @@ export function purge(
 ): Promise<void> {
   const { filter } = whichOf(ids, flags);
   return withDeadLetters(command, stream, group, async (session, letters) => {
-    const total = ids.length || (await letters.count({ stream, group }));
+    const total = ids.length || (await letters.count());
     await confirm(purgeQuestion(total, stream, group, flags.error), session.yes);
     const bar = await openBar('Purging', total);
     let seen = 0;
@@ -92,7 +90,7 @@ export function purge(
       return filter === undefined || filter(letter);
     };
     const { purged } = await letters
-      .purge({ stream, group, ...(ids.length > 0 ? { ids } : { filter: counting }) })
+      .purge(ids.length > 0 ? { ids } : { filter: counting })
       .finally(() => bar.end());
     session.answer({ purged }, () => `${purged} deleted.`);
   });
@@ -111,10 +109,7 @@ const purgeQuestion = (
   return `Delete ${which} dead letters of group "${group}" of stream "${stream}"${condition} for good?`;
 };
 
-function whichOf(
-  ids: readonly string[],
-  { all = false, error }: WhichFlags,
-): { ids?: readonly string[]; filter?: never } | { ids?: never; filter?: DeadLetterFilter } {
+function whichOf(ids: readonly string[], { all = false, error }: WhichFlags): SomeDeadLetters {
   const given = [ids.length > 0, all, error !== undefined].filter(Boolean).length;
   if (given === 0) {
     throw new UsageError('give the IDs of dead letters, or --all, or --error <name>');
@@ -130,23 +125,17 @@ function withDeadLetters(
   command: Command,
   stream: string,
   group: string,
-  work: (session: Session, letters: DeadLetters) => Promise<void>,
+  work: (session: Session, letters: GroupDeadLetters) => Promise<void>,
 ): Promise<void> {
   return Session.with(command, async (session) => {
-    const { client, prefix, codec } = session;
-    await quietNest();
-    const { DeadLetters } = await import('../../dead-letters/dead-letters.js');
+    const { client, prefix: keyPrefix, codec } = session;
     const partitions = await partitionsOf(session, stream);
-    const streams = partitions === undefined ? {} : { [stream]: { partitions } };
-    const letters = new DeadLetters({ connection: client, keyPrefix: prefix, codec, streams });
+    const whose = { keyPrefix, stream, group, partitions };
+    const letters = new GroupDeadLetters(() => Promise.resolve(client), codec, whose);
     // Dead letters outlive their stream. If there are neither, the name is probably misspelt.
-    if ((await letters.count({ stream, group })) === 0) {
+    if ((await letters.count()) === 0) {
       await (partitions === undefined ? groupOf : groupOfAny)(session, stream, group);
     }
-    try {
-      await work(session, letters);
-    } finally {
-      letters.close();
-    }
+    await work(session, letters);
   });
 }
