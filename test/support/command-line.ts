@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
-import { compiledPackage } from './compiled-package.js';
+import { compileCommonJs, compiledPackage } from './compiled-package.js';
 
 /** How a command ended, and what it wrote. */
 export interface CommandResult {
@@ -38,7 +38,8 @@ export const hasTerminal = SCRIPT !== undefined;
 /** @param environment variables beside those of this process, asked for with each command */
 export async function commandLine(environment: () => Record<string, string>): Promise<CommandLine> {
   const compiled = await compiledPackage();
-  const main = join(compiled.root, 'dist/esm/cli/main.js');
+  await compileCommonJs(compiled);
+  const main = join(compiled.root, 'dist/cjs/cli/main.js');
   const running = new Set<RunningCommand>();
 
   const start = (program: string, args: readonly string[]): RunningCommand => {
