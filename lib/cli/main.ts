@@ -4,7 +4,7 @@ import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { CliError, EXIT, type ExitCode } from './cli.error.js';
-import { visible } from './output/visible.js';
+import { visible } from './output/text.js';
 import { buildProgram } from './program/program.js';
 
 /**

@@ -5,9 +5,8 @@ import type { PayloadForm } from '../wire/payload-form.js';
 import { codecOf } from './connection/codec-of.js';
 import { type ConnectionFlags, connectionOf } from './connection/connection-of.js';
 import type { OpenRedis } from './connection/open-redis.js';
-import { jsonText } from './output/json.js';
+import { jsonText, visible } from './output/text.js';
 import type { Column } from './output/table.js';
-import { visible } from './output/visible.js';
 
 /** The options that every command has. */
 interface GlobalFlags extends ConnectionFlags {

@@ -104,7 +104,7 @@ describe('nest-streams doctor', () => {
         { check: 'rights', level: 'warning', what: expect.stringContaining('ask and answer') },
         { check: 'rights', level: 'warning', what: expect.stringContaining('wildcards') },
       ],
-      notKnown: expect.arrayContaining([expect.stringContaining('may not look')]),
+      notKnown: expect.arrayContaining([expect.stringContaining('may not read')]),
     });
     expect((await redis.client.keys('*')).sort()).toEqual(keys);
     expect(await redis.client.xlen(stream)).toBe(1);

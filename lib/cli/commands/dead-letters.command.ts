@@ -5,12 +5,11 @@ import {
   type SomeDeadLetters,
 } from '../../dead-letters/group-dead-letters.js';
 import { CliError, UsageError } from '../cli.error.js';
-import { openBar } from '../output/bar.js';
-import { confirm } from '../output/confirm.js';
+import { confirm, openBar } from '../output/terminal.js';
 import { groupOf, groupOfAny } from '../reading/group-rows.js';
-import { partitionsOf } from '../reading/partitions-of.js';
+import { partitionsOf } from '../reading/streams.js';
 import { Session } from '../session.js';
-import { DEAD_LETTER_COLUMNS, deadLetterJson, deadLetterText } from './dead-letter-words.js';
+import { DEAD_LETTER_COLUMNS, deadLetterJson, deadLetterText } from './dead-letter-text.js';
 
 interface WhichFlags {
   readonly all?: boolean;

@@ -13,10 +13,9 @@ import {
 import { SendingOrder } from '../../publish/sending-order.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { CliError, UsageError } from '../cli.error.js';
-import { openBar } from '../output/bar.js';
-import { counted } from '../output/counted.js';
-import { visible } from '../output/visible.js';
-import { knownPartitions } from '../reading/partitions-of.js';
+import { openBar } from '../output/terminal.js';
+import { counted, visible } from '../output/text.js';
+import { knownPartitions } from '../reading/streams.js';
 import { Session } from '../session.js';
 
 interface Flags {

@@ -3,11 +3,10 @@ import { compareEntryIds } from '../../redis/read/entry-id.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
 import { streamKeys } from '../../wire/stream-keys.js';
-import { confirm } from '../output/confirm.js';
-import { visible } from '../output/visible.js';
-import { groupOf } from '../reading/group-rows.js';
-import { knownLag } from '../reading/known-lag.js';
-import { streamOf } from '../reading/streams-of.js';
+import { confirm } from '../output/terminal.js';
+import { visible } from '../output/text.js';
+import { groupOf, knownLag } from '../reading/group-rows.js';
+import { streamOf } from '../reading/streams.js';
 import { Session } from '../session.js';
 
 interface Flags {

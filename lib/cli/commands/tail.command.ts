@@ -6,11 +6,9 @@ import { readRange, readRangeBackwards } from '../../redis/read/stream-range.js'
 import { errorText } from '../../redis/server/redis-errors.js';
 import type { DecodedEnvelope } from '../../wire/envelope.js';
 import { streamKey } from '../../wire/stream-keys.js';
-import { timeText } from '../output/age.js';
-import { jsonText } from '../output/json.js';
-import { visible } from '../output/visible.js';
+import { jsonText, timeText, visible } from '../output/text.js';
 import { Session } from '../session.js';
-import { untilInterrupted } from '../until-interrupted.js';
+import { untilInterrupted } from '../output/terminal.js';
 
 interface Flags {
   readonly last: number;

@@ -3,12 +3,10 @@ import type { Redis } from 'ioredis';
 import { trimStreamScript } from '../../redis/scripts/admin/trim-stream.script.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { UsageError } from '../cli.error.js';
-import { openBar } from '../output/bar.js';
-import { confirm } from '../output/confirm.js';
-import { visible } from '../output/visible.js';
-import { wrapped } from '../output/wrapped.js';
+import { confirm, openBar } from '../output/terminal.js';
+import { visible, wrapped } from '../output/text.js';
 import { previewTrim, type TrimLimits, type TrimPlan } from '../reading/preview-trim.js';
-import { streamOf } from '../reading/streams-of.js';
+import { streamOf } from '../reading/streams.js';
 import { Session } from '../session.js';
 
 interface Flags extends TrimLimits {

@@ -21,7 +21,7 @@ export function addInspectingCommands(program: Command): void {
     .option('-w, --watch', 'print it again and again, until Ctrl-C')
     .option('--every <span>', 'with --watch: how often', parseSpan, 2_000)
     .addHelpText('after', examples('overview --watch --every 5s'))
-    .action(lazily(async () => (await import('../commands/overview.command.js')).overview));
+    .action(lazily(async () => (await import('../commands/groups.command.js')).overview));
 
   ofStream(program.command('groups'))
     .summary('the groups of a stream')
@@ -47,7 +47,7 @@ export function addInspectingCommands(program: Command): void {
       'The members of a group: their pending entries, how long each has been idle, and whether it reports that it is alive. Redis before 7.2 does not list a consumer that still waits in its first read, and shows one without work as idle.',
     )
     .addHelpText('after', examples('consumers orders billing'))
-    .action(lazily(async () => (await import('../commands/consumers.command.js')).consumers));
+    .action(lazily(async () => (await import('../commands/groups.command.js')).consumers));
 
   ofStream(program.command('tail'))
     .summary('follow a stream, decoded')
@@ -67,7 +67,7 @@ export function addInspectingCommands(program: Command): void {
     )
     .option('-n, --limit <count>', 'at most this many', wholeNumber(1, 1_000), 100)
     .addHelpText('after', examples('retries orders billing'))
-    .action(lazily(async () => (await import('../commands/retries.command.js')).retries));
+    .action(lazily(async () => (await import('../commands/pending.command.js')).retries));
 
   program
     .command('doctor')

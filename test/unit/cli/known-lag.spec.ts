@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { knownLag } from '../../../lib/cli/reading/known-lag.js';
+import { knownLag } from '../../../lib/cli/reading/group-rows.js';
 
 const stream = (length: number, firstEntryId?: string, lastEntryId?: string) =>
   ({ length, firstEntryId, lastEntryId }) as Parameters<typeof knownLag>[0];

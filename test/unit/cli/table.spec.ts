@@ -1,9 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { tableText } from '../../../lib/cli/output/table.js';
-import { visible } from '../../../lib/cli/output/visible.js';
-import { cut, widthOf } from '../../../lib/cli/output/width.js';
-import { wrapped } from '../../../lib/cli/output/wrapped.js';
+import { cut, tableText } from '../../../lib/cli/output/table.js';
+import { visible, widthOf, wrapped } from '../../../lib/cli/output/text.js';
 
 interface Row {
   readonly id: string;

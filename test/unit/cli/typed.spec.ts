@@ -4,7 +4,7 @@ import type { RedisOptions } from 'ioredis';
 import { parseEntryId, parseSpan, wholeNumber } from '../../../lib/cli/program/arguments.js';
 import { codecOf } from '../../../lib/cli/connection/codec-of.js';
 import { connectionOf } from '../../../lib/cli/connection/connection-of.js';
-import { spanText } from '../../../lib/cli/output/age.js';
+import { spanText } from '../../../lib/cli/output/text.js';
 
 describe('what is typed', () => {
   it('spans of time have a unit, and are whole', () => {

@@ -1,8 +1,6 @@
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
-import { timeText } from '../output/age.js';
-import { jsonText } from '../output/json.js';
+import { jsonText, timeText, visible } from '../output/text.js';
 import type { Column } from '../output/table.js';
-import { visible } from '../output/visible.js';
 
 export const DEAD_LETTER_COLUMNS: readonly Column<DeadLetter>[] = [
   { head: 'id', cell: ({ id }) => id },
@@ -13,7 +11,7 @@ export const DEAD_LETTER_COLUMNS: readonly Column<DeadLetter>[] = [
   { head: 'reason', cell: ({ reason }) => reason, shrinks: 'end' },
 ];
 
-/** For programs: its raw fields are left out where the payload could be decoded. */
+/** A dead letter for programs. Its raw fields are included only if the payload could not be decoded. */
 export function deadLetterJson({ fields, ...letter }: DeadLetter): unknown {
   if (letter.payload !== undefined) return letter;
   return { ...letter, fields: rawFields(fields) };
@@ -21,7 +19,7 @@ export function deadLetterJson({ fields, ...letter }: DeadLetter): unknown {
 
 export function deadLetterText(letter: DeadLetter): string {
   const { error, payload, headers, fields } = letter;
-  const said: [string, string | undefined][] = [
+  const lines: [string, string | undefined][] = [
     ['ID', letter.id],
     ['entry', letter.entryId],
     ['message', letter.messageId],
@@ -32,15 +30,14 @@ export function deadLetterText(letter: DeadLetter): string {
     ['reason', letter.reason],
     ['error', error && `${error.name}: ${error.message}`],
   ];
-  const lines = said.flatMap(([name, value]) =>
+  const text = lines.flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [`${name.padEnd(10)} ${visible(value)}`],
   );
-  // Its lines are its own; what stands in them is not.
-  if (error?.stack !== undefined) lines.push('stack', ...error.stack.split('\n').map(indented));
-  if (Object.keys(headers).length > 0) lines.push('headers', ...jsonLines(headers));
-  if (payload === undefined) lines.push('fields', ...jsonLines(rawFields(fields)));
-  else lines.push('payload', ...jsonLines(payload));
-  return lines.join('\n');
+  if (error?.stack !== undefined) text.push('stack', ...error.stack.split('\n').map(indented));
+  if (Object.keys(headers).length > 0) text.push('headers', ...jsonLines(headers));
+  if (payload === undefined) text.push('fields', ...jsonLines(rawFields(fields)));
+  else text.push('payload', ...jsonLines(payload));
+  return text.join('\n');
 }
 
 const indented = (line: string): string => `  ${visible(line)}`;
