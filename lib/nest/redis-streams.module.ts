@@ -3,11 +3,11 @@ import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from './client-redis-streams.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
-import type { JobParts } from '../jobs/job.js';
+import type { JobContext } from '../jobs/job.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
-import { limitsKnown } from '../monitor/limits-known.js';
+import { limitsOf } from '../monitor/retention-headroom.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import type { RedisStreamsModuleOptions } from '../options/module-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
@@ -24,7 +24,7 @@ const JOB_PARTS = Symbol('JOB_PARTS');
 type Resolved = ReturnType<typeof resolveModuleOptions>;
 
 /** A consumer has a connection for commands already; an app that only publishes has the client's. */
-function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobParts {
+function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobContext {
   return {
     options: server.options,
     subscriptions: () => server.subscriptions(),
@@ -89,17 +89,17 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     {
       provide: LedgerMaintenanceJob,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new LedgerMaintenanceJob(parts),
+      useFactory: (parts: JobContext) => new LedgerMaintenanceJob(parts),
     },
     {
       provide: IdleConsumersJob,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new IdleConsumersJob(parts),
+      useFactory: (parts: JobContext) => new IdleConsumersJob(parts),
     },
     {
       provide: RetentionJob,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new RetentionJob(parts, new Logger(RetentionJob.name)),
+      useFactory: (parts: JobContext) => new RetentionJob(parts, new Logger(RetentionJob.name)),
     },
     {
       provide: ScheduledJobs,
@@ -141,7 +141,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
       useFactory: (
         resolved: Resolved,
         server: ServerRedisStreams,
-        { connection }: JobParts,
+        { connection }: JobContext,
         ledgerMaintenance: LedgerMaintenanceJob,
         schedule: ScheduledJobs,
       ) =>
@@ -150,7 +150,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
           ledgerMaintenance,
           schedule,
           connection,
-          limitsOf: (stream) => limitsKnown(resolved, stream),
+          limitsOf: (stream) => limitsOf(resolved, stream),
         }),
     },
   ],

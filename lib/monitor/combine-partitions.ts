@@ -4,15 +4,15 @@ import type {
   PartitionInspection,
 } from './streams-inspection.js';
 
-/** What the partitions of a stream have together: counts are sums, ages those of the oldest. */
-export function allTogether(partitions: readonly PartitionInspection[]): EntriesInspection {
-  const sum = (of: (its: PartitionInspection) => number): number =>
-    partitions.reduce((total, its) => total + of(its), 0);
-  const known = (of: (its: PartitionInspection) => number | undefined): number[] =>
+/** Combines the partitions of a stream: counts are added, ages are those of the oldest. */
+export function combinePartitions(partitions: readonly PartitionInspection[]): EntriesInspection {
+  const sum = (of: (partition: PartitionInspection) => number): number =>
+    partitions.reduce((total, partition) => total + of(partition), 0);
+  const known = (of: (partition: PartitionInspection) => number | undefined): number[] =>
     partitions.map(of).filter((value) => value !== undefined);
-  const most = (of: (its: PartitionInspection) => number | undefined): number | undefined =>
+  const most = (of: (partition: PartitionInspection) => number | undefined): number | undefined =>
     known(of).reduce<number | undefined>((a = 0, b) => Math.max(a, b), undefined);
-  const least = (of: (its: PartitionInspection) => number | undefined): number | undefined =>
+  const least = (of: (partition: PartitionInspection) => number | undefined): number | undefined =>
     known(of).reduce<number | undefined>((a = Infinity, b) => Math.min(a, b), undefined);
   const lags = known(({ lag }) => lag);
   return {
@@ -21,7 +21,7 @@ export function allTogether(partitions: readonly PartitionInspection[]): Entries
     length: sum(({ length }) => length),
     firstEntryAgeMs: most(({ firstEntryAgeMs }) => firstEntryAgeMs),
     lastEntryAgeMs: least(({ lastEntryAgeMs }) => lastEntryAgeMs),
-    // A sum without one of them would say less than there is.
+    // If one is unknown, the sum of the others would be too low.
     lag: lags.length < partitions.length ? undefined : lags.reduce((a, b) => a + b, 0),
     oldestUnreadAgeMs: most(({ oldestUnreadAgeMs }) => oldestUnreadAgeMs),
     pending: sum(({ pending }) => pending),
@@ -40,13 +40,13 @@ export function allTogether(partitions: readonly PartitionInspection[]): Entries
   };
 }
 
-/** Each once, with what it has in all partitions. */
+/** Each consumer once, with its pending entries in all partitions. */
 function consumersOf(partitions: readonly PartitionInspection[]): ConsumerInspection[] {
   const byName = new Map<string, ConsumerInspection>();
-  for (const its of partitions.flatMap(({ consumers }) => consumers)) {
-    const other = byName.get(its.name) ?? { ...its, pending: 0 };
-    const idleMs = Math.min(other.idleMs ?? Infinity, its.idleMs ?? Infinity);
-    byName.set(its.name, { ...its, idleMs, pending: other.pending + its.pending });
+  for (const consumer of partitions.flatMap(({ consumers }) => consumers)) {
+    const other = byName.get(consumer.name) ?? { ...consumer, pending: 0 };
+    const idleMs = Math.min(other.idleMs ?? Infinity, consumer.idleMs ?? Infinity);
+    byName.set(consumer.name, { ...consumer, idleMs, pending: other.pending + consumer.pending });
   }
   return [...byName.values()];
 }
