@@ -1,10 +1,12 @@
-export { RedisNotFoundError } from './redis/redis-not-found.error.js';
-export type { RedisSource } from './redis/redis-source.js';
-export { RedisStartError } from './redis/redis-start.error.js';
 export { startRedis } from './redis/start-redis.js';
-export type { StartRedisOptions } from './redis/start-redis.options.js';
-export type { RedisProcess, RestartOptions, StartedRedis } from './redis/started-redis.js';
-export type { FailedWay } from './redis/testing.messages.js';
+export { type FailedWay, RedisNotFoundError, RedisStartError } from './redis/start-redis.errors.js';
+export type {
+  RedisProcess,
+  RedisSource,
+  RestartOptions,
+  StartedRedis,
+  StartRedisOptions,
+} from './redis/started-redis.js';
 export type {
   MessageAttempt,
   MessageEvent,
