@@ -7,19 +7,21 @@ export type {
   StartedRedis,
   StartRedisOptions,
 } from './redis/started-redis.js';
-export type {
-  MessageAttempt,
-  MessageEvent,
-  MessageHistory,
-  MessageState,
-  WhichMessage,
+export {
+  type MessageAttempt,
+  type MessageEvent,
+  type MessageHistory,
+  type MessageState,
+  StreamsTestingError,
+  type WhichMessage,
 } from './kit/message-history.js';
 export { RedisStreamsTesting } from './kit/redis-streams-testing.js';
-export { StreamsTestingError } from './kit/streams-testing.error.js';
 export type {
+  DrainedOptions,
   RedisStreamsTestingOptions,
+  RetriedOptions,
   TestedApp,
   TestedBuilder,
   TestedFactory,
-} from './kit/tested-app.js';
-export type { DrainedOptions, RetriedOptions, WaitOptions } from './kit/wait-options.js';
+  WaitOptions,
+} from './kit/testing-options.js';

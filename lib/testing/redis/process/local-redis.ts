@@ -142,14 +142,10 @@ class ServerRun {
 
   private static begin(options: ServerOptions, port: number): ServerRun {
     const { binary, dir, temporaryDir, args } = options;
-    const own = [
-      ...['--port', String(port)],
-      ...['--bind', HOST],
-      ...['--dir', dir],
-      ...['--save', ''],
-      ...['--appendonly', 'no'],
-    ];
-    return new ServerRun(options, port, guardedChild(binary, [...own, ...args], temporaryDir));
+    const address = ['--port', String(port), '--bind', HOST];
+    const files = ['--dir', dir, '--save', '', '--appendonly', 'no'];
+    const child = guardedChild(binary, [...address, ...files, ...args], temporaryDir);
+    return new ServerRun(options, port, child);
   }
 
   private async ready(): Promise<void> {
