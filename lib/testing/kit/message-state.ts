@@ -28,7 +28,7 @@ export async function messageState(app: AppInRedis, sought: SoughtMessage): Prom
   const keys = streamKeys(keyPrefix, place, group);
   const later = delayedKeys(keys.stream);
   const order = (await client.hget(later.messages, messageId))?.slice(0, ORDER_DIGITS) ?? '';
-  // The entry ID may be from another partition, where it is that of another entry.
+  // The entry ID does not tell its partition: in this one it may be that of another message.
   const known = place === stream ? sought.entryId : undefined;
   const entryId = known ?? (await findEntry(app, sought));
   const id = entryId ?? '0-1';

@@ -43,6 +43,6 @@ export function outputText(output: string): string {
   return text === '' ? ', without any output' : `; its output:\n${text.replace(/^/gm, '      ')}`;
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
