@@ -1,17 +1,17 @@
-import type { StreamMessage } from './stream-message.js';
+import type { Message } from './message.js';
 
 const at = (stream: string, group: string, entryId: string): string =>
   `stream "${stream}", group "${group}", entry ${entryId}`;
 
-const of = (stream: string, group: string, message: StreamMessage): string =>
-  `${at(stream, group, message.originalEntryId)}, message ${message.messageId}, attempt ${message.attempt}`;
+const of = (stream: string, group: string, message: Message): string =>
+  `${at(stream, group, message.entryId)}, message ${message.messageId}, attempt ${message.attempt}`;
 
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
 
 export const putOff = (
   stream: string,
   group: string,
-  message: StreamMessage,
+  message: Message,
   reason: string | undefined,
   delayMs: number,
 ): string =>
@@ -20,7 +20,7 @@ export const putOff = (
 export const deadLettered = (
   stream: string,
   group: string,
-  message: StreamMessage,
+  message: Message,
   reason: string | undefined,
   why: string,
 ): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
@@ -28,17 +28,10 @@ export const deadLettered = (
 export const failedOnClose = (
   stream: string,
   group: string,
-  message: StreamMessage,
+  message: Message,
   reason: string | undefined,
 ): string =>
   `Failed while closing, left to the group (${of(stream, group, message)})${because(reason)}`;
-
-export const CRASHED = 'its attempts did not come to an end: the process died or was stopped';
-
-export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
-
-export const noHandler = (name: string): string =>
-  `no handler for the name ${JSON.stringify(name)}`;
 
 export const NOT_AN_INBOX = 'the request names a place for its replies that is no inbox';
 
@@ -51,11 +44,11 @@ export const repliesFailed = (reason: string): string =>
 export const answeredWithError = (
   stream: string,
   group: string,
-  message: StreamMessage,
+  message: Message,
   reason: string | undefined,
 ): string => `Request failed, its caller is told (${of(stream, group, message)})${because(reason)}`;
 
-export const abandoned = (stream: string, group: string, message: StreamMessage): string =>
+export const abandoned = (stream: string, group: string, message: Message): string =>
   `Nobody waits for this request any longer: not run, or ended (${of(stream, group, message)})`;
 
 export const entryNotDecodable = (

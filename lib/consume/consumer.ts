@@ -1,54 +1,54 @@
-import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
+import { FaultLog, type Faults } from '../redis/connect/fault-log.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { watchServer } from '../redis/server/server-watch.js';
-import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
-import { ConsumerTallies } from './consumer-tallies.js';
-import * as text from './consumer.messages.js';
-import { drainInTime } from './drain-in-time.js';
-import { DueEntries } from './sources/due-entries.js';
-import { FaultLog, type Faults } from '../redis/connect/fault-log.js';
-import { flowParts, type PartsOf } from './flow-parts.js';
-import { FlowSet, type FollowedStream } from './flow-set.js';
-import { Groups } from './sources/groups.js';
-import { Heartbeat } from './sources/heartbeat.js';
-import { KnownWildcards } from './sources/known-wildcards.js';
-import { LoneRuns } from './lone-runs.js';
-import { Membership } from './sources/membership.js';
-import { type OwnedPartition, Partitions } from './partitions/partitions.js';
-import { Recovery } from './sources/recovery.js';
 import { Replier } from '../requests/replier.js';
+import type { ConsumedStream, ConsumedWildcards } from './consumed-stream.js';
+import * as text from './consumer.messages.js';
+import { ConsumerTallies } from './tallies.js';
+import { Demand, within } from './waiting.js';
+import { FollowedStreams } from './followed-streams.js';
+import { Heartbeat } from './heartbeat.js';
+import { Member } from './member.js';
+import { PartitionedStream } from './partitions/partitioned-stream.js';
+import { type OwnedPartition, Partitions } from './partitions/partitions.js';
+import { PipelineBuilder } from './pipeline-builder.js';
+import type { Pipeline } from './pipeline.js';
+import { Quarantine } from './quarantine.js';
+import { ServerConnections } from './sources/connections.js';
+import { StreamDiscovery } from './sources/discovery.js';
+import { DueEntries } from './sources/due-entries.js';
+import { Groups } from './sources/groups.js';
+import { Recovery } from './sources/recovery.js';
 import { Resumption } from './sources/resumption.js';
-import { ServerConnections } from './sources/server-connections.js';
-import { StartedAt } from './started-at.js';
-import { StreamDiscovery } from './sources/stream-discovery.js';
-import { StreamFlow } from './stream-flow.js';
 import { StreamReaders } from './sources/stream-readers.js';
 import { once, throughFailover } from './sources/through-failover.js';
+import { KnownWildcards } from './sources/wildcard-starts.js';
 
-/** One running member of a group: reads its streams and takes their entries through the pipeline. */
+/** How long `close` may take beyond the drain, in ms: to record outcomes, and to leave the groups. */
+const FINISH_MS = 600;
+
+/** One running member of a group: reads its streams and takes their entries through their pipelines. */
 export class Consumer {
   readonly tallies: ConsumerTallies;
   readonly connections: ServerConnections;
-  private readonly flows = new FlowSet();
+  private readonly followed = new FollowedStreams();
+  private readonly member: Member;
   private readonly groups: Groups;
-  private readonly partsOf: PartsOf;
-  private readonly known: KnownWildcards;
-  private readonly reader: StreamReaders;
+  private readonly wildcards: KnownWildcards;
+  private readonly readers: StreamReaders;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
   private readonly partitions: Partitions;
   private readonly discovery: StreamDiscovery | undefined;
-  private readonly token = randomBytes(8).toString('hex');
-  private readonly startedAt = new StartedAt();
   /** Ends whatever waits for Redis. */
   private readonly closing = new AbortController();
-  private started = false;
+  private hasStarted = false;
   private drained: Promise<void> | undefined;
 
   constructor(
@@ -57,126 +57,122 @@ export class Consumer {
     asked: ConsumedWildcards,
     private readonly logger: LoggerService,
   ) {
-    const { group, consumer, leaseMs, blockMs, keyPrefix } = options;
-    const { flows, token, startedAt } = this;
+    const { group, consumer, blockMs, keyPrefix, recoveryIntervalMs } = options;
     const connections = new ServerConnections(options.connection, consumer, blockMs);
     const client = connections.commands;
-    const onRoom = (streamKey: string): void => this.reader.roomIn(streamKey);
-    const resumption = new Resumption({ group, consumer, token, startedAt, onWaited: onRoom });
-    this.connections = connections;
-    this.tallies = new ConsumerTallies(group, consumer);
+    const { followed } = this;
+    const member = new Member(client, options);
+    const tallies = new ConsumerTallies(group, consumer);
+    const demand = new Demand();
     const log = new FaultLog(logger);
     const faults = (about: string): Faults => log.of(about, text.readFailed);
-    this.known = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const member = { client, group, consumer, membership: new Membership(options), flows };
-    this.groups = new Groups({ ...member, leaseMs, wildcards: this.known, logger });
     const replier = new Replier({
       client,
       signal: this.closing.signal,
       ...log.of('replies', text.repliesFailed),
     });
-    this.partsOf = flowParts({
+    const builder = new PipelineBuilder(
       options,
-      connections,
+      member,
       replier,
-      tallies: this.tallies,
-      loneRuns: new LoneRuns(leaseMs),
+      tallies,
+      new Quarantine(options.leaseMs),
+      demand,
       logger,
-      onRoom,
-      signal: this.closing.signal,
-    });
-    this.reader = new StreamReaders({
-      ...member,
-      connections,
-      blockMs,
-      resumption,
-      ensureGroups: this.ensureGroups,
-      ...faults('read'),
-    });
-    const delayed = new DelayedMessages(client, logger);
-    this.due = new DueEntries({ ...member, ...faults('due'), leaseMs, resumption, delayed });
-    this.heartbeat = new Heartbeat({ ...member, ...faults('renew'), leaseMs });
-    this.recovery = new Recovery({
-      ...member,
-      ...faults('recover'),
-      startedAt,
-      minIdleMs: leaseMs,
-      intervalMs: options.recoveryIntervalMs,
-      ensureGroups: this.ensureGroups,
-    });
-    if (asked.wildcards.length > 0) {
-      this.discovery = new StreamDiscovery({
-        ...member,
-        ...asked,
-        keyPrefix,
-        intervalMs: options.discoveryIntervalMs,
-        partitions: options.partitions,
-        groups: this.groups,
-        known: this.known,
-        follow: (stream) => this.follow(stream),
-        onFound: ({ flow }) => {
-          resumption.restart(flow);
-          this.recovery.include(flow);
-          onRoom(flow.keys.stream);
-        },
-        logger,
-      });
-    }
-    this.partitions = new Partitions(
-      {
-        ...member,
-        onFault: faults('read').onFault,
-        connections,
-        keyPrefix,
-        token: this.token,
-        leaseMs,
-        groups: this.groups,
-        partsOf: this.partsOf,
-        leaveRead: (flow) => this.reader.leave(flow),
-      },
-      streams,
-      options.partitions,
+      this.closing.signal,
     );
-    const whole = streams.filter(({ stream }) => !options.partitions.has(stream));
-    for (const followed of whole.map((stream) => this.follow(stream))) {
-      flows.include(followed);
-      resumption.restart(followed.flow);
+    const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
+    const groups = new Groups(member, followed, wildcards, logger);
+    const resumption = new Resumption(member, demand);
+    const delayed = new DelayedMessages(client, logger);
+    this.connections = connections;
+    this.tallies = tallies;
+    this.member = member;
+    this.wildcards = wildcards;
+    this.groups = groups;
+    this.readers = new StreamReaders(
+      member,
+      followed,
+      connections,
+      resumption,
+      groups,
+      demand,
+      faults('read'),
+      blockMs,
+    );
+    this.due = new DueEntries(member, followed, resumption, delayed, faults('due'));
+    this.heartbeat = new Heartbeat(followed, options.leaseMs, faults('renew'));
+    this.recovery = new Recovery(member, followed, groups, faults('recover'), recoveryIntervalMs);
+    if (asked.wildcards.length > 0) {
+      this.discovery = new StreamDiscovery(
+        options,
+        asked,
+        client,
+        followed,
+        builder,
+        groups,
+        wildcards,
+        resumption,
+        this.recovery,
+        demand,
+        logger,
+      );
     }
+    const partitioned = streams.flatMap((consumed) => {
+      const count = options.partitions.get(consumed.stream);
+      if (count !== undefined) {
+        return new PartitionedStream(
+          consumed,
+          count,
+          keyPrefix,
+          member,
+          followed,
+          builder,
+          this.readers,
+          faults('read'),
+        );
+      }
+      const stream = builder.follow(consumed);
+      followed.include(stream);
+      if (stream.pipeline !== undefined) resumption.restart(stream.pipeline);
+      return [];
+    });
+    this.partitions = new Partitions(partitioned, connections);
   }
 
   /** The streams that are read. */
   get streams(): string[] {
-    return this.flows.present.map(({ stream }) => stream);
+    return this.followed.reading.map(({ place }) => place.consumed.stream);
   }
 
-  /** How long ago the reader last came round, in ms; 0 where it need not. */
+  /** How long ago the reader last began a round, in ms; 0 if it has nothing to do. */
   get readerQuietMs(): number {
-    return this.reader.quietMs;
+    return this.readers.quietMs;
   }
 
-  /** The partitions that this process has to itself now, of the streams that have some. */
+  /** The partitions that this process owns now. */
   get ownedPartitions(): OwnedPartition[] {
     return this.partitions.owned;
   }
 
-  /** Whether it stops, or has. */
+  /** Whether it stops, or has stopped. */
   get isDraining(): boolean {
     return this.drained !== undefined;
   }
 
   get inFlight(): number {
-    return this.everyFlow.reduce((sum, { runningCount }) => sum + runningCount, 0);
+    return this.everyPipeline.reduce((sum, { runningCount }) => sum + runningCount, 0);
   }
 
-  /** How many messages it has begun with and not settled, of which Redis may not tell. */
+  /** Unfinished messages that Redis may no longer list as pending. */
   get unsettled(): number {
-    return this.everyFlow.reduce((sum, { unsettledCount }) => sum + unsettledCount, 0);
+    return this.everyPipeline.reduce((sum, { unsettledCount }) => sum + unsettledCount, 0);
   }
 
   /**
-   * Connects, for as long as that takes, and begins to read.
+   * Connects, however long that takes, and begins to read.
    *
-   * @throws ConnectionClosedError where it is closed meanwhile; UnsupportedServerError
+   * @throws ConnectionClosedError if it is closed meanwhile; UnsupportedServerError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
     this.connections.open(this.logger, report, () => this.tallies.reconnects++);
@@ -186,14 +182,14 @@ export class Consumer {
     const { signal } = this.closing;
     const through = isCluster ? throughFailover : once;
     await through(() => watchServer(commands, this.logger, signal), signal);
-    await through(() => this.startedAt.ask(commands), signal);
-    await through(() => this.known.remember(), signal);
-    await through(() => this.ensureGroups(), signal);
+    await through(() => this.member.noteStart(), signal);
+    await through(() => this.wildcards.remember(), signal);
+    await through(() => this.groups.ensureAll(), signal);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
-    this.started = true;
+    this.hasStarted = true;
     this.due.start();
-    if (this.flows.all.length === 0 && !this.discovery && !this.partitions.areThere) return;
-    this.reader.start();
+    if (this.followed.all.length === 0 && !this.discovery) return;
+    this.readers.start();
     this.heartbeat.start();
     this.recovery.start();
     await Promise.all([this.discovery?.start(), this.partitions.start()]);
@@ -201,8 +197,8 @@ export class Consumer {
   }
 
   /**
-   * Stops reading, and lets what runs end; fulfilled once all of it is settled, or the time for it is over. Can be
-   * called again, and gives the same promise.
+   * Stops reading, and lets what runs end. Resolves once all of it is settled, or the time for it is over. A second call gives
+   * the same promise.
    */
   drain(): Promise<void> {
     this.drained ??= this.endWork();
@@ -219,47 +215,38 @@ export class Consumer {
   }
 
   private async endWork(): Promise<void> {
-    if (!this.started) {
+    if (!this.hasStarted) {
       this.closing.abort(new ConnectionClosedError('Redis'));
       return;
     }
     // Before all else: to end the reads can take as long as Redis is away.
-    for (const flow of this.flows.all) flow.stop();
+    for (const pipeline of this.followed.pipelines) pipeline.stop();
     const drained = this.drainAndLeave().catch((error: unknown) => {
       this.logger.warn(text.closedWithFault(errorText(error)));
     });
-    await drainInTime(drained, () => this.everyFlow, this.options.drainTimeoutMs);
+    if (await within(drained, this.options.drainTimeoutMs)) return;
+    // A handler that ends because it was told to has an outcome that is recorded like any other.
+    const givenUp = Promise.all(this.everyPipeline.map((pipeline) => pipeline.giveUp()));
+    await within(
+      givenUp.then(() => drained),
+      FINISH_MS,
+    );
   }
 
   private async drainAndLeave(): Promise<void> {
-    const sources = [this.reader, this.due, this.recovery, this.discovery];
-    const whole = this.flows.all.filter(({ isOwned }) => !isOwned);
+    const isWhole = ({ place }: Pipeline): boolean => place.partition === undefined;
+    const whole = this.followed.pipelines.filter(isWhole);
+    const sources = [this.readers, this.due, this.recovery, this.discovery];
     const wholeDrained = Promise.all(sources.map((source) => source?.stop())).then(() =>
-      Promise.all(whole.map((flow) => flow.drain())),
+      Promise.all(whole.map((pipeline) => pipeline.drain())),
     );
     // Each partition goes to another member as soon as nothing of it runs here, whatever runs elsewhere.
     await Promise.all([wholeDrained, this.partitions.leave()]);
-    await this.leaveGroups();
+    await this.groups.leave(this.options.consumerIsGenerated);
   }
 
-  /** Of these flows, or of all, and of partitions that nobody reads here. */
-  private readonly ensureGroups = async (some?: readonly StreamFlow[]): Promise<void> => {
-    await Promise.all([this.groups.ensureAll(some), this.partitions.ensureGroups()]);
-  };
-
-  private async leaveGroups(): Promise<void> {
-    const isForGood = this.options.consumerIsGenerated;
-    await Promise.all([this.groups.leave(isForGood), isForGood && this.partitions.leaveGroups()]);
-  }
-
-  /** Those of which something may be in hand. */
-  private get everyFlow(): StreamFlow[] {
-    return [...new Set([...this.flows.all, ...this.partitions.left])];
-  }
-
-  private follow(consumed: ConsumedStream): FollowedStream {
-    const { stream, isNamed, wildcards } = consumed;
-    const flow = new StreamFlow(this.partsOf(consumed, stream, this.token));
-    return { flow, isNamed, wildcards };
+  /** Those that may have something in hand. */
+  private get everyPipeline(): Pipeline[] {
+    return [...new Set([...this.followed.pipelines, ...this.partitions.left])];
   }
 }

@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Consumer } from '../consume/consumer.js';
-import type { ConsumerCounts } from '../consume/consumer-counts.js';
-import type { ConsumerTallies } from '../consume/consumer-tallies.js';
-import type { StreamTally } from '../consume/stream-tally.js';
+import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
 import { NoAnswerError } from '../errors/no-answer.error.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';

@@ -1,4 +1,4 @@
-import type { ServerConnectionRole } from '../consume/sources/server-connections.js';
+import type { ServerConnectionRole } from '../consume/sources/connections.js';
 
 type Told = (connection: ServerConnectionRole) => void;
 

@@ -8,8 +8,7 @@ import {
 import type { Redis } from 'ioredis';
 import type { ConsumedStream } from '../consume/consumed-stream.js';
 import { Consumer } from '../consume/consumer.js';
-import { type ConsumerCounts, noCounts } from '../consume/consumer-counts.js';
-import type { ConsumerTallies } from '../consume/consumer-tallies.js';
+import { type ConsumerCounts, type ConsumerTallies, noCounts } from '../consume/tallies.js';
 import { invoker } from '../consume/handlers/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
 import { isRedisInstance } from '../options/is-redis-instance.js';

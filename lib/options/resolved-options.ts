@@ -81,3 +81,7 @@ export interface ResolvedClientOptions {
   readonly schemas: PayloadSchemas;
   readonly partitions: StreamPartitions;
 }
+
+/** How long the ledger remembers a message ID, in ms; 0 if there is no ledger. */
+export const ledgerWindowMs = ({ dedup }: Pick<ResolvedSubscription, 'dedup'>): number =>
+  dedup === false ? 0 : dedup.windowMs;

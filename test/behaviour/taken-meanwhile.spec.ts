@@ -1,12 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { JsonCodec } from '../../lib/wire/json.codec.js';
-import { Reserver } from '../../lib/consume/reserver.js';
-import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import { modesFor } from '../../lib/consume/delivery/deliveries-for.js';
+import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js';
+import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
+import type { Message } from '../../lib/consume/message.js';
+import type { Holder, MessageId, RowId } from '../../lib/wire/message-ids.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { redisTimeMs } from '../../lib/redis/server/redis-time.js';
 import { freshName } from '../support/fresh-name.js';
+import { aMessage } from '../support/a-message.js';
+import { scriptsOf } from '../support/scripts-of.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 
 const redis = redisForTests();
@@ -18,8 +23,8 @@ const OLD = '1000000000000-1';
 
 /** A member that was given an old entry, which another one has taken from it since. */
 async function memberThatLostIt(): Promise<{
-  readonly reserver: Reserver;
-  readonly message: StreamMessage;
+  readonly mode: DeliveryMode;
+  readonly message: Message;
 }> {
   const stream = freshName('orders');
   const keys = streamKeys('', stream, GROUP);
@@ -33,52 +38,45 @@ async function memberThatLostIt(): Promise<{
   await redis.client.xreadgroup('GROUP', GROUP, 'one', 'STREAMS', keys.stream, '>');
   await redis.client.xclaim(keys.stream, GROUP, 'another', 0, OLD);
   const options = DEFAULTS.subscription;
-  const its = { client: redis.client, keys, group: GROUP, options, leaseMs: LEASE_MS };
-  const message: StreamMessage = {
-    entryId: OLD,
-    originalEntryId: OLD,
-    messageId: 'order-1',
-    envelope: { name: 'order', payload: 1, messageId: 'order-1' },
-    fields: [],
-    isNew: true,
-    attempt: 1,
-    alone: false,
-  };
-  return { reserver: new Reserver({ ...its, consumer: 'one', token: 'one' }), message };
+  const holder = 'one' as Holder;
+  const place = { stream, keys, group: GROUP, consumer: 'one', holder, leaseMs: LEASE_MS };
+  const scripts = new DeliveryScripts(scriptsOf(redis.client), place);
+  const message = aMessage(OLD, 'order-1', { isNew: true });
+  return { mode: modesFor(scripts, options).entries, message };
 }
 
 describe('an entry of long ago that another member has taken meanwhile', () => {
   it('is left to it, where it was given out longer ago than a lease lasts', async () => {
-    const { reserver, message } = await memberThatLostIt();
+    const { mode, message } = await memberThatLostIt();
     const longAgo = (await redisTimeMs(redis.client)) - LEASE_MS - 1;
-    const [answer] = await reserver.reserve([{ ...message, givenSinceMs: longAgo }]);
+    const [answer] = await mode.reserve([{ ...message, givenSinceMs: longAgo }]);
     expect(answer?.kind).toBe('leased-elsewhere');
   });
 
   it('is left to it, where nobody knows when it was given out', async () => {
-    const { reserver, message } = await memberThatLostIt();
-    const [answer] = await reserver.reserve([message]);
+    const { mode, message } = await memberThatLostIt();
+    const [answer] = await mode.reserve([message]);
     expect(answer?.kind).toBe('leased-elsewhere');
   });
 
   it('is left to it, where that is known only of others beside it', async () => {
-    const { reserver, message } = await memberThatLostIt();
+    const { mode, message } = await memberThatLostIt();
     const fresh = {
       ...message,
-      entryId: '4102444800000-1',
-      messageId: 'order-2',
+      rowId: '4102444800000-1' as RowId,
+      messageId: 'order-2' as MessageId,
       givenSinceMs: await redisTimeMs(redis.client),
     };
-    const answers = await reserver.reserve([message, fresh]);
+    const answers = await mode.reserve([message, fresh]);
     expect(answers.map(({ kind }) => kind)).toEqual(['leased-elsewhere', 'new']);
   });
 
   it('is not looked for, where it was given out a moment ago: nobody may have taken it by then', async () => {
-    const { reserver, message } = await memberThatLostIt();
+    const { mode, message } = await memberThatLostIt();
     const now = await redisTimeMs(redis.client);
-    const [answer] = await reserver.reserve([{ ...message, givenSinceMs: now }]);
+    const [answer] = await mode.reserve([{ ...message, givenSinceMs: now }]);
     // Shown by what no member would do: to take it before its time is over.
     expect(answer?.kind).toBe('new');
-    expect(reserver.shownMs).toBeGreaterThanOrEqual(now);
+    expect(mode.shownMs).toBeGreaterThanOrEqual(now);
   });
 });

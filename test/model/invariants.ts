@@ -12,16 +12,16 @@ export function* broken(model: Model, before: State, after: State, token: string
 
 /** Every entry is in one state. */
 function* states(model: Model, { unread, pending, ledger, letters }: State) {
-  const dead = Object.values(letters).map(({ entryId }) => entryId);
-  for (const [entryId, messageId] of model.published) {
-    const open = [unread.includes(entryId), entryId in pending, dead.includes(entryId)];
+  const dead = Object.values(letters).map(({ rowId }) => rowId);
+  for (const [rowId, messageId] of model.published) {
+    const open = [unread.includes(rowId), rowId in pending, dead.includes(rowId)];
     const count = open.filter(Boolean).length;
-    const isSettled = model.handled.has(entryId) || model.duplicates.has(entryId);
-    const done = messageId in ledger || isSettled || model.begun.has(entryId);
-    if (count > 1) yield `${entryId} is in ${count} states`;
-    if (count === 0 && !done) yield `${entryId} is lost`;
+    const isSettled = model.handled.has(rowId) || model.duplicates.has(rowId);
+    const done = messageId in ledger || isSettled || model.begun.has(rowId);
+    if (count > 1) yield `${rowId} is in ${count} states`;
+    if (count === 0 && !done) yield `${rowId} is lost`;
     // Beside its dead letter is where a late success puts it: it counts, and the letter stays until somebody looks.
-    if (isSettled && (open[0] || open[1])) yield `${entryId} was settled, and is there again`;
+    if (isSettled && (open[0] || open[1])) yield `${rowId} was settled, and is there again`;
   }
   if (new Set(dead).size < dead.length) yield 'a dead letter is there twice';
 }
@@ -31,16 +31,16 @@ function* waiting(model: Model, before: State, { pending, letters, retries, leas
     const isThere = isRedrive(id) ? streamIdOf(id) in letters : id in pending;
     if (!isThere && !isLeft(model, id)) yield `${id} waits for a retry and is settled`;
   }
-  for (const [id, { entryId, token }] of Object.entries(leases)) {
+  for (const [id, { rowId, token }] of Object.entries(leases)) {
     const was = before.leases[id];
-    const isNew = was?.token !== token || was.entryId !== entryId;
+    const isNew = was?.token !== token || was.rowId !== rowId;
     // Between a takeover and its reserve the former holder may still put it off: then it runs early.
-    const owner = before.pending[entryId]?.owner;
+    const owner = before.pending[rowId]?.owner;
     const isTaken = owner !== undefined && token.startsWith(owner);
-    if (isNew && !isTaken && !isRedrive(entryId) && entryId in before.retries)
-      yield `${entryId} waits, and runs`;
-    const isThere = isRedrive(entryId) ? streamIdOf(entryId) in letters : entryId in pending;
-    if (!isThere && !model.atMostOnce) yield `${entryId} is leased and settled`;
+    if (isNew && !isTaken && !isRedrive(rowId) && rowId in before.retries)
+      yield `${rowId} waits, and runs`;
+    const isThere = isRedrive(rowId) ? streamIdOf(rowId) in letters : rowId in pending;
+    if (!isThere && !model.atMostOnce) yield `${rowId} is leased and settled`;
   }
 }
 
@@ -59,7 +59,7 @@ function* holders(model: Model, before: State, after: State, token: string) {
 }
 
 const same = (a: Lease, b: Lease | undefined): boolean =>
-  b?.token === a.token && b.entryId === a.entryId && b.run === a.run && b.live;
+  b?.token === a.token && b.rowId === a.rowId && b.run === a.run && b.live;
 
 const isHandled = (model: Model, { ledger, letters }: State, leaseId: string): boolean =>
   model.hasLedger ? leaseId in ledger : !(streamIdOf(leaseId) in letters);

@@ -1,17 +1,24 @@
 import { JsonCodec } from '../../lib/wire/json.codec.js';
-import { OutcomeScripts, type OutcomeScriptsParts } from '../../lib/consume/outcome-scripts.js';
-import { Reserver } from '../../lib/consume/reserver.js';
-import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import type { Redis } from 'ioredis';
+import { modesFor } from '../../lib/consume/delivery/deliveries-for.js';
+import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js';
+import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
+import type { Message } from '../../lib/consume/message.js';
 import { deadLetterParts } from '../../lib/wire/dead-letter-parts.js';
 import { isRedrive } from '../../lib/wire/redrive-member.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
+import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
+import type { EntryId, Holder } from '../../lib/wire/message-ids.js';
+import type { StreamKeys } from '../../lib/wire/stream-keys.js';
+import { aMessage } from '../support/a-message.js';
+import { scriptsOf } from '../support/scripts-of.js';
 import type { Call } from './call.js';
 import type { Who } from './model.js';
 import { LONG_MS } from './state.js';
 
 /** A message that a consumer believes to be its own; another may have it meanwhile. */
 export interface InHand {
-  readonly message: StreamMessage;
+  readonly message: Message;
   reserved: boolean;
   started: boolean;
 }
@@ -23,7 +30,12 @@ interface Sent {
 }
 
 /** The group that it is a member of. */
-type Where = Pick<OutcomeScriptsParts, 'client' | 'keys' | 'options'> & { readonly name: string };
+interface Where {
+  readonly client: Redis;
+  readonly keys: StreamKeys;
+  readonly options: ResolvedSubscription;
+  readonly name: string;
+}
 
 const codec = new JsonCodec();
 
@@ -33,7 +45,7 @@ export class Member implements Who {
   sent: Sent[] = [];
   private starts = 1;
   /** Of this process: they number their calls. */
-  private calls: { readonly reserver: Reserver; readonly scripts: OutcomeScripts } | undefined;
+  private calls: ReturnType<typeof modesFor> | undefined;
 
   constructor(
     readonly name: string,
@@ -45,12 +57,9 @@ export class Member implements Who {
     return `${this.name}${this.starts}`;
   }
 
-  get scripts(): OutcomeScripts {
-    return this.itsCalls.scripts;
-  }
-
-  get reserver(): Reserver {
-    return this.itsCalls.reserver;
+  /** How the library claims and settles a message. */
+  modeOf({ isRedrive: isOne }: Pick<Message, 'isRedrive'>): DeliveryMode {
+    return isOne ? this.modes.redrives : this.modes.entries;
   }
 
   /** Its process dies, and another one of its name starts. */
@@ -70,29 +79,22 @@ export class Member implements Who {
     }
   }
 
-  private get itsCalls() {
-    const { parts } = this;
-    return (this.calls ??= { reserver: new Reserver(parts), scripts: new OutcomeScripts(parts) });
-  }
-
-  private get parts() {
+  private get modes() {
     const { client, keys, name: group, options } = this.group;
     const { name: consumer, token } = this;
-    return { client, keys, group, consumer, token, leaseMs: LONG_MS, options };
+    const holder = token as Holder;
+    const place = { stream: 'stream', keys, group, consumer, holder, leaseMs: LONG_MS };
+    return (this.calls ??= modesFor(new DeliveryScripts(scriptsOf(client), place), options));
   }
 }
 
-function asMessage(id: string, read: readonly Buffer[]): StreamMessage {
+function asMessage(id: string, read: readonly Buffer[]): Message {
   const redriven = isRedrive(id) ? deadLetterParts(read) : undefined;
   const fields = redriven?.fields ?? read;
   const envelope = codec.decode(fields);
-  return {
-    entryId: id,
-    originalEntryId: redriven?.cause.get('entry-id') ?? id,
-    messageId: envelope.messageId ?? id,
+  return aMessage(id, envelope.messageId ?? id, {
+    entryId: (redriven?.cause.get('entry-id') ?? id) as EntryId,
     envelope,
     fields,
-    attempt: 1,
-    alone: false,
-  };
+  });
 }

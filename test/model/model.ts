@@ -1,6 +1,6 @@
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
-import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
-import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
+import type { Message } from '../../lib/consume/message.js';
 import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
 import { emptyState, type State } from './state.js';
 
@@ -12,8 +12,8 @@ export interface Who {
 
 /** How a message's ID and a group's options stand in the model. */
 export type Ids = Pick<
-  StreamMessage,
-  'entryId' | 'originalEntryId' | 'messageId' | 'attempt' | 'startedOnce'
+  Message,
+  'rowId' | 'entryId' | 'messageId' | 'attempt' | 'hasLeftDeadLetters'
 >;
 
 /**
@@ -31,7 +31,7 @@ export class Model {
   /** Entries that at-most-once acknowledged, and gave to a consumer. */
   readonly begun = new Set<string>();
   /** Message ID → who recorded it at-most-once, and for which entry: what has no lease is its. */
-  readonly recorded = new Map<string, { readonly token: string; readonly entryId: string }>();
+  readonly recorded = new Map<string, { readonly token: string; readonly rowId: string }>();
   readonly starts = new Map<string, number>();
 
   constructor(readonly options: ResolvedSubscription) {}
@@ -52,16 +52,16 @@ export class Model {
 
   holds({ token }: Who, message: Ids): boolean {
     const lease = this.state.leases[leaseIdOf(message, this.options)];
-    return lease?.token === token && lease.entryId === message.entryId;
+    return lease?.token === token && lease.rowId === message.rowId;
   }
 
-  recordedBy({ token }: Who, { messageId, entryId }: Ids): boolean {
+  recordedBy({ token }: Who, { messageId, rowId }: Ids): boolean {
     const record = this.recorded.get(messageId);
-    return record?.token === token && record.entryId === entryId;
+    return record?.token === token && record.rowId === rowId;
   }
 
-  owns({ name }: Who, { entryId }: Ids): boolean {
-    return this.state.pending[entryId]?.owner === name;
+  owns({ name }: Who, { rowId }: Ids): boolean {
+    return this.state.pending[rowId]?.owner === name;
   }
 
   endLease(message: Ids): void {
@@ -69,32 +69,32 @@ export class Model {
   }
 
   /** Nothing of it is left but what was recorded. */
-  settle({ entryId }: Pick<Ids, 'entryId'>): void {
+  settle({ rowId }: Pick<Ids, 'rowId'>): void {
     const { pending, letters, retries, attempts } = this.state;
-    if (isRedrive(entryId)) delete letters[streamIdOf(entryId)];
-    else delete pending[entryId];
-    delete retries[entryId];
-    delete attempts[entryId];
+    if (isRedrive(rowId)) delete letters[streamIdOf(rowId)];
+    else delete pending[rowId];
+    delete retries[rowId];
+    delete attempts[rowId];
   }
 
   /** A run, or what was read for one, did not come to its end. Only the first time, and alone, it is charged. */
-  cameBack(entryId: string, run: number): void {
-    const { used, mark } = this.attemptsOf(entryId);
+  cameBack(rowId: string, run: number): void {
+    const { used, mark } = this.attemptsOf(rowId);
     const charged = mark === '' || mark === 's' ? Math.max(used, run) : used;
-    this.state.attempts[entryId] = { used: charged, mark: mark === '' ? 'c' : 'a' };
+    this.state.attempts[rowId] = { used: charged, mark: mark === '' ? 'c' : 'a' };
   }
 
-  attemptsOf(entryId: string): { used: number; mark: string } {
-    return this.state.attempts[entryId] ?? { used: 0, mark: '' };
+  attemptsOf(rowId: string): { used: number; mark: string } {
+    return this.state.attempts[rowId] ?? { used: 0, mark: '' };
   }
 
-  runsAlone(entryId: string): boolean {
-    return /[as]/.test(this.attemptsOf(entryId).mark);
+  runsAlone(rowId: string): boolean {
+    return /[as]/.test(this.attemptsOf(rowId).mark);
   }
 
   /** A run came to its end: what started alone is to do so again. */
-  endedRun(entryId: string): string {
-    const { mark } = this.attemptsOf(entryId);
+  endedRun(rowId: string): string {
+    const { mark } = this.attemptsOf(rowId);
     return mark === 's' ? 'a' : mark;
   }
 }

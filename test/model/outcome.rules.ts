@@ -1,4 +1,4 @@
-import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
 import type { Ids, Model, Who } from './model.js';
 
@@ -12,7 +12,7 @@ export const outcomeRules = {
     const { state, hasLedger } = model;
     for (const message of messages) {
       if (hasLedger) state.ledger[message.messageId] = 'in window';
-      if (hasLedger || isRedrive(message.entryId)) model.endLease(message);
+      if (hasLedger || isRedrive(message.rowId)) model.endLease(message);
       model.settle(message);
     }
   },
@@ -29,16 +29,16 @@ export const outcomeRules = {
   ): boolean[] {
     const { state } = model;
     return messages.map((message) => {
-      const { entryId, attempt } = message;
-      const { used } = model.attemptsOf(entryId);
-      if (!model.isOf(who, message)) return entryId in state.retries && used === attempt;
-      state.attempts[entryId] = { used: Math.max(used, attempt), mark: model.endedRun(entryId) };
+      const { rowId, attempt } = message;
+      const { used } = model.attemptsOf(rowId);
+      if (!model.isOf(who, message)) return rowId in state.retries && used === attempt;
+      state.attempts[rowId] = { used: Math.max(used, attempt), mark: model.endedRun(rowId) };
       const leased = isLeased(message, model.options);
       if (until !== 'kept') {
-        state.retries[entryId] = until;
+        state.retries[rowId] = until;
         if (leased) model.endLease(message);
       } else if (leased) {
-        const lease = { token: who.token, entryId, run: attempt + 1, live: true };
+        const lease = { token: who.token, rowId, run: attempt + 1, live: true };
         state.leases[leaseIdOf(message, model.options)] = lease;
       }
       return true;
@@ -48,16 +48,16 @@ export const outcomeRules = {
   startAlone(model: Model, who: Who, message: Ids): boolean {
     if (model.atMostOnce) return true;
     if (!model.isOf(who, message)) return false;
-    const { used } = model.attemptsOf(message.entryId);
-    model.state.attempts[message.entryId] = { used, mark: 's' };
+    const { used } = model.attemptsOf(message.rowId);
+    model.state.attempts[message.rowId] = { used, mark: 's' };
     return true;
   },
 
   /** At-most-once. */
   startRedrive(model: Model, who: Who, message: Ids): boolean {
     const { state, hasLedger, begun } = model;
-    if (!model.holds(who, message) || !(streamIdOf(message.entryId) in state.letters)) return false;
-    begun.add(message.originalEntryId);
+    if (!model.holds(who, message) || !(streamIdOf(message.rowId) in state.letters)) return false;
+    begun.add(message.entryId);
     if (hasLedger) state.ledger[message.messageId] = 'in window';
     model.recorded.delete(message.messageId);
     model.settle(message);
@@ -69,8 +69,8 @@ export const outcomeRules = {
     if (!model.isOf(who, message)) return false;
     model.settle(message);
     if (isLeased(message, model.options)) model.endLease(message);
-    const { originalEntryId: entryId, attempt: attempts } = message;
-    model.state.letters[NEW_LETTER] = { entryId, attempts };
+    const { entryId: rowId, attempt: attempts } = message;
+    model.state.letters[NEW_LETTER] = { rowId, attempts };
     return true;
   },
 
@@ -78,22 +78,22 @@ export const outcomeRules = {
   handOver(model: Model, who: Who, messages: readonly Ids[], waits: boolean): void {
     const { state } = model;
     for (const message of messages) {
-      const { entryId } = message;
+      const { rowId } = message;
       const lease = state.leases[leaseIdOf(message, model.options)];
       const held = model.holds(who, message);
       // A redrive that nobody runs is due for the others at once.
-      if (isRedrive(entryId) && lease?.entryId !== entryId) {
-        if (!waits && entryId in state.retries) state.retries[entryId] = 'due';
+      if (isRedrive(rowId) && lease?.rowId !== rowId) {
+        if (!waits && rowId in state.retries) state.retries[rowId] = 'due';
         continue;
       }
       // Its lease may be gone, or that of another entry of the same message. What waits already goes on waiting.
-      const left = lease?.entryId !== entryId && !isRedrive(entryId) && model.owns(who, message);
-      if (!held && (!left || entryId in state.retries)) continue;
-      const atOnce = isRedrive(entryId) ? 'due' : 'handed back';
-      state.retries[entryId] = waits ? 'later' : atOnce;
+      const left = lease?.rowId !== rowId && !isRedrive(rowId) && model.owns(who, message);
+      if (!held && (!left || rowId in state.retries)) continue;
+      const atOnce = isRedrive(rowId) ? 'due' : 'handed back';
+      state.retries[rowId] = waits ? 'later' : atOnce;
       if (held) model.endLease(message);
-      const row = state.attempts[entryId];
-      if (row !== undefined) row.mark = model.endedRun(entryId);
+      const row = state.attempts[rowId];
+      if (row !== undefined) row.mark = model.endedRun(rowId);
     }
   },
 
@@ -101,10 +101,10 @@ export const outcomeRules = {
     const { state } = model;
     return messages.map((message) => {
       if (message.messageId in state.ledger && !model.recordedBy(who, message)) return true;
-      state.pending[message.entryId] = { owner: who.name, idle: false };
-      state.retries[message.entryId] = 'handed back';
+      state.pending[message.rowId] = { owner: who.name, idle: false };
+      state.retries[message.rowId] = 'handed back';
       delete state.ledger[message.messageId];
-      model.begun.delete(message.entryId);
+      model.begun.delete(message.rowId);
       model.recorded.delete(message.messageId);
       return true;
     });
@@ -113,15 +113,15 @@ export const outcomeRules = {
   renew(model: Model, who: Who, messages: readonly Ids[]): boolean[] {
     const { state } = model;
     return messages.map((message) => {
-      const { entryId } = message;
+      const { rowId } = message;
       const leased = isLeased(message, model.options);
       const kept = leased ? model.holds(who, message) : model.owns(who, message);
       if (!kept) return false;
       const id = leaseIdOf(message, model.options);
       const lease = state.leases[id];
       if (leased && lease !== undefined) state.leases[id] = { ...lease, live: true };
-      if (isRedrive(entryId) && entryId in state.retries) state.retries[entryId] = 'later';
-      if (model.owns(who, message)) state.pending[entryId] = { owner: who.name, idle: false };
+      if (isRedrive(rowId) && rowId in state.retries) state.retries[rowId] = 'later';
+      if (model.owns(who, message)) state.pending[rowId] = { owner: who.name, idle: false };
       return true;
     });
   },
@@ -132,10 +132,10 @@ export const outcomeRules = {
     letters: readonly (readonly [id: string, inLedger: string])[],
   ): number {
     return letters.reduce((redriven, [id, inLedger]) => {
-      const entryId = `dead-letter:${id}`;
-      if (!(id in state.letters) || entryId in state.retries) return redriven;
-      state.retries[entryId] = 'due';
-      delete state.attempts[entryId];
+      const rowId = `dead-letter:${id}`;
+      if (!(id in state.letters) || rowId in state.retries) return redriven;
+      state.retries[rowId] = 'due';
+      delete state.attempts[rowId];
       delete state.ledger[inLedger];
       recorded.delete(inLedger);
       return redriven + 1;

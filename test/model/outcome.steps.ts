@@ -1,9 +1,9 @@
-import { deadLetterFields } from '../../lib/wire/dead-letter-fields.js';
+import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import { isRedrive } from '../../lib/wire/redrive-member.js';
-import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';
-import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import type { Message } from '../../lib/consume/message.js';
 import type { Call } from './call.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
@@ -12,8 +12,8 @@ import { outcomeRules } from './outcome.rules.js';
 import { LONG_MS } from './state.js';
 import type { Draw, Step } from './step.js';
 
-const idsOf = (messages: readonly StreamMessage[]): string =>
-  messages.map(({ entryId, attempt }) => `${entryId} (attempt ${attempt})`).join(' ');
+const idsOf = (messages: readonly Message[]): string =>
+  messages.map(({ rowId, attempt }) => `${rowId} (attempt ${attempt})`).join(' ');
 
 /** What consumers do with what they have in hand, also where another has it meanwhile. */
 export const outcomeSteps = {
@@ -24,7 +24,7 @@ export const outcomeSteps = {
   commit: async (group, member, draw) => {
     const messages = await ended(group, member, draw);
     for (const some of apart(messages)) {
-      for (const { originalEntryId } of some) group.model.handled.add(originalEntryId);
+      for (const { entryId } of some) group.model.handled.add(entryId);
       await settle(group, member, draw, some, commitCall(group, member, some));
     }
   },
@@ -47,12 +47,12 @@ export const outcomeSteps = {
         {
           what: `count an attempt of ${idsOf([before])}`,
           by: member,
-          send: async () => [await member.scripts.countAttempt(before)],
+          send: async () => [await member.modeOf(before).countAttempt(before)] as const,
           rule: (model) => outcomeRules.putOff(model, member, [before], 'kept'),
         },
         draw.twice,
       );
-      if (kept !== true) member.hand.delete(message.entryId);
+      if (kept !== true) member.hand.delete(message.rowId);
       message.attempt++;
       inHand.started = false;
     }
@@ -60,7 +60,7 @@ export const outcomeSteps = {
 
   deadLetter: async (group, member, draw) => {
     for (const message of await ended(group, member, draw)) {
-      await settle(group, member, draw, [message], deadLetterCall(group, member, message));
+      await settle(group, member, draw, [message], deadLetterCall(member, message));
     }
   },
 
@@ -79,7 +79,7 @@ export const outcomeSteps = {
     const [entries, redrives] = apart(messages);
     await settle(group, member, draw, entries, putBackCall(member, entries));
     // Those that have started run to their end.
-    const waiting = redrives.filter(({ entryId }) => member.hand.get(entryId)?.started === false);
+    const waiting = redrives.filter(({ rowId }) => member.hand.get(rowId)?.started === false);
     await settle(group, member, draw, waiting, handOverCall(member, waiting, false));
   },
 
@@ -88,7 +88,7 @@ export const outcomeSteps = {
       .map(({ message }) => message)
       .filter((message) => !group.model.atMostOnce || isLeased(message, group.options));
     const kept = await renew(group, member, messages, draw.twice);
-    messages.forEach(({ entryId }, n) => kept[n] === true || member.hand.delete(entryId));
+    messages.forEach(({ rowId }, n) => kept[n] === true || member.hand.delete(rowId));
   },
 
   /** A consumer sends what it has no right to. */
@@ -98,14 +98,14 @@ export const outcomeSteps = {
       .flatMap(({ hand }) => Array.from(hand.values()))
       .filter(({ reserved }) => reserved);
     const found = foreign[draw.pick % Math.max(1, foreign.length)];
-    if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.entryId))
+    if (found === undefined || group.model.atMostOnce || member.hand.has(found.message.rowId))
       return;
     const { message } = found;
     // What is pending for it by now is its own.
     if (group.model.isOf(member, message)) return;
     const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
       putOffCall(member, [message], 'due'),
-      deadLetterCall(group, member, message),
+      deadLetterCall(member, message),
       handOverCall(member, [message], false),
       startCall(member, message),
     ];
@@ -129,8 +129,8 @@ export const outcomeSteps = {
     if (ids.length === 0) return;
     const { model, keys, client } = group;
     const inLedger = (id: string): string => {
-      const { entryId = '' } = model.state.letters[id] ?? {};
-      return model.atMostOnce ? (model.published.get(entryId) ?? '') : '';
+      const { rowId = '' } = model.state.letters[id] ?? {};
+      return model.atMostOnce ? (model.published.get(rowId) ?? '') : '';
     };
     const letters = ids.map((id) => [id, inLedger(id)] as const);
     await group.send(
@@ -158,8 +158,8 @@ function chosen({ hand }: Member, { pick, many }: Pick<Draw, 'pick' | 'many'>): 
 }
 
 /** Runs some to their end. */
-async function ended(group: Group, member: Member, draw: Draw): Promise<StreamMessage[]> {
-  const messages: StreamMessage[] = [];
+async function ended(group: Group, member: Member, draw: Draw): Promise<Message[]> {
+  const messages: Message[] = [];
   for (const inHand of chosen(member, draw)) {
     if (await start(group, member, inHand, false)) messages.push(inHand.message);
   }
@@ -175,19 +175,22 @@ async function start(
 ): Promise<boolean> {
   const { message, started } = inHand;
   if (started) return true;
-  if (message.alone && !(await group.send({ ...startCall(member, message), by: member }, twice))) {
-    member.hand.delete(message.entryId);
+  if (
+    message.runsAlone &&
+    !(await group.send({ ...startCall(member, message), by: member }, twice))
+  ) {
+    member.hand.delete(message.rowId);
     return false;
   }
-  const isOnce = group.model.atMostOnce && isRedrive(message.entryId);
+  const isOnce = group.model.atMostOnce && isRedrive(message.rowId);
   if (isOnce && !(await group.send({ ...startRedriveCall(member, message), by: member }, twice))) {
-    member.hand.delete(message.entryId);
+    member.hand.delete(message.rowId);
     return false;
   }
-  if (isOnce) message.startedOnce = true;
+  if (isOnce) message.hasLeftDeadLetters = true;
   inHand.started = true;
   const { starts } = group.model;
-  starts.set(message.entryId, (starts.get(message.entryId) ?? 0) + 1);
+  starts.set(message.rowId, (starts.get(message.rowId) ?? 0) + 1);
   return true;
 }
 
@@ -196,62 +199,44 @@ async function settle<Answer>(
   group: Group,
   member: Member,
   { twice }: Draw,
-  messages: readonly StreamMessage[],
+  messages: readonly Message[],
   call: Pick<Call<Answer>, 'what' | 'send' | 'rule' | 'answersAnew'>,
 ): Promise<void> {
   if (messages.length === 0) return;
   await group.send({ ...call, by: member }, twice);
-  const entryIds = messages.map(({ entryId }) => entryId);
-  for (const entryId of entryIds) member.hand.delete(entryId);
+  const entryIds = messages.map(({ rowId }) => rowId);
+  for (const rowId of entryIds) member.hand.delete(rowId);
   member.sent.push({ call: { ...call, by: member }, entryIds });
 }
 
-function commitCall(group: Group, member: Member, messages: readonly StreamMessage[]) {
-  const { scripts } = member;
+function commitCall(group: Group, member: Member, messages: readonly Message[]) {
   const rule = group.model.atMostOnce ? outcomeRules.release : outcomeRules.commit;
   return {
     what: `commit ${idsOf(messages)}`,
-    send: async (): Promise<void> => {
-      if (group.model.atMostOnce) await scripts.release(messages);
-      else if (messages.some(({ entryId }) => isRedrive(entryId)))
-        await scripts.commitRedrives(messages);
-      else await scripts.commit(messages);
-    },
+    send: async (): Promise<void> => void (await modeOf(member, messages)?.commit(messages)),
     rule: (model: Model) => rule(model, member, messages),
   };
 }
 
-function putOffCall(member: Member, messages: readonly StreamMessage[], until: 'due' | 'later') {
-  const { scripts } = member;
+function putOffCall(member: Member, messages: readonly Message[], until: 'due' | 'later') {
   const delayMs = until === 'due' ? 0 : LONG_MS;
   const retries = messages.map((message) => ({ message: { ...message }, delayMs }));
-  const ids = retries.map(({ message }) => message);
+  const putOff = retries.map(({ message }) => message);
   return {
-    what: `put off ${idsOf(ids)}, ${until}`,
-    send: () => scripts.putOff(retries),
-    rule: (model: Model) => outcomeRules.putOff(model, member, ids, until),
+    what: `put off ${idsOf(putOff)}, ${until}`,
+    send: async () => [...((await modeOf(member, messages)?.putOff(retries)) ?? [])],
+    rule: (model: Model) => outcomeRules.putOff(model, member, putOff, until),
   };
 }
 
-function deadLetterCall(group: Group, member: Member, its: StreamMessage) {
-  const { scripts } = member;
+function deadLetterCall(member: Member, its: Message) {
   const message = { ...its };
-  const { entryId, originalEntryId, messageId, fields, attempt: attempts } = message;
-  const written = deadLetterFields(fields, {
-    entryId: originalEntryId,
-    stream: 'stream',
-    group: 'group',
-    consumer: member.name,
-    reason: 'test',
-    error: undefined,
-    attempts,
-    inLedger: group.model.atMostOnce,
-  });
-  const entry = { entryId, messageId, reserved: true, fields: written };
+  const { attempt: attempts } = message;
+  const dead = { message, reason: 'test', error: undefined, attempts };
   let isKnown = false;
   return {
     what: `dead letter of ${idsOf([message])}`,
-    send: async () => (await scripts.deadLetter(entry)) === true,
+    send: async () => (await member.modeOf(message).deadLetter(dead)) === true,
     rule: (model: Model) => {
       if (isKnown) return false;
       isKnown = model.atMostOnce;
@@ -261,55 +246,57 @@ function deadLetterCall(group: Group, member: Member, its: StreamMessage) {
   };
 }
 
-function putBackCall(member: Member, messages: readonly StreamMessage[]) {
-  const { scripts } = member;
+function putBackCall(member: Member, messages: readonly Message[]) {
   let kept: boolean[] | undefined;
   return {
     what: `put back ${idsOf(messages)}`,
-    send: () => scripts.putBack(messages),
+    send: async () => [...((await modeOf(member, messages)?.giveBack(messages)) ?? [])],
     rule: (model: Model) => (kept ??= outcomeRules.putBack(model, member, messages)),
   };
 }
 
-function handOverCall(member: Member, its: readonly StreamMessage[], waits: boolean) {
-  const { scripts } = member;
+function handOverCall(member: Member, its: readonly Message[], waits: boolean) {
   const dueAt = performance.now() + LONG_MS;
   const messages = its.map((message) => (waits ? { ...message, dueAt } : message));
   return {
     what: `hand over ${idsOf(messages)}${waits ? ', later' : ''}`,
-    send: async (): Promise<void> => void (await scripts.handOver(messages)),
+    send: async (): Promise<void> => {
+      for (const some of apart(messages)) await modeOf(member, some)?.giveBack(some);
+    },
     rule: (model: Model) => outcomeRules.handOver(model, member, messages, waits),
   };
 }
 
-function startCall(member: Member, message: StreamMessage) {
-  const { scripts } = member;
+function startCall(member: Member, message: Message) {
   return {
     what: `start ${idsOf([message])} alone`,
-    send: () => scripts.startAlone(message),
+    send: () => member.modeOf(message).noteStart(message),
     rule: (model: Model) => outcomeRules.startAlone(model, member, message),
   };
 }
 
-function startRedriveCall(member: Member, message: StreamMessage) {
-  const { scripts } = member;
+function startRedriveCall(member: Member, message: Message) {
   let isKnown = false;
   return {
     what: `start ${idsOf([message])}`,
-    send: () => scripts.startRedrive(message),
+    send: () => member.modeOf(message).noteStart(message),
     rule: (model: Model) => (isKnown ||= outcomeRules.startRedrive(model, member, message)),
   };
 }
 
+/** That of messages of one kind; undefined if there are none. */
+const modeOf = (member: Member, messages: readonly Message[]): DeliveryMode | undefined =>
+  messages[0] === undefined ? undefined : member.modeOf(messages[0]);
+
 async function renew(
   group: Group,
   member: Member,
-  messages: readonly StreamMessage[],
+  messages: readonly Message[],
   twice: boolean,
 ): Promise<boolean[]> {
   if (messages.length === 0) return [];
   const { client, keys, name, options, model } = group;
-  const ids = messages.flatMap((message) => [message.entryId, leaseIdOf(message, options)]);
+  const ids = messages.flatMap((message) => [message.rowId, leaseIdOf(message, options)]);
   const args = [name, member.name, member.token, LONG_MS, model.hasLedger ? 1 : 0, ...ids];
   return group.send(
     {
@@ -322,8 +309,8 @@ async function renew(
   );
 }
 
-function apart(messages: readonly StreamMessage[]): readonly [StreamMessage[], StreamMessage[]] {
-  const [entries, redrives]: [StreamMessage[], StreamMessage[]] = [[], []];
-  for (const message of messages) (isRedrive(message.entryId) ? redrives : entries).push(message);
+function apart(messages: readonly Message[]): readonly [Message[], Message[]] {
+  const [entries, redrives]: [Message[], Message[]] = [[], []];
+  for (const message of messages) (isRedrive(message.rowId) ? redrives : entries).push(message);
   return [entries, redrives];
 }

@@ -10,7 +10,7 @@ export const MIN_IDLE_MS = 60_000;
 
 export interface Lease {
   readonly token: string;
-  readonly entryId: string;
+  readonly rowId: string;
   readonly run: number;
   readonly live: boolean;
 }
@@ -26,7 +26,7 @@ export interface State {
   attempts: Record<string, { used: number; mark: string }>;
   ledger: Record<string, 'in window' | 'past'>;
   /** By the dead letter's ID. */
-  letters: Record<string, { entryId: string; attempts: number }>;
+  letters: Record<string, { rowId: string; attempts: number }>;
 }
 
 export const emptyState = (): State => ({
@@ -122,8 +122,8 @@ const record = <Row, Value>(
 ): Record<string, Value> => Object.fromEntries(rows.map(of));
 
 function asLease(row: string, now: number): Lease {
-  const [token = '', entryId = '', run, till] = row.split(' ');
-  return { token, entryId, run: Number(run), live: Number(till) > now };
+  const [token = '', rowId = '', run, till] = row.split(' ');
+  return { token, rowId, run: Number(run), live: Number(till) > now };
 }
 
 function asAttempts(row: string): { used: number; mark: string } {
@@ -131,10 +131,10 @@ function asAttempts(row: string): { used: number; mark: string } {
   return { used: Number(used), mark };
 }
 
-function asLetter(fields: readonly string[]): { entryId: string; attempts: number } {
+function asLetter(fields: readonly string[]): { rowId: string; attempts: number } {
   const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
   return {
-    entryId: value('dead-letter-entry-id'),
+    rowId: value('dead-letter-entry-id'),
     attempts: Number(value('dead-letter-attempts')),
   };
 }

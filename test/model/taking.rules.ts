@@ -1,4 +1,4 @@
-import { isLeased, leaseIdOf } from '../../lib/consume/lease-id.js';
+import { isLeased, leaseIdOf } from './lease-id.js';
 import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
 import { compareEntryIds } from '../../lib/redis/read/entry-id.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
@@ -37,7 +37,7 @@ export const takingRules = {
     const { pending, retries, leases } = model.state;
     const stays = new Set<string>();
     const leased = new Set(
-      Object.values(leases).flatMap(({ live, entryId }) => (live ? [entryId] : [])),
+      Object.values(leases).flatMap(({ live, rowId }) => (live ? [rowId] : [])),
     );
     const taken = Object.entries(pending)
       .sort(([a], [b]) => compareEntryIds(a, b))
@@ -66,7 +66,7 @@ export const takingRules = {
     );
     const held = new Set(
       Object.values(leases).flatMap((lease) =>
-        lease.live && lease.token !== token ? [lease.entryId] : [],
+        lease.live && lease.token !== token ? [lease.rowId] : [],
       ),
     );
     const found: string[] = [];
@@ -87,68 +87,76 @@ export const takingRules = {
     return found;
   },
 
-  /** Entries and redrives beside each other, as the reserver sends them. */
+  /** Entries and redrives are reserved in scripts of their own, in this order. */
   reserve(model: Model, who: Who, messages: readonly Ids[]): Reservation[] {
-    const taken = new Map<string, string>();
-    return messages.map((message) => {
-      if (!model.hasLedger && !isRedrive(message.entryId)) return begin(model, message);
-      return reserveOne(model, who, message, taken);
-    });
+    const answers = new Map<Ids, Reservation>();
+    for (const some of apart(messages)) {
+      const taken = new Map<string, string>();
+      for (const message of some) {
+        const hasNoLease = !model.hasLedger && !isRedrive(message.rowId);
+        const answer = hasNoLease ? begin(model, message) : reserveOne(model, who, message, taken);
+        answers.set(message, answer);
+      }
+    }
+    return messages.flatMap((message) => answers.get(message) ?? []);
   },
 };
 
+const apart = (messages: readonly Ids[]): Ids[][] => [
+  messages.filter(({ rowId }) => !isRedrive(rowId)),
+  messages.filter(({ rowId }) => isRedrive(rowId)),
+];
+
 /** Without leases: which attempt it is. */
-function begin(model: Model, { entryId }: Ids): Reservation {
+function begin(model: Model, { rowId }: Ids): Reservation {
   if (model.atMostOnce) {
-    model.begun.add(entryId);
-    delete model.state.pending[entryId];
+    model.begun.add(rowId);
+    delete model.state.pending[rowId];
   }
-  const { used } = model.attemptsOf(entryId);
-  return { kind: 'new', attempt: used + 1, alone: model.runsAlone(entryId) };
+  const { used } = model.attemptsOf(rowId);
+  return { kind: 'new', attempt: used + 1, alone: model.runsAlone(rowId) };
 }
 
 const NOT_NEW = { attempt: 1, alone: false } as const;
 
 function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, string>): Reservation {
   const { state } = model;
-  const { entryId, messageId } = message;
+  const { rowId, messageId } = message;
   const leaseId = leaseIdOf(message, model.options);
   const lease = state.leases[leaseId];
   const mine = model.holds(who, message);
   if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
-    const isThere = isRedrive(entryId)
-      ? streamIdOf(entryId) in state.letters
-      : entryId in state.pending;
-    if (isThere) model.duplicates.add(message.originalEntryId);
+    const isThere = isRedrive(rowId) ? streamIdOf(rowId) in state.letters : rowId in state.pending;
+    if (isThere) model.duplicates.add(message.entryId);
     model.settle(message);
     return { kind: 'duplicate', ...NOT_NEW };
   }
-  const isGone = isRedrive(entryId) && !(streamIdOf(entryId) in state.letters);
+  const isGone = isRedrive(rowId) && !(streamIdOf(rowId) in state.letters);
   if (isGone) {
     model.settle(message);
     if (mine) model.endLease(message);
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
   if (lease !== undefined && !mine && (lease.live || taken.has(leaseId))) {
-    if (isRedrive(entryId) || model.owns(who, message)) state.retries[entryId] = 'later';
+    if (isRedrive(rowId) || model.owns(who, message)) state.retries[rowId] = 'later';
     return { kind: 'leased-elsewhere', ...NOT_NEW };
   }
   // Its consumer stood still after the read, and another took it meanwhile.
-  const isAnothers = !mine && !isRedrive(entryId) && !model.owns(who, message);
+  const isAnothers = !mine && !isRedrive(rowId) && !model.owns(who, message);
   if (isAnothers) return { kind: 'leased-elsewhere', ...NOT_NEW };
   // At-most-once takes a dead letter away when its run begins: one that is there has never been run.
-  const isOnce = model.atMostOnce && isRedrive(entryId);
-  if (!mine && lease?.entryId === entryId && !isOnce) model.cameBack(entryId, lease.run);
-  const alone = model.runsAlone(entryId);
-  const run = mine && lease !== undefined ? lease.run : model.attemptsOf(entryId).used + 1;
-  taken.set(leaseId, entryId);
+  const isOnce = model.atMostOnce && isRedrive(rowId);
+  if (!mine && lease?.rowId === rowId && !isOnce) model.cameBack(rowId, lease.run);
+  const alone = model.runsAlone(rowId);
+  const run = mine && lease !== undefined ? lease.run : model.attemptsOf(rowId).used + 1;
+  taken.set(leaseId, rowId);
   if (isLeased(message, model.options)) {
-    state.leases[leaseId] = { token: who.token, entryId, run, live: true };
+    state.leases[leaseId] = { token: who.token, rowId, run, live: true };
     // A redrive is recorded when its run begins.
     if (!isOnce) model.recorded.delete(messageId);
-  } else model.recorded.set(messageId, { token: who.token, entryId });
+  } else model.recorded.set(messageId, { token: who.token, rowId });
   if (model.atMostOnce && !isOnce) {
-    model.begun.add(entryId);
+    model.begun.add(rowId);
     if (model.hasLedger) state.ledger[messageId] = 'in window';
     model.settle(message);
   }

@@ -5,6 +5,7 @@ import { resumeScript } from '../../lib/redis/scripts/reserve/resume.script.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reservation.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
 import { readGroup } from '../../lib/redis/read/stream-commands.js';
+import type { Message } from '../../lib/consume/message.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
@@ -26,10 +27,10 @@ export const takingSteps = {
       for (const messageId of messageIds) {
         const fields = ['name', 'test', 'body', '1', 'id', messageId];
         // Long ago, by the clock of the test: so everything of it may have been taken over.
-        const entryId = `${group.model.published.size + 1}-0`;
-        await group.client.xadd(group.keys.stream, entryId, ...fields);
-        group.model.published.set(entryId, messageId);
-        group.model.state.unread.push(entryId);
+        const rowId = `${group.model.published.size + 1}-0`;
+        await group.client.xadd(group.keys.stream, rowId, ...fields);
+        group.model.published.set(rowId, messageId);
+        group.model.state.unread.push(rowId);
       }
     });
   },
@@ -145,7 +146,7 @@ async function reserve(
   const some = [...member.hand.values()].filter(which);
   if (some.length === 0) return;
   const messages = some.map(({ message }) => message);
-  const what = `reserve ${messages.map(({ entryId }) => entryId).join(' ')}`;
+  const what = `reserve ${messages.map(({ rowId }) => rowId).join(' ')}`;
   const isOpen = group.model.hasLedger && !group.model.atMostOnce;
   const processed = new Set(
     isOpen
@@ -153,12 +154,26 @@ async function reserve(
       : [],
   );
   let kept: Reservation[] | undefined;
+  // The same lists each time that it is sent: at-most-once knows a batch by that.
+  const parts = [
+    messages.filter(({ isRedrive }) => !isRedrive),
+    messages.filter(({ isRedrive }) => isRedrive),
+  ];
+  const reserveEach = async (): Promise<Reservation[]> => {
+    const given = new Map<Message, Reservation>();
+    for (const part of parts) {
+      const [first] = part;
+      const reservations = first === undefined ? [] : await member.modeOf(first).reserve(part);
+      part.forEach((message, n) => given.set(message, reservations[n]!));
+    }
+    return messages.map((message) => given.get(message)!);
+  };
   const answers = await group.send(
     {
       what,
       by: member,
       send: async () => {
-        const given = await member.reserver.reserve(messages);
+        const given = await reserveEach();
         await postpone(
           group,
           messages.filter((_, n) => given[n]?.kind === 'leased-elsewhere'),
@@ -177,10 +192,10 @@ async function reserve(
   some.forEach((inHand, n) => {
     const { message } = inHand;
     const answer = answers[n]!;
-    if (answer.kind !== 'new') return void member.hand.delete(message.entryId);
+    if (answer.kind !== 'new') return void member.hand.delete(message.rowId);
     if (processed.has(message)) throw new Error(`${message.messageId} is processed, and runs`);
     inHand.reserved = true;
     message.attempt = answer.attempt;
-    message.alone = answer.alone;
+    message.runsAlone = answer.alone;
   });
 }

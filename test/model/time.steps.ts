@@ -17,11 +17,11 @@ export const timeSteps = {
     const leases = Object.entries(state.leases).filter(([, { token }]) => token === member.token);
     return group.change(`the time of ${member.name} is over`, async () => {
       for (const [id, lease] of chosen(leases)) {
-        const { token, entryId, run } = lease;
-        await group.client.hset(group.keys.leases, id, `${token} ${entryId} ${run} 1`);
+        const { token, rowId, run } = lease;
+        await group.client.hset(group.keys.leases, id, `${token} ${rowId} ${run} 1`);
         state.leases[id] = { ...lease, live: false };
         // It was due again when its lease ended.
-        if (state.retries[entryId] === 'later') await makeDue(group, [entryId]);
+        if (state.retries[rowId] === 'later') await makeDue(group, [rowId]);
       }
       await makeIdle(group, member.name, chosen);
     });
@@ -102,7 +102,7 @@ end
 /** What is to be due again within a second would be so in the middle of a run. */
 export async function postpone(group: Group, messages: readonly Ids[]): Promise<void> {
   if (messages.length === 0) return;
-  const entryIds = messages.map(({ entryId }) => entryId);
+  const entryIds = messages.map(({ rowId }) => rowId);
   await group.client.eval(POSTPONE, 1, group.keys.retries, LONG_MS, ...entryIds);
 }
 

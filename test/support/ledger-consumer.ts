@@ -1,14 +1,18 @@
 import type { Redis } from 'ioredis';
 
-import { OutcomeScripts } from '../../lib/consume/outcome-scripts.js';
-import { Reserver } from '../../lib/consume/reserver.js';
-import type { StreamMessage } from '../../lib/consume/stream-message.js';
+import { modesFor } from '../../lib/consume/delivery/deliveries-for.js';
+import { DeliveryScripts } from '../../lib/consume/delivery/delivery-scripts.js';
+import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
+import type { Message } from '../../lib/consume/message.js';
+import type { Holder } from '../../lib/wire/message-ids.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
+import { aMessage } from './a-message.js';
 import { freshName } from './fresh-name.js';
+import { scriptsOf } from './scripts-of.js';
 
 const WINDOW_MS = 60_000;
 
@@ -28,10 +32,11 @@ export class LedgerConsumer {
   }
 
   async commit(messageIds: readonly string[]): Promise<void> {
-    for (const some of hundreds(messageIds)) await this.outcomes.commit(some.map(asMessage));
+    for (const some of hundreds(messageIds))
+      await this.modeOf('outcomes').commit(some.map(asMessage));
   }
 
-  async putBack(messageIds: readonly string[]): Promise<boolean[]> {
+  async putBack(messageIds: readonly string[]): Promise<readonly boolean[]> {
     const { ledger, packedLedger } = this.keys;
     const messages = messageIds.map(asMessage);
     for (const message of messages) {
@@ -42,15 +47,15 @@ export class LedgerConsumer {
       );
       if (at !== undefined) message.recordedMs = at;
     }
-    return this.outcomes.putBack(messages);
+    return this.modeOf('outcomes').giveBack(messages);
   }
 
   /** What became of each, under a token of its own. */
   async reserve(messageIds: readonly string[], token = freshName('token')): Promise<string[]> {
     const kinds: string[] = [];
     for (const some of hundreds(messageIds)) {
-      const reserver = new Reserver({ ...this.parts, token });
-      kinds.push(...(await reserver.reserve(some.map(asMessage))).map(({ kind }) => kind));
+      const reservations = await this.modeOf(token).reserve(some.map(asMessage));
+      kinds.push(...reservations.map(({ kind }) => kind));
     }
     await this.client.del(this.keys.leases);
     return kinds;
@@ -98,14 +103,13 @@ export class LedgerConsumer {
     return sweepPackedScript.run(this.client, [this.keys.packedLedger], [this.windowMs, buckets]);
   }
 
-  private get outcomes(): OutcomeScripts {
-    return new OutcomeScripts({ ...this.parts, token: 'outcomes' });
-  }
-
-  private get parts() {
-    const { client, keys, delivery, windowMs } = this;
+  private modeOf(token: string): DeliveryMode {
+    const { client, keys, delivery, windowMs, stream } = this;
+    const holder = token as Holder;
+    const group = LedgerConsumer.GROUP;
+    const place = { stream, keys, group, consumer: 'c', holder, leaseMs: 60_000 };
     const options = { ...DEFAULTS.subscription, dedup: { windowMs }, delivery };
-    return { client, keys, group: LedgerConsumer.GROUP, consumer: 'c', leaseMs: 60_000, options };
+    return modesFor(new DeliveryScripts(scriptsOf(client), place), options).entries;
   }
 }
 
@@ -113,12 +117,5 @@ const hundreds = <Item>(all: readonly Item[]): Item[][] =>
   Array.from({ length: Math.ceil(all.length / 100) }, (_, n) => all.slice(n * 100, n * 100 + 100));
 
 /** Its entry was published in the year 2100: nobody asks whether it is pending. */
-const asMessage = (messageId: string, n: number): StreamMessage => ({
-  entryId: `4102444800000-${n}`,
-  originalEntryId: `4102444800000-${n}`,
-  messageId,
-  envelope: { name: 'order', payload: null, headers: {}, messageId },
-  fields: [],
-  attempt: 1,
-  alone: false,
-});
+const asMessage = (messageId: string, n: number): Message =>
+  aMessage(`4102444800000-${n}`, messageId);

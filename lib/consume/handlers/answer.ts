@@ -4,7 +4,7 @@ import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
 import { takeOriginal } from './original-errors.js';
 import type { RedisStreamsContext } from './redis-streams.context.js';
 import type { RunReplies } from '../../requests/run-replies.js';
-import type { Verdict } from '../verdict.js';
+import type { Verdict } from './run.js';
 
 /** Runs a request's handler, and replies with each value that it gives. What becomes of the request says how the replies end. */
 export async function answer(

@@ -9,8 +9,8 @@ import { answererByName, handlersByName, type NamedHandler } from './handlers-by
 import { takeOriginal, watchOriginalErrors } from './original-errors.js';
 import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Invoke } from '../stream-message.js';
-import { type Verdict, worse } from '../verdict.js';
+import type { Invoke } from '../consumed-stream.js';
+import { type Verdict, worse } from './run.js';
 
 /** Where the handlers run: what their context tells them. */
 interface HandledWhere {

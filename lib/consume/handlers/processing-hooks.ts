@@ -1,5 +1,5 @@
 import type { RedisStreamsContext } from './redis-streams.context.js';
-import type { Verdict } from '../verdict.js';
+import type { Verdict } from './run.js';
 
 /** What is called around the handlers of a message: Nest's hooks, which instrumentation sets. */
 export interface ProcessingHooks {

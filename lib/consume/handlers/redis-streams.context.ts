@@ -1,13 +1,12 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import { SettledAlreadyError } from '../../errors/settled-already.error.js';
 import { publishedAtMs } from '../../redis/read/entry-id.js';
-import type { RunSignal } from './run-signal.js';
-import type { StreamMessage } from '../stream-message.js';
-import type { Verdict } from '../verdict.js';
+import type { RunSignal, Verdict } from './run.js';
+import type { Message } from '../message.js';
 
 /** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
 export type RedisStreamsContextArgs = [
-  message: StreamMessage,
+  message: Message,
   where: { readonly stream: string; readonly group: string; readonly consumer: string },
   signal: RunSignal,
 ];
@@ -43,7 +42,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
 
   /** Redis's ID of the entry: `1729768245123-0`. A redrive has that of its entry, which may be deleted by now. */
   getEntryId(): string {
-    return this.args[0].originalEntryId;
+    return this.args[0].entryId;
   }
 
   /** The ID that the producer gave the message; the entry ID where it gave none. */
@@ -81,7 +80,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
 
   /** When Redis took the entry, by its clock. */
   getPublishedAt(): Date {
-    return new Date(publishedAtMs(this.args[0].originalEntryId));
+    return new Date(publishedAtMs(this.args[0].entryId));
   }
 
   /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */

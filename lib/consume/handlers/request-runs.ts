@@ -1,99 +1,63 @@
 import type { Redis } from 'ioredis';
+import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
+import type { Replier, ReplyOutcome } from '../../requests/replier.js';
+import { RequestClock } from '../../requests/request-clock.js';
+import { RunReplies } from '../../requests/run-replies.js';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-fields.js';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
-import { isRedrive } from '../../wire/redrive-member.js';
-import type { ResolvedRetry, ResolvedSubscription } from '../../options/resolved-options.js';
-import { publishedAtMs } from '../../redis/read/entry-id.js';
-import type { Reservation } from '../../redis/scripts/reserve/reservation.js';
-import { RequestClock } from '../../requests/request-clock.js';
-import type { Replier, ReplyOutcome } from '../../requests/replier.js';
-import type { Reserver } from '../reserver.js';
-import type { RunSignal } from './run-signal.js';
-import { RunReplies } from '../../requests/run-replies.js';
-import type { Invoke, StreamMessage } from '../stream-message.js';
-import type { Verdict } from '../verdict.js';
+import type { Invoke } from '../consumed-stream.js';
+import * as text from '../consumer.messages.js';
+import type { Outcome } from '../decide.js';
+import { publishedMs } from '../decoder.js';
+import type { Message } from '../message.js';
+import type { RunSignal, Verdict } from './run.js';
 
-export interface RequestRunsParts {
-  readonly client: Redis;
-  readonly replier: Replier;
-  readonly codec: Codec;
+/** The longest timer that Node has. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+type Request = Message & { readonly request: RequestFields };
+
+/** Where requests are answered, and by whom. */
+interface AnsweredStream {
   readonly stream: string;
   readonly streamKey: string;
   readonly group: string;
-  /** Of this consumer. */
-  readonly token: string;
+  readonly holder: string;
 }
 
-type Request = StreamMessage & { readonly request: RequestFields };
-
-/** What a stream's requests need beside what all messages get: replies, and an end to the time that somebody waits. */
+/** What a stream's requests need beside what all messages get: replies, and an end once nobody waits for them. */
 export class RequestRuns {
   private readonly clock: RequestClock;
   private runs = 0;
 
-  constructor(private readonly parts: RequestRunsParts) {
-    this.clock = new RequestClock(parts.client);
+  constructor(
+    private readonly client: Redis,
+    private readonly replier: Replier,
+    private readonly codec: Codec,
+    private readonly where: AnsweredStream,
+  ) {
+    this.clock = new RequestClock(client);
   }
 
-  /** Has Redis's clock read along with the reservation of requests. */
-  withClock(reserver: Reserver): Pick<Reserver, 'reserve'> {
-    return {
-      reserve: async (messages): Promise<Reservation[]> => {
-        const hasRequests = messages.some(({ request }) => request !== undefined);
-        if (!hasRequests) return reserver.reserve(messages);
-        const [answers] = await Promise.all([reserver.reserve(messages), this.clock.read()]);
-        return answers;
-      },
-    };
+  /** Reads Redis's clock if there are requests among the messages: it says how long their callers still wait. */
+  readClockFor(messages: readonly Message[]): Promise<void> | undefined {
+    if (!messages.some(isRequest)) return undefined;
+    // Without an answer, it goes on from the last one.
+    return this.clock.read().catch(() => undefined);
   }
 
-  /** Runs requests with what is theirs, and all other messages as they are. */
-  around(invoke: Invoke): Invoke {
-    return (message, signal) =>
-      isRequest(message) ? this.run(message, signal, invoke) : invoke(message, signal);
-  }
-
-  /** Its replies end. Fulfilled once they are in Redis; nothing where it is no request. */
-  end(message: StreamMessage): Promise<ReplyOutcome> | undefined {
-    return this.repliesTo(message)?.end();
-  }
-
-  /** Its replies end with an error. Fulfilled once they are in Redis; nothing where it is no request. */
-  refuse(message: StreamMessage, error: unknown): Promise<ReplyOutcome> | undefined {
-    return this.repliesTo(message)?.fail(error);
-  }
-
-  /** Says that this group has no handler for a request, and how many groups there are that may have one. */
-  sayNobody(message: StreamMessage): Promise<ReplyOutcome> | undefined {
-    const replies = this.repliesTo(message);
-    if (replies === undefined) return undefined;
-    return this.countGroups().then((groups) => replies.nobody(groups));
-  }
-
-  private async countGroups(): Promise<number> {
-    const { client, streamKey } = this.parts;
-    const groups: unknown = await client.xinfo('GROUPS', streamKey).catch(() => undefined);
-    return Array.isArray(groups) ? groups.length : 1;
-  }
-
-  /** The replies of its latest run; of none, where it did not run here. */
-  private repliesTo(message: StreamMessage): RunReplies | undefined {
-    if (!isRequest(message)) return undefined;
-    return message.replies ?? this.repliesOf(message, () => undefined);
-  }
-
-  private async run(message: Request, signal: RunSignal, invoke: Invoke): Promise<Verdict> {
+  /** Runs a request until its handlers end, or nobody waits for a reply any longer. */
+  async run(message: Message, signal: RunSignal, invoke: Invoke): Promise<Verdict> {
+    if (!isRequest(message)) return invoke(message, signal);
     if (this.remainingMs(message) <= 0) return { kind: 'abandoned' };
     const abandon = (): void =>
-      signal.abort(new RequestAbandonedError(this.parts.stream, message.messageId));
+      signal.abort(new RequestAbandonedError(this.where.stream, message.messageId));
     const replies = this.repliesOf(message, abandon);
     message.replies = replies;
     const { timeoutMs } = message.request;
     let timer: NodeJS.Timeout | undefined;
     const watch = (delayMs: number): void => {
-      // A timer takes 31 bits, and a request may say anything.
-      timer = setTimeout(look, Math.min(delayMs, 2_147_483_647));
+      timer = setTimeout(look, Math.min(delayMs, LONGEST_TIMER_MS));
       // A handler that ignores its timeout may never end; a process that has nothing else to do may.
       timer.unref();
     };
@@ -112,20 +76,64 @@ export class RequestRuns {
     }
   }
 
-  /** How long somebody still waits for the first reply. A redrive was asked for by somebody else, later. */
-  private remainingMs({ entryId, originalEntryId, request }: Request): number {
-    if (isRedrive(entryId)) return request.timeoutMs;
-    return publishedAtMs(originalEntryId) + request.timeoutMs - this.clock.now();
+  /**
+   * Ends the replies of a message with what became of it.
+   *
+   * @returns resolves once the replies are in Redis; undefined if its outcome need not wait for that
+   */
+  conclude(message: Message, outcome: Outcome): Promise<ReplyOutcome> | undefined {
+    if (!isRequest(message)) return undefined;
+    switch (outcome.kind) {
+      case 'handled':
+        return this.repliesTo(message).end();
+      case 'unhandled':
+        return this.sayNobody(message);
+      case 'answered':
+        message.replies?.stop();
+        return this.repliesTo(message).fail(outcome.reply);
+      case 'dead':
+        message.replies?.stop();
+        void this.repliesTo(message).fail(outcome.reply);
+        return undefined;
+      default:
+        message.replies?.stop();
+        return undefined;
+    }
+  }
+
+  /** A message with the ID of this request was settled before. */
+  refuseDuplicate(message: Message): void {
+    if (isRequest(message)) void this.repliesTo(message).fail(new Error(text.REQUEST_DUPLICATE));
+  }
+
+  /** Says that this group has no handler for a request, and how many groups may have one. */
+  private async sayNobody(message: Request): Promise<ReplyOutcome> {
+    const groups: unknown = await this.client
+      .xinfo('GROUPS', this.where.streamKey)
+      .catch(() => undefined);
+    return this.repliesTo(message).nobody(Array.isArray(groups) ? groups.length : 1);
+  }
+
+  /** The replies of its latest run, or new ones if it did not run here. */
+  private repliesTo(message: Request): RunReplies {
+    return message.replies ?? this.repliesOf(message, () => undefined);
+  }
+
+  /** How long somebody still waits for the first reply. */
+  private remainingMs(message: Request): number {
+    const publishedAtMs = publishedMs(message);
+    const { timeoutMs } = message.request;
+    return publishedAtMs === undefined ? timeoutMs : publishedAtMs + timeoutMs - this.clock.now();
   }
 
   private repliesOf(message: Request, onUnwanted: () => void): RunReplies {
-    const { replier, codec, stream, group, token } = this.parts;
+    const { stream, group, holder } = this.where;
     const { request, attempt, messageId } = message;
     return new RunReplies({
-      replier,
+      replier: this.replier,
       inbox: request.inbox,
-      origin: { id: request.id, group, attempt, run: `${token}.${++this.runs}` },
-      codec,
+      origin: { id: request.id, group, attempt, run: `${holder}.${++this.runs}` },
+      codec: this.codec,
       stream,
       messageId,
       onUnwanted,
@@ -133,14 +141,4 @@ export class RequestRuns {
   }
 }
 
-/** When a message that failed is tried again: a request only where its handler asks for that. */
-export const retryOf = (
-  { retry, requestRetry }: ResolvedSubscription,
-  { request }: StreamMessage,
-): ResolvedRetry => (request === undefined ? retry : requestRetry);
-
-/** Whether nothing passes a message that waits for its next attempt. */
-export const retriesBlock = ({ retry, requestRetry }: ResolvedSubscription): boolean =>
-  retry.blocking || requestRetry.blocking;
-
-const isRequest = (message: StreamMessage): message is Request => message.request !== undefined;
+const isRequest = (message: Message): message is Request => message.request !== undefined;

@@ -1,29 +1,28 @@
-import { isRedrive } from '../../wire/redrive-member.js';
 import { compareEntryIds } from '../../redis/read/entry-id.js';
-import type { StreamMessage } from '../stream-message.js';
+import type { Message } from '../message.js';
 
 interface Lane {
   readonly key: string;
-  /** The entry ID of the message that was let out or waits for a retry; nothing of its key starts before it is through. */
+  /** The row ID of the message that was let out or waits for a retry. Nothing of its key starts before it is done. */
   first: string | undefined;
   /** Whether `first` waits for a retry. */
   isHeld: boolean;
   /** In their order. */
-  readonly waiting: StreamMessage[];
+  readonly waiting: Message[];
 }
 
 /**
- * Messages of one key run one after the other, in the order of their entries; those of different keys do not wait for
- * each other. One message of each key is let out at a time, the next one once that is settled, so that a crash repeats no
- * more than one.
+ * Messages with the same key run one after the other, in the order of their entries. Messages with different keys do not wait
+ * for each other. One message of each key is let out at a time, and the next one after that is settled, so that a crash
+ * repeats no more than one.
  */
 export class KeyLanes {
   private readonly lanes = new Map<string, Lane>();
-  /** The lanes whose first message is out, by its entry ID. */
+  /** The lanes whose first message is out, by its row ID. */
   private readonly firsts = new Map<string, Lane>();
-  /** Entry IDs of waiting messages whose retry is not due yet. */
+  /** Row IDs of waiting messages whose retry is not due yet. */
   private readonly postponed = new Set<string>();
-  private out: StreamMessage[] = [];
+  private out: Message[] = [];
   private queuedCount = 0;
   private heldCount = 0;
   private behindHeldCount = 0;
@@ -32,94 +31,99 @@ export class KeyLanes {
   private bound: string | undefined = '0-0';
 
   /** @param keyOf what keeps messages in order with each other */
-  constructor(private readonly keyOf: (message: StreamMessage) => string) {}
+  constructor(private readonly keyOf: (message: Message) => string) {}
 
-  /** How many messages wait for others of their key that move. */
+  /** How many messages wait for a running message of their key. */
   get queued(): number {
     return this.queuedCount;
   }
 
-  /** How many messages wait for a retry, or for others of their key that do. */
+  /** How many messages wait for a retry, or for a message of their key that does. */
   get held(): number {
     return this.heldCount + this.behindHeldCount;
   }
 
-  /** Whether a message was let out and is not through. */
+  /** How many messages are let out and not taken. */
+  get ready(): number {
+    return this.out.length;
+  }
+
+  /** Whether a message was let out and is not done. */
   get isMoving(): boolean {
     return this.out.length > 0 || this.firsts.size > this.heldCount;
   }
 
-  /** Whether messages wait and none moves, since something that was pending may have to be before them. */
+  /** Whether messages wait and none moves, since something that is pending may have to come before them. */
   get isStuck(): boolean {
     return !this.isMoving && this.lanes.size > this.firsts.size;
   }
 
-  /** The entry IDs of messages that wait for a retry and are let out when it is due. */
+  /** The row IDs of messages that wait for a retry and are let out when it is due. */
   get heldBack(): readonly string[] {
-    return [...this.firsts].filter(([, { isHeld }]) => isHeld).map(([entryId]) => entryId);
+    return [...this.firsts].filter(([, { isHeld }]) => isHeld).map(([rowId]) => rowId);
   }
 
-  isHeldBack(entryId: string): boolean {
-    return this.firsts.get(entryId)?.isHeld === true;
+  isHeldBack(rowId: string): boolean {
+    return this.firsts.get(rowId)?.isHeld === true;
   }
 
   /** @param waits whether its retry is not due yet, so that it holds back its key */
-  add(message: StreamMessage, waits = false): void {
+  add(message: Message, waits = false): void {
     const key = this.keyOf(message);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       lane = { key, first: undefined, isHeld: false, waiting: [] };
       this.lanes.set(key, lane);
     }
-    if (waits) this.postponed.add(message.entryId);
+    if (waits) this.postponed.add(message.rowId);
     lane.waiting.splice(placeIn(lane.waiting, message), 0, message);
     this.count(lane, 1);
     this.advance(lane);
   }
 
-  /** What may run now, in the order in which it came. */
-  takeOut(most: number): StreamMessage[] {
+  /** The messages that may run now, in the order in which they came. */
+  takeOut(most: number): Message[] {
     return this.out.splice(0, most);
   }
 
-  /** It is settled, or not ours any more: the next of its key may be let out. */
-  through(entryId: string): void {
-    const lane = this.firsts.get(entryId);
+  /** A message is settled, or is not ours any more: the next one of its key may be let out. */
+  through(rowId: string): void {
+    const lane = this.firsts.get(rowId);
     if (lane === undefined) return;
     this.letGo(lane);
     this.advance(lane);
   }
 
-  /** It waits for a retry, and its key with it. */
-  holdBack(entryId: string): void {
-    const lane = this.firsts.get(entryId);
+  /** A message waits for a retry, and its key with it. */
+  holdBack(rowId: string): void {
+    const lane = this.firsts.get(rowId);
     if (lane !== undefined) this.hold(lane);
   }
 
   /** The retry of a message that was held back is due. */
-  again(message: StreamMessage): void {
-    const lane = this.firsts.get(message.entryId);
+  again(message: Message): void {
+    const lane = this.firsts.get(message.rowId);
     if (lane?.isHeld !== true) return;
     this.unhold(lane);
     this.out.push(message);
   }
 
   /** The retry of a message is due before its turn in its lane. */
-  isDue(entryId: string): void {
-    this.postponed.delete(entryId);
+  isDue(rowId: string): void {
+    this.postponed.delete(rowId);
   }
 
-  /** Whether, since the last call, a message came to its turn whose retry was not due when it was added. */
+  /** Whether, since the last call, a message came to the front whose retry was not due when it was added. */
   takeLook(): boolean {
     const were = this.someBecameHeld;
     this.someBecameHeld = false;
     return were;
   }
 
-  /** They were let out and did not start: each is the next of its key again. */
-  putBack(messages: readonly StreamMessage[]): void {
+  /** Messages that were let out did not start: each is the next one of its key again. */
+  putBack(messages: readonly Message[]): void {
     for (const message of messages) {
-      const lane = this.firsts.get(message.entryId);
+      const lane = this.firsts.get(message.rowId);
       if (lane === undefined) continue;
       this.letGo(lane);
       lane.waiting.unshift(message);
@@ -128,22 +132,22 @@ export class KeyLanes {
     }
   }
 
-  /** Lets nothing out for now: something may come that has to be before it. */
+  /** Lets nothing out for now: something that comes first may be pending. */
   shut(): void {
     this.bound = '0-0';
     this.putBack(this.takeOut(this.out.length));
   }
 
-  /** Lets out what comes up to an entry, or all if none is named. */
+  /** Lets out messages up to an entry, or all if none is named. */
   open(bound?: string): void {
     this.bound = bound;
     for (const lane of this.lanes.values()) this.advance(lane);
   }
 
   /** Forgets everything. @returns the messages that waited for their turn, without those whose retry is not due yet */
-  clear(): StreamMessage[] {
+  clear(): Message[] {
     const waiting = [...this.out, ...[...this.lanes.values()].flatMap((lane) => lane.waiting)];
-    const itsTurn = waiting.filter(({ entryId }) => !this.postponed.has(entryId));
+    const itsTurn = waiting.filter(({ rowId }) => !this.postponed.has(rowId));
     this.lanes.clear();
     this.firsts.clear();
     this.postponed.clear();
@@ -162,9 +166,9 @@ export class KeyLanes {
     if (!this.mayGo(next)) return;
     this.count(lane, -1);
     lane.waiting.shift();
-    lane.first = next.entryId;
-    this.firsts.set(next.entryId, lane);
-    if (!this.postponed.delete(next.entryId)) {
+    lane.first = next.rowId;
+    this.firsts.set(next.rowId, lane);
+    if (!this.postponed.delete(next.rowId)) {
       this.out.push(next);
     } else {
       this.hold(lane);
@@ -199,20 +203,21 @@ export class KeyLanes {
     else this.queuedCount += more;
   }
 
-  private mayGo({ entryId }: StreamMessage): boolean {
+  /** Redrives come after all that was pending. */
+  private mayGo({ entryId, isRedrive }: Message): boolean {
     if (this.bound === undefined) return true;
-    return !isRedrive(entryId) && compareEntryIds(entryId, this.bound) <= 0;
+    return !isRedrive && compareEntryIds(entryId, this.bound) <= 0;
   }
 }
 
 /** Most often the end. An entry that another consumer was given earlier goes before those that came later. */
-function placeIn(waiting: readonly StreamMessage[], { entryId }: StreamMessage): number {
-  if (isRedrive(entryId)) return waiting.length;
+function placeIn(waiting: readonly Message[], { entryId, isRedrive }: Message): number {
+  if (isRedrive) return waiting.length;
   let place = waiting.length;
   for (let at = waiting.length - 1; at >= 0; at--) {
-    const other = waiting[at]?.entryId ?? '';
-    if (isRedrive(other)) continue;
-    if (compareEntryIds(other, entryId) < 0) break;
+    const other = waiting[at];
+    if (other === undefined || other.isRedrive) continue;
+    if (compareEntryIds(other.entryId, entryId) < 0) break;
     place = at;
   }
   return place;

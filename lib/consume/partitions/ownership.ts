@@ -1,4 +1,7 @@
 import { elapsedMs, type LeaseMoment } from '../../redis/server/lease-clock.js';
+import type { Holder } from '../../wire/message-ids.js';
+import type { Gate } from '../quarantine.js';
+import { Wakeup } from '../waiting.js';
 
 /** How long an ownership lasts unless it is renewed, which is done every {@link TEND_MS}. */
 export const OWNED_MS = 6_000;
@@ -8,10 +11,10 @@ export const TEND_MS = 1_000;
 const SAFE_SHARE = 0.8;
 
 /** One turn of owning a partition, from taking it to releasing or losing it, as far as this process knows. */
-export class Ownership {
+export class Ownership implements Gate {
   private confirmedAt: LeaseMoment;
   private isLost = false;
-  private readonly waiting = new Set<() => void>();
+  private readonly confirmed = new Wakeup();
 
   /** @param askedAt when it was asked for */
   constructor(
@@ -23,8 +26,8 @@ export class Ownership {
   }
 
   /** The holder that scripts and leases name. It differs between two turns of the same process. */
-  get mark(): string {
-    return `${this.token}.${this.epoch}`;
+  get holder(): Holder {
+    return `${this.token}.${this.epoch}` as Holder;
   }
 
   /** Whether no other member can own the partition: it was renewed recently enough. */
@@ -32,23 +35,23 @@ export class Ownership {
     return !this.isLost && elapsedMs(this.confirmedAt) <= OWNED_MS;
   }
 
-  /**
-   * Whether a handler may start under it. If its last renewal was too long ago, another member may be the owner by now:
-   * then `again` is called once Redis has confirmed that it is still ours.
-   */
-  isLive(again: () => void): boolean {
-    if (this.isLost) return false;
-    if (elapsedMs(this.confirmedAt) <= SAFE_SHARE * OWNED_MS) return true;
-    this.waiting.add(again);
-    return false;
+  /** Whether a handler may start: if the last renewal was too long ago, another member may be the owner by now. */
+  isOpenFor(): boolean {
+    return !this.isLost && elapsedMs(this.confirmedAt) <= SAFE_SHARE * OWNED_MS;
   }
+
+  opened(): Promise<void> {
+    return this.confirmed.next();
+  }
+
+  started(): void {}
+
+  ended(): void {}
 
   /** Redis has renewed it. */
   confirm(askedAt: LeaseMoment): void {
     this.confirmedAt = askedAt;
-    const waiting = [...this.waiting];
-    this.waiting.clear();
-    for (const again of waiting) again();
+    this.confirmed.notify();
   }
 
   lose(): void {

@@ -1,71 +1,92 @@
-import type { Redis } from 'ioredis';
+import { leaseClock } from '../../redis/server/lease-clock.js';
 import { claimPartitionScript } from '../../redis/scripts/partition/claim-partition.script.js';
 import { releasePartitionScript } from '../../redis/scripts/partition/release-partition.script.js';
 import { tendPartitionScript } from '../../redis/scripts/partition/tend-partition.script.js';
-import { leaseClock } from '../../redis/server/lease-clock.js';
+import { MOST_AT_ONCE } from '../load.js';
+import type { Member } from '../member.js';
+import type { LaneOrder } from '../order/lane-order.js';
+import type { Pipeline } from '../pipeline.js';
+import type { Faults } from '../../redis/connect/fault-log.js';
 import { OWNED_MS, type Ownership, TEND_MS } from './ownership.js';
-import type { PartitionFlow } from './partition-flow.js';
-
-export interface PartitionTurnParts {
-  readonly client: Redis;
-  readonly group: string;
-  readonly consumer: string;
-  readonly leaseMs: number;
-  readonly partition: number;
-  readonly ownerKey: string;
-  readonly ownership: Ownership;
-  readonly flow: PartitionFlow;
-  /** Told once, where another has the partition. */
-  readonly onLost: () => void;
-  readonly onFault: (error: unknown) => void;
-}
 
 /**
  * One turn of owning a partition: renews the ownership, brings what is due, and claims what was pending for earlier owners
  * before anything new is read.
  */
 export class PartitionTurn {
-  private readonly every: NodeJS.Timeout;
+  /** Resolves if another member has the partition. */
+  readonly lost: Promise<void>;
+  private every: NodeJS.Timeout | undefined;
   private soon: NodeJS.Timeout | undefined;
   private soonAt = Infinity;
   private tending: Promise<void> | undefined;
   private isOver = false;
-  /** The entry after which to go on claiming; nothing where all is claimed. */
+  /** The entry after which to go on claiming; undefined once all is claimed. */
   private claimAfter: string | undefined = '-';
-  /** Counts the walks: what an earlier one brings says nothing of how far this one is. */
+  /** Counts the walks: what an earlier one brings says nothing about how far this one is. */
   private walk = 0;
   private isWalking = false;
-  /** The oldest pending entry of the last look, where it was not here. */
+  /** The oldest pending entry of the last look, if it was not in hand. */
   private unknown = '';
+  private loseIt: () => void = () => undefined;
 
-  constructor(private readonly parts: PartitionTurnParts) {
-    this.every = setInterval(() => void this.tend(), TEND_MS);
+  constructor(
+    private readonly member: Member,
+    readonly partition: number,
+    private readonly ownerKey: string,
+    private readonly ownership: Ownership,
+    readonly pipeline: Pipeline,
+    private readonly order: LaneOrder,
+    private readonly faults: Faults,
+  ) {
+    this.lost = new Promise((resolve) => (this.loseIt = resolve));
   }
 
   start(): void {
+    this.every = setInterval(() => void this.tend(), TEND_MS);
+    void this.attend();
     void this.claim();
     this.tendIn(0);
   }
 
-  get partition(): number {
-    return this.parts.partition;
-  }
-
   /** Whether no other member can own the partition now. */
   get isCertain(): boolean {
-    return this.parts.ownership.isCertain;
+    return this.ownership.isCertain;
   }
 
   get epoch(): number {
-    return this.parts.ownership.epoch;
+    return this.ownership.epoch;
   }
 
-  get flow(): PartitionFlow {
-    return this.parts.flow;
+  /** Something may be pending that is not here: an answer was lost, or another member was given it. */
+  claimAgain(): void {
+    if (this.isOver) return;
+    this.walk++;
+    this.claimAfter = '-';
+    this.order.shut();
+    this.tendIn(0);
+    void this.claim();
+  }
+
+  /** Lets running handlers end, and releases the partition for whoever asks next. */
+  async giveUp(): Promise<void> {
+    const { client, consumer } = this.member;
+    await this.pipeline.drain();
+    if (this.isOver) return;
+    this.end();
+    await releasePartitionScript.run(client, [this.ownerKey], [this.ownership.holder, consumer]);
+  }
+
+  /** Renews the ownership no more: unless it was released, it expires. */
+  end(): void {
+    this.isOver = true;
+    clearInterval(this.every);
+    clearTimeout(this.soon);
+    this.order.attention.notify();
   }
 
   /** Looks for what is due in `delayMs`, unless a look comes before that. */
-  tendIn(delayMs: number): void {
+  private tendIn(delayMs: number): void {
     const at = performance.now() + delayMs;
     if (this.isOver || at >= this.soonAt || delayMs > TEND_MS) return;
     clearTimeout(this.soon);
@@ -76,35 +97,20 @@ export class PartitionTurn {
     }, delayMs);
   }
 
-  /** Something may be pending that is not here: an answer was lost, or another was given it. */
-  claimAnew(): void {
-    if (this.isOver) return;
-    this.walk++;
-    this.claimAfter = '-';
-    this.flow.shut();
-    this.tendIn(0);
-    void this.claim();
+  /** Does what the order asks for. */
+  private async attend(): Promise<void> {
+    while (!this.isOver) {
+      await this.order.attention.next();
+      if (this.order.takePostponed()) this.claimAgain();
+      const dueInMs = this.order.takeDueInMs();
+      if (dueInMs !== undefined) this.tendIn(dueInMs + 1);
+      this.claimOn();
+    }
   }
 
-  /** There is room for more of what is pending. */
-  claimOn(): void {
-    if (this.claimAfter !== undefined && !this.isWalking) void this.claim();
-  }
-
-  /** Lets running handlers end, and releases the partition for whoever asks next. */
-  async giveUp(): Promise<void> {
-    const { client, consumer, ownerKey, ownership, flow } = this.parts;
-    await flow.drain();
-    if (this.isOver) return;
-    this.end();
-    await releasePartitionScript.run(client, [ownerKey], [ownership.mark, consumer]);
-  }
-
-  /** Renews the ownership no more: unless it was released, it expires. */
-  end(): void {
-    this.isOver = true;
-    clearInterval(this.every);
-    clearTimeout(this.soon);
+  /** There may be room for more of what is pending. */
+  private claimOn(): void {
+    if (this.claimAfter !== undefined && !this.isWalking && !this.isOver) void this.claim();
   }
 
   private async tend(): Promise<void> {
@@ -113,7 +119,7 @@ export class PartitionTurn {
       return this.tendIn(0);
     }
     this.tending = this.look()
-      .catch((error: unknown) => this.parts.onFault(error))
+      .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.tending = undefined;
       });
@@ -121,13 +127,14 @@ export class PartitionTurn {
   }
 
   private async look(): Promise<void> {
-    const { client, group, consumer, leaseMs, ownerKey, ownership, flow } = this.parts;
+    const { client, group, consumer, leaseMs } = this.member;
+    const { ownership, pipeline, order } = this;
     if (this.isOver || client.status !== 'ready') return;
-    const { stream, retries, attempts, deadLetters } = flow.keys;
+    const { stream, retries, attempts, deadLetters } = pipeline.keys;
     const askedAt = leaseClock();
     const seen = await tendPartitionScript.run(
       client,
-      [ownerKey, stream, retries, attempts, deadLetters],
+      [this.ownerKey, stream, retries, attempts, deadLetters],
       [
         group,
         consumer,
@@ -135,8 +142,8 @@ export class PartitionTurn {
         ownership.epoch,
         OWNED_MS,
         leaseMs,
-        flow.roomForDue,
-        JSON.stringify(flow.heldBack),
+        order.takesNew ? pipeline.room : 0,
+        JSON.stringify(order.heldBack),
       ],
     );
     if (this.isOver) return;
@@ -144,23 +151,23 @@ export class PartitionTurn {
     ownership.confirm(askedAt);
     // The answer that says they were postponed may have come just before this one: it is dealt with first.
     if (seen.due.length > 0) await new Promise(setImmediate);
-    flow.accept(seen.due);
-    flow.leave(seen.gone);
+    pipeline.offer(seen.due);
+    for (const rowId of seen.gone) pipeline.forget(rowId);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);
-    const isUnknown = seen.oldestPending !== '' && !flow.inHand.has(seen.oldestPending);
+    const isUnknown = seen.oldestPending !== '' && !pipeline.inHand.has(seen.oldestPending);
     const isWalkOver = this.claimAfter === undefined;
     // What was just read or settled may be unknown for a moment.
     if ((seen.othersHave && isWalkOver) || (isUnknown && this.unknown === seen.oldestPending)) {
-      this.claimAnew();
+      this.claimAgain();
     } else this.claimOn();
     this.unknown = isUnknown ? seen.oldestPending : '';
   }
 
   private lose(): void {
     this.end();
-    this.parts.ownership.lose();
-    void this.flow.lose();
-    this.parts.onLost();
+    this.ownership.lose();
+    this.pipeline.lose();
+    this.loseIt();
   }
 
   private async claim(): Promise<void> {
@@ -170,7 +177,7 @@ export class PartitionTurn {
       while (this.claimAfter !== undefined && (await this.claimPage(this.claimAfter)));
     } catch (error) {
       // The next look goes on with it.
-      this.parts.onFault(error);
+      this.faults.onFault(error);
     } finally {
       this.isWalking = false;
     }
@@ -178,27 +185,43 @@ export class PartitionTurn {
 
   /** @returns whether to go on at once */
   private async claimPage(after: string): Promise<boolean> {
-    const { client, group, consumer, ownerKey, ownership, flow } = this.parts;
-    const { walk } = this;
-    const room = flow.roomToClaim;
+    const { client, group, consumer } = this.member;
+    const { pipeline, order, walk } = this;
+    const room = this.roomToClaim;
     if (room === 0 || this.isOver || client.status !== 'ready') return false;
-    // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
-    const inHand = flow.inHand.snapshot();
+    const inHand = pipeline.inHand.snapshot();
+    const { stream, retries, attempts } = pipeline.keys;
     const page = await claimPartitionScript.run(
       client,
-      [ownerKey, flow.keys.stream, flow.keys.retries, flow.keys.attempts],
-      [group, consumer, ownership.mark, after, room, flow.pendingMeansStarted ? 1 : 0],
+      [this.ownerKey, stream, retries, attempts],
+      [
+        group,
+        consumer,
+        this.ownership.holder,
+        after,
+        room,
+        pipeline.deliveries.countsPendingAsStarted ? 1 : 0,
+      ],
     );
     if (!page.isOwner || this.isOver) return false;
-    flow.claim(
-      page.entries.filter(({ id }) => !inHand.has(id)),
-      page.waiting,
-    );
+    const entries = page.entries.filter(({ id }) => !inHand.has(id));
+    pipeline.offer(entries, { isNew: false }, page.waiting);
     if (page.waiting.size > 0) this.tendIn(0);
-    // One that was begun anew meanwhile has another place to go on from.
+    // If the walk began again meanwhile, it has another place to go on from.
     if (walk !== this.walk) return true;
     this.claimAfter = page.next === '' ? undefined : page.next;
-    flow.claimedUpTo(this.claimAfter);
+    order.claimedUpTo(this.claimAfter);
+    pipeline.goOn();
     return true;
+  }
+
+  /** How many pending entries may be claimed now. A page has those in hand too, which take no more room. */
+  private get roomToClaim(): number {
+    const { pipeline, order } = this;
+    const { room } = pipeline;
+    // If nothing moves before they are claimed, there is always room.
+    const isRoom = order.isStuck || (room > 0 && (!order.isMoving || pipeline.isWorthARead));
+    if (!isRoom || pipeline.isEnding) return 0;
+    return Math.min(MOST_AT_ONCE, Math.max(room, order.waiting));
   }
 }

@@ -1,51 +1,41 @@
-import type { Redis } from 'ioredis';
-import { memberKeys, ownerKey } from '../../wire/partition-keys.js';
-import { partitionCountKey, partitionName } from '../../wire/partitions.js';
-import type { StreamKeys } from '../../wire/stream-keys.js';
+import type { Faults } from '../../redis/connect/fault-log.js';
+import { leaseClock } from '../../redis/server/lease-clock.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { beatScript, type Members } from '../../redis/scripts/partition/beat.script.js';
 import { takePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
+import { memberKeys, ownerKey } from '../../wire/partition-keys.js';
+import { partitionCountKey, partitionName } from '../../wire/partitions.js';
+import { streamKeys } from '../../wire/stream-keys.js';
 import type { ConsumedStream } from '../consumed-stream.js';
-import type { FlowSet, FollowedStream } from '../flow-set.js';
-import { leaseClock } from '../../redis/server/lease-clock.js';
-import { StreamFlow } from '../stream-flow.js';
-import type { PartsOf } from '../flow-parts.js';
+import { startsBeforeAcknowledging } from '../delivery/deliveries-for.js';
+import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { PipelineBuilder } from '../pipeline-builder.js';
+import type { Pipeline } from '../pipeline.js';
+import type { StreamReaders } from '../sources/stream-readers.js';
 import { OWNED_MS, Ownership } from './ownership.js';
-import { beginTurn } from './begin-turn.js';
-import type { PartitionTurn } from './partition-turn.js';
-import { Presence } from './presence.js';
-import { shareOf } from './share.js';
+import { PartitionTurn } from './partition-turn.js';
+import { Presence, shareOf } from './share.js';
 import { SharedSlots } from './shared-slots.js';
 
-/** How often a member announces itself, and how long it counts as alive after that. */
+/** How often a member announces itself, and how long it counts as alive after that, in ms. */
 const BEAT_MS = 1_000;
 const ALIVE_MS = 5_000;
 
-export interface PartitionedStreamParts {
-  readonly client: Redis;
-  readonly keyPrefix: string;
-  readonly group: string;
-  readonly consumer: string;
-  readonly token: string;
-  readonly leaseMs: number;
-  readonly consumed: ConsumedStream;
-  readonly partitions: number;
-  readonly flows: FlowSet;
-  readonly partsOf: PartsOf;
-  /** Resolves once no read covers the partition any more. */
-  readonly leaveRead: (flow: StreamFlow) => Promise<void>;
-  readonly onFault: (error: unknown) => void;
+/** A partition, with the key that says who owns it. */
+interface Partition {
+  readonly followed: FollowedStream;
+  readonly ownerKey: string;
+  /** The last epoch of this member; 0 if it never owned the partition. */
+  epoch: number;
 }
 
 /** This member's share of one stream's partitions. */
 export class PartitionedStream {
   private readonly turns = new Map<number, PartitionTurn>();
-  /** Turns that were given up or lost, and of which something still runs. */
+  /** Turns that were given up or lost, while something of them still runs. */
   private readonly leaving = new Map<PartitionTurn, Promise<void>>();
-  /** What is known of each partition while this member does not own it. */
-  private readonly resting: readonly FollowedStream[];
-  /** The last epoch of this member in each partition; 0 if it never owned it. */
-  private readonly epochs: number[];
+  private readonly partitions: readonly Partition[];
   private readonly slots: SharedSlots;
   private readonly beatKeys: readonly string[];
   private timer: NodeJS.Timeout | undefined;
@@ -53,43 +43,41 @@ export class PartitionedStream {
   private isStopped = false;
   private readonly presence = new Presence(ALIVE_MS);
 
-  constructor(private readonly parts: PartitionedStreamParts) {
-    const { consumed, partitions, token, keyPrefix, group } = parts;
-    const { members, holdings, versions } = memberKeys(keyPrefix, consumed.stream, group);
-    const count = partitionCountKey(keyPrefix, consumed.stream);
-    this.beatKeys = [members, holdings, versions, count];
-    this.slots = new SharedSlots(consumed.options.concurrency);
-    this.epochs = Array.from({ length: partitions }, () => 0);
-    this.resting = Array.from({ length: partitions }, (_, partition) => {
-      const name = partitionName(consumed.stream, partition);
-      const flow = new StreamFlow({ ...parts.partsOf(consumed, name, token), stream: name });
-      return this.followed(flow);
+  constructor(
+    private readonly consumed: ConsumedStream,
+    count: number,
+    keyPrefix: string,
+    private readonly member: Member,
+    private readonly streams: FollowedStreams,
+    private readonly builder: PipelineBuilder,
+    private readonly readers: StreamReaders,
+    private readonly faults: Faults,
+  ) {
+    const { stream, options } = consumed;
+    const { group } = member;
+    const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
+    this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
+    this.slots = new SharedSlots(options.concurrency);
+    this.partitions = Array.from({ length: count }, (_, partition) => {
+      const name = partitionName(stream, partition);
+      const keys = streamKeys(keyPrefix, name, group);
+      const followed = new FollowedStream(name, keys, consumed, partition);
+      streams.include(followed);
+      return { followed, ownerKey: ownerKey(keyPrefix, stream, partition, group), epoch: 0 };
     });
   }
 
   get stream(): string {
-    return this.parts.consumed.stream;
+    return this.consumed.stream;
   }
 
   get owned(): readonly PartitionTurn[] {
     return [...this.turns.values()];
   }
 
-  /** Flows that are not read any more and may still have messages in hand. */
-  get left(): readonly StreamFlow[] {
-    return [...this.leaving.keys()].map(({ flow }) => flow);
-  }
-
-  /** The partitions that are not read here. Their groups must exist all the same, or their first messages would be missed. */
-  get unread(): readonly FollowedStream[] {
-    return this.resting.filter((_, partition) => !this.turns.has(partition));
-  }
-
-  /** The keys of the partitions that this member has owned at some time. */
-  get keysOnceOwned(): readonly StreamKeys[] {
-    return this.resting
-      .filter((_, partition) => (this.epochs[partition] ?? 0) > 0)
-      .map(({ flow }) => flow.keys);
+  /** The pipelines that are not read any more and may still have messages in hand. */
+  get left(): readonly Pipeline[] {
+    return [...this.leaving.keys()].map(({ pipeline }) => pipeline);
   }
 
   /** Resolves after the first announcement, even if Redis refused it. */
@@ -105,8 +93,8 @@ export class PartitionedStream {
     this.isStopped = true;
     clearTimeout(this.timer);
     await this.beating;
-    // From now on a failure may be the app's doing, in partitions on their way to others too.
-    for (const { flow } of this.leaving.keys()) flow.isHandingOver = false;
+    // From now on a failure may be caused by the app that is closing, in partitions on their way to others too.
+    for (const { pipeline } of this.leaving.keys()) pipeline.isAppClosing = true;
     await Promise.all([
       this.sayGoodbye(),
       ...this.owned.map((turn) => this.giveUp(turn)),
@@ -121,13 +109,13 @@ export class PartitionedStream {
 
   /** An answer may have been lost with a connection. */
   connectionBroke(): void {
-    for (const turn of this.turns.values()) turn.claimAnew();
+    for (const turn of this.turns.values()) turn.claimAgain();
   }
 
   private beat(): Promise<void> {
     clearTimeout(this.timer);
     this.beating ??= this.shareOut()
-      .catch((error: unknown) => this.parts.onFault(error))
+      .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.beating = undefined;
         if (!this.isStopped) this.timer = setTimeout(() => void this.beat(), BEAT_MS);
@@ -137,16 +125,14 @@ export class PartitionedStream {
 
   /** Announces this member, sees which others are alive, and takes or gives up what an even share asks for. */
   private async shareOut(): Promise<void> {
-    const { client, consumer, partitions } = this.parts;
+    const { client, consumer } = this.member;
     if (client.status !== 'ready') return;
     const seen = await this.announce(ALIVE_MS);
     const others = [...seen.holdings].filter(([member]) => member !== consumer);
-    this.presence.note(
-      seen.wasThere,
-      others.flatMap(([, its]) => its),
-    );
+    const elsewhere = others.flatMap(([, partitions]) => partitions);
+    this.presence.note(seen.wasThere, elsewhere);
     if (this.isStopped) return;
-    const { surplus, wanted } = shareOf(consumer, seen.holdings, partitions);
+    const { surplus, wanted } = shareOf(consumer, seen.holdings, this.partitions.length);
     for (const partition of surplus) {
       const turn = this.turns.get(partition);
       if (turn !== undefined) void this.giveUp(turn);
@@ -158,17 +144,16 @@ export class PartitionedStream {
   }
 
   /**
-   * Only what is certainly ours is announced: after a pause another member may own it, and nobody would take a partition
-   * that two members say they have, once both gave it up.
+   * Only what is certainly ours is announced. After a pause another member may own a partition, and nobody would take one that
+   * two members announced, once both gave it up.
    */
   private announce(aliveMs: number): Promise<Members> {
-    const { client, consumer, partitions } = this.parts;
+    const { client, consumer } = this.member;
     // What is on its way to others comes last, so that it counts as surplus first.
     const turns = [...this.turns.values(), ...this.leaving.keys()];
     const certain = turns.filter(({ isCertain }) => isCertain).map(({ partition }) => partition);
-    const holdings = JSON.stringify(certain);
-    const row = [consumer, aliveMs, holdings, PACKAGE_VERSION, partitions];
-    return beatScript.run(client, this.beatKeys, row);
+    const row = [consumer, aliveMs, JSON.stringify(certain), PACKAGE_VERSION];
+    return beatScript.run(client, this.beatKeys, [...row, this.partitions.length]);
   }
 
   /** The others need not wait: they ask for the partitions of a member that is not listed until it has released them. */
@@ -176,70 +161,64 @@ export class PartitionedStream {
     try {
       await this.announce(0);
     } catch (error) {
-      this.parts.onFault(error);
+      this.faults.onFault(error);
     }
   }
 
-  private async take(partition: number): Promise<void> {
-    const { client, consumer, token, consumed } = this.parts;
-    const followed = this.resting[partition];
-    if (followed === undefined) return;
-    const { leases, attempts } = followed.flow.keys;
+  private async take(number: number): Promise<void> {
+    const { client, consumer, token } = this.member;
+    const partition = this.partitions[number];
+    if (partition === undefined) return;
+    const { leases, attempts } = partition.followed.keys;
     const askedAt = leaseClock();
     const epoch = await takePartitionScript.run(
       client,
-      [this.ownerKeyOf(partition), leases, attempts],
+      [partition.ownerKey, leases, attempts],
       [
         consumer,
         token,
         OWNED_MS,
         this.presence.isPatient ? 1 : 0,
-        this.epochs[partition] ?? 0,
-        consumed.options.delivery === 'at-most-once' ? 0 : 1,
+        partition.epoch,
+        startsBeforeAcknowledging(this.consumed.options) ? 1 : 0,
       ],
     );
     if (epoch === 0) return;
-    this.epochs[partition] = epoch;
-    this.begin(partition, new Ownership(token, epoch, askedAt));
+    partition.epoch = epoch;
+    this.begin(number, partition, new Ownership(token, epoch, askedAt));
   }
 
-  private begin(partition: number, ownership: Ownership): void {
-    const { parts, slots } = this;
-    const name = partitionName(this.stream, partition);
-    const turn = beginTurn({
-      ...parts,
-      flowParts: parts.partsOf(parts.consumed, name, ownership.mark),
-      slots,
-      partition,
-      ownerKey: this.ownerKeyOf(partition),
+  private begin(number: number, partition: Partition, ownership: Ownership): void {
+    const { followed } = partition;
+    const { pipeline, order } = this.builder.ownPartition(followed, ownership, this.slots);
+    const turn = new PartitionTurn(
+      this.member,
+      number,
+      partition.ownerKey,
       ownership,
-      onLost: (lost) => this.lost(lost),
-    });
-    const { flow } = turn;
-    flow.inHand.highestId = this.resting[partition]?.flow.inHand.highestId ?? '';
-    this.turns.set(partition, turn);
-    parts.flows.include(this.followed(flow));
+      pipeline,
+      order,
+      this.faults,
+    );
+    this.turns.set(number, turn);
+    followed.begin(pipeline);
+    this.streams.include(followed);
+    void turn.lost.then(() => this.endTurn(turn, () => pipeline.drain()));
     turn.start();
   }
 
   private giveUp(turn: PartitionTurn): Promise<void> {
-    // If the app is closing, a handler may fail because of that.
-    turn.flow.isHandingOver = !this.isStopped;
-    turn.flow.stop();
+    turn.pipeline.stop(this.isStopped);
     return this.endTurn(turn, () => turn.giveUp());
-  }
-
-  private lost(turn: PartitionTurn): void {
-    void this.endTurn(turn, () => turn.flow.drain());
   }
 
   /** Waits until nothing of a turn is read, and `finish` is done. Never rejects. */
   private endTurn(turn: PartitionTurn, finish: () => Promise<void>): Promise<void> {
-    this.turns.delete(turn.partition);
-    const ended = this.parts
-      .leaveRead(turn.flow)
+    if (this.turns.get(turn.partition) === turn) this.turns.delete(turn.partition);
+    const ended = this.readers
+      .leave(turn.pipeline)
       .then(finish)
-      .catch((error: unknown) => this.parts.onFault(error))
+      .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.forget(turn);
         // Whoever lacks a partition learns sooner that it is free.
@@ -250,22 +229,10 @@ export class PartitionedStream {
   }
 
   private forget(turn: PartitionTurn): void {
-    const { flows } = this.parts;
-    const { flow } = turn;
-    const resting = this.resting[turn.partition]?.flow;
-    if (resting !== undefined) resting.inHand.highestId = flow.inHand.highestId;
+    const followed = this.partitions[turn.partition]?.followed;
     this.leaving.delete(turn);
-    const followed = flows.find(flow.keys.stream);
-    if (followed?.flow === flow) flows.forget(followed);
-  }
-
-  private ownerKeyOf(partition: number): string {
-    const { keyPrefix, group } = this.parts;
-    return ownerKey(keyPrefix, this.stream, partition, group);
-  }
-
-  private followed(flow: StreamFlow): FollowedStream {
-    const { isNamed, wildcards } = this.parts.consumed;
-    return { flow, isNamed, wildcards };
+    if (followed === undefined) return;
+    followed.end(turn.pipeline);
+    this.streams.include(followed);
   }
 }

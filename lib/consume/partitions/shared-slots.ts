@@ -1,28 +1,37 @@
-/** The slots that the partitions of one stream have together in a process: as many as `concurrency` gives. */
-export class SharedSlots {
+import type { Gate } from '../quarantine.js';
+
+/** The slots that the partitions of one stream share in a process: as many as `concurrency` gives. */
+export class SharedSlots implements Gate {
   private taken = 0;
-  /** Called once it is worth asking again, in the order in which they asked. */
-  private readonly waiting = new Set<() => void>();
+  /** Those that wait for a slot, in the order in which they asked. */
+  private waiting: (() => void)[] = [];
 
   constructor(private readonly concurrency: number) {}
 
-  /** Whether one is free; where not, `again` is called when one may be. */
-  isFree(again: () => void): boolean {
-    if (this.taken < this.concurrency) return true;
-    this.waiting.add(again);
-    return false;
+  isOpenFor(): boolean {
+    return this.taken < this.concurrency;
   }
 
-  take(): void {
+  opened(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  started(): void {
     this.taken++;
   }
 
-  giveBack(): void {
+  ended(): void {
     this.taken--;
-    for (const again of this.waiting) {
-      if (this.taken >= this.concurrency) return;
-      this.waiting.delete(again);
-      again();
-    }
+    this.wakeNext();
+  }
+
+  /** Wakes one after the other while a slot is free: each has taken it, or does not need it, before the next one is asked. */
+  private wakeNext(): void {
+    if (this.taken >= this.concurrency) return;
+    const wake = this.waiting.shift();
+    if (wake === undefined) return;
+    wake();
+    // The one that was woken takes the slot in the next microtask.
+    queueMicrotask(() => queueMicrotask(() => this.wakeNext()));
   }
 }

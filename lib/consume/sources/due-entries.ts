@@ -1,116 +1,128 @@
-import type { Redis } from 'ioredis';
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
+import type { Faults } from '../../redis/connect/fault-log.js';
+import { JointWrite } from '../../redis/connect/joint-write.js';
+import { compareEntryIds } from '../../redis/read/entry-id.js';
+import { RepeatedCall } from '../../redis/scripts/repeated-call.js';
+import { dueEntriesScript } from '../../redis/scripts/reserve/due-entries.script.js';
+import { dueStreamsScript } from '../../redis/scripts/reserve/due-streams.script.js';
 import { hashSlot } from '../../wire/hash-slot.js';
 import { streamIdOf } from '../../wire/redrive-member.js';
-import { compareEntryIds } from '../../redis/read/entry-id.js';
-import { JointWrite } from '../../redis/connect/joint-write.js';
-import { dueEntriesScript } from '../../redis/scripts/reserve/due-entries.script.js';
-import { dueAmong } from './due-among.js';
-import type { Faults } from '../../redis/connect/fault-log.js';
-import type { FlowSet } from '../flow-set.js';
-import { retriesBlock } from '../handlers/request-runs.js';
+import type { FollowedStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
 import type { Resumption } from './resumption.js';
-import type { StreamFlow } from '../stream-flow.js';
 
 const EVERY_MS = 200;
 
-export interface DueEntriesParts extends Faults {
-  readonly client: Redis;
-  readonly group: string;
-  readonly consumer: string;
-  readonly leaseMs: number;
-  readonly flows: FlowSet;
-  readonly resumption: Resumption;
-  readonly delayed: DelayedMessages;
+/** Up to so many streams are asked one by one: to ask first which of them have something would cost a round trip more. */
+export const ASKED_EACH = 8;
+
+/** Streams that can be asked about together: all of them, or in a cluster those of one slot. */
+interface AskedTogether {
+  readonly pipelines: readonly Pipeline[];
+  /** Asks which of them have something due. It is sent five times a second. */
+  readonly whichAreDue: RepeatedCall<number[]>;
+  asking?: Promise<void> | undefined;
 }
 
-/** Asks, for all streams at once, for entries whose time has come, and for messages that are to be published by now. */
+/** Asks, for all streams at once, for entries that are due, and for delayed messages that have to be published by now. */
 export class DueEntries {
   private timer: NodeJS.Timeout | undefined;
-  /** Under way, by what can be asked together: all streams, in a cluster those of a slot. */
-  private readonly asking = new Map<string, Promise<void>>();
   private readonly jointWrite: JointWrite;
-  private sides:
-    | {
-        readonly of: readonly StreamFlow[];
-        readonly together: ReadonlyMap<string, readonly StreamFlow[]>;
-      }
-    | undefined;
+  private asked: { readonly of: readonly Pipeline[]; readonly each: readonly AskedTogether[] } = {
+    of: [],
+    each: [],
+  };
 
-  constructor(private readonly parts: DueEntriesParts) {
-    this.jointWrite = new JointWrite(parts.client);
+  constructor(
+    private readonly member: Member,
+    private readonly streams: FollowedStreams,
+    private readonly resumption: Resumption,
+    private readonly delayed: DelayedMessages,
+    private readonly faults: Faults,
+  ) {
+    this.jointWrite = new JointWrite(member.client);
   }
 
   start(): void {
-    const { client, delayed } = this.parts;
     this.timer = setInterval(() => {
-      if (client.status !== 'ready') return;
+      if (this.member.client.status !== 'ready') return;
       this.jointWrite.begin();
-      delayed.check();
-      this.askAll();
+      this.delayed.check();
+      for (const together of this.askedTogether()) this.askOnce(together);
     }, EVERY_MS);
   }
 
-  /** Fulfilled once nothing more will be brought. */
+  /** Resolves once nothing more will be brought. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await Promise.all([...this.asking.values(), this.parts.delayed.stop()]);
+    await Promise.all([...this.asked.each.map(({ asking }) => asking), this.delayed.stop()]);
   }
 
-  private askAll(): void {
-    for (const [side, flows] of this.sidesOf(this.parts.flows.shared)) {
-      if (this.asking.has(side)) continue;
-      const asked = this.ask(flows).finally(() => this.asking.delete(side));
-      this.asking.set(side, asked);
+  /** Which streams can be asked about together. It changes seldom. */
+  private askedTogether(): readonly AskedTogether[] {
+    const { shared } = this.streams;
+    if (this.asked.of === shared) return this.asked.each;
+    const bySlot = new Map<string, Pipeline[]>();
+    for (const pipeline of shared) {
+      const slot = this.member.client.isCluster ? String(hashSlot(pipeline.keys.stream)) : '';
+      const others = bySlot.get(slot);
+      if (others === undefined) bySlot.set(slot, [pipeline]);
+      else others.push(pipeline);
     }
+    const each = [...bySlot.values()].map((pipelines) => {
+      const keys = pipelines.map((pipeline) => pipeline.keys.retries);
+      return { pipelines, whichAreDue: new RepeatedCall(dueStreamsScript, keys) };
+    });
+    this.asked = { of: shared, each };
+    return each;
   }
 
-  /** Which streams can be asked for together. It is looked at five times a second, and changes seldom. */
-  private sidesOf(flows: readonly StreamFlow[]): ReadonlyMap<string, readonly StreamFlow[]> {
-    if (this.sides?.of === flows) return this.sides.together;
-    const together = new Map<string, StreamFlow[]>();
-    for (const flow of flows) {
-      const side = this.parts.client.isCluster ? String(hashSlot(flow.keys.stream)) : '';
-      const its = together.get(side);
-      if (its === undefined) together.set(side, [flow]);
-      else its.push(flow);
-    }
-    this.sides = { of: flows, together };
-    return together;
+  private askOnce(together: AskedTogether): void {
+    together.asking ??= this.ask(together).finally(() => {
+      together.asking = undefined;
+    });
   }
 
-  /** What was handed back comes with the rest of what is resumed, as long as that goes on; and so does all, if nothing may pass. */
-  private bounds(flow: StreamFlow): readonly [count: number, lowest: '0' | '-inf'] {
-    return [flow.room, this.parts.resumption.isOpen(flow) ? '0' : '-inf'];
-  }
-
-  private mayAsk(flow: StreamFlow): boolean {
-    return flow.room > 0 && !(retriesBlock(flow.options) && this.parts.resumption.isOpen(flow));
-  }
-
-  private async ask(present: readonly StreamFlow[]): Promise<void> {
-    const { client, group, consumer, leaseMs, onFault, onWorking } = this.parts;
+  private async ask(together: AskedTogether): Promise<void> {
+    const { member, faults } = this;
+    const { client, group, consumer, leaseMs } = member;
     try {
-      const due = await dueAmong(client, present);
-      onWorking();
-      const asked = due.filter((flow) => this.mayAsk(flow));
+      const due = await this.dueAmong(together);
+      faults.onWorking();
+      const asked = due.filter((pipeline) => this.mayAsk(pipeline));
       if (asked.length === 0) return;
       const taken = await dueEntriesScript.run(
         client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
-        [group, consumer, leaseMs, ...asked.flatMap((flow) => this.bounds(flow))],
+        [group, consumer, leaseMs, ...asked.flatMap((pipeline) => this.bounds(pipeline))],
       );
       // The answer to what put them off may have come just before this one, and is dealt with first.
       if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
-      asked.forEach((flow, index) => {
-        const entries = taken[index] ?? [];
+      asked.forEach((pipeline, index) => {
+        const entries = [...(taken[index] ?? [])];
         // Those that are due at the same time come in the order of their text.
-        flow.accept(
-          [...entries].sort((a, b) => compareEntryIds(streamIdOf(a.id), streamIdOf(b.id))),
-        );
+        entries.sort((a, b) => compareEntryIds(streamIdOf(a.id), streamIdOf(b.id)));
+        pipeline.offer(entries);
       });
     } catch (error) {
-      onFault(error);
+      faults.onFault(error);
     }
+  }
+
+  /** The streams in which something may be due. If there are many, one key of each is looked at first. */
+  private async dueAmong({ pipelines, whichAreDue }: AskedTogether): Promise<readonly Pipeline[]> {
+    if (pipelines.length <= ASKED_EACH) return pipelines;
+    const numbers = await whichAreDue.run(this.member.client);
+    return numbers.flatMap((n) => pipelines[n] ?? []);
+  }
+
+  /** What was handed back comes with what is resumed while that goes on, and so does everything if nothing may pass. */
+  private bounds(pipeline: Pipeline): readonly [count: number, lowest: '0' | '-inf'] {
+    return [pipeline.room, this.resumption.isOpen(pipeline) ? '0' : '-inf'];
+  }
+
+  private mayAsk(pipeline: Pipeline): boolean {
+    return pipeline.room > 0 && !(pipeline.retriesBlock && this.resumption.isOpen(pipeline));
   }
 }

@@ -1,43 +1,43 @@
 import type { LoggerService } from '@nestjs/common';
-import type { Redis } from 'ioredis';
-import { ensureGroupScript } from '../../redis/scripts/reserve/ensure-group.script.js';
 import { leaveMembersScript } from '../../redis/scripts/admin/leave-members.script.js';
 import { removeConsumerScript } from '../../redis/scripts/admin/remove-consumer.script.js';
+import { ensureGroupScript } from '../../redis/scripts/reserve/ensure-group.script.js';
+import { ledgerWindowMs } from '../../options/resolved-options.js';
 import * as text from '../consumer.messages.js';
-import type { FlowSet, FollowedStream } from '../flow-set.js';
-import type { StreamFlow } from '../stream-flow.js';
-import type { KnownWildcards } from './known-wildcards.js';
-import type { Membership } from './membership.js';
+import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
+import type { KnownWildcards } from './wildcard-starts.js';
 
-/** Who is away for longer finds entries that retention may have removed. */
+/** Who is away for longer may find that retention has removed entries. */
 const BLIND_MS = 24 * 60 * 60 * 1000;
-
-export interface GroupsParts {
-  readonly client: Redis;
-  readonly group: string;
-  readonly consumer: string;
-  readonly leaseMs: number;
-  readonly flows: FlowSet;
-  readonly wildcards: KnownWildcards;
-  readonly membership: Membership;
-  readonly logger: LoggerService;
-}
 
 /** Makes sure that each stream has the group, at the right position, with this consumer as a member. */
 export class Groups {
-  constructor(private readonly parts: GroupsParts) {}
+  constructor(
+    private readonly member: Member,
+    private readonly streams: FollowedStreams,
+    private readonly wildcards: KnownWildcards,
+    private readonly logger: LoggerService,
+  ) {}
 
-  /** Makes what is missing. A stream that nobody named and that is gone is read no more. */
-  async ensureAll(some: readonly StreamFlow[] = this.parts.flows.present): Promise<void> {
-    const wanted = new Set(some);
-    const present = this.parts.flows.followed.filter(({ flow }) => wanted.has(flow));
-    await Promise.all(present.map((followed) => this.ensure(followed)));
+  /**
+   * Creates what is missing of the streams of these pipelines, or of all, and of partitions that others own: their first
+   * messages would be missed otherwise. A stream that no handler names is not read while it does not exist.
+   */
+  async ensureAll(some: readonly Pipeline[] = this.streams.reading): Promise<void> {
+    const wanted = new Set<Pipeline | undefined>(some).add(undefined);
+    const meant = this.streams.all.filter(
+      (followed) => wanted.has(followed.pipeline) && !this.streams.isMissing(followed),
+    );
+    await Promise.all(meant.map((followed) => this.ensure(followed)));
   }
 
-  /** @returns whether the stream is there, and so its group */
+  /** @returns whether the stream exists, and so its group */
   async ensure(followed: FollowedStream): Promise<boolean> {
-    const { client, group, flows, wildcards, membership, logger } = this.parts;
-    const { stream, keys, options, inHand } = followed.flow;
+    const { member, streams, logger } = this;
+    const { client, group } = member;
+    const { name, keys, consumed, position } = followed;
     const { kind, after } = await ensureGroupScript.run(
       client,
       [
@@ -53,46 +53,50 @@ export class Groups {
       ],
       [
         group,
-        wildcards.beginOf(options.startFrom, followed.wildcards),
-        inHand.highestId,
+        this.wildcards.beginOf(consumed.options.startFrom, consumed.wildcards),
+        position.highestId,
         BLIND_MS,
-        followed.isNamed ? '' : this.keepMs(followed),
-        ...membership.rowIn(followed.flow),
+        consumed.isNamed ? '' : this.keepMs(followed),
+        ...member.rowIn(followed),
       ],
     );
     if (kind === 'gone') {
-      inHand.highestId = '';
-      if (!flows.isPresent(followed.flow)) return false;
-      flows.leaveOut(followed);
-      logger.warn(text.streamGone(stream));
+      position.forget();
+      if (streams.isMissing(followed)) return false;
+      streams.leaveOut(followed);
+      logger.warn(text.streamGone(name));
       return false;
     }
-    if (kind === 'made') logger.log(text.groupMade(stream, group, after));
-    if (kind === 'set-back') logger.warn(text.groupSetBack(stream, group, after));
-    // Of a group that it found there, a member knows from then on where it stood.
-    if (inHand.highestId === '') inHand.noteGiven(after);
+    if (kind === 'made') logger.log(text.groupMade(name, group, after));
+    if (kind === 'set-back') logger.warn(text.groupSetBack(name, group, after));
+    // From now on this member knows up to where the group that it found was given entries.
+    if (position.highestId === '') position.noteGiven(after);
     return true;
   }
 
   /**
    * Says that this consumer is no longer a member.
    *
-   * @param isForGood whether nobody will have its name again: then it is of no use to its groups, once nothing is pending for it
+   * @param isForGood whether nobody will use its name again: then it is removed from groups in which nothing is pending for it
    */
   async leave(isForGood: boolean): Promise<void> {
-    const { client, group, consumer, flows } = this.parts;
-    const left = flows.present.map(({ keys: { stream, members, versions } }) =>
-      isForGood
-        ? removeConsumerScript.run(client, [stream, members, versions], [group, consumer, 0])
-        : leaveMembersScript.run(client, [members, versions], [consumer]),
-    );
-    // Redis may be away: a consumer without entries harms nobody, and is no longer a member once its time is over.
+    const { client, group, consumer } = this.member;
+    const present = this.streams.all.filter((followed) => !this.streams.isMissing(followed));
+    const left = present.map(async ({ keys, partition, wasRead }) => {
+      const { stream, members, versions } = keys;
+      if (isForGood && wasRead) {
+        await removeConsumerScript.run(client, [stream, members, versions], [group, consumer, 0]);
+      } else if (!isForGood && partition === undefined) {
+        // Partitions share the members of their stream, and have left those already.
+        await leaveMembersScript.run(client, [members, versions], [consumer]);
+      }
+    });
+    // Redis may be away: a consumer without entries does no harm, and is no member any more once its time is over.
     await Promise.allSettled(left);
   }
 
-  // What runs on while its stream is gone may still be recorded: twice as long covers that.
-  private keepMs({ flow }: FollowedStream): number {
-    const { dedup } = flow.options;
-    return 2 * Math.max(dedup === false ? 0 : dedup.windowMs, this.parts.leaseMs);
+  // What still runs while its stream is gone may be recorded later: twice as long covers that.
+  private keepMs({ consumed }: FollowedStream): number {
+    return 2 * Math.max(ledgerWindowMs(consumed.options), this.member.leaseMs);
   }
 }

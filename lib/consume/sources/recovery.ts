@@ -1,79 +1,74 @@
-import type { Redis } from 'ioredis';
 import { onReconnect } from '../../redis/connect/cluster-client.js';
-import { recoverScript } from '../../redis/scripts/reserve/recover.script.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
-import type { FlowSet } from '../flow-set.js';
-import type { Membership } from './membership.js';
-import { retriesBlock } from '../handlers/request-runs.js';
-import type { StartedAt } from '../started-at.js';
-import type { StreamFlow } from '../stream-flow.js';
-import { unattendedAmong } from './unattended-among.js';
+import { recoverScript } from '../../redis/scripts/reserve/recover.script.js';
+import { unattendedStreamsScript } from '../../redis/scripts/reserve/unattended-streams.script.js';
+import type { FollowedStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
+import { ASKED_EACH } from './due-entries.js';
+import type { Groups } from './groups.js';
 
-export interface RecoveryParts extends Faults {
-  readonly client: Redis;
-  readonly group: string;
-  readonly consumer: string;
-  readonly membership: Membership;
-  readonly startedAt: StartedAt;
-  readonly minIdleMs: number;
-  readonly intervalMs: number;
-  readonly flows: FlowSet;
-  /** Sees to it that the groups of these streams are where they have to be. */
-  readonly ensureGroups: (some: readonly StreamFlow[]) => Promise<void>;
-}
-
-/** How soon the next page is asked for where there was no room for it, or there may be more. */
+/** How soon the next page is asked for if there was no room for it, or there may be more, in ms. */
 const NEXT_PAGE_MS = 100;
+/** Redis serves nobody else while it looks at streams: about a millisecond for so many. */
+const LOOKED_AT_ONCE = 150;
 
 /**
- * Takes over what consumers that died or are stuck have left: at start, after a reconnect, and from time to time. With each
- * look for that it says that this consumer is alive.
+ * Takes over what consumers that died or are stuck have left: at start, after a reconnect, and from time to time. Each look
+ * for that also says that this consumer is alive.
  */
 export class Recovery {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> | undefined;
-  private stopped = false;
+  private isStopped = false;
   private endFollowing: (() => void) | undefined;
   /** Whether a walk is to begin, with a look at the groups. */
-  private isAnew = true;
+  private beginsWithLook = true;
   private lookedAt = -Infinity;
-  private readonly after = new Map<StreamFlow, string>();
+  /** Where to go on, for each stream that is not done. */
+  private readonly after = new Map<Pipeline, string>();
 
-  constructor(private readonly parts: RecoveryParts) {}
+  constructor(
+    private readonly member: Member,
+    private readonly streams: FollowedStreams,
+    private readonly groups: Groups,
+    private readonly faults: Faults,
+    private readonly intervalMs: number,
+  ) {}
 
   start(): void {
-    this.endFollowing = onReconnect(this.parts.client, this.runSoon);
+    this.endFollowing = onReconnect(this.member.client, this.runSoon);
     this.runSoon();
   }
 
-  /** Fulfilled once nothing more will be brought. */
+  /** Resolves once nothing more will be brought. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.isStopped = true;
     this.endFollowing?.();
     clearTimeout(this.timer);
     await this.underWay;
   }
 
   /** A stream is read from now on: what others left of it is taken over soon. */
-  include(flow: StreamFlow): void {
-    this.after.set(flow, '-');
+  include(pipeline: Pipeline): void {
+    this.after.set(pipeline, '-');
     this.schedule(NEXT_PAGE_MS);
   }
 
   private readonly runSoon = (): void => {
-    this.beginAnew();
+    this.beginAgain();
     this.schedule(0);
   };
 
-  private beginAnew(): void {
-    this.isAnew = true;
+  private beginAgain(): void {
+    this.beginsWithLook = true;
     this.after.clear();
-    for (const flow of this.parts.flows.shared) this.after.set(flow, '-');
+    for (const pipeline of this.streams.shared) this.after.set(pipeline, '-');
   }
 
   private schedule(delayMs: number): void {
     clearTimeout(this.timer);
-    if (this.stopped) return;
+    if (this.isStopped) return;
     this.timer = setTimeout(() => {
       this.underWay ??= this.run().finally(() => {
         this.underWay = undefined;
@@ -82,62 +77,92 @@ export class Recovery {
   }
 
   private async run(): Promise<void> {
-    const { client, flows, intervalMs, onFault, onWorking } = this.parts;
+    const { streams, intervalMs, faults } = this;
     try {
-      if (client.status === 'ready') {
-        // A walk through much that was left can take long, and others want to know that this consumer is alive.
+      if (this.member.client.status === 'ready') {
+        // A walk through a large backlog can take long, and others want to know that this consumer is alive.
         const isLookDue = performance.now() - this.lookedAt >= intervalMs;
-        if (this.isAnew || isLookDue) await this.lookAround();
-        await Promise.all(flows.shared.map((flow) => this.takePage(flow)));
-        onWorking();
+        if (this.beginsWithLook || isLookDue) await this.lookAround();
+        await Promise.all(streams.shared.map((pipeline) => this.takePage(pipeline)));
+        faults.onWorking();
       }
     } catch (error) {
-      this.isAnew = true;
-      onFault(error);
+      this.beginsWithLook = true;
+      faults.onFault(error);
     }
-    // One that vanished on the way has nothing that could be taken over.
-    const isMore = flows.shared.some((flow) => this.after.has(flow));
-    if (isMore || this.isAnew) return this.schedule(NEXT_PAGE_MS);
-    this.beginAnew();
+    // A stream that vanished on the way has nothing that could be taken over.
+    const isMore = streams.shared.some((pipeline) => this.after.has(pipeline));
+    if (isMore || this.beginsWithLook) return this.schedule(NEXT_PAGE_MS);
+    this.beginAgain();
     this.schedule(intervalMs);
   }
 
-  /** Finds out where there is something to do. */
+  /** Finds out which streams need something to be done. */
   private async lookAround(): Promise<void> {
-    const { client, group, minIdleMs, membership, flows } = this.parts;
-    this.isAnew = false;
+    const { reading } = this.streams;
+    this.beginsWithLook = false;
     this.lookedAt = performance.now();
-    const { present } = flows;
-    const some = await unattendedAmong(client, group, minIdleMs, membership, present);
-    const unattended = new Set(some);
-    for (const flow of present) if (!unattended.has(flow)) this.after.delete(flow);
-    await this.parts.ensureGroups(some);
+    const unattended = await this.unattendedAmong(reading);
+    const isUnattended = new Set(unattended);
+    for (const pipeline of reading) if (!isUnattended.has(pipeline)) this.after.delete(pipeline);
+    await this.groups.ensureAll(unattended);
   }
 
-  private async takePage(flow: StreamFlow): Promise<void> {
-    const { client, group, consumer, minIdleMs, startedAt } = this.parts;
-    const after = this.after.get(flow);
-    const { room } = flow;
+  /**
+   * The streams whose group may have to be created or set back, or whose entries others may have left. The others are told on
+   * the way that this consumer is alive; ensuring a group does the same. In a cluster each stream may be on another node, so
+   * all are returned.
+   */
+  private async unattendedAmong(reading: readonly Pipeline[]): Promise<readonly Pipeline[]> {
+    const { client, group, leaseMs, row } = this.member;
+    if (reading.length <= ASKED_EACH || client.isCluster) return reading;
+    const parts: Pipeline[][] = [];
+    for (let at = 0; at < reading.length; at += LOOKED_AT_ONCE) {
+      parts.push(reading.slice(at, at + LOOKED_AT_ONCE));
+    }
+    const found = await Promise.all(
+      parts.map(async (part) => {
+        const keys = part.flatMap(({ keys: { stream, madeBlindly, members, versions } }) => [
+          stream,
+          madeBlindly,
+          members,
+          versions,
+        ]);
+        const each = part.flatMap(({ place }) => [
+          place.position.highestId,
+          this.member.hasRowIn(place) ? '1' : '',
+        ]);
+        const args = [group, leaseMs, ...row, ...each];
+        const numbers = await unattendedStreamsScript.run(client, keys, args);
+        return numbers.flatMap((n) => part[n] ?? []);
+      }),
+    );
+    return found.flat();
+  }
+
+  private async takePage(pipeline: Pipeline): Promise<void> {
+    const { client, group, consumer, leaseMs, startedAtMs } = this.member;
+    const after = this.after.get(pipeline);
+    const { room, keys, deliveries } = pipeline;
     if (after === undefined || room === 0) return;
-    const { stream, leases, retries, attempts } = flow.keys;
     const { next, entries } = await recoverScript.run(
       client,
-      [stream, leases, retries, attempts],
+      [keys.stream, keys.leases, keys.retries, keys.attempts],
       [
         group,
         consumer,
-        minIdleMs,
+        leaseMs,
         after,
         room,
-        flow.pendingMeansStarted ? startedAt.redisMs : '',
-        retriesBlock(flow.options) ? 1 : 0,
+        deliveries.countsPendingAsStarted ? startedAtMs : '',
+        pipeline.retriesBlock ? 1 : 0,
       ],
     );
-    // A walk that was begun anew meanwhile has another place to go on from.
-    if (this.after.get(flow) === after) {
-      if (next === '') this.after.delete(flow);
-      else this.after.set(flow, next);
+    // If the walk began again meanwhile, it has another place to go on from.
+    if (this.after.get(pipeline) === after) {
+      if (next === '') this.after.delete(pipeline);
+      else this.after.set(pipeline, next);
     }
-    flow.accept(entries);
+    pipeline.offer(entries);
   }
 }

@@ -1,94 +1,87 @@
 import type { Redis } from 'ioredis';
 import { resumeScript } from '../../redis/scripts/reserve/resume.script.js';
-import { retriesBlock } from '../handlers/request-runs.js';
-import type { StartedAt } from '../started-at.js';
-import type { StreamFlow } from '../stream-flow.js';
+import type { Demand } from '../waiting.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
 
-export interface ResumptionParts {
-  readonly group: string;
-  readonly consumer: string;
-  readonly token: string;
-  readonly startedAt: StartedAt;
-  /** Told when it may go on in a stream where the next message had to wait. */
-  readonly onWaited: (streamKey: string) => void;
-}
-
-/** What waits may be taken by another member, or go with its group: it is looked at as often at the least, in ms. */
+/** Another member may take what is waited for, or it may go with its group: it is looked for at least this often, in ms. */
 const LOOK_EVERY_MS = 1_000;
 
 /**
  * Brings what comes before anything new in a stream: what is pending for this consumer, and what members that closed have
- * handed back. It begins when the stream is read for the first time, and anew after a connection came back.
+ * handed back. It begins when the stream is read for the first time, and again after a connection came back.
  */
 export class Resumption {
-  /** Where to go on, for each stream that is not through. */
-  private readonly after = new WeakMap<StreamFlow, string>();
-  /** Those where the next message waits for its time, and lets nothing pass. */
-  private readonly waiting = new Map<StreamFlow, NodeJS.Timeout>();
+  /** Where to go on, for each stream that is not done. */
+  private readonly after = new WeakMap<Pipeline, string>();
+  /** Those whose next message waits until it is due, and lets nothing pass. */
+  private readonly waiting = new Map<Pipeline, NodeJS.Timeout>();
 
-  constructor(private readonly parts: ResumptionParts) {}
+  constructor(
+    private readonly member: Member,
+    private readonly demand: Demand,
+  ) {}
 
-  /** Begins anew for `flow`. The owner of a partition does that itself, with what was pending for others. */
-  restart(flow: StreamFlow): void {
-    if (flow.isOwned) return;
-    this.after.set(flow, '-');
-    this.endWait(flow);
+  /** Begins again. The owner of a partition does that itself, with what was pending for others. */
+  restart(pipeline: Pipeline): void {
+    if (pipeline.place.partition !== undefined) return;
+    this.after.set(pipeline, '-');
+    this.endWait(pipeline);
   }
 
-  /** Whether there may be more of `flow`. New entries wait for it, so that order holds. */
-  isOpen(flow: StreamFlow): boolean {
-    return this.after.has(flow);
+  /** Whether there may be more. New entries wait for it, so that order holds. */
+  isOpen(pipeline: Pipeline): boolean {
+    return this.after.has(pipeline);
   }
 
-  /** Whether what comes next in `flow` has to wait: nothing of it is to be read meanwhile. */
-  isWaiting(flow: StreamFlow): boolean {
-    return this.waiting.has(flow);
+  /** Whether what comes next has to wait: nothing of the stream is read meanwhile. */
+  isWaiting(pipeline: Pipeline): boolean {
+    return this.waiting.has(pipeline);
   }
 
-  /** Brings the next page, as large as `flow` has room for. */
-  async bringPage(client: Redis, flow: StreamFlow): Promise<void> {
-    const { group, consumer, token, startedAt } = this.parts;
-    const after = this.after.get(flow);
-    const { room, options } = flow;
+  /** Brings the next page, as large as there is room for. */
+  async bringPage(client: Redis, pipeline: Pipeline): Promise<void> {
+    const { group, consumer, token, startedAtMs } = this.member;
+    const after = this.after.get(pipeline);
+    const { room, keys, deliveries } = pipeline;
     if (after === undefined || room === 0) return;
-    // What is settled meanwhile may be in the answer still, and is not in hand any more when that comes.
-    const inHand = flow.inHand.snapshot();
+    const inHand = pipeline.inHand.snapshot();
     const { next, entries, waitsMs } = await resumeScript.run(
       client,
-      [flow.keys.stream, flow.keys.retries, flow.keys.attempts, flow.keys.leases],
+      [keys.stream, keys.retries, keys.attempts, keys.leases],
       [
         group,
         consumer,
         after,
         room,
-        flow.pendingMeansStarted ? startedAt.redisMs : '',
-        retriesBlock(options) ? token : '',
+        deliveries.countsPendingAsStarted ? startedAtMs : '',
+        pipeline.retriesBlock ? token : '',
       ],
     );
-    // If it was begun anew meanwhile, it has another place to go on from.
-    if (this.after.get(flow) === after) {
-      if (next === undefined) this.after.delete(flow);
-      else this.after.set(flow, next);
-      if (waitsMs !== undefined) this.wait(flow, waitsMs);
+    // If it was restarted meanwhile, it has another place to go on from.
+    if (this.after.get(pipeline) === after) {
+      if (next === undefined) this.after.delete(pipeline);
+      else this.after.set(pipeline, next);
+      if (waitsMs !== undefined) this.wait(pipeline, waitsMs);
     }
-    flow.accept(entries.filter(({ id }) => !inHand.has(id)));
+    pipeline.offer(entries.filter(({ id }) => !inHand.has(id)));
   }
 
-  private wait(flow: StreamFlow, waitsMs: number): void {
+  private wait(pipeline: Pipeline, waitsMs: number): void {
     const timer = setTimeout(
       () => {
-        this.endWait(flow);
-        this.parts.onWaited(flow.keys.stream);
+        this.endWait(pipeline);
+        this.demand.raise(pipeline.keys.stream);
       },
       Math.min(waitsMs, LOOK_EVERY_MS),
     );
     // What it waits for is in Redis, for whoever comes next.
     timer.unref();
-    this.waiting.set(flow, timer);
+    this.waiting.set(pipeline, timer);
   }
 
-  private endWait(flow: StreamFlow): void {
-    clearTimeout(this.waiting.get(flow));
-    this.waiting.delete(flow);
+  private endWait(pipeline: Pipeline): void {
+    clearTimeout(this.waiting.get(pipeline));
+    this.waiting.delete(pipeline);
   }
 }

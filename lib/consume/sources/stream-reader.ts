@@ -1,40 +1,62 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { onReconnect } from '../../redis/connect/cluster-client.js';
-import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
 import { clientId } from '../../redis/connect/client-id.js';
-import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/redis-errors.js';
+import { onReconnect } from '../../redis/connect/cluster-client.js';
+import type { Faults } from '../../redis/connect/fault-log.js';
+import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
 import { readGroup } from '../../redis/read/stream-commands.js';
-import type { StreamFlow } from '../stream-flow.js';
-import type { Brought, StreamReaderParts } from './stream-reader.parts.js';
-import { within } from '../within.js';
+import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/redis-errors.js';
+import type { ReadStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
+import { within } from '../waiting.js';
+import type { ReadConnections } from './connections.js';
+import type { Groups } from './groups.js';
+import type { Resumption } from './resumption.js';
 
-/** How soon to read again where a slot is on its way to another node, or a node is replaced: in ms. */
+/** How soon to read again while a slot moves to another node, or a node is replaced, in ms. */
 const CLUSTER_MS = 100;
-/** How long the next read waits at the most until what came runs, where that is all there was, in ms. */
+/** If a read brought all there was: how long the next read waits at most until that runs, in ms. */
 const TURN_MS = 5;
 
-/** Brings entries to the flows that have room: one blocking read for all of them, as long as nothing else is to do. */
+/** What a read brought: `some` if more may wait. */
+type Brought = 'nothing' | 'all there was' | 'some';
+
+/** Brings new entries to the streams that have room: with one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
-  /** The flows that the blocking read under way covers. */
-  private blockedFor: ReadonlySet<StreamFlow> | undefined;
-  private readonly catchingUp = new Map<StreamFlow, Promise<void>>();
+  /** The pipelines that the blocking read under way covers. */
+  private blockedFor: ReadonlySet<Pipeline> | undefined;
+  private readonly catchingUp = new Map<Pipeline, Promise<void>>();
   private readonly stopping = new AbortController();
   private wakeUp: (() => void) | undefined;
   private blockingId: number | undefined;
-  private loop: Promise<void> | undefined;
+  private loop: Promise<boolean> | undefined;
   private endFollowing: (() => void) | undefined;
-  /** When its last round began; nothing while there is no room for anything. */
+  /** Whether it has nothing to read any more. */
+  hasEnded = false;
+  /** When its last round began; undefined while nothing has room. */
   private roundAt: number | undefined;
 
-  constructor(private readonly parts: StreamReaderParts) {}
+  /** @param endsIfEmpty whether it has nothing to do any more once none of its streams exists */
+  constructor(
+    private readonly member: Member,
+    private readonly streams: ReadStreams,
+    private readonly connections: ReadConnections,
+    private readonly resumption: Resumption,
+    private readonly groups: Groups,
+    private readonly faults: Faults,
+    private readonly blockMs: number,
+    private readonly endsIfEmpty: boolean,
+  ) {}
 
-  start(): void {
-    const { blocking, commands } = this.parts.connections;
+  /** Reads until it is stopped. @returns resolves to whether it ended because none of its streams exists */
+  start(): Promise<boolean> {
+    const { blocking, commands } = this.connections;
     blocking.on('ready', this.onReconnect);
     blocking.on('close', this.forgetBlockingId);
     this.endFollowing = onReconnect(commands, this.onReconnect);
     this.loop = this.run();
+    return this.loop;
   }
 
   /** How long ago its last round began, in ms; 0 while it waits for room, or has nothing to do. */
@@ -42,25 +64,25 @@ export class StreamReader {
     return this.roundAt === undefined ? 0 : performance.now() - this.roundAt;
   }
 
-  /** A stream's flow has room again. */
+  /** A stream has room again. */
   roomIn(streamKey: string): void {
-    const flow = this.parts.flows.find(streamKey)?.flow;
-    if (flow === undefined || !this.wantsRead(flow) || this.stopping.signal.aborted) return;
+    const pipeline = this.streams.find(streamKey);
+    if (pipeline === undefined || !this.wantsRead(pipeline) || this.stopping.signal.aborted) return;
     if (this.blockedFor === undefined) this.wakeUp?.();
-    else if (!this.blockedFor.has(flow)) this.catchUp(flow);
+    else if (!this.blockedFor.has(pipeline)) this.catchUp(pipeline);
   }
 
-  /** Fulfilled once no read under way covers a flow that wants none any more; most often at once. */
-  async leave(flow: StreamFlow): Promise<void> {
-    await this.catchingUp.get(flow);
-    // Where Redis does not let us end it, it ends by itself.
+  /** Resolves once no read under way covers a stream that is not to be read any more; most often at once. */
+  async leave(pipeline: Pipeline): Promise<void> {
+    await this.catchingUp.get(pipeline);
+    // If Redis does not let us end the read, it ends by itself.
     let tries = 0;
-    await this.endBlockedWhile(() => this.blockedFor?.has(flow) === true && tries++ < 20);
+    await this.endBlockedWhile(() => this.blockedFor?.has(pipeline) === true && tries++ < 20);
   }
 
-  /** Ends the blocked read, and takes its answer. Fulfilled once nothing more will be brought. */
-  async stop(): Promise<void> {
-    const { blocking, drop } = this.parts.connections;
+  /** Ends the blocked read, and takes its answer. Resolves once nothing more will be brought; to whether Redis allowed that. */
+  async stop(): Promise<boolean> {
+    const { blocking } = this.connections;
     this.stopping.abort();
     blocking.off('ready', this.onReconnect);
     blocking.off('close', this.forgetBlockingId);
@@ -69,22 +91,19 @@ export class StreamReader {
     const ended = Promise.all([this.loop, ...this.catchingUp.values()]);
     for (let attempt = 1; attempt <= 3; attempt++) {
       await within(this.unblock(), 100);
-      if (await within(ended, 20 * attempt)) return;
+      if (await within(ended, 20 * attempt)) return true;
     }
-    // Redis is away, or does not let us end the read: what it brings now stays pending.
-    drop();
-    await ended;
+    return false;
   }
 
-  /** The same where the others read on: its connection is not needed any more. */
-  async end(): Promise<void> {
-    await this.stop();
-    this.parts.connections.drop();
+  /** Resolves once its loop has ended, which an ended connection makes it do. */
+  async ended(): Promise<void> {
+    await Promise.all([this.loop, ...this.catchingUp.values()]);
   }
 
   // Replies may have been lost with a connection, and what they brought is pending for this consumer.
   private readonly onReconnect = (): void => {
-    for (const flow of this.parts.flows.present) this.parts.resumption.restart(flow);
+    for (const pipeline of this.streams.reading) this.resumption.restart(pipeline);
     this.wakeUp?.();
     void this.unblock();
   };
@@ -93,31 +112,37 @@ export class StreamReader {
     this.blockingId = undefined;
   };
 
-  private async run(): Promise<void> {
+  private async run(): Promise<boolean> {
     const { signal } = this.stopping;
     for (let failures = 0; !signal.aborted;) {
       this.roundAt = performance.now();
       try {
-        await this.parts.connections.ready(signal);
+        await this.connections.ready(signal);
+        if (this.endsIfEmpty && this.streams.reading.length === 0) {
+          this.hasEnded = true;
+          return true;
+        }
         await this.round();
         failures = 0;
-        this.parts.onWorking();
+        this.faults.onWorking();
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) return false;
         failures++;
         await this.mend(error, failures);
       }
     }
+    return false;
   }
 
   private async mend(error: unknown, failures: number): Promise<void> {
-    const isOnItsWay = isClusterFault(error);
-    if (!isOnItsWay) this.parts.onFault(error);
+    const isMoving = isClusterFault(error);
+    if (!isMoving) this.faults.onFault(error);
     try {
-      if (isGroupGone(error) || isWrongType(error)) await this.parts.ensureGroups();
+      if (isGroupGone(error) || isWrongType(error))
+        await this.groups.ensureAll(this.streams.reading);
       if (!isGroupGone(error) || failures > 1) {
-        // Not over the connection for commands, which follows the slot: what it sends again would overtake an answer that got lost.
-        const delayMs = isOnItsWay ? CLUSTER_MS : reconnectDelayMs(failures);
+        // Not over the connection for commands, which follows the slot: what it sends again would overtake a lost answer.
+        const delayMs = isMoving ? CLUSTER_MS : reconnectDelayMs(failures);
         await delay(delayMs, undefined, { signal: this.stopping.signal });
       }
     } catch {
@@ -126,16 +151,17 @@ export class StreamReader {
   }
 
   private async round(): Promise<void> {
-    const { resumption, flows, connections } = this.parts;
-    const wanting = flows.present.filter(
-      (flow) => this.wantsRead(flow) && !this.catchingUp.has(flow),
+    const { connections, resumption } = this;
+    const wanting = this.streams.reading.filter(
+      (pipeline) => this.wantsRead(pipeline) && !this.catchingUp.has(pipeline),
     );
-    const behind = wanting.filter((flow) => resumption.isOpen(flow));
+    const behind = wanting.filter((pipeline) => resumption.isOpen(pipeline));
     if (behind.length > 0) {
-      await Promise.all(behind.map((flow) => resumption.bringPage(connections.commands, flow)));
+      await Promise.all(
+        behind.map((pipeline) => resumption.bringPage(connections.commands, pipeline)),
+      );
       return;
     }
-    if (flows.present.length === 0) this.parts.onEmpty?.();
     if (wanting.length === 0) return this.untilWoken();
     if (this.blockingId === undefined) {
       this.blockingId = await clientId(connections.blocking);
@@ -154,47 +180,47 @@ export class StreamReader {
     this.wakeUp = undefined;
   }
 
-  private async readBlocking(flows: readonly StreamFlow[]): Promise<void> {
-    const { blocking } = this.parts.connections;
+  private async readBlocking(pipelines: readonly Pipeline[]): Promise<void> {
     if (this.stopping.signal.aborted) return;
-    this.blockedFor = new Set(flows);
-    for (const flow of flows) flow.isAwaited = true;
+    this.blockedFor = new Set(pipelines);
+    for (const pipeline of pipelines) pipeline.isAwaited = true;
     let brought: Brought;
     try {
-      brought = await this.read(blocking, flows, this.parts.blockMs);
+      brought = await this.read(this.connections.blocking, pipelines, this.blockMs);
     } finally {
       this.blockedFor = undefined;
-      for (const flow of flows) flow.isAwaited = false;
+      for (const pipeline of pipelines) pipeline.isAwaited = false;
     }
-    // Nothing more is there for now: to ask again can wait until what came has begun to run, and would only delay it.
-    if (brought === 'all there was')
-      await within(Promise.all(flows.map((flow) => flow.taken())), TURN_MS);
+    // Nothing more is there for now. The next read can wait until what came has begun to run, and would only delay it.
+    if (brought === 'all there was') {
+      await within(Promise.all(pipelines.map((pipeline) => pipeline.reserved())), TURN_MS);
+    }
   }
 
-  /** Reads at once for a flow that the blocking read leaves out, and takes it in there when there is nothing. */
-  private catchUp(flow: StreamFlow): void {
-    if (this.catchingUp.has(flow)) return;
-    const caughtUp = this.readUntilEmpty(flow)
-      // The blocking read meets the same fault, and says so.
+  /** Reads at once for a stream that the blocking read leaves out, and includes it there once nothing is left. */
+  private catchUp(pipeline: Pipeline): void {
+    if (this.catchingUp.has(pipeline)) return;
+    const caughtUp = this.readUntilEmpty(pipeline)
+      // The blocking read meets the same fault, and reports it.
       .catch(() => undefined)
-      .finally(() => this.catchingUp.delete(flow));
-    this.catchingUp.set(flow, caughtUp);
-    void caughtUp.then(() => this.includeInBlocking(flow));
+      .finally(() => this.catchingUp.delete(pipeline));
+    this.catchingUp.set(pipeline, caughtUp);
+    void caughtUp.then(() => this.includeInBlocking(pipeline));
   }
 
-  private async readUntilEmpty(flow: StreamFlow): Promise<void> {
-    const { resumption, connections } = this.parts;
+  private async readUntilEmpty(pipeline: Pipeline): Promise<void> {
+    const { commands } = this.connections;
     let brought: Brought = 'some';
-    while (brought !== 'nothing' && this.wantsRead(flow) && !this.stopping.signal.aborted) {
-      if (resumption.isOpen(flow)) await resumption.bringPage(connections.commands, flow);
-      else brought = await this.read(connections.commands, [flow]);
+    while (brought !== 'nothing' && this.wantsRead(pipeline) && !this.stopping.signal.aborted) {
+      if (this.resumption.isOpen(pipeline)) await this.resumption.bringPage(commands, pipeline);
+      else brought = await this.read(commands, [pipeline]);
     }
   }
 
-  private async includeInBlocking(flow: StreamFlow): Promise<void> {
-    const leavesOut = (): boolean =>
-      this.wantsRead(flow) && this.blockedFor !== undefined && !this.blockedFor.has(flow);
-    await this.endBlockedWhile(() => leavesOut() && !this.stopping.signal.aborted);
+  private async includeInBlocking(pipeline: Pipeline): Promise<void> {
+    const isLeftOut = (): boolean =>
+      this.wantsRead(pipeline) && this.blockedFor !== undefined && !this.blockedFor.has(pipeline);
+    await this.endBlockedWhile(() => isLeftOut() && !this.stopping.signal.aborted);
     this.wakeUp?.();
   }
 
@@ -208,43 +234,41 @@ export class StreamReader {
   }
 
   // One that vanished has room too, and no read would ever cover it.
-  private wantsRead(flow: StreamFlow): boolean {
-    const { flows, resumption } = this.parts;
-    return flow.wantsRead && flows.isPresent(flow) && !resumption.isWaiting(flow);
+  private wantsRead(pipeline: Pipeline): boolean {
+    return (
+      pipeline.wantsRead && this.streams.isReading(pipeline) && !this.resumption.isWaiting(pipeline)
+    );
   }
 
   private async read(
     client: Redis,
-    flows: readonly StreamFlow[],
+    pipelines: readonly Pipeline[],
     blockMs?: number,
   ): Promise<Brought> {
-    const shownMs = flows.map((flow) => flow.shownMs);
-    const count = Math.max(1, Math.min(...flows.map(({ room }) => room)));
-    const replies = await readGroup(client, {
-      group: this.parts.group,
-      consumer: this.parts.consumer,
-      streams: flows.map(({ keys }) => keys.stream),
-      count,
-      ...(blockMs === undefined ? {} : { blockMs }),
-    });
+    const { group, consumer } = this.member;
+    const shownMs = pipelines.map(({ deliveries }) => deliveries.shownMs);
+    const count = Math.max(1, Math.min(...pipelines.map(({ room }) => room)));
+    const streams = pipelines.map(({ keys }) => keys.stream);
+    const blocking = blockMs === undefined ? {} : { blockMs };
+    const replies = await readGroup(client, { group, consumer, streams, count, ...blocking });
     let brought: Brought = 'nothing';
     for (const { stream, entries } of replies) {
-      const flow = this.parts.flows.find(stream)?.flow;
-      if (flow === undefined) continue;
-      // It was sent again over a new connection. What the lost answer had is pending, and comes first: the walk brings both.
-      if (this.parts.resumption.isOpen(flow)) {
-        this.parts.resumption.restart(flow);
+      const pipeline = this.streams.find(stream);
+      if (pipeline === undefined) continue;
+      // The read was sent again over a new connection. What the lost answer had is pending, and comes first: it is resumed.
+      if (this.resumption.isOpen(pipeline)) {
+        this.resumption.restart(pipeline);
         continue;
       }
       if (entries.length >= count) brought = 'some';
       else if (brought === 'nothing') brought = 'all there was';
-      flow.accept(entries, { sinceMs: shownMs[flows.indexOf(flow)] });
+      pipeline.offer(entries, { isNew: true, sinceMs: shownMs[pipelines.indexOf(pipeline)] });
     }
     return brought;
   }
 
   private async unblock(): Promise<void> {
     if (this.blockedFor === undefined || this.blockingId === undefined) return;
-    await this.parts.connections.unblock(this.blockingId);
+    await this.connections.unblock(this.blockingId);
   }
 }

@@ -1,32 +1,35 @@
-import type { FlowSet } from '../flow-set.js';
-import type { ServerConnections } from './server-connections.js';
-import type { StreamFlow } from '../stream-flow.js';
+import type { Faults } from '../../redis/connect/fault-log.js';
+import type { Demand } from '../waiting.js';
+import type { FollowedStreams } from '../followed-streams.js';
+import type { Member } from '../member.js';
+import type { Pipeline } from '../pipeline.js';
+import type { ServerConnections } from './connections.js';
+import type { Groups } from './groups.js';
+import type { Resumption } from './resumption.js';
 import { StreamReader } from './stream-reader.js';
-import type { StreamReaderParts } from './stream-reader.parts.js';
-
-export interface StreamReadersParts extends Omit<
-  StreamReaderParts,
-  'connections' | 'flows' | 'ensureGroups' | 'onEmpty'
-> {
-  readonly connections: ServerConnections;
-  readonly flows: FlowSet;
-  /** Makes what is missing of the groups of these streams. */
-  readonly ensureGroups: (flows: readonly StreamFlow[]) => Promise<void>;
-}
 
 /** Reads all streams: with one reader, or in a cluster with one for each slot that holds a stream. */
 export class StreamReaders {
   private readonly readers = new Map<string, StreamReader>();
-  private readonly ending = new Set<Promise<void>>();
-  private started = false;
+  private readonly ending = new Set<Promise<unknown>>();
+  private isStarted = false;
 
-  constructor(private readonly parts: StreamReadersParts) {}
+  constructor(
+    private readonly member: Member,
+    private readonly streams: FollowedStreams,
+    private readonly connections: ServerConnections,
+    private readonly resumption: Resumption,
+    private readonly groups: Groups,
+    private readonly demand: Demand,
+    private readonly faults: Faults,
+    private readonly blockMs: number,
+  ) {}
 
   start(): void {
-    const { connections, flows } = this.parts;
-    this.started = true;
-    if (!connections.isCluster) this.begin('');
-    for (const { keys } of flows.present) this.readerOf(keys.stream);
+    this.isStarted = true;
+    if (!this.connections.isCluster) this.begin('');
+    for (const { keys } of this.streams.reading) this.readerOf(keys.stream);
+    void this.followDemand();
   }
 
   /** How long ago the last round of any of them began, in ms; 0 while they wait for room, or have nothing to do. */
@@ -34,53 +37,67 @@ export class StreamReaders {
     return Math.max(0, ...[...this.readers.values()].map(({ quietMs }) => quietMs));
   }
 
-  /** A stream's flow has room again, or is new. */
-  roomIn(streamKey: string): void {
-    if (this.started && this.parts.flows.find(streamKey) !== undefined) {
-      this.readerOf(streamKey).roomIn(streamKey);
-    }
+  /** Resolves once no read under way covers a stream that is not to be read any more; most often at once. */
+  async leave(pipeline: Pipeline): Promise<void> {
+    await this.readers.get(this.connections.slotOf(pipeline.keys.stream))?.leave(pipeline);
   }
 
-  /** Fulfilled once no read under way covers a flow that wants none any more; most often at once. */
-  async leave(flow: StreamFlow): Promise<void> {
-    await this.readers.get(this.parts.connections.sideOf(flow.keys.stream))?.leave(flow);
-  }
-
-  /** Ends the blocked reads, and takes their answers. Fulfilled once nothing more will be brought. */
+  /** Ends the blocked reads, and takes their answers. Resolves once nothing more will be brought. */
   async stop(): Promise<void> {
-    this.started = false;
-    const stopped = [...this.readers.values()].map((reader) => reader.stop());
+    this.isStarted = false;
+    const stopped = [...this.readers].map(([slot, reader]) => this.stopOne(slot, reader));
     await Promise.all([...stopped, ...this.ending]);
   }
 
+  private async stopOne(slot: string, reader: StreamReader): Promise<void> {
+    if (await reader.stop()) return;
+    // Redis is away, or does not let us end the read: what it brings now stays pending.
+    this.connections.dropBlocking(slot);
+    await reader.ended();
+  }
+
+  private async followDemand(): Promise<void> {
+    while (this.isStarted) {
+      for (const streamKey of await this.demand.next()) {
+        const isFollowed = this.streams.find(streamKey) !== undefined;
+        if (this.isStarted && isFollowed) this.readerOf(streamKey).roomIn(streamKey);
+      }
+    }
+  }
+
   private readerOf(streamKey: string): StreamReader {
-    const side = this.parts.connections.sideOf(streamKey);
-    return this.readers.get(side) ?? this.begin(streamKey);
+    const reader = this.readers.get(this.connections.slotOf(streamKey));
+    return reader === undefined || reader.hasEnded ? this.begin(streamKey) : reader;
   }
 
   private begin(streamKey: string): StreamReader {
-    const { connections, flows, ensureGroups, ...its } = this.parts;
-    const side = connections.sideOf(streamKey);
-    const isOfIt = ({ keys }: StreamFlow): boolean => connections.sideOf(keys.stream) === side;
-    const readFlows = connections.isCluster ? flows.part(isOfIt) : flows;
-    const reader: StreamReader = new StreamReader({
-      ...its,
-      connections: connections.forReading(streamKey),
-      flows: readFlows,
-      ensureGroups: () => ensureGroups(readFlows.present),
-      onEmpty: connections.isCluster ? () => this.end(side) : undefined,
-    });
-    this.readers.set(side, reader);
-    reader.start();
+    const { connections, streams } = this;
+    const slot = connections.slotOf(streamKey);
+    const isOfSlot = (key: string): boolean => connections.slotOf(key) === slot;
+    const reader = new StreamReader(
+      this.member,
+      connections.isCluster ? streams.within(isOfSlot) : streams,
+      connections.forReading(streamKey),
+      this.resumption,
+      this.groups,
+      this.faults,
+      this.blockMs,
+      connections.isCluster,
+    );
+    this.readers.set(slot, reader);
+    void reader.start().then((isEmpty) => isEmpty && this.end(slot, reader));
     return reader;
   }
 
-  /** None of its streams is there any more. */
-  private end(side: string): void {
-    const reader = this.readers.get(side);
-    if (reader === undefined || !this.started) return;
-    this.readers.delete(side);
-    const ended = reader.end().finally(() => this.ending.delete(ended));
+  /** None of the slot's streams exists any more: its connection is not needed. */
+  private end(slot: string, reader: StreamReader): void {
+    if (!this.isStarted) return;
+    const isReplaced = this.readers.get(slot) !== reader;
+    if (!isReplaced) this.readers.delete(slot);
+    const ended = reader
+      .stop()
+      .then(() => isReplaced || this.connections.dropBlocking(slot))
+      .finally(() => this.ending.delete(ended));
     this.ending.add(ended);
   }
 }

@@ -1,28 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { KeyLanes } from '../../../lib/consume/order/key-lanes.js';
-import type { StreamMessage } from '../../../lib/consume/stream-message.js';
+import { aMessage } from '../../support/a-message.js';
+import type { Message } from '../../../lib/consume/message.js';
 
-const message = (entryId: string, key?: string, messageId = entryId): StreamMessage => ({
-  entryId,
-  originalEntryId: entryId,
-  messageId,
-  envelope: { name: 'orders', payload: {}, ...(key === undefined ? {} : { key }) },
-  fields: [],
-  attempt: 1,
-  alone: false,
-});
+const message = (rowId: string, key?: string, messageId = rowId): Message =>
+  aMessage(rowId, messageId, {
+    envelope: { name: 'orders', payload: {}, ...(key === undefined ? {} : { key }) },
+  });
 
-const keyOf = ({ envelope, messageId }: StreamMessage): string => envelope.key ?? messageId;
+const keyOf = ({ envelope, messageId }: Message): string => envelope.key ?? messageId;
 
-function lanesOf(...messages: StreamMessage[]): KeyLanes {
+function lanesOf(...messages: Message[]): KeyLanes {
   const lanes = new KeyLanes(keyOf);
   lanes.open();
   for (const its of messages) lanes.add(its);
   return lanes;
 }
 
-const out = (lanes: KeyLanes): string[] => lanes.takeOut(100).map(({ entryId }) => entryId);
+const out = (lanes: KeyLanes): string[] => lanes.takeOut(100).map(({ rowId }) => rowId);
 
 describe('the lanes of keys', () => {
   it('let out one message of each key, and the next once that is through', () => {
@@ -97,7 +93,7 @@ describe('the lanes of keys', () => {
     const lanes = lanesOf(message('1-0', 'a'), message('2-0', 'a'));
     lanes.add(message('3-0', 'a'), true);
     out(lanes);
-    expect(lanes.clear().map(({ entryId }) => entryId)).toEqual(['2-0']);
+    expect(lanes.clear().map(({ rowId }) => rowId)).toEqual(['2-0']);
     expect([lanes.queued, lanes.held]).toEqual([0, 0]);
   });
 

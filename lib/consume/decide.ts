@@ -1,0 +1,195 @@
+import { DeadLetterException } from '../errors/dead-letter.exception.js';
+import { RetryException } from '../errors/retry.exception.js';
+import { DEFAULTS } from '../options/defaults.js';
+import type { ResolvedRetry } from '../options/resolved-options.js';
+import type { BackoffFunction } from '../options/retry-options.js';
+import type { Verdict } from './handlers/run.js';
+import type { Message } from './message.js';
+
+/** What is recorded of a message. */
+export type Outcome =
+  | { readonly kind: 'handled' | 'unhandled' | 'abandoned' }
+  /** A request failed, and its caller is told: nobody else has to deal with it. */
+  | {
+      readonly kind: 'answered';
+      readonly error: unknown;
+      readonly reply: unknown;
+      readonly attempts: number;
+    }
+  | {
+      readonly kind: 'retry';
+      readonly delayMs: number;
+      readonly inPlace: boolean;
+      readonly error: unknown;
+    }
+  | {
+      readonly kind: 'dead';
+      readonly reason: string;
+      readonly error: unknown;
+      readonly attempts: number;
+      /** What the caller of a request is told. */
+      readonly reply: unknown;
+    }
+  /** It did not start, or failed because the app is closing. */
+  | { readonly kind: 'give-back'; readonly error?: unknown };
+
+/** What becomes of messages that fail. */
+export interface FailurePolicy {
+  /** Whether failed messages are tried again at all. At-most-once has acknowledged them before they ran. */
+  readonly triesAgain: boolean;
+  readonly retry: ResolvedRetry;
+  readonly unhandled: 'ack' | 'dead-letter';
+}
+
+export const CRASHED = 'its attempts did not end: the process died or was stopped each time';
+export const AT_MOST_ONCE = 'failed, and at-most-once tries once';
+const BACKOFF_SAID_SO = "the backoff function said 'dead-letter'";
+
+const noHandler = (name: string): string => `no handler for the name ${JSON.stringify(name)}`;
+const attemptsUsedUp = (attempts: number): string => `failed ${attempts} time(s)`;
+
+export const GIVE_BACK: Outcome = { kind: 'give-back' };
+const HANDLED: Outcome = { kind: 'handled' };
+const UNHANDLED: Outcome = { kind: 'unhandled' };
+const ABANDONED: Outcome = { kind: 'abandoned' };
+
+type Decided = Pick<Message, 'attempt' | 'request' | 'envelope'>;
+
+/**
+ * Decides what becomes of a message, from the verdict of its handlers.
+ *
+ * @param isClosing whether the app is closing. A failure may then be caused by that, and is not charged; what a handler
+ *   decided itself is done all the same
+ * @param random a number from 0 to 1
+ */
+export function decide(
+  message: Decided,
+  verdict: Verdict,
+  policy: FailurePolicy,
+  isClosing: boolean,
+  random?: number,
+): Outcome {
+  const { attempt, request } = message;
+  switch (verdict.kind) {
+    case 'handled':
+      return HANDLED;
+    case 'abandoned':
+      return ABANDONED;
+    case 'unhandled':
+      // Another group may have a handler for a request.
+      if (request !== undefined || policy.unhandled === 'ack') return UNHANDLED;
+      return dead(noHandler(message.envelope.name), undefined, attempt - 1);
+    case 'invalid': {
+      const { error } = verdict;
+      // What the schema needs may have been closed already.
+      if (isClosing && error.cause !== undefined && policy.triesAgain) {
+        return { kind: 'give-back', error };
+      }
+      // It did not run, so this attempt does not count.
+      if (request === undefined) return dead(error.reason, error, attempt - 1);
+      return { kind: 'answered', error, reply: error, attempts: attempt - 1 };
+    }
+    default:
+      return afterFailure(message, verdict, policy, isClosing, random);
+  }
+}
+
+/** What becomes of a message that used up its attempts without an error: its process died each time, or was stopped. */
+export function decideUsedUp({ attempt, request }: Decided): Outcome {
+  const attempts = attempt - 1;
+  if (request === undefined) return dead(CRASHED, undefined, attempts);
+  const error = new Error(CRASHED);
+  return { kind: 'answered', error, reply: error, attempts };
+}
+
+/** Whether a message has no attempt left before it starts. */
+export const isUsedUp = ({ attempt }: Decided, { triesAgain, retry }: FailurePolicy): boolean =>
+  triesAgain && attempt > retry.maxAttempts;
+
+type Failure = Extract<Verdict, { kind: 'failed' | 'retry' | 'dead-letter' }>;
+
+/** What a failed run threw. */
+export const errorOf = (verdict: Failure): unknown =>
+  verdict.kind === 'retry' ? new RetryException({ delayMs: verdict.delayMs }) : verdict.error;
+
+function afterFailure(
+  { attempt, request }: Decided,
+  verdict: Failure,
+  policy: FailurePolicy,
+  isClosing: boolean,
+  random?: number,
+): Outcome {
+  const { triesAgain, retry } = policy;
+  const error = errorOf(verdict);
+  const mayRunAgain = triesAgain && (request === undefined || retry.maxAttempts > 1);
+  if (isClosing && mayRunAgain && !isOwnDecision(verdict)) return { kind: 'give-back', error };
+  const next =
+    verdict.kind === 'dead-letter' ? verdict.reason : nextAttempt(policy, attempt, error, random);
+  if (typeof next === 'number')
+    return { kind: 'retry', delayMs: next, inPlace: retry.blocking, error };
+  const reply = (verdict.kind === 'failed' ? verdict.reply : undefined) ?? error ?? new Error(next);
+  const isDeadLetter = verdict.kind === 'dead-letter' || error instanceof DeadLetterException;
+  if (request === undefined || isDeadLetter) return dead(next, error, attempt, reply);
+  return { kind: 'answered', error, reply, attempts: attempt };
+}
+
+/** Whether the handler itself said what becomes of its message: by hand, or by what it threw. */
+const isOwnDecision = (verdict: Failure): boolean =>
+  verdict.kind !== 'failed' ||
+  verdict.error instanceof DeadLetterException ||
+  verdict.error instanceof RetryException;
+
+const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): Outcome => ({
+  kind: 'dead',
+  reason,
+  error,
+  attempts,
+  reply,
+});
+
+/** @returns in how many ms the next attempt is due, or why there is none */
+function nextAttempt(
+  { triesAgain, retry }: FailurePolicy,
+  attempt: number,
+  error: unknown,
+  random = Math.random(),
+): number | string {
+  if (error instanceof DeadLetterException) return error.reason;
+  if (!triesAgain) return AT_MOST_ONCE;
+  if (attempt >= retry.maxAttempts) return attemptsUsedUp(attempt);
+  if (error instanceof RetryException && isDelay(error.delayMs)) return error.delayMs;
+  const delayMs = delayAfter(retry, attempt, error, random);
+  return delayMs === 'dead-letter' ? BACKOFF_SAID_SO : delayMs;
+}
+
+function delayAfter(
+  { backoff }: ResolvedRetry,
+  attempt: number,
+  error: unknown,
+  random: number,
+): number | 'dead-letter' {
+  if (typeof backoff === 'function') return ask(backoff, attempt, error);
+  const { type, delayMs, maxDelayMs, jitter } = backoff;
+  const grown = {
+    fixed: delayMs,
+    linear: delayMs * attempt,
+    // 2 to the 40th exceeds any longest wait, and the number stays finite.
+    exponential: delayMs * 2 ** Math.min(attempt - 1, 40),
+  }[type];
+  return Math.round(Math.min(maxDelayMs, grown) * (1 + jitter * (2 * random - 1)));
+}
+
+/** A backoff function that throws, or gives no time, must not lose the message: it waits the longest time. */
+function ask(backoff: BackoffFunction, attempt: number, error: unknown): number | 'dead-letter' {
+  try {
+    const answer = backoff(attempt, error);
+    if (answer === 'dead-letter' || isDelay(answer)) return answer;
+  } catch {
+    // Its own fault is no reason to give the message up.
+  }
+  return DEFAULTS.backoff.maxDelayMs;
+}
+
+/** Whether a number can be waited for: handlers and backoff functions may give anything. */
+const isDelay = (delayMs: unknown): delayMs is number =>
+  typeof delayMs === 'number' && Number.isFinite(delayMs) && delayMs >= 0;

@@ -1,0 +1,186 @@
+import { FIRST, type Reservation } from '../../redis/scripts/reserve/reservation.js';
+import type { Message, UnreadableEntry } from '../message.js';
+import type { DeliveryScripts } from './delivery-scripts.js';
+import { byMessageId, byRowId, hasSafeLease, type LeaseIdOf } from './leases.js';
+import type { DeadMessage, DeliveryMode, Retry } from './mode.js';
+
+/** What proves that a message is ours, and where its success is recorded. */
+interface Claim {
+  readonly leaseIdOf: LeaseIdOf;
+  /** Whether scripts check the lease; otherwise they check that the entry is pending for this consumer. */
+  readonly isFenced: boolean;
+  readonly hasLedger: boolean;
+}
+
+/** A message is acknowledged after its handlers succeeded, and tried again if they fail. */
+abstract class AtLeastOnce implements DeliveryMode {
+  readonly triesAgain = true;
+  readonly canGiveBack = true;
+  readonly successStep = 'commit';
+  readonly giveBackStep = 'hand-over';
+  abstract readonly countsPendingAsStarted: boolean;
+
+  constructor(
+    protected readonly scripts: DeliveryScripts,
+    protected readonly claim: Claim,
+    private readonly maxDeadLetters: number | undefined,
+  ) {}
+
+  get shownMs(): number | undefined {
+    return this.scripts.shownMs;
+  }
+
+  abstract isLive(message: Message, nowMs: number): boolean;
+  abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
+  abstract giveBackUnreserved(messages: readonly Message[]): Promise<unknown>;
+
+  isAcknowledged(): boolean {
+    return false;
+  }
+
+  notesStart({ runsAlone }: Message): boolean {
+    return runsAlone;
+  }
+
+  noteStart(message: Message): Promise<boolean> {
+    const { leaseIdOf, isFenced } = this.claim;
+    return this.scripts.startAlone(message, leaseIdOf(message), isFenced);
+  }
+
+  renew(messages: readonly Message[]): Promise<boolean[]> {
+    const { leaseIdOf, hasLedger } = this.claim;
+    return this.scripts.renew(messages, leaseIdOf, hasLedger);
+  }
+
+  commit(messages: readonly Message[]): Promise<unknown> {
+    return this.scripts.commit(messages, this.claim.hasLedger);
+  }
+
+  putOff(retries: readonly Retry[]): Promise<readonly boolean[]> {
+    return this.scripts.scheduleRetries(retries, this.claim);
+  }
+
+  async countAttempt(message: Message): Promise<boolean> {
+    const { leaseMs } = this.scripts.place;
+    const retries = [{ message, delayMs: 0 }];
+    const [isKept] = await this.scripts.scheduleRetries(retries, this.claim, leaseMs);
+    return isKept === true;
+  }
+
+  async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
+    await this.scripts.handOver(messages, this.claim.leaseIdOf);
+    return messages.map(() => true);
+  }
+
+  deadLetter(dead: DeadMessage): Promise<unknown> {
+    const { message, reason, error, attempts } = dead;
+    const { rowId, entryId, fields } = message;
+    const fence = this.claim.isFenced ? 'lease' : 'pending';
+    const letter = { rowId, entryId, fields, reason, error, attempts, fence } as const;
+    const leaseId = this.claim.leaseIdOf(message);
+    const { maxDeadLetters: maxLength } = this;
+    return this.scripts.deadLetter(dead, { ...letter, leaseId, inLedger: false, maxLength });
+  }
+
+  acknowledgeDeleted(rowId: string): Promise<unknown> {
+    return this.scripts.acknowledgeDeleted(rowId);
+  }
+
+  deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
+    return this.scripts.deadLetterUnreadable(entry, this.maxDeadLetters);
+  }
+}
+
+/** With a ledger: a message runs under a lease, and one step records its success and acknowledges its entry. */
+export class Leased extends AtLeastOnce {
+  /** Leases tell which entries have started. */
+  readonly countsPendingAsStarted = false;
+
+  constructor(
+    scripts: DeliveryScripts,
+    private readonly windowMs: number,
+    maxDeadLetters: number | undefined,
+  ) {
+    super(scripts, { leaseIdOf: byMessageId, isFenced: true, hasLedger: true }, maxDeadLetters);
+  }
+
+  /** The owner of a partition renews its ownership instead. */
+  isLive(message: Message, nowMs: number): boolean {
+    const { isPartition, place } = this.scripts;
+    return isPartition || hasSafeLease(message, place.leaseMs, nowMs);
+  }
+
+  reserve(messages: readonly Message[]): Promise<Reservation[]> {
+    const { windowMs } = this;
+    return this.scripts.reserve(messages, { windowMs, mode: 'leased', leaseIdOf: byMessageId });
+  }
+
+  async giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
+    // The next owner of a partition claims all that is pending.
+    if (this.scripts.isPartition) return undefined;
+    return this.scripts.handOver(messages, byMessageId);
+  }
+}
+
+/** Without a ledger: that an entry is pending for this consumer is all that makes it ours. */
+export class PendingOnly extends AtLeastOnce {
+  readonly countsPendingAsStarted = true;
+
+  constructor(scripts: DeliveryScripts, maxDeadLetters: number | undefined) {
+    super(scripts, { leaseIdOf: byMessageId, isFenced: false, hasLedger: false }, maxDeadLetters);
+  }
+
+  isLive(): boolean {
+    return true;
+  }
+
+  async reserve(messages: readonly Message[]): Promise<Reservation[]> {
+    // A new entry is pending for this consumer, and nothing else is to know. Its position is noted when it is settled.
+    if (!this.scripts.isPartition && messages.every(({ isNew }) => isNew)) {
+      return messages.map(() => FIRST);
+    }
+    return this.scripts.reserveWithoutLedger(messages, false);
+  }
+
+  /** What is pending counts as started, unless it was given back. */
+  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
+    return this.giveBack(messages);
+  }
+}
+
+/** Dead letters that run again: they have no pending entry, so they have a lease in every mode. */
+export class Redrives extends AtLeastOnce {
+  readonly countsPendingAsStarted = false;
+
+  /** @param windowMs of the ledger; 0 if there is none */
+  constructor(
+    scripts: DeliveryScripts,
+    private readonly windowMs: number,
+    maxDeadLetters: number | undefined,
+  ) {
+    const leaseIdOf = windowMs === 0 ? byRowId : byMessageId;
+    super(scripts, { leaseIdOf, isFenced: true, hasLedger: windowMs > 0 }, maxDeadLetters);
+  }
+
+  isLive(message: Message, nowMs: number): boolean {
+    const { isPartition, place } = this.scripts;
+    return isPartition || hasSafeLease(message, place.leaseMs, nowMs);
+  }
+
+  reserve(messages: readonly Message[]): Promise<Reservation[]> {
+    const { windowMs, claim } = this;
+    return this.scripts.reserve(messages, {
+      windowMs,
+      mode: 'redrives',
+      leaseIdOf: claim.leaseIdOf,
+    });
+  }
+
+  override commit(messages: readonly Message[]): Promise<unknown> {
+    return this.scripts.commitRedrives(messages, this.claim.leaseIdOf, this.claim.hasLedger);
+  }
+
+  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
+    return this.giveBack(messages);
+  }
+}

@@ -1,0 +1,51 @@
+import type { LoggerService } from '@nestjs/common';
+import { ledgerWindowMs, type ResolvedSubscription } from '../../options/resolved-options.js';
+import { StepFaults } from './step-faults.js';
+import { Leased, PendingOnly, Redrives } from './at-least-once.js';
+import { RecordedFirst, RedrivesOnce } from './at-most-once.js';
+import { Deliveries } from './deliveries.js';
+import { Delivery, type SharedWrite } from './delivery.js';
+import { type ClaimPlace, DeliveryScripts, type ScriptRunner } from './delivery-scripts.js';
+import type { DeliveryMode } from './mode.js';
+
+/** Makes the deliveries of a stream. */
+export function deliveriesFor(
+  place: ClaimPlace,
+  options: ResolvedSubscription,
+  runner: ScriptRunner,
+  sharedWrite: SharedWrite,
+  logger: LoggerService,
+  signal: AbortSignal,
+): Deliveries {
+  const faults = new StepFaults(logger, place.stream);
+  const deliver = (mode: DeliveryMode): Delivery =>
+    new Delivery(mode, place, options.batchSize, faults, signal, sharedWrite);
+  const { entries, redrives } = modesFor(new DeliveryScripts(runner, place), options);
+  return new Deliveries(deliver(entries), deliver(redrives));
+}
+
+interface Modes {
+  readonly entries: DeliveryMode;
+  readonly redrives: DeliveryMode;
+}
+
+/** Chooses how the messages of a stream are delivered: the only place that asks for the mode. */
+export function modesFor(scripts: DeliveryScripts, options: ResolvedSubscription): Modes {
+  const windowMs = ledgerWindowMs(options);
+  const { maxLength } = options.deadLetter;
+  if (options.delivery === 'at-most-once') {
+    return {
+      entries: new RecordedFirst(scripts, windowMs, maxLength),
+      redrives: new RedrivesOnce(scripts, windowMs, maxLength),
+    };
+  }
+  return {
+    entries:
+      windowMs > 0 ? new Leased(scripts, windowMs, maxLength) : new PendingOnly(scripts, maxLength),
+    redrives: new Redrives(scripts, windowMs, maxLength),
+  };
+}
+
+/** Whether what is pending for a member that is gone may have been started, as the next owner of a partition has to count it. */
+export const startsBeforeAcknowledging = ({ delivery }: ResolvedSubscription): boolean =>
+  delivery === 'at-least-once';

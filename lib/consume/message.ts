@@ -1,0 +1,56 @@
+import type { LeaseMoment } from '../redis/server/lease-clock.js';
+import type { RunReplies } from '../requests/run-replies.js';
+import type { RawFields } from '../wire/codec.js';
+import type { MessageEnvelope } from '../wire/envelope.js';
+import type { EntryId, MessageId, RowId } from '../wire/message-ids.js';
+import type { RequestFields } from '../wire/request-fields.js';
+
+/** An entry, or a dead letter that runs again, which was read and decoded: what goes through the pipeline. */
+export interface Message {
+  readonly rowId: RowId;
+  /** The ID of its entry. The entry of a redrive may be deleted by now. */
+  readonly entryId: EntryId;
+  readonly messageId: MessageId;
+  /** Whether it is a dead letter that runs again. It has no pending entry. */
+  readonly isRedrive: boolean;
+  readonly envelope: MessageEnvelope;
+  /** The fields of its entry as they were read. A redrive has them without those that made it a dead letter. */
+  readonly fields: RawFields;
+  /** What makes it a request; undefined if it is an event. */
+  readonly request: RequestFields | undefined;
+  /** Whether Redis has just given it out for the first time. */
+  readonly isNew: boolean;
+  /** What Redis's clock showed before that, in ms; undefined if that is not known. */
+  readonly givenSinceMs: number | undefined;
+  /** The number of its partition; undefined if its stream has none. */
+  readonly partition: number | undefined;
+
+  /** The number of its run, from 1; known once it is reserved. */
+  attempt: number;
+  /** Whether nothing else may run in this process meanwhile; known once it is reserved. */
+  runsAlone: boolean;
+  /** When its lease was last asked for and given; undefined before it was reserved. */
+  leasedAt?: LeaseMoment;
+  /** Whether this redrive has left the dead letters (at-most-once). Nobody else can have it any more. */
+  hasLeftDeadLetters?: boolean;
+  /** When at-most-once wrote it into the ledger, in ms by Redis's clock: proof that this run owns it. */
+  recordedMs?: number;
+  /** When its next attempt is due, by `performance.now()`; undefined if it never waited for one in its slot. */
+  dueAt?: number;
+  /** The replies of its latest run here, if it is a request. */
+  replies?: RunReplies;
+  /** How long its last run took here, in ms. */
+  ranMs?: number;
+  /** From publishing to its first attempt, in ms; undefined for later attempts, and if Redis's clock is not known. */
+  waitedMs?: number | undefined;
+}
+
+/** What became of reading an entry that cannot be run. */
+export interface UnreadableEntry {
+  readonly rowId: RowId;
+  readonly entryId: EntryId;
+  readonly isRedrive: boolean;
+  readonly fields: RawFields;
+  readonly reason: string;
+  readonly error: unknown;
+}

@@ -1,0 +1,127 @@
+import type { LoggerService } from '@nestjs/common';
+import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import { JointWrite } from '../redis/connect/joint-write.js';
+import type { Script, ScriptArgument } from '../redis/scripts/script.js';
+import type { Replier } from '../requests/replier.js';
+import { laneKeyFor } from '../wire/lane-key.js';
+import type { Holder } from '../wire/message-ids.js';
+import { ownerKey } from '../wire/partition-keys.js';
+import { streamKeys } from '../wire/stream-keys.js';
+import type { ConsumedStream } from './consumed-stream.js';
+import type { ConsumerTallies } from './tallies.js';
+import { Decoder } from './decoder.js';
+import { deliveriesFor } from './delivery/deliveries-for.js';
+import type { ClaimPlace, ScriptRunner } from './delivery/delivery-scripts.js';
+import type { Demand } from './waiting.js';
+import type { Gate, Quarantine } from './quarantine.js';
+import { FollowedStream } from './followed-streams.js';
+import { HandlerRunner } from './handlers/handler-runner.js';
+import { RequestRuns } from './handlers/request-runs.js';
+import type { Member } from './member.js';
+import { LaneOrder } from './order/lane-order.js';
+import { ArrivalOrder, type Sequencer } from './order/sequencer.js';
+import type { Ownership } from './partitions/ownership.js';
+import type { SharedSlots } from './partitions/shared-slots.js';
+import { Pipeline } from './pipeline.js';
+import { Report } from './report.js';
+import { Slots } from './slots.js';
+import type { StreamPlace } from './stream-place.js';
+
+/** Builds the pipelines of a consumer: here its modes are chosen, once for each stream. */
+export class PipelineBuilder {
+  private readonly runner: ScriptRunner;
+  private readonly jointWrite: JointWrite;
+
+  /** @param signal ends all attempts to reach Redis */
+  constructor(
+    private readonly options: ResolvedServerOptions,
+    private readonly member: Member,
+    private readonly replier: Replier,
+    private readonly tallies: ConsumerTallies,
+    private readonly quarantine: Quarantine,
+    private readonly demand: Demand,
+    private readonly logger: LoggerService,
+    private readonly signal: AbortSignal,
+  ) {
+    const { client } = member;
+    this.jointWrite = new JointWrite(client);
+    this.runner = {
+      run: <Reply>(
+        script: Script<Reply>,
+        keys: readonly string[],
+        args: readonly ScriptArgument[],
+      ) => script.run(client, keys, args),
+    };
+  }
+
+  /** A stream that all members of the group read together, and its pipeline. */
+  follow(consumed: ConsumedStream): FollowedStream {
+    const { keyPrefix, group } = this.options;
+    const keys = streamKeys(keyPrefix, consumed.stream, group);
+    const followed = new FollowedStream(consumed.stream, keys, consumed);
+    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder()));
+    return followed;
+  }
+
+  /** The pipeline of a partition, for one turn of owning it, and the order that its owner controls. */
+  ownPartition(
+    followed: FollowedStream,
+    ownership: Ownership,
+    slots: SharedSlots,
+  ): { readonly pipeline: Pipeline; readonly order: LaneOrder } {
+    const { stream, options } = followed.consumed;
+    const keyOf = laneKeyFor(this.options.codecs.of(stream));
+    const order = new LaneOrder(
+      ({ envelope, messageId }) => keyOf(envelope, messageId),
+      options.batchSize,
+    );
+    return {
+      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots]),
+      order,
+    };
+  }
+
+  private pipeline(
+    place: StreamPlace,
+    holder: Holder,
+    order: Sequencer,
+    gates: readonly Gate[] = [],
+  ): Pipeline {
+    const { stream, options, invoke } = place.consumed;
+    const { codecs, group } = this.options;
+    const tally = this.tallies.of(stream);
+    const requests = new RequestRuns(this.member.client, this.replier, codecs.plain(stream), {
+      stream,
+      streamKey: place.keys.stream,
+      group,
+      holder,
+    });
+    return new Pipeline(
+      place,
+      new Decoder(stream, codecs.of(stream), place.partition),
+      order,
+      deliveriesFor(
+        this.claim(place, holder),
+        options,
+        this.runner,
+        this.jointWrite,
+        this.logger,
+        this.signal,
+      ),
+      new Slots(options, this.quarantine, gates),
+      new HandlerRunner(stream, invoke, options.handlerTimeoutMs, requests, tally),
+      requests,
+      new Report(stream, group, tally, this.logger),
+      this.demand,
+    );
+  }
+
+  private claim(place: StreamPlace, holder: Holder): ClaimPlace {
+    const { group, consumer, leaseMs } = this.member;
+    const { consumed, keys, partition } = place;
+    const { stream } = consumed;
+    const claim = { stream, keys, group, consumer, holder, leaseMs };
+    if (partition === undefined) return claim;
+    return { ...claim, ownerKey: ownerKey(this.options.keyPrefix, stream, partition, group) };
+  }
+}

@@ -1,0 +1,473 @@
+import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { LeaseLostError } from '../errors/lease-lost.error.js';
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { RawEntry } from '../redis/read/replies.js';
+import type { Reservation } from '../redis/scripts/reserve/reservation.js';
+import type { StreamKeys } from '../wire/stream-keys.js';
+import {
+  decide,
+  decideUsedUp,
+  type FailurePolicy,
+  GIVE_BACK,
+  isUsedUp,
+  type Outcome,
+} from './decide.js';
+import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
+import type { Deliveries } from './delivery/deliveries.js';
+import type { Demand } from './waiting.js';
+import type { HandlerRunner } from './handlers/handler-runner.js';
+import type { RequestRuns } from './handlers/request-runs.js';
+import { InHand } from './in-hand.js';
+import { isWorthARead, type Load, roomFor } from './load.js';
+import type { Message, UnreadableEntry } from './message.js';
+import type { Sequencer } from './order/sequencer.js';
+import type { Report } from './report.js';
+import type { Slots } from './slots.js';
+import type { StreamPlace } from './stream-place.js';
+
+/**
+ * The life of one stream's messages in this process: decode, order, reserve, run, decide, settle.
+ *
+ * The pipeline calls its parts and the parts return; none of them knows the pipeline. What depends on the delivery mode is in
+ * `deliveries`, what depends on order is in `sequencer`. A partition has one pipeline for each turn of owning it.
+ */
+export class Pipeline {
+  readonly inHand = new InHand();
+  /** Whether a blocking read covers the stream: then room is looked at when the read is over. */
+  isAwaited = false;
+  /** Whether failures may be caused by the app that is closing, and not only a partition that is handed over. */
+  isAppClosing = false;
+  /** Starts nothing more. */
+  private isStopped = false;
+  private hasEnded = false;
+  /** Another member owns the partition. */
+  private isLost = false;
+  private drained: Promise<void> | undefined;
+  private reserving: Promise<void> | undefined;
+  private beingReserved = 0;
+  private isGateAwaited = false;
+  /** Requests whose outcome is recorded once their caller has been answered. */
+  private readonly answering = new Set<Promise<void>>();
+  private readonly policies: { readonly events: FailurePolicy; readonly requests: FailurePolicy };
+
+  constructor(
+    readonly place: StreamPlace,
+    private readonly decoder: Decoder,
+    private readonly sequencer: Sequencer,
+    readonly deliveries: Deliveries,
+    private readonly slots: Slots,
+    private readonly handlers: HandlerRunner,
+    private readonly requests: RequestRuns,
+    private readonly report: Report,
+    private readonly demand: Demand,
+  ) {
+    const { retry, requestRetry, unhandled } = this.options;
+    const { triesAgain } = deliveries;
+    this.policies = {
+      events: { triesAgain, retry, unhandled },
+      requests: { triesAgain, retry: requestRetry, unhandled },
+    };
+  }
+
+  get keys(): StreamKeys {
+    return this.place.keys;
+  }
+
+  get options(): ResolvedSubscription {
+    return this.place.consumed.options;
+  }
+
+  /** Whether a message that waits for a retry lets nothing pass. */
+  get retriesBlock(): boolean {
+    return this.options.retry.blocking || this.options.requestRetry.blocking;
+  }
+
+  /** Whether it takes nothing more. */
+  get isEnding(): boolean {
+    return this.hasEnded;
+  }
+
+  get runningCount(): number {
+    return this.slots.taken;
+  }
+
+  /** Unfinished messages that Redis may no longer list as pending. */
+  get unsettledCount(): number {
+    return this.deliveries.acknowledgesFirst ? this.inHand.size : this.slots.taken;
+  }
+
+  /** How many more entries a source may bring now. */
+  get room(): number {
+    if (this.isEnding) return 0;
+    return Math.min(roomFor(this.load, this.options), this.sequencer.room);
+  }
+
+  /** Whether there is enough room to be worth a read of new entries. */
+  get wantsRead(): boolean {
+    return this.sequencer.takesNew && this.isWorthARead && this.sequencer.room > 0;
+  }
+
+  get isWorthARead(): boolean {
+    return !this.isEnding && isWorthARead(this.load, this.options);
+  }
+
+  /**
+   * Takes entries that Redis has given to this consumer, in stream order.
+   *
+   * @param putOff of the pending entries that a partition's new owner claims: those whose retry is not due yet
+   */
+  offer(
+    entries: readonly RawEntry[],
+    arrival: Arrival = { isNew: false },
+    putOff?: ReadonlySet<string>,
+  ): void {
+    const messages: Message[] = [];
+    for (const entry of entries) {
+      const isAgain = this.inHand.has(entry.id);
+      if (isAgain && (putOff !== undefined || !this.sequencer.wantsAgain(entry.id))) continue;
+      const message = this.read(entry, arrival);
+      if (message !== undefined) messages.push(message);
+    }
+    if (messages.length === 0) return;
+    if (this.isEnding) return this.giveBackUnreserved(messages);
+    this.sequencer.add(messages, putOff);
+    this.reserveNext();
+    const { room, mostHeld } = this.sequencer;
+    this.report.heldFull(room === 0, this.keys.stream, mostHeld);
+  }
+
+  /** The order has changed: more may run, and more may be read. */
+  goOn(): void {
+    this.reserveNext();
+    this.offerRoom();
+  }
+
+  /** A message is not in Redis any more: it is done with here. */
+  forget(rowId: string): void {
+    this.drop({ rowId });
+  }
+
+  /** Resolves once all that was offered is reserved. */
+  async reserved(): Promise<void> {
+    await this.reserving;
+  }
+
+  /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
+  async renew(): Promise<void> {
+    for (const message of await this.deliveries.renew(this.slots.all())) {
+      this.tellLost(message);
+      if (!this.deliveries.of(message).isAcknowledged(message)) this.leaveToOthers(message);
+    }
+  }
+
+  /** Stops starting, unless what is in hand can only run here. What was read and not reserved is given back. */
+  stop(isAppClosing = true): void {
+    this.isAppClosing = isAppClosing;
+    this.hasEnded = true;
+    this.giveBackUnreserved(this.sequencer.stop());
+    if (!this.deliveries.canGiveBack) return;
+    this.isStopped = true;
+    this.slots.stop();
+  }
+
+  /** Stops, gives back what did not start, and resolves once what runs has ended and is settled. */
+  drain(): Promise<void> {
+    this.drained ??= this.drainOnce();
+    return this.drained;
+  }
+
+  /** Time is up: tells running handlers to end, and gives back what did not start. */
+  async giveUp(): Promise<void> {
+    this.isStopped = true;
+    this.slots.stop();
+    this.slots.abort(new ConnectionClosedError('a handler'));
+    this.giveWaitingBack();
+    this.report.stillRunning(this.slots.taken);
+    await this.settled();
+  }
+
+  /** Another member owns the partition: running handlers are told to end, and what waits is left to that member. */
+  lose(): void {
+    this.isLost = true;
+    this.hasEnded = true;
+    this.isStopped = true;
+    this.sequencer.stop();
+    this.slots.stop();
+    for (const message of this.slots.all()) this.tellLost(message);
+    for (const message of this.slots.takeWaiting()) this.refuse(message);
+  }
+
+  private async drainOnce(): Promise<void> {
+    if (!this.isEnding) this.stop();
+    await this.reserving;
+    if (this.isStopped) this.giveWaitingBack();
+    await this.slots.emptied();
+    this.isStopped = true;
+    await this.settled();
+  }
+
+  /** Makes a message of an entry; undefined if there is nothing to run. */
+  private read(entry: RawEntry, arrival: Arrival): Message | undefined {
+    const given = givenEntryId(entry);
+    if (given !== undefined) this.place.position.noteGiven(given);
+    const decoded = this.decoder.decode(entry, arrival);
+    if (decoded === undefined) return void this.acknowledgeDeleted(entry.id);
+    this.inHand.add(entry.id);
+    if (isUnreadable(decoded)) return void this.giveUpUnreadable(decoded);
+    this.report.received(decoded);
+    return decoded;
+  }
+
+  /** Reserves what may run next, one batch after the other, so that messages stay in their order. */
+  private reserveNext(): void {
+    if (this.sequencer.hasNext) this.reserving ??= this.reserveBatches();
+  }
+
+  private async reserveBatches(): Promise<void> {
+    // What is offered in the same turn goes along.
+    await Promise.resolve();
+    while (this.sequencer.hasNext) {
+      const batch = this.sequencer.takeNext();
+      this.beingReserved = batch.length;
+      const clockIsRead = this.requests.readClockFor(batch);
+      const answers = await this.deliveries.reserve(batch);
+      await clockIsRead;
+      this.beingReserved = 0;
+      this.take(batch, answers);
+    }
+    this.reserving = undefined;
+  }
+
+  /** Starts what is ours of a batch. */
+  private take(batch: readonly Message[], answers: readonly (Reservation | undefined)[]): void {
+    const ours: Message[] = [];
+    const postponed: Message[] = [];
+    batch.forEach((message, index) => {
+      const kind = answers[index]?.kind;
+      if (kind === 'new') this.begin(message, ours);
+      else if (kind === 'postponed') postponed.push(message);
+      else this.drop(message, kind === 'leased-elsewhere' ? 0 : undefined);
+      if (kind === 'duplicate') this.skipDuplicate(message);
+    });
+    if (postponed.length > 0) this.postpone(postponed);
+    const moreComes = this.isAwaited || this.sequencer.hasNext;
+    const start = this.slots.add(ours, moreComes);
+    if (start === 'now') this.startWaiting();
+    else void start?.then(() => this.startWaiting());
+    this.offerRoom();
+  }
+
+  /** A reserved message waits for a slot, unless it may not start. */
+  private begin(message: Message, ours: Message[]): void {
+    if (this.isStopped) return this.refuse(message);
+    if (!isUsedUp(message, this.policyFor(message))) return void ours.push(message);
+    const outcome = decideUsedUp(message);
+    this.report.outcome(message, outcome);
+    void this.settle(message, outcome);
+  }
+
+  /** Something that is pending for another member comes first. */
+  private postpone(messages: readonly Message[]): void {
+    if (this.isEnding) this.giveBackUnreserved(messages);
+    else this.sequencer.putBack(messages);
+  }
+
+  private skipDuplicate(message: Message): void {
+    this.report.duplicate(message);
+    this.requests.refuseDuplicate(message);
+  }
+
+  /** Starts messages while there are slots. What was reserved too long ago is reserved again first. */
+  private startWaiting(nowMs = performance.now()): void {
+    let shownMs: number | undefined = nowMs;
+    for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
+      const startsAtMs: number = shownMs ?? performance.now();
+      shownMs = undefined;
+      if (!this.deliveries.of(message).isLive(message, startsAtMs)) return this.reserveAgain();
+      const gate = this.slots.closedGate(message);
+      if (gate !== undefined) return this.awaitGate(gate.opened());
+      void this.runToEnd(message, startsAtMs);
+    }
+  }
+
+  private awaitGate(opened: Promise<void>): void {
+    if (this.isGateAwaited) return;
+    this.isGateAwaited = true;
+    void opened.then(() => {
+      this.isGateAwaited = false;
+      this.startWaiting();
+    });
+  }
+
+  private reserveAgain(): void {
+    this.sequencer.putBack(this.slots.takeWaiting());
+    this.reserveNext();
+  }
+
+  /** One message, from its start to its acknowledgement. */
+  private async runToEnd(message: Message, startedAtMs: number): Promise<void> {
+    const signal = this.slots.start(message, startedAtMs);
+    const delivery = this.deliveries.of(message);
+    if (delivery.notesStart(message)) {
+      const isOurs = await delivery.noteStart(message);
+      if (!isOurs || (this.isStopped && !delivery.isAcknowledged(message)))
+        return this.doNotStart(message);
+    }
+    this.report.started(message, startedAtMs);
+    const verdict = await this.handlers.run(message, signal);
+    const endedAtMs = performance.now();
+    this.report.ended(message, verdict, endedAtMs - startedAtMs);
+    if (this.isLost && verdict.kind !== 'handled' && !delivery.isAcknowledged(message)) {
+      return this.ignoreFailure(message, endedAtMs);
+    }
+    const isClosing = this.isStopped && this.isAppClosing;
+    const outcome = decide(message, verdict, this.policyFor(message), isClosing);
+    this.report.decided(message, verdict, outcome, isClosing);
+    if (outcome.kind === 'retry' && outcome.inPlace && !this.isStopped) {
+      return this.retryInPlace(message, outcome.delayMs, endedAtMs);
+    }
+    // The next message may be what killed the process: by then it must be known that this one was not.
+    if (message.runsAlone) await this.settleNow(message, outcome);
+    this.slots.end(message, endedAtMs);
+    this.startWaiting(endedAtMs);
+    if (!message.runsAlone) void this.settle(message, outcome);
+    this.afterRun();
+  }
+
+  /** Waits in the slot for the next attempt: nothing of the stream starts before it. The attempt is counted first. */
+  private async retryInPlace(message: Message, delayMs: number, endedAtMs: number): Promise<void> {
+    message.replies?.stop();
+    this.slots.hold(message, delayMs, endedAtMs);
+    const isCounted = await this.deliveries.of(message).countAttempt(message);
+    if (isCounted === undefined) return;
+    if (!isCounted) return this.leaveToOthers(message);
+    message.attempt++;
+    if (await this.slots.pause(message, delayMs)) this.startWaiting();
+  }
+
+  private doNotStart(message: Message): void {
+    this.slots.end(message);
+    this.startWaiting();
+    void this.settle(message, GIVE_BACK);
+    this.afterRun();
+  }
+
+  /** A late failure in a partition that another member owns: it runs the message again. */
+  private ignoreFailure(message: Message, endedAtMs: number): void {
+    message.replies?.stop();
+    this.slots.end(message, endedAtMs);
+    this.drop(message);
+    this.afterRun();
+  }
+
+  private afterRun(): void {
+    this.offerRoom();
+    // If nothing runs, there is nothing to settle it with.
+    if (this.slots.taken === 0 && this.load.readAhead === 0) this.deliveries.flush();
+  }
+
+  /** Records what became of a message. A request is recorded once its caller has been answered. Never rejects. */
+  private settle(message: Message, outcome: Outcome): Promise<void> {
+    const answered = this.requests.conclude(message, outcome);
+    if (answered === undefined) return this.record(message, outcome);
+    const recorded = answered
+      .then((reply) => (reply === 'closed' ? undefined : this.record(message, outcome)))
+      .finally(() => this.answering.delete(recorded));
+    this.answering.add(recorded);
+    return recorded;
+  }
+
+  private async settleNow(message: Message, outcome: Outcome): Promise<void> {
+    const settled = this.settle(message, outcome);
+    this.deliveries.flush();
+    await settled;
+  }
+
+  private async record(message: Message, outcome: Outcome): Promise<void> {
+    const isFollowed = this.slots.runsAtOnce && (this.sequencer.hasNext || this.beingReserved > 0);
+    const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
+    if (isSettled === false) this.report.lost(message);
+    this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
+  }
+
+  /** Done with it here: the next message of its key may run. */
+  private drop({ rowId }: { readonly rowId: string }, againInMs?: number): void {
+    if (!this.sequencer.done(rowId, againInMs)) this.inHand.remove(rowId);
+    this.reserveNext();
+    this.offerRoom();
+  }
+
+  /** Another consumer has it, or may have it: it is not started. */
+  private leaveToOthers(message: Message): void {
+    if (!this.slots.removeWaiting(message)) return;
+    this.drop(message);
+    this.startWaiting();
+  }
+
+  /** A reserved message does not start here. */
+  private refuse(message: Message): void {
+    if (!this.isLost) return void this.settle(message, GIVE_BACK);
+    this.inHand.remove(message.rowId);
+    if (this.deliveries.of(message).isAcknowledged(message)) this.report.lost(message);
+  }
+
+  private tellLost(message: Message): void {
+    const { stream } = this.place.consumed;
+    this.slots.abort(new LeaseLostError(stream, message.entryId), message);
+  }
+
+  private giveWaitingBack(): void {
+    for (const message of this.slots.takeWaiting()) void this.settle(message, GIVE_BACK);
+  }
+
+  /** If the partition is lost, its new owner claims them. */
+  private giveBackUnreserved(messages: readonly Message[]): void {
+    if (this.isLost) return;
+    void this.deliveries.giveBackUnreserved(messages).then(() => {
+      for (const { rowId } of messages) this.inHand.remove(rowId);
+    });
+  }
+
+  /** What no codec reads now will not be readable later. */
+  private async giveUpUnreadable(entry: UnreadableEntry): Promise<void> {
+    this.report.unreadable(entry);
+    await this.deliveries.deadLetterUnreadable(entry);
+    this.drop(entry);
+  }
+
+  /** The entry was deleted while it was pending: nothing of it is left to handle or to keep. */
+  private async acknowledgeDeleted(rowId: string): Promise<void> {
+    this.report.deleted(rowId);
+    this.inHand.add(rowId);
+    await this.deliveries.acknowledgeDeleted(rowId);
+    this.drop({ rowId });
+  }
+
+  /** Resolves once everything is recorded or given up on. */
+  private async settled(): Promise<void> {
+    await this.deliveries.drained();
+    while (this.answering.size > 0) {
+      await Promise.all(this.answering);
+      await this.deliveries.drained();
+    }
+  }
+
+  private offerRoom(): void {
+    if (!this.sequencer.takesNew) this.sequencer.noteRoom();
+    else if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
+  }
+
+  private policyFor({ request }: Message): FailurePolicy {
+    return request === undefined ? this.policies.events : this.policies.requests;
+  }
+
+  get load(): Load {
+    return this.sequencer.adjust({
+      taken: this.slots.taken,
+      readAhead: this.slots.waiting + this.beingReserved,
+      runsAtOnce: this.slots.runsAtOnce,
+      mayWait: this.slots.mayWait,
+      inFlight: this.inHand.size,
+    });
+  }
+}

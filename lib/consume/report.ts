@@ -1,0 +1,120 @@
+import type { LoggerService } from '@nestjs/common';
+import { MessageValidationError } from '../errors/message-validation.error.js';
+import { messageOf } from '../wire/dead-letter-fields.js';
+import * as text from './consumer.messages.js';
+import { errorOf, type Outcome } from './decide.js';
+import type { Verdict } from './handlers/run.js';
+import type { Message, UnreadableEntry } from './message.js';
+import type { StreamTally } from './tallies.js';
+
+/** Says what becomes of one stream's messages: counts, events and log lines. */
+export class Report {
+  private isHeldFull = false;
+
+  constructor(
+    private readonly stream: string,
+    private readonly group: string,
+    private readonly tally: StreamTally,
+    private readonly logger: LoggerService,
+  ) {}
+
+  received(message: Message): void {
+    this.tally.received(message);
+  }
+
+  /** @param nowMs what `performance.now()` shows */
+  started(message: Message, nowMs: number): void {
+    this.tally.started(message, nowMs);
+  }
+
+  ended(message: Message, verdict: Verdict, ranMs: number): void {
+    this.tally.ran(message, verdict, ranMs);
+  }
+
+  duplicate(message: Message): void {
+    this.tally.duplicate(message);
+  }
+
+  /** What becomes of a message that ran. */
+  decided(message: Message, verdict: Verdict, outcome: Outcome, isClosing: boolean): void {
+    switch (verdict.kind) {
+      case 'handled':
+        return this.tally.handled(message);
+      case 'unhandled':
+        this.tally.unhandled(message);
+        break;
+      case 'abandoned':
+        this.tally.abandoned();
+        return this.logger.warn(text.abandoned(this.stream, this.group, message));
+      case 'invalid':
+        break;
+      default:
+        this.tally.failed(message, errorOf(verdict), isClosing);
+    }
+    this.outcome(message, outcome);
+  }
+
+  /** What becomes of a message, whether or not it ran. */
+  outcome(message: Message, outcome: Outcome): void {
+    const { stream, group, logger } = this;
+    switch (outcome.kind) {
+      case 'retry': {
+        const { delayMs, error } = outcome;
+        this.tally.retried(message, delayMs, error);
+        return logger.warn(text.putOff(stream, group, message, reasonOf(error), delayMs));
+      }
+      case 'give-back':
+        if (!('error' in outcome)) return;
+        return logger.warn(text.failedOnClose(stream, group, message, reasonOf(outcome.error)));
+      case 'answered': {
+        const counted = { ...message, attempt: outcome.attempts };
+        return logger.warn(text.answeredWithError(stream, group, counted, reasonOf(outcome.error)));
+      }
+      case 'dead': {
+        const { reason, error, attempts } = outcome;
+        const counted = { ...message, attempt: attempts };
+        const isSaid = error instanceof MessageValidationError;
+        this.tally.deadLettered(counted, reason, error);
+        return logger.error(
+          text.deadLettered(stream, group, counted, isSaid ? undefined : reasonOf(error), reason),
+        );
+      }
+      default:
+    }
+  }
+
+  /** No codec reads the entry. */
+  unreadable({ entryId, reason, error }: UnreadableEntry): void {
+    this.logger.error(text.entryNotDecodable(this.stream, this.group, entryId, reason));
+    this.tally.undecodable(entryId, reason, error);
+  }
+
+  /** The entry was deleted while it was pending. */
+  deleted(entryId: string): void {
+    this.tally.deleted(entryId);
+    this.logger.error(text.entryLost(this.stream, this.group, entryId));
+  }
+
+  /** At-most-once acknowledged it, and it could not be given back. */
+  lost(message: Message): void {
+    this.tally.lostOnClose(message);
+    this.logger.error(text.lostOnClose(this.stream, this.group, message.entryId));
+  }
+
+  /** Handlers that did not end in time. */
+  stillRunning(count: number): void {
+    if (count > 0) this.logger.warn(text.stillRunning(this.stream, count));
+  }
+
+  /** Whether retries hold back so many messages that nothing more is read. Said once until that is over. */
+  heldFull(isFull: boolean, key: string, most: number): void {
+    if (isFull && !this.isHeldFull) this.logger.warn(text.heldFull(key, most));
+    this.isHeldFull = isFull;
+  }
+}
+
+/** What an error says. A validation error says why the payload is not valid. */
+function reasonOf(error: unknown): string | undefined {
+  if (error === undefined) return undefined;
+  return error instanceof MessageValidationError ? error.reason : messageOf(error);
+}

@@ -1,0 +1,207 @@
+import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { Gate, Quarantine } from './quarantine.js';
+import { RunSignal } from './handlers/run.js';
+import type { Message } from './message.js';
+import { Pace, thisTurn } from './pace.js';
+
+type SlotOptions = Pick<ResolvedSubscription, 'concurrency' | 'batchSize' | 'handlerTimeoutMs'>;
+
+interface Run {
+  readonly signal: RunSignal;
+  readonly startedAtMs: number;
+  readonly turn: number;
+}
+
+/** A message that waits in its slot for its next attempt. `end` is set once its attempt is counted. */
+interface Pause {
+  timer?: NodeJS.Timeout;
+  end?: (isOver: boolean) => void;
+}
+
+/**
+ * What runs now and what waits for that, first in, first out, in as many slots as `concurrency` gives. It starts nothing by
+ * itself: the pipeline asks for the next message.
+ */
+export class Slots {
+  private ready: Message[] = [];
+  private readonly running = new Map<Message, Run>();
+  private readonly pausing = new Map<Message, Pause>();
+  /** Messages that have paused and are not done: nothing else starts before them. */
+  private readonly blocking = new Set<Message>();
+  private readonly pace = new Pace();
+  private lastStart = { atMs: 0, turn: 0 };
+  private isStopped = false;
+  private startsSoon = false;
+  private whenEmptied: (() => void) | undefined;
+
+  constructor(
+    private readonly options: SlotOptions,
+    private readonly quarantine: Quarantine,
+    /** What else has a say in whether a handler may start: a partition's ownership, and the slots that partitions share. */
+    private readonly gates: readonly Gate[] = [],
+  ) {}
+
+  /** How many messages wait for a slot. */
+  get waiting(): number {
+    return this.ready.length;
+  }
+
+  /** How many messages run, or wait in their slot for the next attempt. */
+  get taken(): number {
+    return this.running.size + this.pausing.size;
+  }
+
+  /** Whether handlers do not wait, so that all that is ready will have run before a read can answer. */
+  get runsAtOnce(): boolean {
+    if (this.isStopped || this.blocking.size > 0) return false;
+    if (!this.pace.runsAtOnce(this.options.concurrency)) return false;
+    if (this.startsSoon) return true;
+    return this.taken + this.ready.length === 0 || thisTurn() === this.lastStart.turn;
+  }
+
+  /** How many messages may wait, at the recent pace. */
+  get mayWait(): number {
+    const { concurrency, batchSize } = this.options;
+    const youngestMs = this.taken >= concurrency ? performance.now() - this.lastStart.atMs : 0;
+    return this.pace.readAhead(concurrency, batchSize, youngestMs);
+  }
+
+  /** All messages that run or wait. */
+  all(): Message[] {
+    return [...this.running.keys(), ...this.pausing.keys(), ...this.ready];
+  }
+
+  /**
+   * @param moreComes whether more is being read or reserved. If handlers do not wait, they then start a turn of the event loop
+   *   later, so that Redis gets its next commands first and works while they run
+   * @returns whether to start now; a promise if in the next turn; undefined if that is arranged already
+   */
+  add(messages: readonly Message[], moreComes: boolean): 'now' | Promise<void> | undefined {
+    const startsNextTurn = moreComes && this.running.size === 0 && this.runsAtOnce;
+    this.ready.push(...messages);
+    if (this.startsSoon) return undefined;
+    if (!startsNextTurn) return 'now';
+    this.startsSoon = true;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.startsSoon = false;
+        resolve();
+      });
+    });
+  }
+
+  /** The message that starts next; undefined if none may start now. */
+  get next(): Message | undefined {
+    if (this.isStopped || this.running.size >= this.options.concurrency) return undefined;
+    const message = this.ready[0];
+    if (message === undefined) return undefined;
+    return this.blocking.size === 0 || this.blocking.has(message) ? message : undefined;
+  }
+
+  /** What keeps a message from starting; undefined if nothing does. */
+  closedGate(message: Message): Gate | undefined {
+    for (const gate of this.gates) if (!gate.isOpenFor(message)) return gate;
+    return this.quarantine.isOpenFor(message) ? undefined : this.quarantine;
+  }
+
+  /** Gives a slot to the message that is next. */
+  start(message: Message, nowMs: number): RunSignal {
+    const { handlerTimeoutMs } = this.options;
+    const run = { signal: new RunSignal(), startedAtMs: nowMs, turn: thisTurn() };
+    this.ready.shift();
+    this.running.set(message, run);
+    this.lastStart = { atMs: nowMs, turn: run.turn };
+    for (const gate of this.gates) gate.started(message, handlerTimeoutMs);
+    this.quarantine.started(message, handlerTimeoutMs);
+    return run.signal;
+  }
+
+  /** @param endedAtMs when its handlers ended, by `performance.now()`; undefined if they did not start after all */
+  end(message: Message, endedAtMs?: number): void {
+    this.blocking.delete(message);
+    this.free(message, endedAtMs);
+    this.noteIfEmpty();
+  }
+
+  /** Keeps a message that has just failed in its slot for `delayMs` or longer; nothing of its stream starts before it. */
+  hold(message: Message, delayMs: number, endedAtMs: number): void {
+    message.dueAt = performance.now() + delayMs;
+    this.pausing.set(message, {});
+    this.blocking.add(message);
+    this.free(message, endedAtMs);
+  }
+
+  /** Resolves to whether the message may start again: after `delayMs`, or to `false` once it is taken out. */
+  pause(message: Message, delayMs: number): Promise<boolean> {
+    const pause = this.pausing.get(message);
+    if (pause === undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      pause.end = resolve;
+      pause.timer = setTimeout(() => {
+        this.pausing.delete(message);
+        this.ready.unshift(message);
+        resolve(true);
+      }, delayMs);
+    });
+  }
+
+  /** Starts nothing more. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  /** Takes out all messages that wait. */
+  takeWaiting(): Message[] {
+    const messages = [...this.pausing.keys(), ...this.ready];
+    this.ready = [];
+    for (const message of messages) this.leave(message);
+    this.noteIfEmpty();
+    return messages;
+  }
+
+  /** @returns whether it waited */
+  removeWaiting(message: Message): boolean {
+    const at = this.ready.indexOf(message);
+    if (at >= 0) this.ready.splice(at, 1);
+    else if (!this.pausing.has(message)) return false;
+    this.leave(message);
+    this.noteIfEmpty();
+    return true;
+  }
+
+  /** Tells the handler of one message, or of all, that it should end. */
+  abort(reason: Error, message?: Message): void {
+    if (message !== undefined) this.running.get(message)?.signal.abort(reason);
+    else for (const { signal } of this.running.values()) signal.abort(reason);
+  }
+
+  /** Resolves once nothing runs and nothing waits. */
+  async emptied(): Promise<void> {
+    if (this.taken + this.ready.length === 0) return;
+    await new Promise<void>((resolve) => (this.whenEmptied = resolve));
+  }
+
+  private free(message: Message, endedAtMs?: number): void {
+    const run = this.running.get(message);
+    if (run === undefined) return;
+    this.running.delete(message);
+    if (endedAtMs !== undefined) {
+      this.pace.record(endedAtMs - run.startedAtMs, run.turn !== thisTurn());
+    }
+    this.quarantine.ended(message);
+    for (const gate of this.gates) gate.ended(message);
+  }
+
+  private leave(message: Message): void {
+    const pause = this.pausing.get(message);
+    clearTimeout(pause?.timer);
+    this.pausing.delete(message);
+    this.blocking.delete(message);
+    this.quarantine.forget(message);
+    pause?.end?.(false);
+  }
+
+  private noteIfEmpty(): void {
+    if (this.taken + this.ready.length === 0) this.whenEmptied?.();
+  }
+}

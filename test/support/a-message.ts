@@ -1,0 +1,24 @@
+import type { Message } from '../../lib/consume/message.js';
+import type { EntryId, MessageId, RowId } from '../../lib/wire/message-ids.js';
+import { isRedrive } from '../../lib/wire/redrive-member.js';
+
+/** A message as the decoder makes it, for tests that need no entry in Redis. */
+export const aMessage = (
+  rowId: string,
+  messageId = rowId,
+  more: Partial<Omit<Message, 'rowId' | 'messageId' | 'isRedrive'>> = {},
+): Message => ({
+  rowId: rowId as RowId,
+  entryId: rowId as string as EntryId,
+  messageId: messageId as MessageId,
+  isRedrive: isRedrive(rowId),
+  envelope: { name: 'orders', payload: null, headers: {}, messageId },
+  fields: [],
+  request: undefined,
+  isNew: false,
+  givenSinceMs: undefined,
+  partition: undefined,
+  attempt: 1,
+  runsAlone: false,
+  ...more,
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { type Load, isWorthARead, roomFor } from '../../../lib/consume/load.js';
+import type { ResolvedSubscription } from '../../../lib/options/resolved-options.js';
+
+const options = { concurrency: 1, batchSize: 100 } as ResolvedSubscription;
+const load = (its: Partial<Load>): Load => ({
+  taken: 1,
+  readAhead: 0,
+  runsAtOnce: false,
+  mayWait: 100,
+  inFlight: (its.readAhead ?? 0) + 1,
+  ...its,
+});
+
+describe('the room of a flow', () => {
+  it('is a batch beside what runs', () => {
+    expect(roomFor(load({}), options)).toBe(100);
+    expect(roomFor(load({ readAhead: 100 }), options)).toBe(0);
+  });
+
+  it('is offered once half of what may be read ahead has been used up', () => {
+    expect(isWorthARead(load({ readAhead: 51 }), options)).toBe(false);
+    expect(isWorthARead(load({ readAhead: 50 }), options)).toBe(true);
+    expect(roomFor(load({ readAhead: 50 }), options)).toBe(50);
+  });
+
+  it('is a batch beside one that runs and one that is reserved, while handlers wait for nothing', () => {
+    const passing = load({ taken: 0, readAhead: 200, runsAtOnce: true });
+    expect(isWorthARead(passing, options)).toBe(true);
+    expect(roomFor(passing, options)).toBe(100);
+  });
+
+  it('is never more than a batch, and at most three are held', () => {
+    expect(roomFor(load({ taken: 0, runsAtOnce: true }), options)).toBe(100);
+    expect(isWorthARead(load({ taken: 0, readAhead: 202, runsAtOnce: true }), options)).toBe(false);
+    expect(roomFor(load({ taken: 0, readAhead: 301, runsAtOnce: true }), options)).toBe(0);
+  });
+
+  it('is none where Redis does not take outcomes', () => {
+    expect(roomFor(load({ inFlight: 300 }), options)).toBe(0);
+    expect(roomFor(load({ inFlight: 500, runsAtOnce: true }), options)).toBe(0);
+  });
+});
