@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
 import { compileCommonJs, compiledPackage } from './compiled-package.js';
 
-/** How a command ended, and what it wrote. */
+/** A command's exit code and output. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A command that runs. */
+/** A running command. */
 interface RunningCommand {
-  /** All that it wrote until now, to stdout and stderr; in a terminal both are one. */
+  /** Its output so far, of stdout and stderr; in a terminal both are one. */
   output(): string;
   write(text: string): void;
   endInput(text: string): void;
@@ -21,7 +21,7 @@ interface RunningCommand {
   readonly ended: Promise<CommandResult>;
 }
 
-/** `nest-streams`, compiled, as a process of its own. */
+/** The compiled `nest-streams`, run as a process. */
 export interface CommandLine {
   /** Runs it without a terminal, to its end. `input` is its stdin. */
   run(args: readonly string[], input?: string): Promise<CommandResult>;
@@ -32,10 +32,10 @@ export interface CommandLine {
 }
 
 const SCRIPT = process.platform === 'linux' ? await executablePath('script') : undefined;
-/** Whether this machine can give a command a terminal: it takes `script` of util-linux. */
+/** Whether tests can run a command in a terminal: that needs `script` of util-linux. */
 export const hasTerminal = SCRIPT !== undefined;
 
-/** @param environment variables beside those of this process, asked for with each command */
+/** @param environment returns further environment variables for each command */
 export async function commandLine(environment: () => Record<string, string>): Promise<CommandLine> {
   const compiled = await compiledPackage();
   await compileCommonJs(compiled);
@@ -50,7 +50,7 @@ export async function commandLine(environment: () => Record<string, string>): Pr
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    // It may end before it has read all.
+    // The command may end before it has read all of its input.
     child.stdin.on('error', () => undefined);
     const command: RunningCommand = {
       output: () => stdout + stderr,
