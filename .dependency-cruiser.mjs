@@ -1,5 +1,5 @@
-/** Folders of lib/, top to bottom. A folder imports only from floors below its own, never from beside or above. */
-const FLOORS = [
+/** Folders of lib/, top to bottom. A folder imports only from layers below its own, never from the same or a higher one. */
+const LAYERS = [
   ['cli'],
   ['telemetry', 'testing/kit'],
   ['nest'],
@@ -14,24 +14,24 @@ const FLOORS = [
   ['events'],
 ];
 /** Every folder may import it. */
-const GROUND = ['errors'];
-/** Starts a Redis for tests, for users who import nothing else: it imports only the ground, and only the kit imports it. */
-const APART = ['testing/redis'];
+const BASE = ['errors'];
+/** Starts a Redis for users' tests. It imports only the base, and only the kit imports it. */
+const STANDALONE = ['testing/redis'];
 const KIT = 'testing/kit';
 /** Exports both halves of the subpath. */
 const TESTING_INDEX = '^lib/testing/index\\.ts$';
 
-const inside = (rooms) => `^lib/(${rooms.join('|')})/`;
+const inside = (folders) => `^lib/(${folders.join('|')})/`;
 
-const floors = FLOORS.flatMap((rooms, floor) =>
-  rooms.map((room) => {
-    const above = FLOORS.slice(0, floor).flat();
-    const beside = rooms.filter((other) => other !== room);
+const layers = LAYERS.flatMap((folders, index) =>
+  folders.map((folder) => {
+    const above = LAYERS.slice(0, index).flat();
+    const sameLayer = folders.filter((other) => other !== folder);
     return {
-      name: `floor-of-${room.replace('/', '-')}`,
+      name: `layer-of-${folder.replace('/', '-')}`,
       severity: 'error',
-      from: { path: inside([room]) },
-      to: { path: inside([...above, ...beside, ...(room === KIT ? [] : APART)]) },
+      from: { path: inside([folder]) },
+      to: { path: inside([...above, ...sameLayer, ...(folder === KIT ? [] : STANDALONE)]) },
     };
   }),
 );
@@ -39,27 +39,27 @@ const floors = FLOORS.flatMap((rooms, floor) =>
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    ...floors,
+    ...layers,
     {
-      name: 'ground',
+      name: 'base',
       severity: 'error',
-      from: { path: inside(GROUND) },
-      to: { path: '^lib/', pathNot: inside(GROUND) },
+      from: { path: inside(BASE) },
+      to: { path: '^lib/', pathNot: inside(BASE) },
     },
     {
       name: 'testing-stands-alone',
       severity: 'error',
-      from: { path: inside(APART) },
-      to: { path: '^lib/', pathNot: inside([...GROUND, ...APART]) },
+      from: { path: inside(STANDALONE) },
+      to: { path: '^lib/', pathNot: inside([...BASE, ...STANDALONE]) },
     },
     {
-      name: 'every-folder-has-a-floor',
-      comment: 'A new folder needs a place in FLOORS, or its imports are not checked.',
+      name: 'every-folder-has-a-layer',
+      comment: 'Add a new folder to LAYERS, or its imports are not checked.',
       severity: 'error',
       from: {
         path: '^lib/',
         pathNot: [
-          inside([...FLOORS.flat(), ...GROUND, ...APART]),
+          inside([...LAYERS.flat(), ...BASE, ...STANDALONE]),
           '^lib/index\\.ts$',
           TESTING_INDEX,
         ],
@@ -75,8 +75,7 @@ export default {
     },
     {
       name: 'the-command-line-is-a-program',
-      comment:
-        'What its users run would otherwise be loaded, with its libraries, by every service.',
+      comment: 'Otherwise every service would load it, with its libraries.',
       severity: 'error',
       from: { path: '^lib/', pathNot: inside(['cli']) },
       to: { path: inside(['cli']) },
@@ -89,21 +88,21 @@ export default {
     },
     {
       name: 'ioredis-stays-in-redis',
-      comment: 'Elsewhere its types are fine: the user hands connections in.',
+      comment: 'Elsewhere only its types are used: users pass connections in.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: inside(['redis', ...APART]) },
+      from: { path: '^lib/', pathNot: inside(['redis', ...STANDALONE]) },
       to: { path: 'node_modules/ioredis/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'optional-peers-stay-in-telemetry',
-      comment: 'Whoever does not import the subpath need not have them.',
+      comment: 'Users who do not import the subpath need not install them.',
       severity: 'error',
       from: { path: '^lib/', pathNot: inside(['telemetry']) },
       to: { path: 'node_modules/(prom-client|@nestjs/terminus|@opentelemetry)/' },
     },
     {
-      name: 'lib-needs-what-users-have',
-      comment: 'A development dependency is not there once the package is installed.',
+      name: 'lib-uses-no-dev-dependencies',
+      comment: 'Development dependencies are not installed with the package.',
       severity: 'error',
       from: { path: '^lib/' },
       to: {
@@ -112,15 +111,15 @@ export default {
       },
     },
     {
-      name: 'lib-knows-no-tests',
+      name: 'lib-imports-no-tests',
       severity: 'error',
       from: { path: '^lib/' },
       to: { path: '^(test|sample)/' },
     },
     {
-      name: 'programs-are-users',
+      name: 'programs-import-the-package',
       comment:
-        'They run on the built package, found by its name; a path would load the source twice.',
+        'They run on the built package and import it by name; a path would load the source twice.',
       severity: 'error',
       from: { path: '^(sample|test/bench)/' },
       to: { path: '^lib/', dependencyTypesNot: ['aliased-tsconfig-paths'] },
@@ -134,7 +133,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // Programs of apps of their own, which are installed elsewhere.
+    // Separate apps, which are installed elsewhere.
     exclude: { path: ['^test/pack/', '^test/bench/peers/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,

@@ -1,5 +1,5 @@
 /**
- * Node 20 cannot read this file by itself; newer ones can, and take the loader only if that fails.
+ * Node 20 cannot read this file by itself; newer versions can, and use the loader only if that fails.
  * @jest-config-loader esbuild-register
  */
 import type { Config } from 'jest';
@@ -10,7 +10,7 @@ const config: Config = {
   globalTeardown: '<rootDir>/test/support/compiled-programs.teardown.mjs',
   testSequencer: '<rootDir>/test/support/long-first.sequencer.mjs',
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
-  // Long, and made to be seen at work: `npm run test:chaos` runs it.
+  // Takes long and prints its progress: `npm run test:chaos` runs it.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/chaos/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/pack/'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -18,7 +18,7 @@ const config: Config = {
     '^nestjs-redis-streams$': '<rootDir>/lib/index.ts',
     '^nestjs-redis-streams/testing$': '<rootDir>/lib/testing/index.ts',
     '^nestjs-redis-streams/(.*)$': '<rootDir>/lib/telemetry/$1/index.ts',
-    // .js first: some packages ship their TypeScript beside it.
+    // .js first: some packages also ship their TypeScript sources.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
   },
   transform: {
@@ -34,13 +34,13 @@ const config: Config = {
       },
     ],
   },
-  // Most tests wait most of the time: two cores have time for more workers than two.
+  // Most tests wait most of the time, so two cores can serve more than two workers.
   maxWorkers: 4,
-  // Each file leaves some of its modules behind in its worker.
+  // Each file leaves some of its modules in the worker's memory.
   workerIdleMemoryLimit: '1GB',
-  // A busy machine takes longer than the default to end a process.
+  // On a busy machine ending a process takes longer than the default.
   workerGracefulExitTimeout: 30_000,
-  // For what never ends: a busy machine may take long.
+  // For tests that hang. A busy machine may be slow.
   testTimeout: 240_000,
 };
 

@@ -1,6 +1,6 @@
 export { ClientRedisStreams } from './nest/client-redis-streams.js';
-export type { RedisStreamsClientEvents } from './nest/redis-streams-client.events.js';
-export type { PublishReceipt } from './publish/publish-receipt.js';
+export type { RedisStreamsClientEvents, RedisStreamsEvents } from './nest/connection-events.js';
+export type { PublishReceipt } from './publish/entry-publisher.js';
 export {
   RedisStreamsRecord,
   RedisStreamsRecordBuilder,
@@ -28,30 +28,39 @@ export type {
   RedriveProgress,
   SomeDeadLetters,
 } from './dead-letters/group-dead-letters.js';
-export { CancelError } from './errors/cancel.error.js';
-export { ConnectionClosedError } from './errors/connection-closed.error.js';
-export { ConnectionEndedError } from './errors/connection-ended.error.js';
-export { DeadLetterException } from './errors/dead-letter.exception.js';
-export { DuplicateRequestError } from './errors/duplicate-request.error.js';
-export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
-export { InvalidOptionsError } from './errors/invalid-options.error.js';
-export { InvalidStreamNameError } from './errors/invalid-stream-name.error.js';
-export { JobFailedError } from './errors/job-failed.error.js';
-export { LeaseLostError } from './errors/lease-lost.error.js';
-export { MessageDecodingError } from './errors/message-decoding.error.js';
-export { MessageEncodingError } from './errors/message-encoding.error.js';
-export { MessageValidationError, type ValidationIssue } from './errors/message-validation.error.js';
-export { NoAnswerError } from './errors/no-answer.error.js';
-export { PublishBatchError, type PublishBatchItem } from './errors/publish-batch.error.js';
-export { PublishError } from './errors/publish.error.js';
-export { ReplyInterruptedError } from './errors/reply-interrupted.error.js';
-export { RequestAbandonedError } from './errors/request-abandoned.error.js';
-export { RequestTimeoutError } from './errors/request-timeout.error.js';
-export { RetryException } from './errors/retry.exception.js';
+export {
+  CancelError,
+  DuplicateRequestError,
+  PublishBatchError,
+  type PublishBatchItem,
+  PublishError,
+  ReplyInterruptedError,
+  RequestTimeoutError,
+} from './errors/client.errors.js';
+export {
+  ConnectionClosedError,
+  ConnectionEndedError,
+  JobFailedError,
+  NoAnswerError,
+  UnexpectedReplyError,
+  UnsupportedServerError,
+} from './errors/redis.errors.js';
+export {
+  DeadLetterException,
+  HandlerTimeoutError,
+  LeaseLostError,
+  RequestAbandonedError,
+  RetryException,
+  SettledAlreadyError,
+} from './errors/handler.errors.js';
+export { InvalidOptionsError, InvalidStreamNameError } from './errors/options.errors.js';
+export {
+  MessageDecodingError,
+  MessageEncodingError,
+  MessageValidationError,
+  type ValidationIssue,
+} from './errors/message.errors.js';
 export { RedisStreamsError } from './errors/redis-streams.error.js';
-export { SettledAlreadyError } from './errors/settled-already.error.js';
-export { UnexpectedReplyError } from './errors/unexpected-reply.error.js';
-export { UnsupportedServerError } from './errors/unsupported-server.error.js';
 export { onStreamsEvent, type RedisStreamsChannels } from './events/channels.js';
 export type {
   AttemptedMessage,
@@ -117,10 +126,14 @@ export type {
   BackoffOptions,
   DeadLetterOptions,
   RetryOptions,
-} from './options/retry-options.js';
+  DedupOptions,
+  HandlersMode,
+  StartFrom,
+  SubscriptionOptions,
+} from './options/subscription-options.js';
 export type { DeadLettersOptions } from './options/dead-letters-options.js';
-export type { RedisStreamsModuleOptions } from './options/module-options.js';
 export type {
+  RedisStreamsModuleOptions,
   MaintenanceOptions,
   RecoveryOptions,
   RedisStreamsServerOptions,
@@ -135,14 +148,6 @@ export type {
   StreamOptions,
 } from './options/stream-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
-export type {
-  DedupOptions,
-  HandlersMode,
-  StartFrom,
-  SubscriptionOptions,
-} from './options/subscription-options.js';
 export type { RedisStreamsStatus } from './redis/connect/connection-watch.js';
-export type { RedisStreamsEvents } from './nest/redis-streams.events.js';
-export { REDIS_STREAMS } from './nest/redis-streams.symbol.js';
+export { REDIS_STREAMS, subscription, type SubscriptionExtras } from './nest/subscription.js';
 export { ServerRedisStreams } from './nest/server-redis-streams.js';
-export { subscription, type SubscriptionExtras } from './nest/subscription.js';

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
+import { InvalidOptionsError, InvalidStreamNameError } from '../errors/options.errors.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { CliError, EXIT, type ExitCode } from './cli.error.js';
 import { visible } from './output/text.js';

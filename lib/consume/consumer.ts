@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';

@@ -1,8 +1,6 @@
-import { DeadLetterException } from '../errors/dead-letter.exception.js';
-import { RetryException } from '../errors/retry.exception.js';
-import { DEFAULTS } from '../options/defaults.js';
-import type { ResolvedRetry } from '../options/resolved-options.js';
-import type { BackoffFunction } from '../options/retry-options.js';
+import { DeadLetterException, RetryException } from '../errors/handler.errors.js';
+import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
+import type { BackoffFunction } from '../options/subscription-options.js';
 import type { Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 

@@ -1,4 +1,4 @@
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import { MessageDecodingError } from '../errors/message.errors.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { publishedAtMs } from '../redis/read/entry-id.js';
 import type { Codec, RawFields } from '../wire/codec.js';

@@ -1,5 +1,5 @@
 import type { LeaseMoment } from '../redis/server/lease-clock.js';
-import type { RunReplies } from '../requests/run-replies.js';
+import type { RunReplies } from '../requests/replier.js';
 import type { RawFields } from '../wire/codec.js';
 import type { MessageEnvelope } from '../wire/envelope.js';
 import type { EntryId, MessageId, RowId } from '../wire/message-ids.js';

@@ -1,5 +1,5 @@
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { LeaseLostError } from '../errors/lease-lost.error.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
+import { LeaseLostError } from '../errors/handler.errors.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import type { Reservation } from '../redis/scripts/reserve/reservation.js';
@@ -300,7 +300,7 @@ export class Pipeline {
   }
 
   private reserveAgain(): void {
-    this.sequencer.putBack(this.slots.takeWaiting());
+    this.sequencer.putBack(this.slots.takeReady());
     this.reserveNext();
   }
 

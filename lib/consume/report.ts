@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { MessageValidationError } from '../errors/message-validation.error.js';
+import { MessageValidationError } from '../errors/message.errors.js';
 import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';

@@ -150,13 +150,20 @@ export class Slots {
     this.isStopped = true;
   }
 
-  /** Takes out all messages that wait. */
-  takeWaiting(): Message[] {
-    const messages = [...this.pausing.keys(), ...this.ready];
+  /** Takes out the messages that wait for a slot. */
+  takeReady(): Message[] {
+    const messages = this.ready;
     this.ready = [];
     for (const message of messages) this.leave(message);
     this.noteIfEmpty();
     return messages;
+  }
+
+  /** Takes out all messages that wait, for a slot or for their next attempt in theirs. */
+  takeWaiting(): Message[] {
+    const paused = [...this.pausing.keys()];
+    for (const message of paused) this.leave(message);
+    return [...paused, ...this.takeReady()];
   }
 
   /** @returns whether it waited */

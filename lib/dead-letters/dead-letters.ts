@@ -1,12 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import { checkOptions } from '../options/check-options.js';
-import type { DeadLettersOptions } from '../options/dead-letters-options.js';
-import { deadLettersSchemas as schemas } from '../options/dead-letters.schema.js';
-import { DEFAULTS } from '../options/defaults.js';
+import {
+  type DeadLettersOptions,
+  deadLettersSchemas as schemas,
+} from '../options/dead-letters-options.js';
 import { resolveCodecs, resolvePartitions } from '../options/resolve-options.js';
-import type { StreamPartitions } from '../options/resolved-options.js';
+import { DEFAULTS, type StreamPartitions } from '../options/resolved-options.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import type { StreamCodecs } from '../wire/stream-codecs.js';
 import type { DeadLetter } from './dead-letter.js';

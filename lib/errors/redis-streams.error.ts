@@ -1,8 +1,6 @@
-/**
- * The base of every error that this package raises on purpose: `catch` it to tell them from others.
- */
+/** The base class of every error that this package throws on purpose: `catch` it to tell them from others. */
 export abstract class RedisStreamsError extends Error {
-  /** A word that stays the same from release to release, for programs to compare. */
+  /** Stays the same from release to release, for programs to compare. */
   abstract readonly code: string;
 
   constructor(message: string, options?: ErrorOptions) {

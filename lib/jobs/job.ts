@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { JobFailedError } from '../errors/job-failed.error.js';
+import { JobFailedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import { placesOf } from '../wire/partitions.js';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
-import { NoAnswerError } from '../errors/no-answer.error.js';
+import { NoAnswerError } from '../errors/redis.errors.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';

@@ -5,22 +5,31 @@ import { Observable } from 'rxjs';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import type { StreamPattern } from '../options/stream-pattern.js';
+import { cancelDelayed } from '../publish/cancel-delayed.js';
+import type { PublishReceipt } from '../publish/entry-publisher.js';
+import { MessageEncoder, type OutgoingPacket, publishTarget } from '../publish/message-encoder.js';
+import { MessagePublisher } from '../publish/message-publisher.js';
+import type { RedisStreamsRecord } from '../publish/redis-streams.record.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import * as text from '../publish/client.messages.js';
-import { eager } from '../publish/eager.js';
-import { cancelDelayed } from '../publish/cancel-delayed.js';
-import { MessageEncoder, type OutgoingPacket } from '../publish/message-encoder.js';
+import type { RedisStreamsClientEvents } from './connection-events.js';
+import * as text from './nest.messages.js';
 import { type OpenedClient, openClient } from './opened-client.js';
-import { OutgoingMessages } from '../publish/outgoing-messages.js';
-import type { PublishReceipt } from '../publish/publish-receipt.js';
-import { publishTarget } from '../publish/publish-target.js';
-import type { RedisStreamsClientEvents } from './redis-streams-client.events.js';
-import type { RedisStreamsRecord } from '../publish/redis-streams.record.js';
-import { SendingOrder } from '../publish/sending-order.js';
-import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
+import { startedObservable } from './started-observable.js';
 
 type Listener = (...args: unknown[]) => void;
+
+/** Any pattern, if the client has no types of its own (`unknown`, `any`); none if it has. */
+type UntypedPattern<Events> = unknown extends Events ? unknown : never;
+
+/** The streams that a client's type names. */
+type StreamOf<Events> = keyof Events & string;
+
+/** A stream's name, or `{ stream, name }`. Names of messages are not typed: all messages of a stream have its payload type. */
+type TypedPattern<Stream extends string> = Stream | (StreamPattern & { stream: Stream });
+
+type TypedData<Payload> = Payload | RedisStreamsRecord<Payload>;
 
 /**
  * The client: `emit('orders', order)` writes one entry, `send('quote', item)` one that is answered. It connects with the first call.
@@ -37,7 +46,7 @@ type Listener = (...args: unknown[]) => void;
  */
 @Injectable()
 // Not with our own type of status: ClientsModule would not take the class then.
-// oxlint-disable-next-line typescript/no-explicit-any -- so that typed and untyped clients can stand for each other
+// oxlint-disable-next-line typescript/no-explicit-any -- so that typed and untyped clients are assignable to each other
 export class ClientRedisStreams<Events = any>
   extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
@@ -45,24 +54,23 @@ export class ClientRedisStreams<Events = any>
   private readonly logger = new Logger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
-  private readonly order = new SendingOrder();
-  private readonly outgoing: OutgoingMessages;
+  private readonly messages: MessagePublisher;
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: OpenedClient | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(
     options: RedisStreamsClientOptions | ResolvedClientOptions = {},
-    /** In the module: whether a server beside it looks for what is due. */
+    /** In the module: whether the app's server already publishes what is due. */
     private readonly serverChecks?: () => boolean,
   ) {
     super();
     this.options = resolveClientOptions(options);
     this.encoder = new MessageEncoder(this.options);
-    this.outgoing = new OutgoingMessages(this.encoder, this.order, () => this.open());
+    this.messages = new MessagePublisher(this.encoder, () => this.open().publisher);
   }
 
-  /** What its connection is in, now and with each change. */
+  /** The state of its connection, now and after each change. */
   override get status(): Observable<RedisStreamsStatus> {
     return super.status as Observable<RedisStreamsStatus>;
   }
@@ -70,39 +78,39 @@ export class ClientRedisStreams<Events = any>
   /**
    * Publishes a message: once, now, whether or not anybody subscribes to the result.
    *
-   * @param pattern the stream's name, or `{ stream, name }`, where the name is what kind of message it is
+   * @param pattern the stream's name, or `{ stream, name }`, where the name is the kind of message
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
-   * @returns one {@link PublishReceipt}, or an error: `MessageEncodingError`, or with a schema `MessageValidationError`, where
-   *   nothing was sent, `PublishError` where Redis refused or did not answer within `publishTimeoutMs`. An error that nobody
-   *   observes is logged.
+   * @returns one {@link PublishReceipt}, or an error. `MessageEncodingError` or, with a schema, `MessageValidationError`: nothing
+   *   was sent. `PublishError`: Redis refused or did not answer within `publishTimeoutMs`. An error that nobody observes is
+   *   logged.
    */
   override emit<Result = PublishReceipt, Input = unknown>(
     pattern: UntypedPattern<Events>,
     data: Input,
   ): Observable<Result>;
-  // The last one, whose errors TypeScript shows. The first is what makes of any client a ClientProxy.
+  // TypeScript shows the errors of the last overload. The first one makes any client assignable to ClientProxy.
   override emit<Stream extends StreamOf<Events>>(
     pattern: TypedPattern<Stream>,
     data: TypedData<Events[Stream]>,
   ): Observable<PublishReceipt>;
   override emit<Result>(pattern: unknown, data: unknown): Observable<Result> {
-    // What Nest refuses is refused by Nest: null and undefined, as pattern or payload.
+    // Nest itself refuses null and undefined, as pattern or payload.
     if (pattern == null || data == null) return super.emit(pattern, data);
-    return eager(this.dispatch<Result>(pattern, data), (error) => {
+    return startedObservable(this.dispatch<Result>(pattern, data), (error) => {
       this.logger.error(text.emitFailed('emit()', errorText(error)));
     });
   }
 
   /**
    * Publishes many messages of one stream: once, now, in their order, whether or not anybody subscribes to the result. Up to
-   * about two thousand go in one round trip; of more, each round waits for the one before it, and what else is published
-   * to the stream meanwhile may come between. Where one of them cannot be encoded, none is sent.
+   * about two thousand go in one round trip. A larger batch goes in rounds, each after the one before it, and other messages
+   * of the stream may come in between. If one item cannot be encoded, none is sent.
    *
    * @param pattern the stream's name, or `{ stream, name }`
    * @param items payloads, or records of `RedisStreamsRecordBuilder`
-   * @returns one list with a {@link PublishReceipt} for each, or an error: `MessageEncodingError` or `MessageValidationError` with
-   *   the `index` of the first that cannot be encoded or is not valid, `PublishBatchError` where not all are confirmed, which
-   *   says what became of each. An error that nobody observes is logged.
+   * @returns one list with a {@link PublishReceipt} for each item, or an error: `MessageEncodingError` or
+   *   `MessageValidationError` with the `index` of the first item that cannot be encoded or is not valid, `PublishBatchError`,
+   *   which says what became of each item, if not all are confirmed. An error that nobody observes is logged.
    */
   emitBatch<Input = unknown>(
     pattern: UntypedPattern<Events>,
@@ -113,18 +121,17 @@ export class ClientRedisStreams<Events = any>
     items: readonly TypedData<Events[Stream]>[],
   ): Observable<PublishReceipt[]>;
   emitBatch(pattern: unknown, items: readonly unknown[]): Observable<PublishReceipt[]> {
-    return eager(this.dispatchBatch(pattern, items), (error) => {
+    return startedObservable(this.dispatchBatch(pattern, items), (error) => {
       this.logger.error(text.emitFailed('emitBatch()', errorText(error)));
     });
   }
 
   /**
-   * Takes back a message that was to be published later; on a stream with `partitions` all of them are asked, since its key is
-   * not known here.
+   * Cancels a message that waits to be published later.
    *
    * @param stream the stream's name
-   * @returns `true` where it will not be published, so that its ID is free again; `false` where none of this ID waits
-   * @throws CancelError where Redis refused or did not answer within `publishTimeoutMs`
+   * @returns `true` if it will not be published, so that its ID is free again; `false` if no message with this ID waits
+   * @throws CancelError if Redis refused or did not answer within `publishTimeoutMs`
    */
   async cancel(stream: string, messageId: string): Promise<boolean> {
     return cancelDelayed(this.open().connection, this.options, stream, messageId);
@@ -135,8 +142,8 @@ export class ClientRedisStreams<Events = any>
    *
    * @param pattern the stream's name, or `{ stream, name }`
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
-   * @returns the reply's value, or each value of the handler's Observable; or an error: what the handler failed with, as
-   *   Nest's filters have it, `RequestTimeoutError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
+   * @returns the reply's value, or each value of the handler's Observable; or an error: the handler's error as
+   *   Nest's filters made it, `RequestTimeoutError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
    *   `ConnectionClosedError`
    */
   override send<Result = unknown, Input = unknown>(
@@ -154,23 +161,23 @@ export class ClientRedisStreams<Events = any>
     return this.open().connection.ready();
   }
 
-  /** Waits for answers to what was sent, and closes the connection where it is ours. It can be used again. */
+  /** Waits for answers to what was sent, and closes the connection if it is its own. The client may be used again. */
   async close(): Promise<void> {
     const { opened } = this;
     if (opened === undefined) return;
     this.opened = undefined;
     const { client, owned } = opened.connection;
-    await this.order.sent();
+    await this.messages.allSent();
     opened.connection.leave();
     opened.requests.close();
     await opened.publisher.close();
-    // One of ours still has its end to tell.
+    // Our own connection still emits its end.
     if (!owned) for (const { event, callback } of this.listeners) client.off(event, callback);
     opened.connection.drop();
     this._status$.next('disconnected');
   }
 
-  /** Nest closes clients that it made itself; ours ends with the app, after the servers that may still publish. */
+  /** Nest closes the clients that it made itself. This one closes with the app, after the servers, which may still publish. */
   async onApplicationShutdown(): Promise<void> {
     await this.close();
   }
@@ -185,12 +192,12 @@ export class ClientRedisStreams<Events = any>
     this.opened?.connection.client.on(event, listener);
   }
 
-  /** The connection: `client.unwrap<Redis>()`. It is opened where it was not. */
+  /** The connection, opened if necessary: `client.unwrap<Redis>()`. */
   override unwrap<T = Redis>(): T {
     return this.open().connection.client as T;
   }
 
-  // Without async functions on the way: each one more is a microsecond of every message.
+  // No async function here: each one adds a microsecond to every message.
   private dispatch<Result>(pattern: unknown, data: unknown): Promise<Result> {
     try {
       return this.dispatchEvent<Result>(this.packetOf(pattern, data));
@@ -202,16 +209,16 @@ export class ClientRedisStreams<Events = any>
   protected override dispatchEvent<Result = PublishReceipt>(
     packet: OutgoingPacket,
   ): Promise<Result> {
-    return this.outgoing.send(packet) as Promise<Result>;
+    return this.messages.publish(packet) as Promise<Result>;
   }
 
   private async dispatchBatch(
     pattern: unknown,
     items: readonly unknown[],
   ): Promise<PublishReceipt[]> {
-    // What is wrong with the pattern is no item's fault.
+    // Read first: a wrong pattern is not the fault of an item.
     const { stream } = publishTarget(pattern);
-    return this.outgoing.sendAll(stream, items, (item) => this.packetOf(pattern, item));
+    return this.messages.publishBatch(stream, items, (item) => this.packetOf(pattern, item));
   }
 
   protected override publish(
@@ -228,9 +235,8 @@ export class ClientRedisStreams<Events = any>
   }
 
   private open(): OpenedClient {
-    this.opened ??= openClient(this.options, this.encoder, this.logger, {
+    this.opened ??= openClient(this.options, this.encoder, this.messages, this.logger, {
       serverChecks: this.serverChecks,
-      order: this.order,
       report: (status) => this._status$.next(status),
       prepare: (client) => {
         for (const { event, callback } of this.listeners) client.on(event, callback);

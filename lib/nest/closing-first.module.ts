@@ -1,10 +1,10 @@
 import { Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 
-/** Before the root module, which has 1, and whatever it imports. */
+/** Nearer than the root module, which has 1, and all that it imports. */
 const NEAREST = -1;
 
-/** What is done when the app begins to close, before any of its own modules is told. */
+/** Runs steps when the app starts to close, before the hooks of any of its own modules. */
 @Injectable()
 export class ClosingFirst implements OnModuleDestroy {
   private readonly steps: (() => Promise<unknown>)[] = [];
@@ -19,9 +19,9 @@ export class ClosingFirst implements OnModuleDestroy {
 }
 
 /**
- * Nest closes modules by their distance from the root, the nearest first and the global ones last; among those as far
- * as ours, the order of imports would decide whether a running handler keeps the providers that it uses. So this one
- * claims to be the nearest. It has nothing else to which the order could matter.
+ * Nest closes modules by their distance from the root, the nearest first and the global ones last. Among modules at the same
+ * distance, the order of imports would decide whether a running handler keeps the providers that it uses. So this module
+ * claims to be the nearest; nothing else in it depends on the order.
  */
 @Module({ providers: [ClosingFirst], exports: [ClosingFirst] })
 export class ClosingFirstModule {

@@ -1,34 +1,35 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consume/handlers/handlers-by-name.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
+import { FieldCodec } from '../wire/field.codec.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
-import type { ResolvedSubscription } from '../options/resolved-options.js';
-import type { RetryOptions } from '../options/retry-options.js';
+import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
+import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
-import type { SubscriptionOptions } from '../options/subscription-options.js';
+import * as text from './nest.messages.js';
 import { subscriptionOf } from './subscription.js';
 
-/** A stream that handlers ask for, with all of them, whatever names they want. */
+/** A stream with all of its handlers, for any names of messages. */
 export interface Subscription {
   readonly stream: string;
   readonly handlers: readonly NamedHandler[];
   readonly options: ResolvedSubscription;
-  /** The wildcards that mean it. */
+  /** The wildcards that match it. */
   readonly wildcards: readonly string[];
 }
 
 interface Registered extends NamedHandler {
-  /** What it asks for: a stream, or a wildcard. */
+  /** A stream, or a wildcard. */
   readonly target: string;
-  readonly isFor: (stream: string) => boolean;
+  readonly matches: (stream: string) => boolean;
   readonly options: SubscriptionOptions;
 }
 
 /**
- * The handlers by stream. Nest would chain those of one pattern, and then lose the failure of one when another ends
- * first; here they are kept apart. All that ask for a stream get its messages, by its name or by a wildcard.
+ * The handlers by stream. Nest would chain those of one pattern, and then lose the failure of one if another ends
+ * first; here they are kept apart. All handlers that match a stream, by its name or by a wildcard, get its messages.
  */
 export class HandlerRegistry {
   private readonly registered: Registered[] = [];
@@ -37,7 +38,7 @@ export class HandlerRegistry {
 
   /**
    * @param answers whether the handler is for requests
-   * @throws InvalidOptionsError where the handler's options disagree with those of another one of `stream`, or with the server's
+   * @throws InvalidOptionsError if its options disagree with those of another handler of the stream, or with the server's
    */
   add(
     { stream: target, name }: StreamPattern,
@@ -45,50 +46,49 @@ export class HandlerRegistry {
     extras: unknown,
     answers: boolean,
   ): void {
-    const isFor = isWildcard(target)
+    const matches = isWildcard(target)
       ? wildcardMatcher(target)
       : (stream: string): boolean => stream === target;
     this.registered.push({
       target,
-      isFor,
+      matches,
       handler,
       name,
       answers,
       options: subscriptionOf(extras),
     });
-    for (const stream of this.streams) if (isFor(stream)) this.subscriptionTo(stream);
-    const its = this.registered.filter((other) => other.target === target);
-    resolveSubscription(this.base, optionsOf(target, its).options);
+    for (const stream of this.streams) if (matches(stream)) this.subscriptionTo(stream);
+    const sameTarget = this.registered.filter((other) => other.target === target);
+    resolveSubscription(this.base, mergedOptions(target, sameTarget).options);
   }
 
-  /** Of the streams that handlers name. */
+  /** The streams that handlers name. */
   subscriptions(): Subscription[] {
     return this.streams.map((stream) => this.subscriptionTo(stream));
   }
 
   /**
-   * Of any stream that some handler asks for.
+   * A stream that some handler matches.
    *
-   * @throws InvalidOptionsError where handlers that ask for it by different wildcards disagree
+   * @throws InvalidOptionsError if handlers that match it by different wildcards disagree
    */
   subscriptionTo(stream: string): Subscription {
-    const asking = this.askingFor(stream);
-    const { options, requestRetry } = optionsOf(stream, asking);
+    const matching = this.registered.filter(({ matches }) => matches(stream));
+    const { options, requestRetry } = mergedOptions(stream, matching);
     const resolved = resolveSubscription(this.base, options);
     return {
       stream,
-      handlers: asking.map(({ handler, name, answers }) => ({ handler, name, answers })),
+      handlers: matching.map(({ handler, name, answers }) => ({ handler, name, answers })),
       options:
         requestRetry === undefined
           ? resolved
           : { ...resolved, requestRetry: resolveRetry(requestRetry) },
       wildcards: this.wildcards.filter((wildcard) =>
-        asking.some(({ target }) => target === wildcard),
+        matching.some(({ target }) => target === wildcard),
       ),
     };
   }
 
-  /** What handlers ask for without naming it. */
   get wildcards(): string[] {
     return this.targets.filter(isWildcard);
   }
@@ -100,27 +100,23 @@ export class HandlerRegistry {
   private get targets(): string[] {
     return [...new Set(this.registered.map(({ target }) => target))];
   }
-
-  private askingFor(stream: string): Registered[] {
-    return this.registered.filter(({ isFor }) => isFor(stream));
-  }
 }
 
 /** What handlers set for all messages of a stream, and for its requests alone. */
-interface SetOptions {
+interface MergedOptions {
   readonly options: SubscriptionOptions;
   readonly requestRetry: RetryOptions | undefined;
 }
 
-/** @throws InvalidOptionsError where they disagree */
-function optionsOf(stream: string, handlers: readonly Registered[]): SetOptions {
+/** @throws InvalidOptionsError if the handlers disagree */
+function mergedOptions(stream: string, handlers: readonly Registered[]): MergedOptions {
   const all = new Map<string, unknown>();
   const ofRequests = new Map<string, unknown>();
-  for (const its of handlers) {
-    for (const [name, value] of Object.entries(its.options)) {
+  for (const handler of handlers) {
+    for (const [name, value] of Object.entries(handler.options)) {
       if (value === undefined) continue;
       // Events are tried again by default, requests are not: each kind has a policy of its own.
-      const options = its.answers && name === 'retry' ? ofRequests : all;
+      const options = handler.answers && name === 'retry' ? ofRequests : all;
       const other = options.get(name);
       if (other !== undefined && !isDeepStrictEqual(other, value)) {
         throw new InvalidOptionsError(
@@ -132,9 +128,34 @@ function optionsOf(stream: string, handlers: readonly Registered[]): SetOptions 
       options.set(name, value);
     }
   }
-  const { retry: requestRetry } = optionsIn(ofRequests);
-  return { options: optionsIn(all), requestRetry };
+  const { retry: requestRetry }: SubscriptionOptions = Object.fromEntries(ofRequests);
+  return { options: Object.fromEntries(all), requestRetry };
 }
 
-const optionsIn = (options: ReadonlyMap<string, unknown>): SubscriptionOptions =>
-  Object.fromEntries(options);
+/**
+ * Checks what handlers want against what is set for their streams. Otherwise they would wait for messages that never come.
+ *
+ * @throws InvalidOptionsError for the first contradiction
+ */
+export function checkSubscriptions(
+  registry: HandlerRegistry,
+  { partitions, codecs }: Pick<ResolvedServerOptions, 'partitions' | 'codecs'>,
+): void {
+  const named = registry.subscriptions();
+  for (const { stream, handlers } of named) {
+    const hasAnswerer = handlers.some(({ answers }) => answers);
+    if (hasAnswerer && codecs.plain(stream) instanceof FieldCodec) {
+      throw new InvalidOptionsError(`streams.${stream}.codec`, 'a FieldCodec', text.ONE_FIELD);
+    }
+  }
+  for (const [stream, count] of partitions) {
+    if (named.some((subscription) => subscription.stream === stream)) continue;
+    const wildcard = registry.wildcards.find((each) => wildcardMatcher(each)(stream));
+    if (wildcard === undefined) continue;
+    throw new InvalidOptionsError(
+      `streams.${stream}.partitions`,
+      String(count),
+      text.wildcardOnly(wildcard),
+    );
+  }
+}

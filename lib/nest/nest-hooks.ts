@@ -5,8 +5,8 @@ import type { ProcessingHooks } from '../consume/handlers/processing-hooks.js';
  * The hooks that were set on a server with Nest's `setOnProcessingStartHook` and `setOnProcessingEndHook`. The first
  * versions of Nest 11 have none.
  *
- * @param server as its constructor left it: what it has then is what stands for none
- * @returns what says which are set by now; nothing where there are none, so that a message is not wrapped for nothing
+ * @param server as it is during its construction: the hook that it has then is Nest's default
+ * @returns reads the hooks that are set at that time; `undefined` if there are none, so that messages are not wrapped
  */
 export function nestHooks(
   server: Pick<Server, 'transportId'>,

@@ -1,32 +1,30 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import { OpenedConnection, type ConnectionPurpose } from '../redis/connect/opened-connection.js';
 import type { MessageEncoder } from '../publish/message-encoder.js';
-import { ClientPublisher } from '../publish/client-publisher.js';
-import { comparePartitionCounts } from '../publish/partition-counts.js';
+import type { MessagePublisher } from '../publish/message-publisher.js';
+import { RoutingPublisher } from '../publish/routing-publisher.js';
+import { type ConnectionPurpose, OpenedConnection } from '../redis/connect/opened-connection.js';
 import { Requests } from '../requests/requests.js';
-import type { SendingOrder } from '../publish/sending-order.js';
+import { comparePartitionCounts } from './partition-counts.js';
 
-/** An opened connection, and what sends on it. */
+/** A client's open connection, and what uses it. */
 export interface OpenedClient {
   readonly connection: OpenedConnection;
-  readonly publisher: ClientPublisher;
+  readonly publisher: RoutingPublisher;
   readonly requests: Requests;
 }
 
-/** Opens what a client needs, as its options say. */
 export function openClient(
   options: ResolvedClientOptions,
   encoder: MessageEncoder,
+  messages: MessagePublisher,
   logger: LoggerService,
   {
     serverChecks,
-    order,
-    ...watch
+    ...listeners
   }: Pick<ConnectionPurpose, 'report' | 'prepare'> & {
-    /** In the module: whether a server beside it looks for what is due. */
+    /** In the module: whether the app's server already publishes what is due. */
     readonly serverChecks: (() => boolean) | undefined;
-    readonly order: SendingOrder;
   },
 ): OpenedClient {
   const connection = new OpenedConnection(options.connection, {
@@ -34,15 +32,14 @@ export function openClient(
     name: 'nestjs-redis-streams:client',
     called: 'client',
     logger,
-    ...watch,
+    ...listeners,
   });
-  const { client } = connection;
-  const publisher = new ClientPublisher(client, options, logger, serverChecks);
+  const publisher = new RoutingPublisher(connection.client, options, logger, serverChecks);
   const requests = new Requests({
     options,
     encoder,
+    messages,
     publisher,
-    order,
     commands: connection,
     logger,
   });

@@ -1,22 +1,48 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { streamKey } from '../wire/stream-keys.js';
-import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import type { ResolvedClientOptions, ResolvedServerOptions } from '../options/resolved-options.js';
+import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { compareEntryIds } from '../redis/read/entry-id.js';
 import { readGroups, readStream } from '../redis/read/group-info.js';
-import { notePartitionCount } from '../redis/read/partition-count.js';
+import { notePartitionCount, readPartitionCount } from '../redis/read/partition-count.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
-import * as text from './server.messages.js';
+import { streamKey } from '../wire/stream-keys.js';
+import * as text from './nest.messages.js';
 
-type Options = Pick<ResolvedServerOptions, 'keyPrefix' | 'group' | 'partitions'>;
+type ServerOptions = Pick<ResolvedServerOptions, 'keyPrefix' | 'group' | 'partitions'>;
 
 /**
- * Notes for all how many partitions the streams have that are read here, and warns where others had another number, or where
- * something waits that is in no partition. It keeps nobody from reading.
+ * For a client: warns once, when it is connected, if the readers of a stream have another number of partitions. Publishing does
+ * not wait for it. If the readers' number cannot be read, nothing is logged.
+ */
+export async function comparePartitionCounts(
+  connection: OpenedConnection,
+  { keyPrefix, partitions }: Pick<ResolvedClientOptions, 'keyPrefix' | 'partitions'>,
+  logger: LoggerService,
+): Promise<void> {
+  if (partitions.size === 0) return;
+  try {
+    const client = await connection.ready();
+    await Promise.all(
+      [...partitions].map(async ([stream, count]) => {
+        const noted = await readPartitionCount(client, keyPrefix, stream);
+        if (noted !== undefined && noted !== count) {
+          logger.warn(text.readersHaveOtherPartitions(stream, noted, count));
+        }
+      }),
+    );
+  } catch {
+    // A user who may only publish may not read it; and a broken connection is logged elsewhere.
+  }
+}
+
+/**
+ * For a server: notes the number of partitions of its streams in Redis. Warns if the number was another one, or if the stream has
+ * unfinished entries that are in no partition. Reading does not wait for it.
  */
 export async function notePartitionCounts(
   client: Redis,
-  options: Options,
+  options: ServerOptions,
   streams: readonly string[],
   logger: LoggerService,
 ): Promise<void> {
@@ -27,7 +53,7 @@ export async function notePartitionCounts(
       try {
         await noteCount(client, options, stream, count, logger);
       } catch (error) {
-        // A connection that drops is said by those who watch it.
+        // A dropped connection is logged elsewhere.
         if (isRedisReply(error)) logger.warn(text.partitionsNotNoted(stream, errorText(error)));
       }
     }),
@@ -36,26 +62,25 @@ export async function notePartitionCounts(
 
 async function noteCount(
   client: Redis,
-  { keyPrefix, group }: Options,
+  { keyPrefix, group }: ServerOptions,
   stream: string,
   count: number,
   logger: LoggerService,
 ): Promise<void> {
-  const [noted, isLeft] = await Promise.all([
+  const [noted, hasEntriesOutside] = await Promise.all([
     notePartitionCount(client, keyPrefix, stream, count),
-    isLeftOutside(client, streamKey(keyPrefix, stream), group),
+    hasUnfinishedEntries(client, streamKey(keyPrefix, stream), group),
   ]);
   if (noted !== undefined && noted !== count) {
-    logger.warn(text.otherPartitions(stream, noted, count));
+    logger.warn(text.othersHaveOtherPartitions(stream, noted, count));
   }
-  if (isLeft) logger.warn(text.outsidePartitions(stream, group));
+  if (hasEntriesOutside) logger.warn(text.outsidePartitions(stream, group));
 }
 
-/** Whether the stream has entries itself that the group has not finished: it has from before there were partitions. */
-async function isLeftOutside(client: Redis, key: string, group: string): Promise<boolean> {
+async function hasUnfinishedEntries(client: Redis, key: string, name: string): Promise<boolean> {
   const [info, groups] = await Promise.all([readStream(client, key), readGroups(client, key)]);
   if (info?.lastEntryId === undefined) return false;
-  const its = groups.find(({ name }) => name === group);
-  if (its === undefined) return true;
-  return its.pending > 0 || compareEntryIds(its.lastDeliveredId, info.lastEntryId) < 0;
+  const group = groups.find((each) => each.name === name);
+  if (group === undefined) return true;
+  return group.pending > 0 || compareEntryIds(group.lastDeliveredId, info.lastEntryId) < 0;
 }

@@ -1,4 +1,11 @@
-import { Inject, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from './client-redis-streams.js';
@@ -9,21 +16,39 @@ import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
 import { limitsOf } from '../monitor/retention-headroom.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
-import type { RedisStreamsModuleOptions } from '../options/module-options.js';
+import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import { ServerRedisStreams } from './server-redis-streams.js';
 import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
-import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './module-definition.js';
-import { overridden } from './option-overrides.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 
-/** The options after they were checked, once for all providers. */
+type Override = (options: RedisStreamsModuleOptions) => RedisStreamsModuleOptions;
+
+const overrides = new AsyncLocalStorage<Override>();
+
+/**
+ * For tests: an app that is made inside `make` gets overridden module options, such as another Redis and a prefix, however it
+ * provides its own. Apps that are made at the same time do not affect each other.
+ */
+export const withOverride = <Made>(override: Override, make: () => Promise<Made>): Promise<Made> =>
+  overrides.run(override, make);
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<RedisStreamsModuleOptions>({ moduleName: 'RedisStreams' })
+    .setClassMethodName('forRoot')
+    .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
+      ...definition,
+      global: isGlobal,
+    }))
+    .build();
+
+/** The options once they are checked and resolved, for all providers. */
 const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 const JOB_PARTS = Symbol('JOB_PARTS');
 
 type Resolved = ReturnType<typeof resolveModuleOptions>;
 
-/** A consumer has a connection for commands already; an app that only publishes has the client's. */
+/** The jobs use the server's connection for commands; in an app that only publishes, the client's. */
 function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobContext {
   return {
     options: server.options,
@@ -34,8 +59,8 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
 }
 
 /**
- * Makes `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the app. Import
- * it once in an app: two servers of one transport would each get every handler.
+ * Provides `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
+ * app. Import it once in an app: two servers of one transport would each get every handler.
  *
  * @example
  * ```ts
@@ -45,7 +70,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
  * })
  * export class AppModule {}
  * ```
- * @example With options from elsewhere:
+ * @example With options from another provider:
  * ```ts
  * RedisStreamsModule.forRootAsync({
  *   inject: [ConfigService],
@@ -60,7 +85,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: RedisStreamsModuleOptions): Resolved =>
-        resolveModuleOptions(overridden(options)),
+        resolveModuleOptions(overrides.getStore()?.(options) ?? options),
     },
     {
       provide: ServerRedisStreams,
@@ -86,16 +111,11 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
       inject: [ServerRedisStreams, ClientRedisStreams],
       useFactory: jobParts,
     },
-    {
-      provide: LedgerMaintenanceJob,
+    ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
+      provide: Job,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobContext) => new LedgerMaintenanceJob(parts),
-    },
-    {
-      provide: IdleConsumersJob,
-      inject: [JOB_PARTS],
-      useFactory: (parts: JobContext) => new IdleConsumersJob(parts),
-    },
+      useFactory: (parts: JobContext) => new Job(parts),
+    })),
     {
       provide: RetentionJob,
       inject: [JOB_PARTS],
@@ -173,7 +193,7 @@ export class RedisStreamsModule extends ConfigurableModuleClass implements OnApp
     super();
     // startAllMicroservices() alone runs no hooks.
     server.whenListening(() => jobs.start());
-    // Nest closes servers after modules: so what runs ends here, while what it uses is still there.
+    // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
     closing.add(() => Promise.all([server.drain(), jobs.stop()]));
   }
 

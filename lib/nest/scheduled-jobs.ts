@@ -6,10 +6,10 @@ import type { JobResult } from '../jobs/job.js';
 import type { JobStats } from '../monitor/streams-stats.js';
 import { errorText } from '../redis/server/redis-errors.js';
 
-/** A step of a job takes less; what is cut off is taken up by the next run. */
+/** How long to wait for running jobs at the end. A step of a job takes less, and the next run continues the rest. */
 const STOP_MS = 500;
 
-/** How a job's run ended. */
+/** How a job's last run ended. */
 type LastRun = Pick<JobStats, 'lastRunAt' | 'lastRemoved' | 'lastDurationMs' | 'lastError'>;
 
 /** A job, and when it runs. */
@@ -21,12 +21,12 @@ export interface ScheduledJob {
 }
 
 /**
- * Runs the jobs at their intervals, registered by name: in the app's own registry where it imports `ScheduleModule`,
+ * Runs the jobs at their intervals, registered by name: in the app's own registry if it imports `ScheduleModule`,
  * else in one of ours.
  */
 export class ScheduledJobs {
   private readonly logger = new Logger('RedisStreamsModule');
-  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly running = new Map<string, Promise<void>>();
   private readonly lastRuns = new Map<string, LastRun>();
   private registry: SchedulerRegistry | undefined;
 
@@ -39,13 +39,13 @@ export class ScheduledJobs {
     return this.registry !== undefined;
   }
 
-  /** The jobs, and how they ran by the schedule. */
+  /** The jobs, and how their scheduled runs ended. */
   get stats(): readonly JobStats[] {
     return this.jobs.map(({ name, everyMs }) => ({
       name,
       everyMs,
       scheduled: this.isScheduled,
-      running: this.underWay.has(name),
+      running: this.running.has(name),
       lastRunAt: undefined,
       lastRemoved: undefined,
       lastDurationMs: undefined,
@@ -54,7 +54,7 @@ export class ScheduledJobs {
     }));
   }
 
-  /** Can be called again: by the app's bootstrap and by the server, whichever is first. */
+  /** May be called twice: by the app's bootstrap and by the server. */
   start(): void {
     if (this.registry !== undefined) return;
     const registry = this.findRegistry();
@@ -66,7 +66,7 @@ export class ScheduledJobs {
     }
   }
 
-  /** Ends the intervals, and waits a moment for the runs under way: where Redis is away they would never end. */
+  /** Ends the intervals, and waits a moment for running jobs: if Redis is away, they would never end. */
   async stop(): Promise<void> {
     const { registry } = this;
     this.registry = undefined;
@@ -75,7 +75,7 @@ export class ScheduledJobs {
       if (registry?.doesExist('interval', name) === true) registry.deleteInterval(name);
     }
     await Promise.race([
-      Promise.all(this.underWay.values()),
+      Promise.all(this.running.values()),
       delay(STOP_MS, undefined, { ref: false }),
     ]);
   }
@@ -89,10 +89,10 @@ export class ScheduledJobs {
   }
 
   private runOnce({ name, run }: ScheduledJob): void {
-    if (this.underWay.has(name)) return;
-    const began = performance.now();
+    if (this.running.has(name)) return;
+    const startedAt = performance.now();
     const note = (lastRemoved: number, lastError?: string): void => {
-      const lastDurationMs = performance.now() - began;
+      const lastDurationMs = performance.now() - startedAt;
       this.lastRuns.set(name, { lastRunAt: new Date(), lastRemoved, lastDurationMs, lastError });
     };
     const done = run()
@@ -103,12 +103,12 @@ export class ScheduledJobs {
       .catch((error: unknown) => {
         const [reason, before] = [errorText(error), this.lastRuns.get(name)?.lastError];
         note(0, reason);
-        // Said once, until it succeeds or fails otherwise. Its connection closes with the app.
+        // Logged once, until it succeeds or fails for another reason. Its connection closes with the app.
         if (this.isScheduled && reason !== before) {
           this.logger.warn(`Job "${name}" failed: ${reason}`);
         }
       })
-      .finally(() => this.underWay.delete(name));
-    this.underWay.set(name, done);
+      .finally(() => this.running.delete(name));
+    this.running.set(name, done);
   }
 }

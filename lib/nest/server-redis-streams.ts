@@ -11,19 +11,18 @@ import { Consumer } from '../consume/consumer.js';
 import { type ConsumerCounts, type ConsumerTallies, noCounts } from '../consume/tallies.js';
 import { invoker } from '../consume/handlers/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
-import { isRedisInstance } from '../options/is-redis-instance.js';
+import { isRedisInstance } from '../options/connection-option.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import { subscriptionsOf } from './subscriptions-of.js';
-import { HandlerRegistry, type Subscription } from './handler-registry.js';
+import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
 import { nestHooks } from './nest-hooks.js';
 import { notePartitionCounts } from './partition-counts.js';
-import type { RedisStreamsEvents } from './redis-streams.events.js';
-import { REDIS_STREAMS } from './redis-streams.symbol.js';
-import * as text from './server.messages.js';
+import type { RedisStreamsEvents } from './connection-events.js';
+import { REDIS_STREAMS } from './subscription.js';
+import * as text from './nest.messages.js';
 
 /**
  * The transport strategy: `@EventPattern('orders')` handlers become consumer-group subscriptions, and those of
@@ -48,10 +47,10 @@ export class ServerRedisStreams
   implements CustomTransportStrategy
 {
   override transportId = REDIS_STREAMS;
-  /** Failures are this transport's to deal with: Nest need not log them as unhandled. */
+  /** This transport handles failures itself: Nest need not log them as unhandled. */
   override readonly propagatesEventHandlerErrors = true;
   protected override readonly logger = new Logger(ServerRedisStreams.name);
-  /** What the options say, with nothing left open. */
+  /** The options with all defaults filled in. */
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;
   private readonly listeners: { event: string; callback: Function }[] = [];
@@ -73,7 +72,7 @@ export class ServerRedisStreams
     this.registry = new HandlerRegistry(this.options.subscription);
   }
 
-  /** Called by Nest for each handler. What disagrees with another is reported by `listen()`. */
+  /** Called by Nest for each handler. `listen()` reports handlers that disagree. */
   override addHandler(
     pattern: unknown,
     callback: MessageHandler,
@@ -94,9 +93,9 @@ export class ServerRedisStreams
   }
 
   /**
-   * Connects, sees to the groups, and begins to read; waits for Redis as long as that takes.
+   * Connects, creates missing groups, and starts to read. Waits for Redis as long as necessary.
    *
-   * @param callback called once it reads, or with the error
+   * @param callback called once it reads, or with an error
    */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     try {
@@ -108,7 +107,7 @@ export class ServerRedisStreams
     callback();
   }
 
-  /** Drains, and closes what is ours. It can be called again, and `listen()` after it. */
+  /** Drains, and closes its own connections. May be called twice; `listen()` may follow. */
   async close(): Promise<void> {
     const { consumer } = this;
     if (consumer === undefined) return;
@@ -122,7 +121,7 @@ export class ServerRedisStreams
   }
 
   /**
-   * Stops reading, and lets running handlers end. The module calls it while the app's providers are still there;
+   * Stops reading, and lets running handlers end. The module calls it while the app's providers still exist;
    * `close()` does the rest.
    */
   async drain(): Promise<void> {
@@ -140,7 +139,7 @@ export class ServerRedisStreams
 
   /**
    * The connections, commands first: `const [commands, blocking] = server.unwrap<[Redis, Redis]>()`. In a cluster the first is a
-   * `Cluster`, and each slot that holds a stream has one that blocks.
+   * `Cluster`, and each slot that holds a stream has a blocking one.
    */
   override unwrap<T = [Redis, Redis]>(): T {
     if (this.consumer === undefined) throw new Error(text.NOT_LISTENING);
@@ -148,12 +147,12 @@ export class ServerRedisStreams
     return [commands, ...blocking] as T;
   }
 
-  /** Whether it reads: between a `listen()` that succeeded and `close()`. */
+  /** Whether it reads: from a successful `listen()` until `close()`. */
   get isListening(): boolean {
     return this.listening;
   }
 
-  /** What handlers have subscribed to: the streams that they name, and those that were found for wildcards. */
+  /** The streams that handlers name, and those that were found for wildcards. */
   subscriptions(): Subscription[] {
     const named = this.registry.subscriptions();
     const names = new Set(named.map(({ stream }) => stream));
@@ -161,17 +160,17 @@ export class ServerRedisStreams
     return [...named, ...found.map((stream) => this.registry.subscriptionTo(stream))];
   }
 
-  /** Calls back each time the server begins to listen. */
+  /** Calls back each time the server starts to listen. */
   whenListening(callback: () => void): void {
     this.onListening.push(callback);
   }
 
-  /** What became of messages since the server began to listen. */
+  /** The outcomes of messages since the server started to listen. */
   get counts(): Readonly<ConsumerCounts> {
     return this.tallies?.total ?? noCounts();
   }
 
-  /** @internal For the monitor: the same for each stream, and more. */
+  /** @internal For the monitor: the counts of each stream, and more. */
   get tallies(): ConsumerTallies | undefined {
     return this.consumer?.tallies ?? this.lastTallies;
   }
@@ -186,9 +185,8 @@ export class ServerRedisStreams
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
     const { wildcards } = this.registry;
-    const named = subscriptionsOf(this.registry, this.options).map((its) =>
-      this.consumed(its, true),
-    );
+    checkSubscriptions(this.registry, this.options);
+    const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
       wildcards,
       consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),
@@ -229,7 +227,7 @@ export class ServerRedisStreams
     const { commands } = consumer.connections;
     const onCommands = (...args: unknown[]): unknown => callback('commands', ...args);
     commands.on(event, onCommands);
-    // The caller's own outlives this consumer; ours still have their end to tell.
+    // The caller's own connection outlives this consumer. Ours still emit their end.
     if (isRedisInstance(this.options.connection)) {
       this.detach.push(() => commands.off(event, onCommands));
     }
@@ -239,7 +237,7 @@ export class ServerRedisStreams
   }
 
   private leaveAlone(pattern: unknown, why: string): void {
-    const its = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
-    this.logger.warn(text.patternLeftAlone(its, why));
+    const shown = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+    this.logger.warn(text.patternLeftAlone(shown, why));
   }
 }

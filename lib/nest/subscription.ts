@@ -2,18 +2,24 @@ import { checkOptions } from '../options/check-options.js';
 import { schemas } from '../options/options.schema.js';
 import type { SubscriptionOptions } from '../options/subscription-options.js';
 
-/** Where a subscription's options lie among the extras of its pattern. */
+/**
+ * The transport's ID: `@EventPattern('orders', REDIS_STREAMS, subscription())` is for this transport alone, in an app
+ * that has others too.
+ */
+export const REDIS_STREAMS = Symbol('REDIS_STREAMS');
+
+/** The key of a subscription's options in the extras of its pattern. */
 const EXTRA = 'redisStreamsSubscription';
 
-/** The extras that `@EventPattern` takes along, made by {@link subscription}. */
+/** Extras for `@EventPattern`, made by {@link subscription}. */
 export interface SubscriptionExtras {
   readonly [EXTRA]: SubscriptionOptions;
 }
 
 /**
- * Sets options for one pattern, over those of its server. Handlers of the same stream must not disagree.
+ * Sets options for one pattern, over those of its server. Handlers of one stream must not disagree.
  *
- * @throws InvalidOptionsError where an option is unknown or out of range
+ * @throws InvalidOptionsError if an option is unknown or out of range
  * @example
  * ```ts
  * @EventPattern<string>('orders', subscription({ startFrom: 'beginning', concurrency: 8 }))
@@ -26,9 +32,9 @@ export function subscription(options: SubscriptionOptions = {}): SubscriptionExt
 }
 
 /**
- * The options that a handler's extras hold; none where it has none.
+ * The subscription options in a handler's extras.
  *
- * @throws InvalidOptionsError where they were not made by {@link subscription}
+ * @throws InvalidOptionsError if they were not made by {@link subscription}
  */
 export function subscriptionOf(extras: unknown): SubscriptionOptions {
   if (typeof extras !== 'object' || extras === null || !(EXTRA in extras)) return {};

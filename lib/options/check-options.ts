@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 
 /**
- * Holds `options` against `schema`.
+ * Validates `options`.
  *
- * @param root what stands before the path in the error (`subscription`), or nothing
- * @throws InvalidOptionsError for the first thing that is wrong
+ * @param root put before the path in the error (`subscription`)
+ * @throws InvalidOptionsError for the first issue
  */
 export function checkOptions(schema: z.ZodType, options: unknown, root = ''): void {
   const issue = schema.safeParse(options).error?.issues[0];
@@ -16,7 +16,7 @@ export function checkOptions(schema: z.ZodType, options: unknown, root = ''): vo
     unknownKey === undefined
       ? issue.message
       : `no such option; known here: ${knownKeys(schema, issue.path)}`;
-  // A URL with a password is given in other places too: as all there is, or under a name of another package.
+  // A URL with a password may also be passed in the wrong place: instead of all options, or under an unknown key.
   const mayBeSecret = path.length === 0 || path[0] === 'connection' || unknownKey !== undefined;
   throw new InvalidOptionsError(
     [...(root === '' ? [] : [root]), ...path].join('.') || 'options',
@@ -50,7 +50,7 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string {
   return shape === undefined ? 'those in the documentation' : Object.keys(shape).join(', ');
 }
 
-/** The schema below `key`, through what zod wraps around it. */
+/** The schema of the property `key`. */
 function inner(schema: unknown, key: PropertyKey): unknown {
   const shape = shapeOf(schema);
   if (shape !== undefined) return Reflect.get(shape, key);

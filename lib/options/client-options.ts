@@ -7,7 +7,7 @@ import type { PublishedStreamOptions } from './stream-options.js';
 export interface PublishDedupOptions {
   /**
    * How long a published message ID is remembered, in ms, 1 or more, by Redis's clock. Longer costs memory in Redis: about
-   * 140 bytes for each message in the window. Those who publish to one stream should agree on it: the shortest holds.
+   * 140 bytes for each message in the window. All publishers of a stream should set the same: the shortest applies.
    *
    * @default 120_000 (2 minutes)
    */
@@ -25,7 +25,7 @@ export interface RedisStreamsClientOptions {
    */
   keyPrefix?: string;
   /**
-   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 or more; `emitBatch()` may wait so
+   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 or more; `emitBatch()` may wait as
    * long for each of its round trips.
    *
    * @default 10_000
@@ -33,44 +33,44 @@ export interface RedisStreamsClientOptions {
   publishTimeoutMs?: number;
   /**
    * How long `send()` waits for a reply, and after each value of an Observable for the next, in ms, 1 or more. Then it errors
-   * with `RequestTimeoutError`; a handler that has not begun by then does not begin any more.
+   * with `RequestTimeoutError`; a handler that has not started by then never starts.
    *
    * @default 30_000
    */
   requestTimeoutMs?: number;
   /**
-   * The window in which a message ID is published once. What was sent when the connection dropped is then sent again by
-   * itself, until `publishTimeoutMs`. `false`: faster, but a dropped connection is an error that leaves open whether the
-   * message arrived, and two calls with one message ID write two entries.
-   * Each partition of a stream with `partitions` remembers its own: an ID meets itself under the same key, or without one.
+   * The window in which a message ID is published once. Messages that were sent but not answered when the connection dropped
+   * are then resent automatically, until `publishTimeoutMs`. `false`: faster, but after a dropped connection `emit()` errors
+   * without knowing whether the message arrived, and two calls with one message ID write two entries.
+   * Each partition of a stream with `partitions` remembers its own IDs: a duplicate is found if it has the same key, or none.
    *
    * @default { windowMs: 120_000 }
    */
   publishDedup?: PublishDedupOptions | false;
   /**
    * The largest message, in bytes, 1 or more: names and values of its entry's fields together, as the codec writes them. A
-   * larger one is a `MessageEncodingError`, and nothing is sent. Large entries stop Redis and consumers for everybody else:
-   * keep what is large elsewhere and send where it is.
+   * larger one is a `MessageEncodingError`, and nothing is sent. Large entries hold up Redis and consumers for everybody else:
+   * store large data elsewhere and send a reference to it.
    *
    * @default 1_048_576 (1 MiB)
    */
   maxPayloadBytes?: number;
   /**
    * How messages are written as entries: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
-   * with their two methods. It has to be the one that the readers have.
+   * with their two methods. The readers need the same one.
    *
    * @default new JsonCodec()
    */
   codec?: Codec;
   /**
-   * Nest's option: what it makes of a packet `{ pattern, data, metadata? }` is the payload that the codec then writes. It has to
-   * answer at once, without a promise. The readers need a `deserializer` that undoes it.
+   * Nest's option: its result for a packet `{ pattern, data, metadata? }` is the payload that the codec then writes. It must be
+   * synchronous. The readers need a `deserializer` that undoes it.
    *
    * @default none: the payload is the data
    */
   serializer?: ProducerSerializer;
   /**
-   * What is set for single streams, by name: their codec, and the limits of publishing.
+   * Options for single streams, by name: their codec, and the limits of publishing.
    *
    * @default {}
    */

@@ -1,6 +1,6 @@
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 
-/** Who a connection is for Redis. */
+/** What a connection authenticates with. */
 export interface Credentials {
   /** @default the user "default" */
   readonly username?: string | undefined;
@@ -11,17 +11,17 @@ export interface Credentials {
 /** What this package adds to the options of ioredis. */
 export interface AddedConnectionOptions {
   /**
-   * Gives the credentials each time before a connection is made, also when it is made anew: for tokens that end. Where it
-   * fails or takes longer than `connectTimeout`, that is logged, and it is asked again. Its errors are logged: keep secrets
+   * Returns the credentials. Called each time before a connection is made, reconnects included: for tokens that expire. If it
+   * fails or takes longer than `connectTimeout`, that is logged and it is called again. Its errors are logged: keep secrets
    * out of them.
    *
    * @default none: `username` and `password`
    */
   credentials?: () => Credentials | Promise<Credentials>;
   /**
-   * How long after an answer a connection is asked for a sign of life (`PING`), in ms, 100 or more. One that owes an answer for
-   * longer than `socketTimeout` (10 000 ms where that is not set) is replaced. Shorter notices sooner that a connection
-   * died without a word; `false` leaves it to the operating system, which may take a quarter of an hour.
+   * How long after the last answer a connection is checked with a `PING`, in ms, 100 or more. A connection that owes an answer
+   * for longer than `socketTimeout` (10 000 ms if that is not set) is replaced. A shorter interval notices sooner that a
+   * connection died silently; `false` leaves it to the operating system, which may take a quarter of an hour.
    *
    * @default 10_000
    */
@@ -31,7 +31,7 @@ export interface AddedConnectionOptions {
 /** The options of ioredis, and what this package adds. */
 export interface ConnectionOptions extends RedisOptions, AddedConnectionOptions {
   /**
-   * Host, port, user and database as a URL, beside other options; what is given twice is taken from the options.
+   * Host, port, user and database as a URL, together with other options. What is given twice is taken from the options.
    *
    * @default none
    */
@@ -41,20 +41,20 @@ export interface ConnectionOptions extends RedisOptions, AddedConnectionOptions 
 /** A Redis Cluster. */
 export interface ClusterConnectionOptions extends AddedConnectionOptions {
   /**
-   * Some of its nodes, one or more, as ioredis takes them: `{ host, port }` or a URL. The others are found through these, also
-   * when a connection is made anew, so name such as will not all be gone at once.
+   * Some of its nodes, one or more, as ioredis takes them: `{ host, port }` or a URL. The other nodes are found through these,
+   * also on a reconnect, so name nodes that will not all be gone at once.
    */
   cluster: ClusterNode[];
   /**
-   * Options of ioredis for the cluster. What holds for each connection is in `redisOptions`: user and password, TLS, timeouts.
-   * Reads go to masters, whatever is set.
+   * Options of ioredis for the cluster. What applies to each connection is in `redisOptions`: user and password, TLS, timeouts.
+   * Reads always go to masters.
    *
    * @default ioredis's own
    */
   options?: ClusterOptions;
 }
 
-/** What a connection is for; it decides what happens to its commands when it drops. */
+/** What a connection is for. This decides what happens to its commands when it drops. */
 export type ConnectionRole = 'commands' | 'blocking' | 'publish' | 'operator';
 
 /** ioredis options with replies in the one form that this package reads. */
@@ -64,14 +64,14 @@ export type LegacyOptions = RedisOptions & { replyMapping: 'legacy' };
 export interface ConnectionRequest {
   /** `commands` and `blocking` of a server, `publish` of a client, `operator` of `DeadLetters`. */
   readonly role: ConnectionRole;
-  /** How Redis shall call it (`CLIENT LIST`). */
+  /** The connection's name in Redis (`CLIENT LIST`). */
   readonly name: string;
   /** What a connection of this role needs: give it to ioredis after your own options. */
   readonly options: LegacyOptions;
 }
 
 /**
- * Makes a connection, a new one at each call and at once. It is closed by who asked for it.
+ * Makes a new connection at each call, synchronously. Whoever called it closes the connection.
  *
  * @example
  * ```ts
@@ -81,9 +81,39 @@ export interface ConnectionRequest {
 export type ConnectionFactory = (request: ConnectionRequest) => Redis | Cluster;
 
 /**
- * Where Redis is: a URL (`redis://user:password@host:6379/0`, `rediss://` for TLS), ioredis options (with `sentinels` and
+ * How to reach Redis: a URL (`redis://user:password@host:6379/0`, `rediss://` for TLS), ioredis options (with `sentinels` and
  * `name` for Sentinel), `{ cluster }` for Redis Cluster, a function that makes connections, or an ioredis instance, also of
  * `Cluster`. An instance stays the caller's: it carries the commands, is never used to block, and is never closed.
  */
 export type ConnectionOption =
   string | ConnectionOptions | ClusterConnectionOptions | ConnectionFactory | Redis | Cluster;
+
+/**
+ * Whether `value` is an ioredis instance, of a connection or of a cluster. Decided by its methods and not by its class, since
+ * an app may have another copy of ioredis than this package.
+ */
+export const isRedisInstance = (value: unknown): value is Redis | Cluster =>
+  typeof value === 'object' &&
+  value !== null &&
+  'duplicate' in value &&
+  typeof value.duplicate === 'function' &&
+  'sendCommand' in value &&
+  typeof value.sendCommand === 'function';
+
+/** Whether `value` holds the nodes of a cluster. */
+export const isClusterOptions = (value: unknown): value is ClusterConnectionOptions =>
+  typeof value === 'object' && value !== null && 'cluster' in value && !isRedisInstance(value);
+
+/** Whether ioredis would put a prefix before each key. */
+export function hasKeyPrefix(value: unknown): boolean {
+  if (isRedisInstance(value)) return isSet(value.options, 'keyPrefix');
+  const options = isClusterOptions(value) ? value.options : value;
+  const ofNodes = isSet(options, 'redisOptions')
+    ? Reflect.get(Object(options), 'redisOptions')
+    : undefined;
+  return isSet(options, 'keyPrefix') || isSet(ofNodes, 'keyPrefix');
+}
+
+/** Whether an object has an option that is not empty. */
+export const isSet = (value: unknown, name: string): boolean =>
+  typeof value === 'object' && value !== null && Boolean(Reflect.get(value, name));

@@ -1,17 +1,166 @@
-import { connection, keyPrefix } from './connection.schema.js';
-import { DEFAULTS } from './defaults.js';
+import { z } from 'zod';
+import { isWildcard } from '../wire/wildcard.js';
+import { connection } from './connection.schema.js';
+import { DEFAULTS, MOST_PARTITIONS } from './resolved-options.js';
 import {
   codec,
   count,
   groupError,
+  isStreamName,
+  keyPrefix,
   nameText,
   object,
   timerMs,
-  windowOrOff,
+  trueOrFalse,
+  wholeNumber,
+  windowMs,
   withMethods,
-} from './schema-parts.js';
-import { publishedStreams, streams } from './streams.schema.js';
-import { BLOCKING_NEEDS_RETRIES, subscriptionShape } from './subscription.schema.js';
+} from './value.schemas.js';
+
+const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
+const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
+const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
+const backoff = object(
+  {
+    type: z.enum(['fixed', 'linear', 'exponential']).optional(),
+    delayMs,
+    maxDelayMs: delayMs,
+    jitter: z.number().min(0).max(1).optional(),
+  },
+  backoffError,
+);
+
+/** What a pattern may set for itself, and a server for all of its patterns. */
+const subscriptionShape = {
+  startFrom: z
+    .string({ error: startFromError })
+    .regex(/^(latest|beginning|\d+-\d+)$/, { error: startFromError })
+    .optional(),
+  batchSize: count(1, 1000),
+  concurrency: count(1, 10_000),
+  delivery: z
+    .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })
+    .optional(),
+  dedup: z
+    .union(
+      [
+        z.literal(false),
+        object({ windowMs, packed: trueOrFalse }, 'an object with windowMs, packed'),
+      ],
+      {
+        error:
+          'false, or { windowMs } with a whole number of ms, 1 or more, and { packed }, true or false',
+      },
+    )
+    .optional(),
+  handlerTimeoutMs: timerMs(1),
+  retry: object(
+    {
+      maxAttempts: count(1),
+      backoff: z
+        .union([z.custom((value) => typeof value === 'function'), backoff], {
+          error: `${backoffError}; the times are whole numbers of ms, jitter is a number from 0 to 1`,
+        })
+        .optional(),
+      blocking: trueOrFalse,
+    },
+    'an object with maxAttempts, backoff, blocking',
+  ).optional(),
+  deadLetter: object({ maxLength: count(1) }, 'an object with maxLength').optional(),
+  handlers: z
+    .enum(['in-order', 'all-at-once'], { error: "'in-order' or 'all-at-once'" })
+    .optional(),
+  unhandled: z.enum(['ack', 'dead-letter'], { error: "'ack' or 'dead-letter'" }).optional(),
+};
+
+export const BLOCKING_NEEDS_RETRIES =
+  "false, or nothing, with delivery: 'at-most-once': it tries nothing again, so there is nothing to wait for";
+// A message that is acknowledged before it runs is never tried again, so nothing could wait for that.
+const blockingHasRetries = ({ delivery, retry }: Record<string, unknown>): boolean =>
+  delivery !== 'at-most-once' || Object(retry).blocking !== true;
+const noBlocking = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
+
+const retention = object(
+  {
+    maxAgeMs: windowMs,
+    maxLength: count(1),
+    ignoreGroups: z
+      .array(nameText("a group's name"), { error: 'a list of group names' })
+      .optional(),
+    force: trueOrFalse,
+  },
+  'an object with maxAgeMs, maxLength, ignoreGroups, force',
+)
+  .refine((value) => value['maxAgeMs'] !== undefined || value['maxLength'] !== undefined, {
+    error: 'maxAgeMs, maxLength, or both',
+  })
+  .refine((value) => value['force'] !== true || value['ignoreGroups'] === undefined, {
+    error: 'either force: true, which ignores all groups, or ignoreGroups',
+  });
+
+/** The payload schemas of arktype are functions. */
+const isStandardSchema = (value: unknown): boolean => {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  const { version, validate } = Object(Reflect.get(value, '~standard'));
+  return version === 1 && typeof validate === 'function';
+};
+
+const publishedStream = {
+  maxLength: count(1),
+  ttlMs: windowMs,
+  force: trueOrFalse,
+  codec,
+  schema: z
+    .custom(isStandardSchema, {
+      error: 'a Standard Schema (version 1), such as zod, valibot and arktype make',
+    })
+    .optional(),
+  partitions: count(1, MOST_PARTITIONS),
+};
+
+const UNTAGGED = 'only for a stream without a hash tag: each partition has one of its own';
+const WILDCARD = "a stream's full name: what a wildcard means is not set for all of it here";
+const drops = ({ maxLength, ttlMs }: Record<string, unknown>): boolean =>
+  maxLength !== undefined || ttlMs !== undefined;
+
+const byStream = (shape: z.ZodRawShape) =>
+  z
+    .record(
+      z.string().refine(isStreamName),
+      object(shape, `an object with ${Object.keys(shape).join(', ')}`)
+        .refine((value) => value['force'] === true || !drops(value), {
+          path: ['force'],
+          error: 'true, since maxLength and ttlMs drop what was not read; retention does not',
+        })
+        .refine((value) => value['force'] !== true || drops(value), {
+          path: ['force'],
+          error: 'only with maxLength or ttlMs; a retention has a force of its own',
+        }),
+      {
+        error: ({ code }) =>
+          code === 'invalid_key'
+            ? 'a stream name, with braces only as a hash tag'
+            : 'an object: stream name → options',
+      },
+    )
+    .superRefine((named, context) => {
+      for (const [stream, { partitions }] of Object.entries(named)) {
+        if (partitions === undefined || !stream.includes('{')) continue;
+        context.addIssue({ code: 'custom', path: [stream, 'partitions'], message: UNTAGGED });
+      }
+    });
+
+/** The `streams` of a client. */
+export const publishedStreams = byStream(publishedStream).optional();
+
+/** The `streams` of a server. Its handlers take `*` for a wildcard. */
+const streams = byStream({ retention: retention.optional(), ...publishedStream })
+  .superRefine((named, context) => {
+    for (const stream of Object.keys(named).filter(isWildcard)) {
+      context.addIssue({ code: 'custom', path: [stream], message: WILDCARD });
+    }
+  })
+  .optional();
 
 const serverShape = {
   connection,
@@ -45,8 +194,12 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   requestTimeoutMs: timerMs(1),
-  publishDedup: windowOrOff,
-  maxPayloadBytes: count(1, Number.MAX_SAFE_INTEGER),
+  publishDedup: z
+    .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
+      error: 'false, or { windowMs } with a whole number of ms, 1 or more',
+    })
+    .optional(),
+  maxPayloadBytes: count(1),
   codec,
   serializer: withMethods(['serialize'], 'an object with the method serialize'),
 };
@@ -57,21 +210,21 @@ const consumersOutliveReads = (options: Record<string, unknown>): boolean => {
   const { consumerIdleMs } = Object(maintenance);
   return consumerIdleMs === undefined || Number(consumerIdleMs) > Number(blockMs);
 };
-const outlive = {
+const longerIdle = {
   path: ['maintenance', 'consumerIdleMs'],
   error: 'longer than blockMs, so that a consumer whose read is blocked is not removed',
 };
 
-// What is acknowledged before it runs is never tried again, so nothing could wait for that.
-const blockingIsTriedAgain = ({ delivery, retry }: Record<string, unknown>): boolean =>
-  delivery !== 'at-most-once' || Object(retry).blocking !== true;
-const triedAgain = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
+const forServer = (shape: z.ZodRawShape, error: string) =>
+  object(shape, error)
+    .refine(consumersOutliveReads, longerIdle)
+    .refine(blockingHasRetries, noBlocking);
 
-/** One schema for each place where options come in. An unknown key is refused everywhere. */
+/** One schema for each place where options come in. Each refuses unknown keys. */
 export const schemas = {
   subscription: object(subscriptionShape, 'an object of subscription options').refine(
-    blockingIsTriedAgain,
-    triedAgain,
+    blockingHasRetries,
+    noBlocking,
   ),
   pattern: object(
     {
@@ -80,11 +233,10 @@ export const schemas = {
     },
     'an object with stream, name',
   ),
-  server: object(serverShape, 'an object of server options, with a group')
-    .refine(consumersOutliveReads, outlive)
-    .refine(blockingIsTriedAgain, triedAgain),
+  server: forServer(serverShape, 'an object of server options, with a group'),
   client: object({ ...clientShape, streams: publishedStreams }, 'an object of client options'),
-  module: object({ ...serverShape, ...clientShape }, 'an object of module options, with a group')
-    .refine(consumersOutliveReads, outlive)
-    .refine(blockingIsTriedAgain, triedAgain),
+  module: forServer(
+    { ...serverShape, ...clientShape },
+    'an object of module options, with a group',
+  ),
 };

@@ -5,35 +5,31 @@ import { StreamCodecs } from '../wire/stream-codecs.js';
 import { consumerName } from '../wire/consumer-name.js';
 import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
-import { DEFAULTS } from './defaults.js';
-import type { RedisStreamsModuleOptions } from './module-options.js';
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { schemas } from './options.schema.js';
-import type {
-  PayloadSchemas,
-  ResolvedClientOptions,
-  ResolvedRetry,
-  ResolvedServerOptions,
-  ResolvedSubscription,
-  StreamPartitions,
-  StreamLimits,
+import {
+  DEFAULTS,
+  type ResolvedClientOptions,
+  type ResolvedRetry,
+  type ResolvedServerOptions,
+  type ResolvedSubscription,
+  type StreamPartitions,
 } from './resolved-options.js';
-import type { RetryOptions } from './retry-options.js';
-import { BLOCKING_NEEDS_RETRIES } from './subscription.schema.js';
-import type { RedisStreamsServerOptions } from './server-options.js';
-import type { PublishedStreamOptions, RetentionOptions } from './stream-options.js';
-import type { SubscriptionOptions } from './subscription-options.js';
+import type { RedisStreamsModuleOptions, RedisStreamsServerOptions } from './server-options.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
+import { BLOCKING_NEEDS_RETRIES, schemas } from './options.schema.js';
+import type { RetryOptions, SubscriptionOptions } from './subscription-options.js';
+import type { PublishedStreamOptions } from './stream-options.js';
 
-/** What came out of here: the module resolves once, for its server and its client. */
-const done = new WeakSet<object>();
+/** Options that the module has resolved already, for its server and its client. */
+const resolvedBefore = new WeakSet<object>();
 
-const isDone = <Resolved extends object>(options: object): options is Resolved => done.has(options);
+const isResolved = <Resolved extends object>(options: object): options is Resolved =>
+  resolvedBefore.has(options);
 
 /** @throws InvalidOptionsError */
 export function resolveServerOptions(
   options: RedisStreamsServerOptions | ResolvedServerOptions,
 ): ResolvedServerOptions {
-  if (isDone<ResolvedServerOptions>(options)) return options;
+  if (isResolved<ResolvedServerOptions>(options)) return options;
   checkOptions(schemas.server, options);
   return fillServer(options as RedisStreamsServerOptions);
 }
@@ -42,7 +38,7 @@ export function resolveServerOptions(
 export function resolveClientOptions(
   options: RedisStreamsClientOptions | ResolvedClientOptions,
 ): ResolvedClientOptions {
-  if (isDone<ResolvedClientOptions>(options)) return options;
+  if (isResolved<ResolvedClientOptions>(options)) return options;
   checkOptions(schemas.client, options);
   return fillClient(options as RedisStreamsClientOptions);
 }
@@ -54,12 +50,12 @@ export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
 } {
   checkOptions(schemas.module, options);
   const resolved = { server: fillServer(options), client: fillClient(options) };
-  done.add(resolved.server).add(resolved.client);
+  resolvedBefore.add(resolved.server).add(resolved.client);
   return resolved;
 }
 
 /**
- * A pattern's own options over those of its server. Alone they were checked by `subscription()`.
+ * Merges a pattern's own options into those of its server. `subscription()` has validated them on their own.
  *
  * @throws InvalidOptionsError if they contradict those of the server
  */
@@ -68,7 +64,7 @@ export function resolveSubscription(
   own: SubscriptionOptions,
 ): ResolvedSubscription {
   const delivery = own.delivery ?? base.delivery;
-  // The other way round the server's default is for its other patterns.
+  // If the pattern sets only `delivery`, the server's `blocking` is for its other patterns.
   if (own.retry?.blocking === true && delivery === 'at-most-once') {
     throw new InvalidOptionsError('subscription.retry.blocking', 'true', BLOCKING_NEEDS_RETRIES);
   }
@@ -94,14 +90,14 @@ const resolveDedup = (
     ? false
     : { windowMs: dedup.windowMs ?? DEFAULTS.dedupWindowMs, packed: dedup.packed ?? true };
 
-/** How a policy that sets some of it is meant. */
+/** Fills in the defaults of a retry policy. */
 export const resolveRetry = ({ maxAttempts, backoff, blocking }: RetryOptions): ResolvedRetry => ({
   maxAttempts: maxAttempts ?? DEFAULTS.subscription.retry.maxAttempts,
   backoff: typeof backoff === 'function' ? backoff : { ...DEFAULTS.backoff, ...backoff },
   blocking: blocking ?? DEFAULTS.subscription.retry.blocking,
 });
 
-/** Which codec is for which stream. */
+/** Collects the codec of each stream. */
 export function resolveCodecs(options: {
   codec?: Codec;
   streams?: Record<string, PublishedStreamOptions>;
@@ -109,35 +105,28 @@ export function resolveCodecs(options: {
   deserializer?: ConsumerDeserializer;
 }): StreamCodecs {
   const { serializer, deserializer } = options;
-  const own = new Map<string, Codec>();
-  for (const [stream, { codec }] of Object.entries(options.streams ?? {})) {
-    if (codec !== undefined) own.set(stream, codec);
-  }
+  const own = byStream(options.streams, ({ codec }) => codec);
   return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
 }
 
-const resolveSchemas = (streams: Record<string, PublishedStreamOptions> = {}): PayloadSchemas =>
-  new Map(
-    Object.entries(streams).flatMap(([stream, { schema }]) =>
-      schema === undefined ? [] : [[stream, schema] as const],
-    ),
-  );
+/** The value of one option by stream, for the streams that set it. */
+function byStream<Options, Value>(
+  streams: Record<string, Options> | undefined,
+  valueOf: (options: Options) => Value | undefined,
+): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const [stream, options] of Object.entries(streams ?? {})) {
+    const value = valueOf(options);
+    if (value !== undefined) values.set(stream, value);
+  }
+  return values;
+}
 
-/** Over how many keys each stream is spread that is. */
 export const resolvePartitions = (
-  streams: Record<string, PublishedStreamOptions> = {},
-): StreamPartitions =>
-  new Map(
-    Object.entries(streams).flatMap(([stream, { partitions }]) =>
-      partitions === undefined ? [] : [[stream, partitions] as const],
-    ),
-  );
+  streams: Record<string, PublishedStreamOptions> | undefined,
+): StreamPartitions => byStream(streams, ({ partitions }) => partitions);
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
-  const retention = new Map<string, RetentionOptions>();
-  for (const [stream, its] of Object.entries(options.streams ?? {})) {
-    if (its.retention !== undefined) retention.set(stream, its.retention);
-  }
   return {
     connection: options.connection ?? DEFAULTS.connection,
     group: options.group,
@@ -150,32 +139,28 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     recoveryIntervalMs: options.recovery?.intervalMs ?? DEFAULTS.recoveryIntervalMs,
     subscription: resolveSubscription(DEFAULTS.subscription, options),
     codecs: resolveCodecs(options),
-    schemas: resolveSchemas(options.streams),
+    schemas: byStream(options.streams, ({ schema }) => schema),
     partitions: resolvePartitions(options.streams),
-    retention,
+    retention: byStream(options.streams, ({ retention }) => retention),
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
   };
 }
 
 function fillMaintenance({
-  maintenance: its = {},
+  maintenance = {},
   blockMs = DEFAULTS.blockMs,
 }: RedisStreamsServerOptions): ResolvedServerOptions['maintenance'] {
   return {
-    ledgerIntervalMs: its.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
-    retentionIntervalMs: its.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
-    consumersIntervalMs: its.consumersIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    ledgerIntervalMs: maintenance.ledgerIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    retentionIntervalMs: maintenance.retentionIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
+    consumersIntervalMs: maintenance.consumersIntervalMs ?? DEFAULTS.maintenanceIntervalMs,
     // A consumer whose read is blocked looks idle for as long.
-    consumerIdleMs: its.consumerIdleMs ?? Math.max(DEFAULTS.consumerIdleMs, 2 * blockMs),
+    consumerIdleMs: maintenance.consumerIdleMs ?? Math.max(DEFAULTS.consumerIdleMs, 2 * blockMs),
   };
 }
 
 function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
-  const limits = new Map<string, StreamLimits>();
-  for (const [stream, { maxLength, ttlMs }] of Object.entries(options.streams ?? {})) {
-    if (maxLength !== undefined || ttlMs !== undefined) limits.set(stream, { maxLength, ttlMs });
-  }
   return {
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
@@ -186,9 +171,11 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
         ? false
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
-    limits,
+    limits: byStream(options.streams, ({ maxLength, ttlMs }) =>
+      maxLength === undefined && ttlMs === undefined ? undefined : { maxLength, ttlMs },
+    ),
     codecs: resolveCodecs(options),
-    schemas: resolveSchemas(options.streams),
+    schemas: byStream(options.streams, ({ schema }) => schema),
     partitions: resolvePartitions(options.streams),
   };
 }

@@ -1,9 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { StreamCodecs } from '../wire/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
-import type { BackoffFunction, BackoffOptions } from './retry-options.js';
 import type { RetentionOptions } from './stream-options.js';
-import type { HandlersMode, StartFrom } from './subscription-options.js';
+import type {
+  BackoffFunction,
+  BackoffOptions,
+  HandlersMode,
+  StartFrom,
+} from './subscription-options.js';
 
 /** When a failed message is tried again. */
 export interface ResolvedRetry {
@@ -12,13 +16,13 @@ export interface ResolvedRetry {
   readonly blocking: boolean;
 }
 
-/** A subscription's options with nothing left open. */
+/** A subscription's options with all defaults filled in. */
 export interface ResolvedSubscription {
   readonly startFrom: StartFrom;
   readonly batchSize: number;
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
-  /** `packed`: whether what is older than the newest is packed; so it is unless this is `false`. */
+  /** `packed`: whether all but the newest part of the ledger is packed; unless this is `false`, it is. */
   readonly dedup: { readonly windowMs: number; readonly packed?: boolean } | false;
   readonly handlerTimeoutMs: number | undefined;
   readonly retry: ResolvedRetry;
@@ -29,18 +33,18 @@ export interface ResolvedSubscription {
   readonly unhandled: 'ack' | 'dead-letter';
 }
 
-/** What payloads have to fit, by stream: of those that have a schema. */
-export type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
+/** The schemas that payloads have to fit, by stream. */
+type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
 
-/** Over how many keys streams are spread: of those that are. */
+/** The number of partitions, by stream; streams without partitions are not in it. */
 export type StreamPartitions = ReadonlyMap<string, number>;
 
-/** A server's options with nothing left open. */
+/** A server's options with all defaults filled in. */
 export interface ResolvedServerOptions {
   readonly connection: ConnectionOption;
   readonly group: string;
   readonly consumer: string;
-  /** Whether nobody chose the consumer's name, so that no later run will have it. */
+  /** Whether the consumer's name was generated, so that no later run will have it. */
   readonly consumerIsGenerated: boolean;
   readonly keyPrefix: string;
   readonly blockMs: number;
@@ -61,13 +65,13 @@ export interface ResolvedServerOptions {
   readonly drainTimeoutMs: number;
 }
 
-/** What publishing drops of a stream, read or not. */
+/** How much of a stream publishing keeps, whether or not the rest was read. */
 export interface StreamLimits {
   readonly maxLength: number | undefined;
   readonly ttlMs: number | undefined;
 }
 
-/** A client's options with nothing left open. */
+/** A client's options with all defaults filled in. */
 export interface ResolvedClientOptions {
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
@@ -75,7 +79,7 @@ export interface ResolvedClientOptions {
   readonly publishDedup: { readonly windowMs: number } | false;
   readonly requestTimeoutMs: number;
   readonly maxPayloadBytes: number;
-  /** Of the streams that have any, by name. */
+  /** By stream; streams without limits are not in it. */
   readonly limits: ReadonlyMap<string, StreamLimits>;
   readonly codecs: StreamCodecs;
   readonly schemas: PayloadSchemas;
@@ -85,3 +89,48 @@ export interface ResolvedClientOptions {
 /** How long the ledger remembers a message ID, in ms; 0 if there is no ledger. */
 export const ledgerWindowMs = ({ dedup }: Pick<ResolvedSubscription, 'dedup'>): number =>
   dedup === false ? 0 : dedup.windowMs;
+
+const DEDUP_WINDOW_MS = 7 * 24 * 60 * 60 * 1000;
+
+const BACKOFF: Required<BackoffOptions> = {
+  type: 'exponential',
+  delayMs: 1_000,
+  maxDelayMs: 60_000,
+  jitter: 0.2,
+};
+
+const SUBSCRIPTION: ResolvedSubscription = {
+  startFrom: 'latest',
+  batchSize: 100,
+  concurrency: 1,
+  delivery: 'at-least-once',
+  dedup: { windowMs: DEDUP_WINDOW_MS, packed: true },
+  handlerTimeoutMs: undefined,
+  retry: { maxAttempts: 5, backoff: BACKOFF, blocking: false },
+  requestRetry: { maxAttempts: 1, backoff: BACKOFF, blocking: false },
+  deadLetter: { maxLength: undefined },
+  handlers: 'in-order',
+  unhandled: 'ack',
+};
+
+/** What applies if an option is not set. The options' own docs say why one would set it. */
+export const DEFAULTS = {
+  connection: 'redis://127.0.0.1:6379',
+  blockMs: 5_000,
+  discoveryIntervalMs: 5_000,
+  minIdleMs: 60_000,
+  recoveryIntervalMs: 15_000,
+  maintenanceIntervalMs: 300_000,
+  consumerIdleMs: 3_600_000,
+  drainTimeoutMs: 10_000,
+  publishTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  publishWindowMs: 120_000,
+  maxPayloadBytes: 1_048_576,
+  dedupWindowMs: DEDUP_WINDOW_MS,
+  backoff: BACKOFF,
+  subscription: SUBSCRIPTION,
+} as const;
+
+/** Each partition is read on its own by every member, and is a row in each answer about the stream. */
+export const MOST_PARTITIONS = 1_024;

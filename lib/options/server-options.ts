@@ -1,10 +1,11 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { Codec } from '../wire/codec.js';
+import type { RedisStreamsClientOptions } from './client-options.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { StreamOptions } from './stream-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
-/** When what a consumer has read is taken over by another member of its group. */
+/** When another member of the group takes over what a consumer has read. */
 export interface RecoveryOptions {
   /**
    * How long a lease lasts, in ms, 1000 or more. Shorter brings the messages of a consumer that died back sooner;
@@ -14,8 +15,8 @@ export interface RecoveryOptions {
    */
   minIdleMs?: number;
   /**
-   * How often a member looks for entries to take over, and says that it is alive, in ms, 100 or more; also at start and
-   * after a reconnect. It counts as alive for four times as long, and for 5 000 ms at least.
+   * How often a member looks for entries to take over, and reports that it is alive, in ms, 100 or more; also at start and
+   * after a reconnect. It counts as alive for four times as long, and for at least 5 000 ms.
    *
    * @default 15_000
    */
@@ -37,7 +38,7 @@ export interface MaintenanceOptions {
    */
   retentionIntervalMs?: number;
   /**
-   * Between two looks for idle consumers, in ms, 1000 or more.
+   * Between two searches for idle consumers, in ms, 1000 or more.
    *
    * @default 300_000
    */
@@ -51,10 +52,10 @@ export interface MaintenanceOptions {
   consumerIdleMs?: number;
 }
 
-/** How a server ends. */
+/** How a server shuts down. */
 export interface ShutdownOptions {
   /**
-   * How long running handlers may go on after the app began to close, in ms, 0 or more. After that their signal
+   * How long running handlers may go on after the app started to close, in ms, 0 or more. After that their signal
    * is aborted, and their messages stay pending.
    *
    * @default 10_000
@@ -62,15 +63,15 @@ export interface ShutdownOptions {
   drainTimeoutMs?: number;
 }
 
-/** Options of `ServerRedisStreams`. What a pattern can override is in {@link SubscriptionOptions}. */
+/** Options of `ServerRedisStreams`. Each pattern can override those of {@link SubscriptionOptions}. */
 export interface RedisStreamsServerOptions extends SubscriptionOptions {
   /** @default 'redis://127.0.0.1:6379' */
   connection?: ConnectionOption;
   /** The consumer group: one name for each service. Groups each get every message, members of one share them. */
   group: string;
   /**
-   * The name of this instance in its group; must differ between instances that run at the same time. Set it where
-   * instances have names that last (a StatefulSet), so that one which restarts takes up its own pending entries.
+   * The name of this instance in its group; must differ between instances that run at the same time. Set it if
+   * instances have lasting names (a StatefulSet), so that an instance that restarts takes up its own pending entries.
    *
    * @default `group.host.pid.random`
    */
@@ -89,33 +90,44 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    */
   blockMs?: number;
   /**
-   * How soon a stream that appears, and that a wildcard means, is read, in ms, 100 or more. Shorter finds it sooner, and
-   * walks through the keys of Redis more often; without wildcards nobody walks.
+   * How often to look for new streams that match a wildcard, in ms, 100 or more. Shorter finds them sooner, and scans the
+   * keys of Redis more often; without wildcards nothing is scanned.
    *
    * @default 5_000
    */
   discoveryIntervalMs?: number;
   /**
    * How entries are read as messages: an instance of `JsonCodec`, `WatermillCodec`, `FieldCodec`, or of a class of your own
-   * with their two methods. Set it where other programs write the streams; for one stream, in `streams`.
+   * with their two methods. Set it if other programs write the streams; for one stream, in `streams`.
    *
    * @default new JsonCodec()
    */
   codec?: Codec;
   /**
    * Nest's option: given the payload that the codec has read and `{ channel }`, the stream's name, it makes a packet, whose
-   * `data` the handlers get. It has to answer at once, without a promise; what it throws makes the message a dead letter.
+   * `data` the handlers get. It must be synchronous. If it throws, the message becomes a dead letter.
    *
    * @default none: the data is the payload
    */
   deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
-   * What is set for single streams, by their full names: a wildcard is refused here. A server goes by `retention`.
+   * Options for single streams, by their full names: a wildcard is refused here. A server uses their `retention`.
    *
    * @default {}
    */
   streams?: Record<string, StreamOptions>;
   maintenance?: MaintenanceOptions;
   shutdown?: ShutdownOptions;
+}
+
+/** Options of `RedisStreamsModule`: those of its server and those of its client. */
+export interface RedisStreamsModuleOptions
+  extends RedisStreamsServerOptions, RedisStreamsClientOptions {
+  /**
+   * Options for single streams, by name.
+   *
+   * @default {}
+   */
+  streams?: Record<string, StreamOptions>;
 }

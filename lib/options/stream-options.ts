@@ -4,21 +4,21 @@ import type { Codec } from '../wire/codec.js';
 /** How much of a stream is kept: by age, by length, or both. */
 export type RetentionLimits =
   | {
-      /** Entries older than this many ms may go, 1 or more. By Redis's clock. */
+      /** Entries older than this many ms may be deleted, 1 or more. By Redis's clock. */
       maxAgeMs: number;
       /**
-       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes. Of a stream with `partitions` each keeps so
-       * many.
+       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes. In a stream with `partitions`, each partition
+       * keeps as many.
        */
       maxLength?: number;
     }
   | { maxAgeMs?: number; maxLength: number };
 
-/** Whose unread entries hold a trim up. */
+/** Whose unread entries hold up a trim. */
 export type RetentionReaders =
   | {
       /**
-       * Groups that do not hold a trim up: their unread entries may go.
+       * Groups that do not hold up a trim: their unread entries may be deleted.
        *
        * @default []
        */
@@ -27,7 +27,7 @@ export type RetentionReaders =
     }
   | {
       /**
-       * `true` trims whether or not the entries were read. What is lost so is counted and logged.
+       * `true` trims whether or not the entries were read. What is lost that way is counted and logged.
        *
        * @default false
        */
@@ -35,18 +35,18 @@ export type RetentionReaders =
       ignoreGroups?: never;
     };
 
-/** What stays in a stream. A trim stops at the oldest entry that some group has not finished, unless forced. */
+/** What is kept in a stream. A trim stops at the oldest entry that some group has not finished, unless forced. */
 export type RetentionOptions = RetentionLimits & RetentionReaders;
 
 /**
- * What a client drops of a stream when it publishes to it, whether or not it was read: `force: true` says that this is
- * meant. `retention` trims without loss.
+ * What a client drops from a stream when it publishes to it, whether or not it was read: `force: true` confirms that this is
+ * intended. `retention` trims without loss.
  */
 export type PublishLimits =
   | {
       /**
-       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries. Of a stream with
-       * `partitions` each keeps so many.
+       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries. In a stream with
+       * `partitions`, each partition keeps as many.
        *
        * @default none: publishing drops nothing
        */
@@ -54,14 +54,14 @@ export type PublishLimits =
       /**
        * How long after the last entry was written the whole stream expires, in ms, 1 or more: its entries, read or not,
        * and its groups with what is pending in them. A group that still has a consumer comes back with the next message.
-       * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`. Of a stream
-       * with `partitions` each expires on its own.
+       * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`. In a stream
+       * with `partitions`, each partition expires on its own.
        *
        * @default none: a stream lasts
        */
       ttlMs?: number;
       /**
-       * Has to be `true` for either.
+       * Must be `true` if either is set.
        *
        * @default false
        */
@@ -69,42 +69,42 @@ export type PublishLimits =
     }
   | { maxLength?: never; ttlMs?: never; force?: false };
 
-/** What is set for a stream, for whoever publishes to it or reads it. */
+/** Options of a stream, for those who publish to it and those who read it. */
 export type PublishedStreamOptions = PublishLimits & {
   /**
-   * How this stream's messages are written as entries and read from them. Set it where the stream is another program's too.
+   * How this stream's messages are written as entries and read from them. Set it if other programs use the stream too.
    *
    * @default the option `codec` beside `streams`
    */
   codec?: Codec;
   /**
-   * What this stream's payloads have to fit: a Standard Schema, as zod, valibot and arktype make them. It may answer later, with
-   * a promise; messages of the stream stay in their order.
+   * The schema that this stream's payloads have to fit: a Standard Schema, as zod, valibot and arktype make them. It may be
+   * asynchronous; messages of the stream stay in their order.
    *
-   * A client validates what is to be published: what does not fit is a `MessageValidationError`, and nothing is sent. What fits
-   * is sent as it was given, not as the schema would change it. A server validates what its codec and `deserializer` have
-   * read: handlers get what the schema makes of it, and what does not fit becomes a dead letter with the issues as its
-   * reason, without an attempt. So the schema has to take a payload as it arrives: a `Date` is text then.
-   * Set it where payloads come from programs that you do not build, or where a mistake would be found too late.
+   * A client validates before it publishes: if a payload does not fit, `emit()` fails with a `MessageValidationError`, and
+   * nothing is sent. A payload that fits is sent as it was given, not as the schema would change it. A server validates what its
+   * codec and `deserializer` have read: handlers get the schema's output, and a payload that does not fit becomes a dead letter
+   * with the issues as its reason, without an attempt. So the schema must accept a payload as it arrives: a `Date` is text then.
+   * Set it if payloads come from programs that you do not build, or if a mistake would be found too late.
    *
    * @default none: any payload is sent and handled
    */
   schema?: StandardSchemaV1;
   /**
-   * Over how many keys the stream is spread: `{orders:0}`, `{orders:1}` and so on, 1 to 1 024. Which one a message goes to
-   * follows from its `setKey(...)`, without one from its message ID. In each group a partition has one active consumer at
-   * a time, and messages of one key are handled one after the other, in their order. Set it where order by key matters, or
-   * where one stream is more than one consumer, or one Redis, can take. Everyone who publishes to the stream or reads it sets
-   * the same number; changing it later moves keys to other partitions (see `docs/scaling.md`). Handlers name such a stream: a
-   * server whose wildcards alone mean it is refused, since a wildcard does not read partitions.
+   * Over how many keys the stream is spread: `{orders:0}`, `{orders:1}` and so on, 1 to 1 024. A message's partition is chosen
+   * by its `setKey(...)`, or by its message ID if it has no key. In each group a partition has one active consumer at
+   * a time, and messages of one key are handled one after the other, in their order. Set it if order by key matters, or
+   * if one stream is more than one consumer, or one Redis, can handle. All publishers and readers of the stream must set
+   * the same number; changing it later moves keys to other partitions (see `docs/scaling.md`). Handlers must name such a
+   * stream: a server that matches it by wildcards only is refused, since a wildcard does not read partitions.
    *
    * @default none: one key, `orders`; members of a group share its messages in any order
    */
   partitions?: number;
 };
 
-/** What is set for a stream, whoever reads it. */
+/** Options of a stream, for a server. */
 export type StreamOptions = PublishedStreamOptions & {
-  /** @default none: the stream grows until somebody trims it */
+  /** @default none: the stream grows until something else trims it */
   retention?: RetentionOptions;
 };

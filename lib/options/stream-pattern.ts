@@ -1,24 +1,24 @@
 import { checkOptions } from './check-options.js';
 import { schemas } from './options.schema.js';
 
-/** A pattern that says more than a stream's name: `{ stream: 'orders', name: 'order.created' }`. */
+/** A pattern with a stream and a name: `{ stream: 'orders', name: 'order.created' }`. */
 export interface StreamPattern {
   /** The stream's name, without `keyPrefix`. */
   stream: string;
   /**
-   * What kind of message: a handler gets no others, and what is published is of it.
+   * The name of the messages: a handler gets only those, and a published message has it.
    *
-   * @default none: a handler gets all of the stream, and what is published has the stream's name
+   * @default none: a handler gets all messages of the stream, and a published message has the stream's name
    */
   name?: string;
 }
 
 /**
- * What a pattern says: text is the name of a stream.
+ * Reads a pattern. A string is the name of a stream.
  *
- * @returns nothing where it is not ours: a number, or an object without `stream`
- * @throws InvalidOptionsError where an object with `stream` has something unknown or wrong in it. A misspelt `name` would
- *   otherwise be a handler that gets nothing.
+ * @returns undefined if the pattern is not for this transport: a number, or an object without `stream`
+ * @throws InvalidOptionsError if an object with `stream` has an unknown or wrong property. With a misspelt `name`, a handler
+ *   would otherwise get nothing.
  */
 export function streamPattern(pattern: unknown): StreamPattern | undefined {
   if (typeof pattern === 'string') return { stream: pattern };

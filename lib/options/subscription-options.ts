@@ -1,34 +1,96 @@
-import type { DeadLetterOptions, RetryOptions } from './retry-options.js';
+/** How the wait before an attempt grows. */
+export interface BackoffOptions {
+  /**
+   * `'fixed'`: always `delayMs`; `'linear'`: `delayMs` times the attempts so far; `'exponential'`: doubled each time.
+   *
+   * @default 'exponential'
+   */
+  type?: 'fixed' | 'linear' | 'exponential';
+  /**
+   * The first wait, in ms, 0 or more.
+   *
+   * @default 1_000
+   */
+  delayMs?: number;
+  /**
+   * The longest wait, in ms, 0 or more.
+   *
+   * @default 60_000
+   */
+  maxDelayMs?: number;
+  /**
+   * The share of a wait that is random, 0 to 1, so that messages that failed together do not come back together.
+   *
+   * @default 0.2
+   */
+  jitter?: number;
+}
+
+/**
+ * Called after each failed attempt (from 1). Returns how long to wait, in ms, or `'dead-letter'` if another attempt is
+ * useless. `maxAttempts` still applies.
+ */
+export type BackoffFunction = (attempt: number, error: unknown) => number | 'dead-letter';
+
+/** What happens to a message whose handler failed. */
+export interface RetryOptions {
+  /**
+   * How many attempts a message has before it becomes a dead letter, 1 or more.
+   *
+   * @default 5
+   */
+  maxAttempts?: number;
+  /** @default exponential from 1 s to 60 s */
+  backoff?: BackoffOptions | BackoffFunction;
+  /**
+   * Whether the consumer waits for the next attempt of a failed message before it starts another one of its stream,
+   * so that order is kept. The message keeps its slot meanwhile. With `concurrency: 1` nothing passes it. Refused with
+   * `delivery: 'at-most-once'`, which tries nothing again.
+   *
+   * @default false: it waits without a slot, and others go on
+   */
+  blocking?: boolean;
+}
+
+/** How dead letters are kept. */
+export interface DeadLetterOptions {
+  /**
+   * About how many of a group's dead letters to keep, 1 or more; the oldest are deleted.
+   *
+   * @default none: all are kept
+   */
+  maxLength?: number;
+}
 
 /** The de-duplication window of a subscription. */
 export interface DedupOptions {
   /**
    * How long a processed message ID is remembered, in ms, 1 or more. Longer costs memory in Redis: one ledger
-   * entry for each message in the window, of less than 30 bytes where it is packed.
+   * entry for each message in the window, of less than 30 bytes once it is packed.
    *
    * @default 604_800_000 (7 days)
    */
   windowMs?: number;
   /**
    * Whether maintenance packs what is older than the newest 4 000 of the ledger: a fifth of the memory. `false` leaves
-   * all message IDs in the ZSET, 120 to 150 bytes each, where other programs look for them there. What is packed already
-   * is known until its window is over.
+   * all message IDs in the ZSET, 120 to 150 bytes each: set it if other programs look for them there. What is already packed
+   * stays known until its window is over.
    *
    * @default true
    */
   packed?: boolean;
 }
 
-/** Where a group begins to read: with what comes, with all there is, or after an entry ID. */
+/** Where a group starts to read: with new entries, with the oldest one, or after an entry ID. */
 export type StartFrom = 'latest' | 'beginning' | `${number}-${number}`;
 
 /** Whether several handlers of one message wait for each other. */
 export type HandlersMode = 'in-order' | 'all-at-once';
 
-/** What each pattern can set for itself, with `subscription({...})`. */
+/** Options that each pattern can set for itself, with `subscription({...})`. */
 export interface SubscriptionOptions {
   /**
-   * Where the group begins. Used only when the group is created: a group that exists goes on where it was.
+   * Where the group starts. Used only when the group is created: a group that exists continues from its last entry.
    *
    * @default 'latest'
    */
@@ -62,14 +124,14 @@ export interface SubscriptionOptions {
    */
   dedup?: DedupOptions | false;
   /**
-   * How long a handler may take, in ms, 1 or more. Then its signal is aborted, and it counts as a failed attempt, also
-   * where it goes on.
+   * How long a handler may take, in ms, 1 or more. Then its signal is aborted, and it counts as a failed attempt, even
+   * if it goes on.
    *
    * @default none
    */
   handlerTimeoutMs?: number;
   /**
-   * When a message whose handler failed is tried again, and how often. On a `@MessagePattern` it is for requests, which are
+   * When a message whose handler failed is tried again, and how often. On a `@MessagePattern` it applies to requests, which are
    * not tried again unless it is set there.
    */
   retry?: RetryOptions;
@@ -84,9 +146,9 @@ export interface SubscriptionOptions {
    */
   handlers?: HandlersMode;
   /**
-   * What becomes of a message that no handler wants, since all that the stream has here are for other names. `'ack'`: it is
-   * acknowledged, and counted. `'dead-letter'`: it is kept as a dead letter, for where every name should have its handler,
-   * or where members of a group have different handlers, as in a deploy that goes step by step.
+   * What happens to a message that no handler wants, because all handlers of its stream here are for other names. `'ack'`: it is
+   * acknowledged, and counted. `'dead-letter'`: it is kept as a dead letter. Use it if every name should have a handler,
+   * or if members of a group have different handlers, as during a rolling deploy.
    *
    * @default 'ack'
    */

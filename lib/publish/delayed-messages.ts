@@ -9,45 +9,45 @@ import {
   type PublishedLater,
 } from '../redis/scripts/publish/publish-delayed.script.js';
 import { unlistDelayedScript } from '../redis/scripts/publish/unlist-delayed.script.js';
-import * as text from './delayed.messages.js';
+import * as text from './publish.messages.js';
 
 const EVERY_MS = 200;
 
-/** One script serves nobody else meanwhile: so many messages, and about so many bytes. */
+/** A script blocks Redis while it runs: it publishes so many messages, and about so many bytes. */
 const MOST_MESSAGES = 100;
 const MOST_BYTES = 256 * 1024;
 
-/** How long to believe what was found: somebody may have deleted keys, or a failover lost some. */
-const BELIEVED_MS = 5_000;
+/** A stream is checked again after this time at the latest: keys may have been deleted, or lost by a failover. */
+const RECHECK_MS = 5_000;
 
-/** After a stream was found empty, so long before it is looked at again, and taken from the list if it still is. */
+/** A stream that was found empty is checked again after this time, and taken off the list if it is still empty. */
 const EMPTY_MS = 2_000;
 
-/** After Redis refused to publish something. */
+/** How long to wait after Redis refused to publish something. */
 const REFUSED_MS = 1_000;
 
-/** A stream where messages wait, as far as is known here. */
-interface Known {
-  /** What stood beside it in the list when it was looked at; nothing where it was not in it. */
+/** The last check of a stream. */
+interface LastCheck {
+  /** The stream's token in the list at that time; `undefined` if it was not listed. Whoever adds a message changes it. */
   readonly token: string | undefined;
-  /** When to look again, by `performance.now()`, if nothing is added. */
-  readonly lookAt: number;
-  /** Whether nothing waited there. */
+  /** When to check again if the token stays the same, by `performance.now()`. */
+  readonly nextAt: number;
+  /** Whether no message waited. */
   readonly isEmpty: boolean;
 }
 
-/** Publishes what is due in all streams where messages wait, whoever brought them. Any number of these can be at it. */
+/** Publishes delayed messages of all streams when they are due. Any number of processes may do so at the same time. */
 export class DelayedMessages {
   private readonly jointWrite: JointWrite;
-  private readonly known = new Map<string, Known>();
+  private readonly lastChecks = new Map<string, LastCheck>();
   private checking: Promise<void> | undefined;
-  /** By the stream's key. One where much is due takes its time, and holds up no other. */
+  /** By the stream's key. A stream with many due messages does not hold up the others. */
   private readonly publishing = new Map<string, Promise<void>>();
-  /** What was said last, of a stream by its key, of the list under ''. */
+  /** The last fault that was logged, by the stream's key; that of the list under ''. */
   private readonly faults = new Map<string, string>();
   private interval: NodeJS.Timeout | undefined;
-  /** For what is due before the next regular check. */
-  private sooner: NodeJS.Timeout | undefined;
+  /** For messages that are due before the next regular check. */
+  private earlyCheck: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(
@@ -57,7 +57,7 @@ export class DelayedMessages {
     this.jointWrite = new JointWrite(client);
   }
 
-  /** Checks at intervals, as long as something else keeps the process alive, and where `isWanted` says so. */
+  /** Checks at intervals, if `isWanted` returns true. This does not keep the process alive. */
   start(isWanted: () => boolean = () => true): void {
     if (this.interval !== undefined || this.stopped) return;
     this.interval = setInterval(() => {
@@ -66,20 +66,20 @@ export class DelayedMessages {
     this.interval.unref();
   }
 
-  /** Begins to publish what is due. Does nothing where it is at it already or there is no connection. */
+  /** Starts to publish what is due. Does nothing if a check is under way or there is no connection. */
   check(): void {
     if (this.stopped || this.client.status !== 'ready') return;
-    clearTimeout(this.sooner);
+    clearTimeout(this.earlyCheck);
     this.checking ??= this.checkAll().finally(() => {
       this.checking = undefined;
     });
   }
 
-  /** Fulfilled once nothing more is published from here. */
+  /** Resolves once nothing more will be published. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.interval);
-    clearTimeout(this.sooner);
+    clearTimeout(this.earlyCheck);
     await this.checking;
     await Promise.all(this.publishing.values());
   }
@@ -87,38 +87,40 @@ export class DelayedMessages {
   private async checkAll(): Promise<void> {
     try {
       const listed = await this.client.hgetall(DELAYED_STREAMS_KEY);
-      this.say('', undefined);
+      this.report('', undefined);
       if (this.stopped) return;
       const now = performance.now();
       const tokens = new Map(Object.entries(listed));
-      // Also what is not listed any more: the list may have been deleted.
-      const keys = new Set([...tokens.keys(), ...this.known.keys()]);
+      // Includes streams that are no longer listed: the list may have been deleted.
+      const keys = new Set([...tokens.keys(), ...this.lastChecks.keys()]);
       for (const key of keys) {
         const token = tokens.get(key);
-        if (!this.publishing.has(key) && this.isDue(key, token, now)) this.begin(key, token);
+        if (!this.publishing.has(key) && this.isDue(key, token, now))
+          this.startPublishing(key, token);
       }
     } catch (error) {
-      this.say('', faultOf(error, text.checkFailed));
+      this.report('', faultOf(error, text.delayedNotChecked));
     }
-    this.wakeInTime();
+    this.scheduleEarlyCheck();
   }
 
-  private begin(key: string, token: string | undefined): void {
+  private startPublishing(key: string, token: string | undefined): void {
     this.jointWrite.begin();
     const done = this.publish(key, token)
       .catch((error: unknown) => {
         this.note(key, token, REFUSED_MS);
-        return faultOf(error, (reason) => text.refused(key, reason));
+        return faultOf(error, (reason) => text.delayedRefused(key, reason));
       })
       .then((fault) => {
-        this.say(key, fault);
+        this.report(key, fault);
         this.publishing.delete(key);
-        this.wakeInTime();
+        this.scheduleEarlyCheck();
       });
     this.publishing.set(key, done);
   }
 
-  private say(key: string, fault: string | undefined): void {
+  /** Logs a fault once, until it is over or another one follows. */
+  private report(key: string, fault: string | undefined): void {
     if (fault === undefined) this.faults.delete(key);
     else if (fault !== this.faults.get(key)) {
       this.faults.set(key, fault);
@@ -127,13 +129,12 @@ export class DelayedMessages {
   }
 
   private isDue(key: string, token: string | undefined, now: number): boolean {
-    const known = this.known.get(key);
-    if (known === undefined || known.lookAt <= now) return true;
-    // Whoever adds something writes another token.
-    return token !== undefined && token !== known.token;
+    const last = this.lastChecks.get(key);
+    if (last === undefined || last.nextAt <= now) return true;
+    return token !== undefined && token !== last.token;
   }
 
-  /** Publishes what is due for one stream, a page after the other; gives what went wrong. */
+  /** Publishes what is due in one stream, page by page. Returns what went wrong. */
   private async publish(key: string, token: string | undefined): Promise<string | undefined> {
     const { delayed, messages } = delayedKeys(key);
     const { published, entryIds } = publishedKeys(key, '');
@@ -144,46 +145,46 @@ export class DelayedMessages {
     } while (!this.stopped && page.refusal === undefined && Number(page.nextMs) <= 0);
     const { nextMs, refusal } = page;
     if (nextMs === undefined) {
-      await this.foundEmpty(key, token);
+      await this.noteEmpty(key, token);
       return undefined;
     }
     if (token === undefined) {
       await this.client.hsetnx(DELAYED_STREAMS_KEY, key, randomBytes(8).toString('hex'));
     }
     this.note(key, token, refusal === undefined ? Math.max(nextMs, 0) : REFUSED_MS);
-    return refusal === undefined ? undefined : text.refused(key, refusal);
+    return refusal === undefined ? undefined : text.delayedRefused(key, refusal);
   }
 
-  private async foundEmpty(key: string, token: string | undefined): Promise<void> {
-    const known = this.known.get(key);
-    const stillEmpty = known?.isEmpty === true && known.token === token;
-    // Not at once: the next message would list it again, and the one after that.
+  private async noteEmpty(key: string, token: string | undefined): Promise<void> {
+    const last = this.lastChecks.get(key);
+    const stillEmpty = last?.isEmpty === true && last.token === token;
+    // Not taken off the list at once: the next message would only list it again.
     if (token !== undefined && !stillEmpty) return this.note(key, token, EMPTY_MS, true);
     if (token !== undefined) {
       await unlistDelayedScript.run(this.client, [DELAYED_STREAMS_KEY], [key, token]);
     }
-    this.known.delete(key);
+    this.lastChecks.delete(key);
   }
 
   private note(key: string, token: string | undefined, inMs: number, isEmpty = false): void {
-    const lookAt = performance.now() + Math.min(inMs, BELIEVED_MS);
-    this.known.set(key, { token, lookAt, isEmpty });
+    const nextAt = performance.now() + Math.min(inMs, RECHECK_MS);
+    this.lastChecks.set(key, { token, nextAt, isEmpty });
   }
 
-  /** Checks sooner than at the next interval where something is due before. */
-  private wakeInTime(): void {
+  /** Schedules an early check if something is due before the next regular one. */
+  private scheduleEarlyCheck(): void {
     let first = Number.POSITIVE_INFINITY;
-    for (const [key, { lookAt }] of this.known) {
-      if (!this.publishing.has(key)) first = Math.min(first, lookAt);
+    for (const [key, { nextAt }] of this.lastChecks) {
+      if (!this.publishing.has(key)) first = Math.min(first, nextAt);
     }
     const inMs = first - performance.now();
     if (this.stopped || inMs >= EVERY_MS) return;
-    clearTimeout(this.sooner);
-    this.sooner = setTimeout(() => this.check(), Math.max(1, Math.ceil(inMs)));
-    this.sooner.unref();
+    clearTimeout(this.earlyCheck);
+    this.earlyCheck = setTimeout(() => this.check(), Math.max(1, Math.ceil(inMs)));
+    this.earlyCheck.unref();
   }
 }
 
-/** A connection that drops is said by those who watch it. */
-const faultOf = (error: unknown, say: (reason: string) => string): string | undefined =>
-  isRedisReply(error) ? say(errorText(error)) : undefined;
+/** A dropped connection is not reported here: the connection's own log does that. */
+const faultOf = (error: unknown, textOf: (reason: string) => string): string | undefined =>
+  isRedisReply(error) ? textOf(errorText(error)) : undefined;

@@ -1,98 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import type { ReadPacket } from '@nestjs/microservices';
-import type { EntryFields } from '../wire/codec.js';
-import { FieldCodec } from '../wire/field.codec.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
-import { placeOf } from '../wire/partitions.js';
-import { streamKey } from '../wire/stream-keys.js';
+import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import * as text from './client.messages.js';
-import { dueTime } from './due-time.js';
-import { checkPayload, type WhenValid } from './payload-check.js';
-import { publishTarget } from './publish-target.js';
-import type { Publishing } from './publishing.js';
-import { type OutgoingEnvelope, toEnvelope } from './to-envelope.js';
+import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
+import type { EntryFields } from '../wire/codec.js';
+import type { MessageEnvelope } from '../wire/envelope.js';
+import { FieldCodec } from '../wire/field.codec.js';
+import { placeOf } from '../wire/partitions.js';
+import { validate } from '../wire/payload-schema.js';
+import { streamKey } from '../wire/stream-keys.js';
+import type { OutgoingEntry } from './entry-publisher.js';
+import * as text from './publish.messages.js';
+import { RedisStreamsRecord, type RedisStreamsRecordOptions } from './redis-streams.record.js';
 
 /** What Nest gives to a client, and since Nest 12 what its dispatch hook attached. */
 export type OutgoingPacket = ReadPacket & {
   readonly metadata?: Readonly<Record<string, unknown>>;
 };
 
-/** A message that can be sent once its schema is content with it. */
-export interface EncodedMessage extends Publishing {
-  /** Nothing where that is so already. */
-  readonly whenValid: WhenValid | undefined;
-}
-
-/** A message before it is encoded. */
+/** A message whose ID is fixed, and that is not encoded yet. */
 export interface MessageDraft {
   readonly stream: string;
-  readonly envelope: OutgoingEnvelope;
-  /** As the scripts want it; nothing where it is to be published at once. */
+  readonly envelope: MessageEnvelope & { readonly messageId: string };
+  /** Whether the ID was generated here, so that nobody else can have published it. */
+  readonly idIsNew: boolean;
+  /** See `OutgoingEntry`. */
   readonly due: string | undefined;
 }
 
-/** No character of UTF-16 takes more bytes of UTF-8. */
-const MOST_BYTES_A_CHARACTER = 3;
+/** Resolves to the error if the payload turns out not to fit its schema. */
+export type Validation = Promise<MessageValidationError | undefined>;
 
-/** Makes of what the user sends what goes to Redis. */
+/** An entry that may be sent once its payload is validated. */
+export interface EncodedMessage extends OutgoingEntry {
+  /** `undefined` if the payload is known to be valid. */
+  readonly validation: Validation | undefined;
+}
+
+/** UTF-8 takes at most so many bytes for a character of UTF-16. */
+const MOST_BYTES_PER_CHARACTER = 3;
+
+/** Turns packets into entries in two steps: packet or record to envelope, then envelope to entry fields. */
 export class MessageEncoder {
   constructor(private readonly options: ResolvedClientOptions) {}
 
-  /**
-   * Its payload is what it is at the call, also where the schema answers later.
-   *
-   * @throws MessageEncodingError where it cannot be written, or is too large; MessageValidationError
-   */
-  encode(packet: OutgoingPacket): EncodedMessage {
-    return this.write(this.draft(packet));
-  }
-
-  /** The first half of {@link encode}: whereto, when and what, with its message ID. */
+  /** @throws MessageEncodingError if the pattern or the record is wrong */
   draft({ pattern, data, metadata }: OutgoingPacket): MessageDraft {
-    const { stream, name } = publishTarget(pattern);
-    const envelope = toEnvelope(stream, data, metadata, name);
-    return { stream, envelope, due: dueTime(stream, data) };
+    const { stream, name: nameInPattern } = publishTarget(pattern);
+    const { payload, options } =
+      data instanceof RedisStreamsRecord ? data : new RedisStreamsRecord(data);
+    const { messageId = randomUUID(), name = nameInPattern ?? stream, headers, key } = options;
+    requireText(stream, 'message ID', messageId);
+    requireText(stream, 'name', name);
+    if (key !== undefined) requireText(stream, 'key', key);
+    // Either may be the intended one, and the wrong one has other handlers, or none.
+    if (nameInPattern !== undefined && name !== nameInPattern)
+      throw new MessageEncodingError(stream, text.twoNames(nameInPattern, name));
+    for (const [header, value] of Object.entries(headers ?? {})) {
+      if (typeof value !== 'string')
+        throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
+    }
+    return {
+      stream,
+      envelope: { name, payload, messageId, headers, metadata, key },
+      idIsNew: options.messageId === undefined,
+      due: dueTime(stream, options),
+    };
   }
 
-  /** The second half of {@link encode}. */
-  write({ stream, envelope, due }: MessageDraft): EncodedMessage {
-    const { messageId, idIsNew, payload } = envelope;
-    const { keyPrefix, limits, maxPayloadBytes, codecs, schemas, partitions, publishTimeoutMs } =
-      this.options;
-    const schema = schemas.get(stream);
-    const whenValid =
-      schema === undefined ? undefined : checkPayload(schema, stream, payload, publishTimeoutMs);
+  /** @throws MessageEncodingError as `draft()` does, and if the message cannot be a request */
+  draftRequest(packet: OutgoingPacket): MessageDraft {
+    const { stream } = publishTarget(packet.pattern);
+    if (!this.hasHeaders(stream)) {
+      throw new MessageEncodingError(stream, text.CANNOT_CARRY_REQUESTS);
+    }
+    const draft = this.draft(packet);
+    if (draft.due !== undefined) throw new MessageEncodingError(stream, text.NO_DELAYED_REQUESTS);
+    return draft;
+  }
+
+  /**
+   * Encodes the payload as it is now, even if its schema answers later.
+   *
+   * @throws MessageEncodingError if it cannot be written, or is too large
+   * @throws MessageValidationError if it does not fit the schema of its stream
+   */
+  encode({ stream, envelope, idIsNew, due }: MessageDraft): EncodedMessage {
+    const { keyPrefix, limits, maxPayloadBytes, codecs, partitions } = this.options;
+    const { messageId } = envelope;
+    const validation = this.validatePayload(stream, envelope.payload);
     const count = partitions.get(stream);
     const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
-    const isPlacedOnly = count !== undefined && codecs.plain(stream).carriesKey === false;
-    const written = isPlacedOnly ? { ...envelope, key: undefined } : envelope;
+    const hidesKey = count !== undefined && codecs.plain(stream).carriesKey === false;
+    const written = hidesKey ? { ...envelope, key: undefined } : envelope;
     const fields = codecs.of(stream).encode(stream, written);
-    mustFit(stream, fields, maxPayloadBytes);
-    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), whenValid };
+    requireFit(stream, fields, maxPayloadBytes);
+    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), validation };
   }
 
-  /** Whether entries of the stream have a place for headers, and for what else is no payload. */
+  /** Whether entries of the stream can carry headers, and anything else that is not payload. */
   hasHeaders(stream: string): boolean {
     return !(this.options.codecs.plain(stream) instanceof FieldCodec);
   }
 
-  /** @throws MessageEncodingError as `draft` does, and where an entry of the stream has no place for what makes it a request */
-  draftRequest(packet: OutgoingPacket): MessageDraft {
-    const { stream } = publishTarget(packet.pattern);
-    if (!this.hasHeaders(stream)) {
-      throw new MessageEncodingError(stream, text.NO_PLACE_FOR_REQUESTS);
-    }
-    const draft = this.draft(packet);
-    if (draft.due !== undefined) throw new MessageEncodingError(stream, text.NO_REQUEST_LATER);
-    return draft;
+  /**
+   * Validates only: what the schema returns is not sent. The readers' schema gets what the caller gave, since a schema that
+   * transforms a payload twice may give something else than one that does so once.
+   */
+  private validatePayload(stream: string, payload: unknown): Validation | undefined {
+    const { schemas, publishTimeoutMs: timeoutMs } = this.options;
+    const schema = schemas.get(stream);
+    if (schema === undefined) return undefined;
+    const result = validate(schema, stream, payload);
+    if (result instanceof MessageValidationError) throw result;
+    if (!(result instanceof Promise)) return undefined;
+    return new Promise((resolve) => {
+      // Not a PublishError, since nothing was sent. Messages behind this one must not wait for ever.
+      const timer = setTimeout(() => {
+        const cause = new Error(text.notValidatedInTime(timeoutMs));
+        resolve(new MessageValidationError(stream, cause.message, { cause }));
+      }, timeoutMs);
+      void result.then((validated) => {
+        clearTimeout(timer);
+        resolve(validated instanceof MessageValidationError ? validated : undefined);
+      });
+    });
   }
 }
 
-function mustFit(stream: string, fields: EntryFields, mostBytes: number): void {
+/**
+ * The stream, and perhaps the name, that a pattern stands for.
+ *
+ * @throws MessageEncodingError if it is neither a stream's name nor `{ stream, name }`
+ */
+export function publishTarget(pattern: unknown): StreamPattern {
+  try {
+    const target = streamPattern(pattern);
+    if (target !== undefined) return target;
+  } catch (cause) {
+    if (!(cause instanceof InvalidOptionsError)) throw cause;
+    throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
+  }
+  throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);
+}
+
+const patternText = (pattern: unknown): string =>
+  typeof pattern === 'string' ? pattern : inspect(pattern);
+
+/** @throws MessageEncodingError if both times are set, or one is invalid */
+function dueTime(
+  stream: string,
+  { delayMs, deliverAt }: RedisStreamsRecordOptions,
+): string | undefined {
+  if (delayMs === undefined && deliverAt === undefined) return undefined;
+  if (delayMs !== undefined && deliverAt !== undefined) {
+    throw new MessageEncodingError(stream, text.TWO_TIMES);
+  }
+  if (deliverAt === undefined) {
+    if (!Number.isSafeInteger(delayMs) || Number(delayMs) < 0) {
+      throw new MessageEncodingError(stream, text.notADelay(delayMs));
+    }
+    return `+${delayMs}`;
+  }
+  const at = deliverAt instanceof Date ? deliverAt.getTime() : Number.NaN;
+  if (Number.isNaN(at)) throw new MessageEncodingError(stream, text.NOT_A_DATE);
+  return String(at);
+}
+
+function requireText(stream: string, what: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '')
+    throw new MessageEncodingError(stream, text.notText(what));
+}
+
+function requireFit(stream: string, fields: EntryFields, mostBytes: number): void {
   let length = 0;
   for (const field of fields) length += field.length;
-  // Nearly all messages are far below it, and need not be counted.
-  if (length * MOST_BYTES_A_CHARACTER <= mostBytes) return;
+  // Nearly all messages are far below the limit, and need not be counted in bytes.
+  if (length * MOST_BYTES_PER_CHARACTER <= mostBytes) return;
   let bytes = 0;
   for (const field of fields) bytes += Buffer.byteLength(field);
   if (bytes > mostBytes) throw new MessageEncodingError(stream, text.tooLarge(bytes, mostBytes));

@@ -1,25 +1,31 @@
+import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/publish.error.js';
+import { PublishError } from '../errors/client.errors.js';
 import { JointWrite } from '../redis/connect/joint-write.js';
-import * as text from './client.messages.js';
-import { PlainSending } from './plain-sending.js';
-import type { PublishReceipt } from './publish-receipt.js';
-import { outcomesOf, type Publisher, type PublishOutcome, type Publishing } from './publishing.js';
+import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
+import {
+  collectOutcomes,
+  type EntryPublisher,
+  type OutgoingEntry,
+  type PublishOutcome,
+  type PublishReceipt,
+} from './entry-publisher.js';
+import * as text from './publish.messages.js';
 
 /**
- * Sends each message once, whatever others published: at once where there is a connection, else as soon as there is one.
- * What was not sent in time is never sent later.
+ * Sends each entry once, with `XADD`: at once if there is a connection, else as soon as there is one. It never resends, and
+ * never sends an entry after its time is over.
  */
-export class PlainPublisher implements Publisher {
-  private readonly waiting = new Set<PlainSending>();
-  private readonly sent = new Set<PlainSending>();
+export class PlainPublisher implements EntryPublisher {
+  private readonly waiting = new Set<Call>();
+  private readonly sent = new Set<Call>();
   private readonly jointWrite: JointWrite;
   private onAnswered: (() => void) | undefined;
 
   constructor(
     private readonly client: Redis,
     private readonly timeoutMs: number,
-    private readonly warn: (said: string) => void,
+    private readonly logger: LoggerService,
   ) {
     this.jointWrite = new JointWrite(client);
     client.on('ready', this.sendWaiting);
@@ -29,20 +35,17 @@ export class PlainPublisher implements Publisher {
     return this.onAnswered !== undefined;
   }
 
-  publish(message: Publishing): Promise<PublishReceipt> {
+  publish(entry: OutgoingEntry): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const settle = (_: number, outcome: PublishOutcome): void => {
+      this.start([entry], (_, outcome) => {
         if (outcome instanceof PublishError) reject(outcome);
         else resolve(outcome);
-      };
-      this.take(new PlainSending([message], settle, this.forget));
+      });
     });
   }
 
-  publishAll(messages: readonly Publishing[]): Promise<PublishOutcome[]> {
-    return outcomesOf(messages.length, (settle) => {
-      this.take(new PlainSending(messages, settle, this.forget));
-    });
+  publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
+    return collectOutcomes(entries.length, (settle) => this.start(entries, settle));
   }
 
   async close(): Promise<void> {
@@ -50,38 +53,113 @@ export class PlainPublisher implements Publisher {
     const answered = new Promise<void>((resolve) => {
       this.onAnswered = resolve;
     });
-    for (const sending of this.waiting) sending.fail(text.CLOSED);
+    for (const call of this.waiting) call.fail(text.CLOSED);
     this.noteAnswered();
     await answered;
   }
 
-  private take(sending: PlainSending): void {
-    sending.begin(this.timeoutMs);
-    if (this.client.status === 'ready') this.send(sending);
-    else this.waiting.add(sending);
+  private start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {
+    const call: Call = new Call(entries, this.timeoutMs, onOutcome, () => {
+      this.waiting.delete(call);
+      this.sent.delete(call);
+      this.noteAnswered();
+    });
+    if (this.client.status === 'ready') this.send(call);
+    else this.waiting.add(call);
   }
 
   private readonly sendWaiting = (): void => {
-    for (const sending of this.waiting) {
-      this.waiting.delete(sending);
-      this.send(sending);
+    for (const call of this.waiting) {
+      this.waiting.delete(call);
+      this.send(call);
     }
   };
 
-  private send(sending: PlainSending): void {
-    this.sent.add(sending);
-    // All of it leaves in one write, which is half as fast again as a pipeline, and each command has its own answer.
+  private send(call: Call): void {
+    this.sent.add(call);
+    // One write for all commands is half as fast again as a pipeline, and each command has its own answer.
     this.jointWrite.begin();
-    sending.send(this.client, this.warn);
+    call.send(this.client, this.logger);
   }
-
-  private readonly forget = (sending: PlainSending): void => {
-    this.waiting.delete(sending);
-    this.sent.delete(sending);
-    this.noteAnswered();
-  };
 
   private noteAnswered(): void {
     if (this.sent.size === 0) this.onAnswered?.();
   }
+}
+
+type OnOutcome = (index: number, outcome: PublishOutcome) => void;
+
+/** Entries that one call publishes, until all of them have an outcome. */
+class Call {
+  private readonly settled: boolean[] = [];
+  private settledCount = 0;
+  private isSent = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly entries: readonly OutgoingEntry[],
+    timeoutMs: number,
+    private readonly onOutcome: OnOutcome,
+    /** Called once, when all entries have an outcome. */
+    private readonly onEnd: () => void,
+  ) {
+    this.timer = setTimeout(() => this.fail(text.notInTime(timeoutMs, this.isSent)), timeoutMs);
+  }
+
+  send(client: Redis, logger: LoggerService): void {
+    this.isSent = true;
+    this.entries.forEach((entry, index) => {
+      client.xadd(entry.key, ...argumentsOf(entry)).then(
+        (entryId) => this.answer(index, entry, entryId),
+        (error: unknown) => this.refuse(index, errorText(error), error),
+      );
+    });
+    const [first] = this.entries;
+    const ttlMs = first?.limits?.ttlMs;
+    if (first === undefined || ttlMs === undefined) return;
+    for (const key of new Set(this.entries.map((entry) => entry.key))) {
+      client.pexpire(key, ttlMs).catch((error: unknown) => {
+        // The entries are published all the same.
+        if (isRedisReply(error)) logger.warn(text.ttlFailed(first.stream, errorText(error)));
+      });
+    }
+  }
+
+  /** Fails all entries that have no outcome yet. */
+  fail(reason: string): void {
+    this.entries.forEach((_, index) => this.refuse(index, reason));
+  }
+
+  private answer(
+    index: number,
+    { stream, messageId }: OutgoingEntry,
+    entryId: string | null,
+  ): void {
+    if (entryId === null) this.refuse(index, text.NOT_WRITTEN);
+    else this.settle(index, { stream, entryId, messageId, duplicate: false });
+  }
+
+  private refuse(index: number, reason: string, cause?: unknown): void {
+    const entry = this.entries[index];
+    if (entry === undefined || this.settled[index] === true) return;
+    // Once it is sent, only an answer of Redis proves that it was not written.
+    const ambiguous = this.isSent && !isRedisReply(cause);
+    const options = cause === undefined ? undefined : { cause: cleanCause(cause) };
+    const { stream, messageId } = entry;
+    this.settle(index, new PublishError(stream, messageId, ambiguous, reason, options));
+  }
+
+  private settle(index: number, outcome: PublishOutcome): void {
+    if (this.settled[index] === true) return;
+    this.settled[index] = true;
+    this.onOutcome(index, outcome);
+    if (++this.settledCount < this.entries.length) return;
+    clearTimeout(this.timer);
+    this.onEnd();
+  }
+}
+
+function argumentsOf({ limits, fields }: OutgoingEntry): (string | number | Buffer)[] {
+  const { maxLength } = limits ?? {};
+  return maxLength === undefined ? ['*', ...fields] : ['MAXLEN', '~', maxLength, '*', ...fields];
 }

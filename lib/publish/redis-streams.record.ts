@@ -1,4 +1,4 @@
-/** A payload and what goes with it, as {@link RedisStreamsRecordBuilder} makes it. */
+/** A payload with its options, made by {@link RedisStreamsRecordBuilder}. */
 export class RedisStreamsRecord<Payload = unknown> {
   constructor(
     readonly payload: Payload,
@@ -6,7 +6,7 @@ export class RedisStreamsRecord<Payload = unknown> {
   ) {}
 }
 
-/** What can go with a payload. */
+/** What can be set for a message. */
 export interface RedisStreamsRecordOptions {
   readonly messageId?: string;
   readonly name?: string;
@@ -30,38 +30,39 @@ export class RedisStreamsRecordBuilder<Payload> {
 
   constructor(private readonly payload: Payload) {}
 
-  /** The ID by which the message is known as a duplicate; a UUID is made where none is set. */
+  /** The ID by which duplicates are recognized; a generated UUID unless set. */
   setMessageId(messageId: string): this {
     return this.set({ messageId });
   }
 
-  /** What kind of message it is; the stream's name where none is set. */
+  /** The kind of message; the stream's name unless set. */
   setName(name: string): this {
     return this.set({ name });
   }
 
-  /** Text by name, for `getHeaders()` at the other end. */
+  /** Texts by name, for `getHeaders()` in the handler. */
   setHeaders(headers: Record<string, string>): this {
     return this.set({ headers: { ...headers } });
   }
 
   /**
-   * The ordering key: what belongs together, an order's number for example. On a stream with `partitions`, messages of one key
-   * are in one partition, and are handled one after the other in each group. On others it is for `getKey()` at the other end.
+   * The ordering key: what messages that belong together share, an order's number for example. On a stream with `partitions`,
+   * messages of one key are in one partition, and each group handles them one after the other. On other streams it is only for
+   * `getKey()` in the handler.
    */
   setKey(key: string): this {
     return this.set({ key });
   }
 
   /**
-   * Has it published so many ms from the call on, 0 or more, by Redis's clock. It waits in Redis meanwhile; `cancel()` of the
-   * client takes it back.
+   * Publishes the message after this many ms, 0 or more, by Redis's clock. It waits in Redis meanwhile; the client's `cancel()`
+   * takes it back.
    */
   setDelayMs(delayMs: number): this {
     return this.set({ delayMs });
   }
 
-  /** Has it published at a time, by Redis's clock; at once where that is past. Not beside `setDelayMs()`. */
+  /** Publishes the message at this time, by Redis's clock; at once if it has passed. Not together with `setDelayMs()`. */
   setDeliverAt(deliverAt: Date): this {
     return this.set({ deliverAt });
   }

@@ -1,53 +1,57 @@
 import type { WritePacket } from '@nestjs/microservices';
+import {
+  PublishError,
+  ReplyInterruptedError,
+  RequestTimeoutError,
+} from '../errors/client.errors.js';
+import { notInTime } from '../publish/publish.messages.js';
 import type { Codec } from '../wire/codec.js';
 import type { Reply } from '../wire/reply-fields.js';
-import { PublishError } from '../errors/publish.error.js';
-import { ReplyInterruptedError } from '../errors/reply-interrupted.error.js';
-import { RequestTimeoutError } from '../errors/request-timeout.error.js';
-import * as text from '../publish/client.messages.js';
+
+/** The same text as in Nest's own transports. */
+const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
 
 export interface PendingRequestParts {
   readonly stream: string;
   readonly messageId: string;
   readonly timeoutMs: number;
   readonly codec: Codec;
-  /** Nest's: it makes values, an error or an end of what it is given. */
+  /** Nest's: takes values, an error, or the end. */
   readonly callback: (packet: WritePacket) => void;
-  /** Told once, when nothing more is to come. */
+  /** Called once, when nothing more will come. */
   readonly onEnd: () => void;
 }
 
-/** A request that waits for replies, and follows those of one run of its handler. */
+/** A request that waits for replies. It takes those of one run of its handler. */
 export class PendingRequest {
   private ended = false;
-  /** The run whose replies it gives: the first that it heard of. */
+  /** The run whose replies it takes, and the latest of them. It is the first run that replied. */
   private followed: Pick<Reply, 'run' | 'group' | 'attempt' | 'number'> | undefined;
-  /** The groups that have no handler for it. */
-  private readonly without = new Set<string>();
+  private readonly groupsWithoutHandler = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: PendingRequestParts) {}
 
-  /** It waits for a connection, for so long. */
+  /** Fails if this takes longer than the given time. */
   waitForConnection(publishTimeoutMs: number): void {
     const { stream, messageId, timeoutMs } = this.parts;
     if (publishTimeoutMs >= timeoutMs) return this.waitForReply(timeoutMs);
-    this.arm(publishTimeoutMs, () => {
-      const reason = text.notInTime(publishTimeoutMs, false);
+    this.startTimer(publishTimeoutMs, () => {
+      const reason = notInTime(publishTimeoutMs, false);
       return new PublishError(stream, messageId, false, reason);
     });
   }
 
-  /** It waits for a reply, for so long. */
+  /** Fails if this takes longer than the given time. */
   waitForReply(withinMs: number): void {
     const { stream, messageId, timeoutMs } = this.parts;
-    this.arm(withinMs, () => new RequestTimeoutError(stream, messageId, timeoutMs));
+    this.startTimer(withinMs, () => new RequestTimeoutError(stream, messageId, timeoutMs));
   }
 
   take(reply: Reply): void {
     if (this.ended) return;
     if (reply.kind === 'nobody') return this.takeNobody(reply.group, reply.groups);
-    if (!this.follows(reply)) return;
+    if (!this.accepts(reply)) return;
     this.waitForReply(this.parts.timeoutMs);
     if (reply.kind === 'error') return this.fail(reply.error);
     if (reply.kind === 'end') return this.end({ isDisposed: true });
@@ -62,42 +66,45 @@ export class PendingRequest {
     else this.parts.callback({ response });
   }
 
-  /** Ends it with an error. */
   fail(err: unknown): void {
     this.end({ err });
   }
 
-  /** Its caller does not want it any longer. */
+  /**
+   * Its caller no longer wants the reply.
+   *
+   * @returns whether the request was still pending
+   */
   forget(): boolean {
     const { ended } = this;
     this.finish();
     return !ended;
   }
 
-  /** Each group of the stream may have a handler: only when none has, there is none. */
+  /** There is no handler only if no group of the stream has one. */
   private takeNobody(group: string, groups: number): void {
-    this.without.add(group);
-    if (this.without.size >= groups) this.fail(text.NO_MESSAGE_HANDLER);
+    this.groupsWithoutHandler.add(group);
+    if (this.groupsWithoutHandler.size >= groups) this.fail(NO_MESSAGE_HANDLER);
   }
 
-  private follows({ run, group, attempt, number, kind }: Reply): boolean {
+  private accepts({ run, group, attempt, number, kind }: Reply): boolean {
     const { followed } = this;
     if (followed === undefined || followed.run === run) {
-      // It was written twice where an answer of Redis was lost.
+      // A reply is written twice if the answer of Redis is lost.
       if (followed !== undefined && number <= followed.number) return false;
       this.followed = { run, group, attempt, number };
       return true;
     }
-    // Of two groups that answer, one is enough; and so is a run that is behind the one heard.
+    // Another group, or an earlier attempt than the followed one.
     if (followed.group !== group || attempt < followed.attempt) return false;
-    // It did not go on after the run heard, and says why.
+    // The handler failed after the followed run: this is the reason why no more values come.
     if (kind === 'error') return true;
     const { stream, messageId } = this.parts;
     this.fail(new ReplyInterruptedError(stream, messageId));
     return false;
   }
 
-  private arm(ms: number, failure: () => Error): void {
+  private startTimer(ms: number, failure: () => Error): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.fail(failure()), ms);
   }

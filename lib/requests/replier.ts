@@ -1,48 +1,64 @@
 import type { Redis } from 'ioredis';
-import type { EntryFields } from '../wire/codec.js';
-import { inboxKeysOf } from '../wire/inbox-keys.js';
-import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import { persist } from '../redis/connect/persist.js';
 import type { Faults } from '../redis/connect/fault-log.js';
+import { persist } from '../redis/connect/persist.js';
+import { replyScript } from '../redis/scripts/settle/reply.script.js';
+import type { Codec, EntryFields } from '../wire/codec.js';
+import { inboxKeysOf } from '../wire/inbox-keys.js';
+import {
+  errorFields,
+  nobodyFields,
+  replyFields,
+  type ReplyKind,
+  type ReplyOrigin,
+} from '../wire/reply-fields.js';
 
-/** What becomes of a reply: it is in the inbox; it is, or is not, and nobody waits for it; it was closed before that was known. */
+/**
+ * What happened to a reply. `written`: it is in the inbox. `unwanted`: nobody waits for it, whether or not it was written.
+ * `closed`: the replier was closed before the outcome was known.
+ */
 export type ReplyOutcome = 'written' | 'unwanted' | 'closed';
 
-/** A reply that waits for its turn; its fields are asked for when it leaves. */
-export interface OutgoingReply {
+interface OutgoingReply {
   readonly requestId: string;
+  /** Called when the reply is sent. */
   readonly fields: () => EntryFields;
+}
+
+interface WaitingReply extends OutgoingReply {
   readonly settle: (outcome: ReplyOutcome) => void;
 }
 
-export interface ReplierParts extends Faults {
-  readonly client: Redis;
-  /** Ends its attempts to reach Redis. */
-  readonly signal: AbortSignal;
-}
-
-/** A script serves nobody else while it runs: so many replies, and about so many characters. */
+/** A script blocks Redis while it runs: it writes so many replies, and about so many characters. */
 const MOST_REPLIES = 128;
 const MOST_LENGTH = 256 * 1024;
 
 /**
- * Writes replies to the inboxes of those who asked: what is there for one inbox in one round trip, and each after those
- * before it have arrived, so that they stay in their order.
+ * Writes replies to the inboxes of the callers. All replies that wait for one inbox go in one round trip, after those before
+ * them have arrived, so that they stay in order.
  */
 export class Replier {
-  private readonly waiting = new Map<string, OutgoingReply[]>();
+  private readonly waiting = new Map<string, WaitingReply[]>();
 
-  constructor(private readonly parts: ReplierParts) {}
+  constructor(
+    private readonly parts: Faults & {
+      readonly client: Redis;
+      /** Ends the attempts to reach Redis. */
+      readonly signal: AbortSignal;
+    },
+  ) {}
 
-  send(inbox: string, reply: OutgoingReply): void {
-    const queue = this.waiting.get(inbox);
-    if (queue !== undefined) {
-      queue.push(reply);
-      return;
-    }
-    this.waiting.set(inbox, [reply]);
-    // What is given in the same turn goes along, the end of a handler with its value above all.
-    setImmediate(() => void this.sendWaiting(inbox));
+  /** Never rejects. */
+  send(inbox: string, reply: OutgoingReply): Promise<ReplyOutcome> {
+    return new Promise((settle) => {
+      const queue = this.waiting.get(inbox);
+      if (queue !== undefined) {
+        queue.push({ ...reply, settle });
+        return;
+      }
+      this.waiting.set(inbox, [{ ...reply, settle }]);
+      // Replies of the same turn go along, above all the end of a handler with its value.
+      setImmediate(() => void this.sendWaiting(inbox));
+    });
   }
 
   private async sendWaiting(inbox: string): Promise<void> {
@@ -51,10 +67,10 @@ export class Replier {
     this.waiting.delete(inbox);
   }
 
-  private async sendBatch(inbox: string, queue: OutgoingReply[]): Promise<void> {
+  private async sendBatch(inbox: string, queue: WaitingReply[]): Promise<void> {
     const { client, signal, onFault, onWorking } = this.parts;
     const { replies, left } = inboxKeysOf(inbox);
-    const batch: OutgoingReply[] = [];
+    const batch: WaitingReply[] = [];
     const args: (string | number | Buffer)[] = [];
     for (let length = 0; batch.length < MOST_REPLIES && length < MOST_LENGTH;) {
       const reply = queue.shift();
@@ -64,12 +80,10 @@ export class Replier {
       args.push(reply.requestId, fields.length, ...fields);
       batch.push(reply);
     }
+    const write = (): ReturnType<typeof replyScript.run> =>
+      replyScript.run(client, [replies, left], args);
     try {
-      const answer = await persist(
-        () => replyScript.run(client, [replies, left], args),
-        signal,
-        onFault,
-      );
+      const answer = await persist(write, signal, onFault);
       onWorking();
       for (const { requestId, settle } of batch) {
         settle(answer.inboxIsThere && !answer.left.has(requestId) ? 'written' : 'unwanted');
@@ -77,5 +91,83 @@ export class Replier {
     } catch {
       for (const { settle } of batch) settle('closed');
     }
+  }
+}
+
+/** The replies of one run of a request's handler, in their order. */
+export class RunReplies {
+  private number = 0;
+  private ended = false;
+  /** The latest value; until it is sent, it can still become the last one. */
+  private latest: { kind: ReplyKind; isSent: boolean; outcome: Promise<ReplyOutcome> } | undefined;
+  /** When the latest value was given, by `performance.now()`; `undefined` before the first. */
+  lastAt: number | undefined;
+
+  constructor(
+    private readonly parts: {
+      readonly replier: Replier;
+      readonly inbox: string;
+      readonly origin: Omit<ReplyOrigin, 'number'>;
+      readonly codec: Codec;
+      readonly stream: string;
+      /** The message ID of the values, if the codec writes one. */
+      readonly messageId: string;
+      /** Called when it is known that nobody waits for the replies. */
+      readonly onUnwanted: () => void;
+    },
+  ) {}
+
+  /** @throws MessageEncodingError if the stream's codec cannot write the value */
+  next(value: unknown): void {
+    if (this.ended) return;
+    const { codec, stream, messageId } = this.parts;
+    const fields =
+      value === undefined ? [] : codec.encode(stream, { name: stream, payload: value, messageId });
+    this.lastAt = performance.now();
+    this.latest = this.send('next', fields);
+  }
+
+  /** No value follows. Resolves once all replies are in Redis. */
+  end(): Promise<ReplyOutcome> {
+    const { latest } = this;
+    if (latest === undefined || latest.isSent) return this.endWith('end', []);
+    this.ended = true;
+    latest.kind = 'last';
+    return latest.outcome;
+  }
+
+  fail(error: unknown): Promise<ReplyOutcome> {
+    return this.endWith('error', errorFields(error));
+  }
+
+  /** @param groups how many groups the stream has, each of which may have a handler */
+  nobody(groups: number): Promise<ReplyOutcome> {
+    return this.endWith('nobody', nobodyFields(groups));
+  }
+
+  /** Ignores all further values of the run. */
+  stop(): void {
+    this.ended = true;
+  }
+
+  private endWith(kind: ReplyKind, fields: EntryFields): Promise<ReplyOutcome> {
+    this.ended = true;
+    this.latest = undefined;
+    return this.send(kind, fields).outcome;
+  }
+
+  private send(kind: ReplyKind, rest: EntryFields): NonNullable<RunReplies['latest']> {
+    const { replier, inbox, origin, onUnwanted } = this.parts;
+    const number = ++this.number;
+    const fields = (): EntryFields => {
+      reply.isSent = true;
+      return replyFields({ ...origin, number }, reply.kind, rest);
+    };
+    const outcome = replier.send(inbox, { requestId: origin.id, fields }).then((result) => {
+      if (result === 'unwanted') onUnwanted();
+      return result;
+    });
+    const reply = { kind, isSent: false, outcome };
+    return reply;
   }
 }

@@ -1,108 +1,128 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
-import { readReply, type Reply } from '../wire/reply-fields.js';
-import { type InboxKeys, inboxKeys } from '../wire/inbox-keys.js';
 import type { ConnectionOption } from '../options/connection-option.js';
 import { onReconnect } from '../redis/connect/cluster-client.js';
-import { entryIdAfter } from '../redis/read/entry-id.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { reconnectDelayMs } from '../redis/connect/reconnect-delay.js';
-import { errorText } from '../redis/server/redis-errors.js';
+import { entryIdAfter } from '../redis/read/entry-id.js';
 import type { RawEntry } from '../redis/read/replies.js';
+import { readAfter } from '../redis/read/stream-commands.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
-import { readAfter } from '../redis/read/stream-commands.js';
-import * as text from '../publish/client.messages.js';
+import { errorText } from '../redis/server/redis-errors.js';
+import { type InboxKeys, inboxKeys } from '../wire/inbox-keys.js';
+import { readReply, type Reply } from '../wire/reply-fields.js';
 
 export interface ReplyInboxParts {
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
-  /** The client's connection, for what does not block. */
+  /** The client's connection, for commands that do not block. */
   readonly commands: OpenedConnection;
   readonly logger: LoggerService;
   readonly onReply: (reply: Reply) => void;
-  /** Whether somebody waits for replies. */
+  /** Whether any request waits for replies. */
   readonly isAwaited: () => boolean;
 }
 
-/** How long an inbox outlives its client at the most. */
-const LASTS_MS = 60_000;
-/** How often it is told to last on while somebody waits. */
-const KEPT_EVERY_MS = 20_000;
-/** It has more than half of its time then. */
-const KEPT_FOR_MS = 25_000;
+/** The inbox expires after this time, unless it is renewed. */
+const EXPIRES_MS = 60_000;
+/** How often it is renewed while a request waits. */
+const RENEW_EVERY_MS = 20_000;
+/** How long after a renewal the inbox is relied on. More than half of its time is left then. */
+const RELIABLE_MS = 25_000;
+/** How long after a renewal or a check a request checks whether the inbox still exists. */
+const CHECK_AFTER_MS = 20;
 const BLOCK_MS = 5_000;
 const READ_COUNT = 512;
-/** What was read goes when it is so much. */
+/** Replies that were read are deleted once there are so many, or so many bytes. */
 const TRIM_COUNT = 512;
 const TRIM_BYTES = 256 * 1024;
 
-/** Where the replies of one client arrive: one stream in Redis, read on one connection, however many requests wait. */
+/** Receives all replies of one client: one stream in Redis, read on one connection, however many requests wait. */
 export class ReplyInbox {
   private readonly keys: InboxKeys;
   private readonly closing = new AbortController();
   private blocking: OpenedConnection | undefined;
   private lastId = '0-0';
-  private keptAt: number | undefined;
-  private keeping: Promise<void> | undefined;
+  private renewedAt: number | undefined;
+  private checkedAt = 0;
+  private renewing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private wakeUp: (() => void) | undefined;
-  private unread = { count: 0, bytes: 0 };
+  /** Replies that were read and are not deleted yet. */
+  private untrimmed = { count: 0, bytes: 0 };
   private readonly left: string[] = [];
-  private told = false;
-  private endFollowing: (() => void) | undefined;
+  private faultIsLogged = false;
+  private stopFollowing: (() => void) | undefined;
 
   constructor(private readonly parts: ReplyInboxParts) {
     this.keys = inboxKeys(parts.keyPrefix, randomBytes(12).toString('hex'));
   }
 
-  /** What requests carry. */
+  /** Requests carry it, so that the handler's side can reply. */
   get key(): string {
     return this.keys.replies;
   }
 
-  /** Whether replies would find it now. */
-  get isKept(): boolean {
-    return this.keptAt !== undefined && performance.now() - this.keptAt < KEPT_FOR_MS;
+  /** Whether requests can rely on the inbox now. */
+  get isReady(): boolean {
+    return this.renewedAt !== undefined && performance.now() - this.renewedAt < RELIABLE_MS;
   }
 
-  /** Sees to it that replies find it, as long as somebody waits for any. */
-  async keep(): Promise<void> {
-    this.begin();
-    while (!this.isKept && this.parts.isAwaited()) {
-      this.keeping ??= this.keepOnce().finally(() => {
-        this.keeping = undefined;
+  /** Resolves once the inbox exists, or no request waits any more. */
+  async makeReady(): Promise<void> {
+    this.open();
+    while (!this.isReady && this.parts.isAwaited()) {
+      this.renewing ??= this.renew().finally(() => {
+        this.renewing = undefined;
       });
-      await this.keeping;
+      await this.renewing;
     }
   }
 
-  /** Somebody waits. */
+  /**
+   * Makes the inbox again if it is gone, after a `FLUSHALL` for example. No request waits for this check: it goes out together
+   * with the request, and a handler takes longer than that to reply.
+   */
+  checkSometimes(): void {
+    const { client } = this.parts.commands;
+    const now = performance.now();
+    if (now - this.checkedAt < CHECK_AFTER_MS || client.status !== 'ready') return;
+    this.checkedAt = now;
+    client.exists(this.keys.replies).then(
+      (count) => {
+        if (count === 0) this.renewNow();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Starts to read again: a request waits. */
   wake(): void {
     this.wakeUp?.();
   }
 
-  /** Nobody waits for this request any longer, and who works on it may end. */
+  /** Nobody waits for this request any more: its handler may stop. */
   leave(requestId: string): void {
     if (this.left.push(requestId) > 1) return;
     setImmediate(() => this.sendLeft());
   }
 
-  /** Reads no more, and removes it. */
+  /** Stops reading, and deletes the inbox. */
   close(): void {
     this.closing.abort();
     clearInterval(this.timer);
     this.wakeUp?.();
     this.blocking?.drop();
     const { client } = this.parts.commands;
-    this.endFollowing?.();
+    this.stopFollowing?.();
     if (this.blocking === undefined || client.status !== 'ready') return;
-    // Where it is not answered any more, the inbox expires.
+    // If this fails, the inbox expires.
     client.del(this.keys.replies, this.keys.left).catch(() => undefined);
   }
 
-  private begin(): void {
+  private open(): void {
     if (this.blocking !== undefined) return;
     const { connection, logger, commands } = this.parts;
     this.blocking = new OpenedConnection(connection, {
@@ -112,36 +132,38 @@ export class ReplyInbox {
       logger,
       reads: { key: this.keys.replies, commands: commands.client },
     });
-    this.endFollowing = onReconnect(commands.client, this.onReady);
-    this.timer = setInterval(() => this.keepAwaited(), KEPT_EVERY_MS);
+    // The inbox may have expired or been deleted meanwhile.
+    this.stopFollowing = onReconnect(commands.client, () => this.renewNow());
+    this.timer = setInterval(() => this.renewIfAwaited(), RENEW_EVERY_MS);
     this.timer.unref();
     void this.read(this.blocking);
   }
 
-  // It may have expired meanwhile, or gone with all the rest.
-  private readonly onReady = (): void => {
-    this.keptAt = undefined;
-    this.keepAwaited();
-  };
-
-  private keepAwaited(): void {
-    if (!this.parts.isAwaited() || this.parts.commands.client.status !== 'ready') return;
-    this.keepOnce().catch(() => undefined);
+  /** New requests wait for this renewal. */
+  private renewNow(): void {
+    this.renewedAt = undefined;
+    this.renewIfAwaited();
   }
 
-  private async keepOnce(): Promise<void> {
+  private renewIfAwaited(): void {
+    if (!this.parts.isAwaited() || this.parts.commands.client.status !== 'ready') return;
+    this.renew().catch(() => undefined);
+  }
+
+  private async renew(): Promise<void> {
     const client = await this.parts.commands.ready();
     const at = performance.now();
     try {
-      const trimFrom = this.unread.count > 0 ? entryIdAfter(this.lastId) : '';
-      const made = await keepInboxScript.run(client, [this.keys.replies], [LASTS_MS, trimFrom]);
-      // Nothing that was in there is left, and where Redis's clock was set back its IDs begin lower.
+      const trimFrom = this.untrimmed.count > 0 ? entryIdAfter(this.lastId) : '';
+      const made = await keepInboxScript.run(client, [this.keys.replies], [EXPIRES_MS, trimFrom]);
+      // A new inbox is read from its beginning: if Redis's clock was set back, its IDs start lower.
       if (made) this.lastId = '0-0';
-      this.keptAt = at;
-      if (trimFrom !== '') this.unread = { count: 0, bytes: 0 };
-      this.told = false;
+      this.renewedAt = at;
+      this.checkedAt = at;
+      if (trimFrom !== '') this.untrimmed = { count: 0, bytes: 0 };
+      this.faultIsLogged = false;
     } catch (error) {
-      this.say(error);
+      this.logFault(error);
       await delay(reconnectDelayMs(1), undefined, { signal: this.closing.signal });
     }
   }
@@ -163,7 +185,7 @@ export class ReplyInbox {
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.say(error);
+        this.logFault(error);
         await delay(reconnectDelayMs(++failures), undefined, { signal }).catch(() => undefined);
       }
     }
@@ -172,13 +194,13 @@ export class ReplyInbox {
   private accept(entries: readonly RawEntry[]): void {
     for (const { id, fields = [] } of entries) {
       this.lastId = id;
-      this.unread.count++;
-      for (const field of fields) this.unread.bytes += field.length;
+      this.untrimmed.count++;
+      for (const field of fields) this.untrimmed.bytes += field.length;
       const reply = readReply(fields);
       if (reply !== undefined) this.parts.onReply(reply);
     }
-    if (this.unread.count < TRIM_COUNT && this.unread.bytes < TRIM_BYTES) return;
-    if (this.parts.commands.client.status === 'ready') this.keepOnce().catch(() => undefined);
+    if (this.untrimmed.count < TRIM_COUNT && this.untrimmed.bytes < TRIM_BYTES) return;
+    if (this.parts.commands.client.status === 'ready') this.renew().catch(() => undefined);
   }
 
   private async untilAwaited(): Promise<void> {
@@ -194,16 +216,18 @@ export class ReplyInbox {
     const { client } = this.parts.commands;
     if (this.closing.signal.aborted || client.status !== 'ready') return;
     for (let at = 0; at < ids.length; at += 1_000) {
-      const args = [LASTS_MS, ...ids.slice(at, at + 1_000)];
-      // Whoever works on them ends a little later then.
+      const args = [EXPIRES_MS, ...ids.slice(at, at + 1_000)];
+      // If this fails, the handlers notice when they reply.
       leaveRequestsScript.run(client, [this.keys.left], args).catch(() => undefined);
     }
   }
 
-  /** A fault is said once, until it is over. */
-  private say(error: unknown): void {
-    if (this.told || this.closing.signal.aborted) return;
-    this.told = true;
-    this.parts.logger.warn(text.inboxFailed(errorText(error)));
+  /** Logs a fault once, until it is over. */
+  private logFault(error: unknown): void {
+    if (this.faultIsLogged || this.closing.signal.aborted) return;
+    this.faultIsLogged = true;
+    this.parts.logger.warn(
+      `Replies cannot be read: ${errorText(error)}. Trying again until they can`,
+    );
   }
 }

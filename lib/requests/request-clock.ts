@@ -1,20 +1,20 @@
 import type { Redis } from 'ioredis';
-import { redisTimeMs } from '../redis/server/redis-time.js';
 import { elapsedMs, leaseClock, type LeaseMoment } from '../redis/server/lease-clock.js';
+import { redisTimeMs } from '../redis/server/redis-time.js';
 
-/** What Redis's clock shows: asked now and then, and counted on from there. */
+/** Redis's clock: asked now and then, and extrapolated in between. */
 export class RequestClock {
-  private shown: { readonly ms: number; readonly at: LeaseMoment } | undefined;
+  private lastRead: { readonly ms: number; readonly at: LeaseMoment } | undefined;
 
   constructor(private readonly client: Redis) {}
 
   /** Asks Redis. */
   async read(): Promise<void> {
-    this.shown = { ms: await redisTimeMs(this.client), at: leaseClock() };
+    this.lastRead = { ms: await redisTimeMs(this.client), at: leaseClock() };
   }
 
-  /** Now in Redis's ms, late by the way of an answer at the most. It has to be read before. */
+  /** Redis's time now, in ms; late by the time that an answer takes, at most. 0 before the first `read()`. */
   now(): number {
-    return this.shown === undefined ? 0 : this.shown.ms + elapsedMs(this.shown.at);
+    return this.lastRead === undefined ? 0 : this.lastRead.ms + elapsedMs(this.lastRead.at);
   }
 }

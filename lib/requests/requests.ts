@@ -1,35 +1,32 @@
-import type { WritePacket } from '@nestjs/microservices';
 import type { LoggerService } from '@nestjs/common';
-import { requestFields } from '../wire/request-fields.js';
-import { ConnectionClosedError } from '../errors/connection-closed.error.js';
-import { DuplicateRequestError } from '../errors/duplicate-request.error.js';
-import { PublishError } from '../errors/publish.error.js';
+import type { WritePacket } from '@nestjs/microservices';
+import { DuplicateRequestError, PublishError } from '../errors/client.errors.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { OpenedConnection } from '../redis/connect/opened-connection.js';
-import * as text from '../publish/client.messages.js';
+import type { EntryPublisher, PublishReceipt } from '../publish/entry-publisher.js';
 import type {
   EncodedMessage,
   MessageDraft,
   MessageEncoder,
   OutgoingPacket,
 } from '../publish/message-encoder.js';
+import type { MessagePublisher } from '../publish/message-publisher.js';
+import { withEvents } from '../publish/publish-with-events.js';
+import type { OpenedConnection } from '../redis/connect/opened-connection.js';
+import { requestFields } from '../wire/request-fields.js';
 import { PendingRequest } from './pending-request.js';
-import type { PublishReceipt } from '../publish/publish-receipt.js';
-import type { Publisher } from '../publish/publishing.js';
 import { ReplyInbox } from './reply-inbox.js';
-import type { SendingOrder } from '../publish/sending-order.js';
-import { isPublishingHeard, publishTold } from '../publish/told-publishing.js';
 
 export interface RequestsParts {
   readonly options: ResolvedClientOptions;
   readonly encoder: MessageEncoder;
-  readonly publisher: Publisher;
-  readonly order: SendingOrder;
+  readonly messages: MessagePublisher;
+  readonly publisher: EntryPublisher;
   readonly commands: OpenedConnection;
   readonly logger: LoggerService;
 }
 
-/** The requests of one client: each an entry like any other, whose replies come to the client's one inbox. */
+/** The requests of one client. Each is an entry like any other; all replies arrive in the client's one inbox. */
 export class Requests {
   private readonly pending = new Map<string, PendingRequest>();
   private readonly inbox: ReplyInbox;
@@ -48,8 +45,8 @@ export class Requests {
   }
 
   /**
-   * @param callback Nest's, given what comes
-   * @returns ends it
+   * @param callback Nest's: takes values, an error, or the end
+   * @returns cancels the request
    */
   send(packet: OutgoingPacket, callback: (packet: WritePacket) => void): () => void {
     const { encoder, options } = this.parts;
@@ -71,10 +68,9 @@ export class Requests {
       callback,
       onEnd: () => void this.pending.delete(id),
     });
-    const begin = (message: EncodedMessage): Promise<PublishReceipt> =>
-      this.begin(id, request, message);
+    // An async function, so that what cannot be encoded is a rejection.
     const publish = async (): Promise<PublishReceipt> =>
-      isPublishingHeard() ? publishTold(encoder, draft, begin) : begin(encoder.write(draft));
+      withEvents(encoder, draft, (changed) => this.publish(id, request, encoder.encode(changed)));
     publish().then(
       ({ duplicate, entryId }) => {
         if (duplicate) request.fail(new DuplicateRequestError(stream, messageId, entryId ?? ''));
@@ -86,41 +82,31 @@ export class Requests {
     };
   }
 
-  private async begin(
+  private async publish(
     id: string,
     request: PendingRequest,
     message: EncodedMessage,
   ): Promise<PublishReceipt> {
-    const { publishTimeoutMs, requestTimeoutMs } = this.parts.options;
+    const { options, messages, publisher } = this.parts;
+    const { stream, messageId } = message;
     this.pending.set(id, request);
     this.inbox.wake();
-    const untilMs = performance.now() + requestTimeoutMs;
-    if (!this.inbox.isKept) {
-      request.waitForConnection(publishTimeoutMs);
-      await this.inbox.keep();
+    const untilMs = performance.now() + options.requestTimeoutMs;
+    if (this.inbox.isReady) this.inbox.checkSometimes();
+    else {
+      request.waitForConnection(options.publishTimeoutMs);
+      await this.inbox.makeReady();
     }
-    return this.publish(id, request, message, untilMs);
-  }
-
-  private publish(
-    id: string,
-    request: PendingRequest,
-    message: EncodedMessage,
-    untilMs: number,
-  ): Promise<PublishReceipt> {
-    const { stream, messageId } = message;
     if (this.pending.get(id) !== request) {
-      return Promise.reject(new PublishError(stream, messageId, false, text.NOBODY_WAITS));
+      throw new PublishError(stream, messageId, false, 'nobody waits for a reply any longer');
     }
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
     request.waitForReply(timeoutMs);
-    const fields = requestFields({ id, inbox: this.inbox.key, timeoutMs });
-    const { order, publisher } = this.parts;
-    const entry = { ...message, fields: [...message.fields, ...fields] };
-    return order.send(stream, message.whenValid, () => publisher.publish(entry));
+    const marks = requestFields({ id, inbox: this.inbox.key, timeoutMs });
+    return messages.send({ ...message, fields: [...message.fields, ...marks] }, publisher);
   }
 
-  /** Ends all that waits. */
+  /** Fails all pending requests. */
   close(): void {
     for (const pending of this.pending.values()) pending.fail(new ConnectionClosedError('replies'));
     this.inbox.close();

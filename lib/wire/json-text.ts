@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 import { jsonDamage } from './json-damage.js';
 

@@ -1,4 +1,4 @@
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import { MessageDecodingError } from '../errors/message.errors.js';
 import type { Codec, EntryFields, RawFields } from './codec.js';
 import { encodingUnknown, fieldMissing, notBase64Text } from './codec.messages.js';
 import type { MessageEnvelope } from './envelope.js';

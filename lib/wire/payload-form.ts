@@ -1,5 +1,5 @@
-import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { InvalidOptionsError } from '../errors/options.errors.js';
+import { MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 import { fromJson, fromUtf8, toJson } from './json-text.js';
 

@@ -1,4 +1,4 @@
-import type { ValidationIssue } from '../errors/message-validation.error.js';
+import type { ValidationIssue } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 
 /** A payload can have as many issues as it has parts; a dead letter and a line of the log have room for some. */

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { MessageValidationError } from '../errors/message-validation.error.js';
+import { MessageValidationError } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 import { boundedIssues, cut, issuesText } from './payload-issues.js';
 

@@ -1,4 +1,4 @@
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
+import { MessageDecodingError } from '../errors/message.errors.js';
 import type { EntryFields, RawFields } from './codec.js';
 import { requestFieldWrong } from './codec.messages.js';
 

@@ -1,4 +1,4 @@
-import { InvalidStreamNameError } from '../errors/invalid-stream-name.error.js';
+import { InvalidStreamNameError } from '../errors/options.errors.js';
 
 /** What Redis Cluster hashes of a key: the text in its first pair of braces, where there is any. */
 const ownTag = (key: string): string | undefined => /^[^{]*\{([^}]+)\}/.exec(key)?.[1];

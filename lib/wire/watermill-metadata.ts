@@ -1,6 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.messages.js';
 import type { DecodedEnvelope, MessageEnvelope } from './envelope.js';
 import { fromJson, objectOf, toJson } from './json-text.js';

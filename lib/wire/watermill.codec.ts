@@ -1,5 +1,4 @@
-import { MessageDecodingError } from '../errors/message-decoding.error.js';
-import { MessageEncodingError } from '../errors/message-encoding.error.js';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import type { Codec, EntryFields, RawFields } from './codec.js';
 import * as text from './codec.messages.js';
 import type { DecodedEnvelope, MessageEnvelope } from './envelope.js';

@@ -19,7 +19,7 @@ import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-ap
 import type { ResetAt } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: a test takes its memory away.
+// A separate server: one test takes its memory away.
 const redis = redisForTests({ args: [] });
 Logger.overrideLogger(recordedLog);
 closeAppsAfterEach();
@@ -60,7 +60,7 @@ const numbersIn = async (stream: string): Promise<unknown[]> =>
     ([, fields]) => JSON.parse(fields[fields.indexOf('body') + 1] ?? '').n,
   );
 
-/** How many commands of a client are sent and have no answer yet. */
+/** How many of the client's commands are sent and not answered yet. */
 const sentAndOpen = (client: ClientRedisStreams): number =>
   client.unwrap<{ commandQueue: { length: number } }>().commandQueue.length;
 
@@ -80,7 +80,7 @@ async function commandsDuring(action: () => Promise<unknown>): Promise<Record<st
 for (const publishDedup of [undefined, false] as const) {
   const options: ClientOptions = publishDedup === undefined ? {} : { publishDedup };
   describe(`a batch, publishDedup ${publishDedup === false ? 'off' : 'on'}`, () => {
-    it('gives one list of receipts, one for each item, in their order', async () => {
+    it('returns one array of receipts, one for each item, in order', async () => {
       const stream = freshName('orders');
       const client = clientFor(options);
       const record = new RedisStreamsRecordBuilder({ n: 2 }).setMessageId('order-2').build();
@@ -98,7 +98,7 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await numbersIn(stream)).toEqual([0, 1, 2]);
     });
 
-    it('is sent at the call, and once, however many subscribe', async () => {
+    it('is sent once, at the call, however many subscribe', async () => {
       const stream = freshName('orders');
       const client = clientFor(options);
       const batch = client.emitBatch(stream, numbered(3));
@@ -118,16 +118,16 @@ for (const publishDedup of [undefined, false] as const) {
       }
     });
 
-    it('of nothing gives an empty list', async () => {
+    it('of no items returns an empty array', async () => {
       expect(await publish(clientFor(options), freshName('orders'), [])).toEqual([]);
     });
 
-    it('goes out whole in one round trip where it fits', async () => {
+    it('is sent in a single round trip if it fits', async () => {
       const stream = freshName('orders');
       const { client, proxy } = await clientBehindProxy(options);
       proxy.freeze();
       const batch = publish(client, stream, numbered(1_000));
-      // All of it was sent while nothing was answered.
+      // All of it was sent before anything was answered.
       await waitFor(() => sentAndOpen(client) === (publishDedup === false ? 1_000 : 8));
       proxy.thaw();
       const receipts = await batch;
@@ -164,7 +164,7 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await numbersIn(stream)).toEqual([0, 1, 2, 3]);
     });
 
-    it('is not sent at all where an item cannot be encoded: the error has its index', async () => {
+    it('is not sent at all if an item cannot be encoded: the error has its index', async () => {
       const stream = freshName('orders');
       const client = clientFor(options);
       const circular: Record<string, unknown> = {};
@@ -180,7 +180,7 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.exists(stream)).toBe(0);
     });
 
-    it('to no stream, or that is no list, is an error of the batch and of no item', async () => {
+    it('to no stream, or that is not an array, is an error of the batch and not of an item', async () => {
       const client = clientFor(options);
       const bad: [unknown, unknown][] = [
         [7, [{ n: 0 }]],
@@ -196,7 +196,7 @@ for (const publishDedup of [undefined, false] as const) {
       }
     });
 
-    it('that Redis refuses says why, and that nothing arrived', async () => {
+    it('that Redis refuses fails with the reason, and says that nothing arrived', async () => {
       const text = freshName('text');
       await redis.client.set(text, 'not a stream');
       const error = await failure(publish(clientFor(options), text, withIds(3)));
@@ -208,9 +208,9 @@ for (const publishDedup of [undefined, false] as const) {
       );
     });
 
-    it('that is refused on the way says what of it arrived, and sends nothing more', async () => {
+    it('that is refused halfway says which items arrived, and sends nothing more', async () => {
       const stream = freshName('orders');
-      // Room for two entries more.
+      // Memory for two more entries.
       await redis.client.xadd(stream, '18446744073709551615-18446744073709551613', 'body', '{}');
       const client = clientFor(options);
       const error = await failure(publish(client, stream, withIds(5_000)));
@@ -237,7 +237,7 @@ for (const publishDedup of [undefined, false] as const) {
       await waitFor(() => logged('error', text).some((line) => line.startsWith('emitBatch()')));
     });
 
-    it('that gets no answer in time is ambiguous; what was not sent yet is not sent later', async () => {
+    it('that gets no answer in time is ambiguous; unsent items are not sent later', async () => {
       const { client, proxy } = await clientBehindProxy({ ...options, publishTimeoutMs: 300 });
       const stream = freshName('orders');
       proxy.freeze();
@@ -254,7 +254,7 @@ for (const publishDedup of [undefined, false] as const) {
       expect((await numbersIn(stream)).every((n) => Number(n) < sent || n === 5_000)).toBe(true);
     });
 
-    it('that is on its way when the client closes ends, and says what of it arrived', async () => {
+    it('that is under way when the client closes ends, and says which items arrived', async () => {
       const stream = freshName('orders');
       const client = clientFor(options);
       await client.connect();
@@ -312,7 +312,7 @@ describe('a batch with publishDedup', () => {
     expect(await redis.client.xlen(stream)).toBe(3);
   });
 
-  it('takes a command for many items', async () => {
+  it('sends one command for many items', async () => {
     const client = clientFor();
     await client.connect();
     const {
@@ -324,7 +324,7 @@ describe('a batch with publishDedup', () => {
     expect(xadd).toBe(1_000);
   });
 
-  it('that failed is published again whole, and nothing is there twice', async () => {
+  it('that failed can be published again as a whole without duplicates', async () => {
     const { client, proxy } = await clientBehindProxy({ publishTimeoutMs: 300 });
     const stream = freshName('orders');
     const patient = clientFor();
@@ -360,7 +360,7 @@ describe('a batch with publishDedup', () => {
 });
 
 describe('a batch without publishDedup', () => {
-  it('is one pipeline of XADD, and writes an ID as often as it is there', async () => {
+  it('is one pipeline of XADD, and writes a repeated message ID each time', async () => {
     const stream = freshName('orders');
     const client = clientFor({ publishDedup: false });
     await client.connect();
@@ -372,7 +372,7 @@ describe('a batch without publishDedup', () => {
     expect(await redis.client.xlen(stream)).toBe(1_000);
   });
 
-  it('whose connection is reset says what of it is known, and nothing is sent again', async () => {
+  it('whose connection is reset reports what is known of each item, and nothing is sent again', async () => {
     const { client, proxy } = await clientBehindProxy({ publishDedup: false });
     const stream = freshName('orders');
     const sprung = proxy.resetOnce('before-reply', names(stream));

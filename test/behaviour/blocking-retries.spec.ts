@@ -43,9 +43,9 @@ function member(
 describe.each([{ dedup: undefined }, { dedup: false as const }])(
   'retry.blocking (%j)',
   ({ dedup }) => {
-    const its = dedup === undefined ? {} : { dedup };
+    const dedupOption = dedup === undefined ? {} : { dedup };
 
-    it('nothing passes a message that waits for its next attempt', async () => {
+    it('no message overtakes one that waits for its next attempt', async () => {
       const stream = freshName('orders');
       const seen: string[] = [];
       const app = await member(
@@ -54,7 +54,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
           seen.push(`${n}.${context.getAttempt()}`);
           if (n % 2 === 1 && context.getAttempt() < 3) throw new Error('not yet');
         },
-        { ...its, ...inOrder(30) },
+        { ...dedupOption, ...inOrder(30) },
       );
       await addEntries(
         redis.client,
@@ -68,10 +68,10 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       expect(await redis.client.exists(...rows)).toBe(0);
     });
 
-    it('the attempt is counted before the wait, and the message is due for nobody else', async () => {
+    it('the attempt is counted before the wait, and no other member sees the message as due', async () => {
       const stream = freshName('orders');
       let failures = 0;
-      const options = { ...its, ...inOrder(60_000) };
+      const options = { ...dedupOption, ...inOrder(60_000) };
       const fail = (): void => {
         failures++;
         throw new Error('not yet');
@@ -82,13 +82,13 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       await waitFor(async () => (await redis.client.hget(keyOf(stream, 'attempts'), id)) === '1');
       expect(await redis.client.exists(keyOf(stream, 'retries'))).toBe(0);
       expect(await pendingEntries(redis.client, stream, GROUP)).toMatchObject([{ id }]);
-      // Two leases later, and several looks at what is due: still its own.
+      // Two leases and several checks for due messages later, it is still its own.
       const until = Date.now() + 2_200;
       await waitFor(() => Date.now() > until);
       expect(failures).toBe(1);
     });
 
-    it('after the last attempt it becomes a dead letter, and the next one goes on', async () => {
+    it('after the last attempt it becomes a dead letter, and the next one runs', async () => {
       const stream = freshName('orders');
       const seen: string[] = [];
       await member(
@@ -97,7 +97,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
           seen.push(`${n}.${context.getAttempt()}`);
           if (n === 0) throw new Error('never');
         },
-        { ...its, ...inOrder(20, 2) },
+        { ...dedupOption, ...inOrder(20, 2) },
       );
       await addEntries(redis.client, stream, [{ n: 0 }, { n: 1 }]);
       await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
@@ -105,10 +105,10 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       expect(await redis.client.xlen(keyOf(stream, 'dead-letters'))).toBe(1);
     });
 
-    it('closing meanwhile keeps its place, its attempts and what is left of its delay', async () => {
+    it('closing meanwhile keeps its place, its attempts and the rest of its delay', async () => {
       const stream = freshName('orders');
       const seen: string[] = [];
-      const options = { ...its, ...inOrder(60_000) };
+      const options = { ...dedupOption, ...inOrder(60_000) };
       const first = await member(
         stream,
         ({ n }) => {
@@ -143,7 +143,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
           ],
         },
       );
-      // What waits there holds up no other stream; and this one has been looked at by then.
+      // A message that waits there holds up no other stream; this stream has been checked by then.
       await addEntries(redis.client, other, [{ n: 1 }]);
       await waitFor(() => got.length === 1);
       expect(seen).toEqual(['first 0', 'first 1']);
@@ -153,12 +153,12 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       expect(seen).toEqual(['first 0', 'first 1', 'second 1.2', 'second 2.1']);
     });
 
-    it('a delay goes on through several closes, and ends when it would have ended', async () => {
+    it('a delay continues through several closes, and ends when it would have ended', async () => {
       const stream = freshName('orders');
       const seen: string[] = [];
       let failedAt = 0;
       let triedAt = 0;
-      const options = { ...its, ...inOrder(1_500) };
+      const options = { ...dedupOption, ...inOrder(1_500) };
       const handle = ({ n }: Numbered, context: RedisStreamsContext): void => {
         seen.push(`${n}.${context.getAttempt()}`);
         if (n !== 0) return;
@@ -187,7 +187,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
     it.each([
       ['fails because of that is run first', () => new Error('the database is closed'), '0.1'],
       ['asks for another attempt is run first', () => new RetryException({ delayMs: 700 }), '0.2'],
-    ])('a message that is run while its app closes and %s', async (_, error, again) => {
+    ])('a message that runs while its app closes and %s', async (_, error, again) => {
       for (const consumer of [undefined, freshName('billing-0')]) {
         const stream = freshName('orders');
         const seen: string[] = [];
@@ -195,7 +195,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
         const start = (handle: (data: Numbered, context: RedisStreamsContext) => unknown) =>
           streamsApp(
             { connection: redis.url, group: GROUP, startFrom: 'beginning', ...named },
-            { controllers: [handlerOf(stream, handle, { ...its, ...inOrder(20) })] },
+            { controllers: [handlerOf(stream, handle, { ...dedupOption, ...inOrder(20) })] },
           );
         await addEntries(
           redis.client,
@@ -219,10 +219,10 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       }
     });
 
-    it('members that start side by side hold up nothing for longer than the delay, and run each message once', async () => {
+    it('members that start together wait no longer than the delay, and run each message once', async () => {
       const stream = freshName('orders');
       const seen: number[] = [];
-      const options = { ...its, ...inOrder(500) };
+      const options = { ...dedupOption, ...inOrder(500) };
       const first = await member(
         stream,
         () => {
@@ -245,7 +245,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
   },
 );
 
-it('retry.blocking leaves what runs beside it alone, and begins nothing before it is through', async () => {
+it('retry.blocking leaves concurrently running messages alone, and starts nothing before it is done', async () => {
   const stream = freshName('orders');
   const seen: string[] = [];
   let release = (): void => undefined;
@@ -268,7 +268,10 @@ it('retry.blocking leaves what runs beside it alone, and begins nothing before i
 });
 
 describe('retry.blocking, after a process was killed', () => {
-  /** What a process had read that is gone since: for how long it holds the lease of each, in ms; none if that is over. */
+  /**
+   * What a dead process had read, and how much longer it holds the lease of each message, in ms; none if the
+   * lease is over.
+   */
   async function leftBy(name: string, stream: string, leasesMs: readonly number[]): Promise<void> {
     const { client } = redis;
     await client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');

@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.js';
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 
-/** What Redis refuses while an app closes, and how to make it do so. */
+/** What Redis refuses while an app closes, and how to make it refuse that. */
 const REFUSALS: Record<string, { begin(): Promise<unknown>; end(): Promise<unknown> }> = {
   'is read-only': {
     begin: () => redis.client.replicaof('127.0.0.1', 1),
@@ -55,8 +55,8 @@ const MODES: Record<string, Mode> = {
 describe.each(Object.keys(REFUSALS))('an app that closes while Redis %s', (refusal) => {
   it.each(Object.keys(MODES))(
     'closes its connections and runs the shutdown hooks of the app, %s',
-    async (its) => {
-      const { pattern, options, subscription } = MODES[its] as Mode;
+    async (mode) => {
+      const { pattern, options, subscription } = MODES[mode] as Mode;
       const stream = freshName('orders');
       const calls: string[] = [];
       @Injectable()

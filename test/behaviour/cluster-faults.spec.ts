@@ -21,18 +21,18 @@ const GROUP = 'billing';
 const withCluster = (await canHaveCluster()) ? describe : describe.skip;
 closeAppsAfterEach();
 
-/** What is published and handled while something happens to the cluster. */
+/** What is published and handled while the cluster changes. */
 interface Load {
   readonly streams: readonly string[];
-  /** By stream, in the order of their confirmation. */
+  /** By stream, in the order in which they were confirmed. */
   readonly confirmed: Map<string, number[]>;
   readonly handled: Map<string, number[]>;
   readonly failed: unknown[];
-  /** Ends it, once all is handled. */
+  /** Stops publishing, once everything is handled. */
   end(): Promise<void>;
 }
 
-/** Publishes to each stream one message after the other, each under its ID until it is confirmed. */
+/** Publishes to each stream one message after the other, each with its ID until it is confirmed. */
 async function load(redis: ClusterRedis, streams: readonly string[]): Promise<Load> {
   const handled = new Map<string, number[]>(streams.map((stream) => [stream, []]));
   const confirmed = new Map<string, number[]>(streams.map((stream) => [stream, []]));
@@ -56,7 +56,7 @@ async function load(redis: ClusterRedis, streams: readonly string[]): Promise<Lo
   const publishing = streams.map(async (stream) => {
     for (let n = 0; !stop.signal.aborted; n++) {
       const record = new RedisStreamsRecordBuilder(n).setMessageId(`message-${n}`).build();
-      // Not one after the other, so that some are on their way when something happens.
+      // Not strictly one after the other, so that some are under way when the cluster changes.
       firstValueFrom(client.emit(stream, record)).then(
         () => confirmed.get(stream)?.push(n),
         (error: unknown) => failed.push(error),
@@ -86,10 +86,10 @@ async function load(redis: ClusterRedis, streams: readonly string[]): Promise<Lo
 const total = (counts: Map<string, number[]>): number =>
   [...counts.values()].reduce((sum, { length }) => sum + length, 0);
 
-const more = async (its: Load, by: number): Promise<void> => {
-  for (const stream of its.streams) {
-    const before = its.handled.get(stream)?.length ?? 0;
-    await waitFor(() => (its.handled.get(stream)?.length ?? 0) >= before + by, {
+const more = async (traffic: Load, by: number): Promise<void> => {
+  for (const stream of traffic.streams) {
+    const before = traffic.handled.get(stream)?.length ?? 0;
+    await waitFor(() => (traffic.handled.get(stream)?.length ?? 0) >= before + by, {
       description: `${by} more of ${stream}`,
     });
   }
@@ -101,46 +101,46 @@ withCluster('a Redis Cluster that changes', () => {
   it('slots that move to other nodes under load: nothing is lost, nothing comes twice, and order holds', async () => {
     const { redis } = servers;
     const streams = ['orders', 'payments', 'invoices'].map((name) => freshName(name));
-    const its = await load(redis, streams);
-    await more(its, 50);
+    const traffic = await load(redis, streams);
+    await more(traffic, 50);
     for (const stream of [...streams, ...streams]) {
       await redis.move(stream);
-      await more(its, 20);
+      await more(traffic, 20);
     }
-    await its.end();
-    expect(its.failed).toEqual([]);
+    await traffic.end();
+    expect(traffic.failed).toEqual([]);
     for (const stream of streams) {
-      const confirmed = its.confirmed.get(stream) ?? [];
+      const confirmed = traffic.confirmed.get(stream) ?? [];
       expect(confirmed.length).toBeGreaterThan(100);
-      expect(its.handled.get(stream)).toEqual(confirmed.map((_, n) => n));
+      expect(traffic.handled.get(stream)).toEqual(confirmed.map((_, n) => n));
     }
-    expect(total(its.handled)).toBe(total(its.confirmed));
+    expect(total(traffic.handled)).toBe(total(traffic.confirmed));
   });
 
-  it('a master that dies under load: all goes on by itself, and nothing that was confirmed is lost', async () => {
+  it('a master that dies under load: everything continues by itself, and nothing that was confirmed is lost', async () => {
     const { redis } = servers;
     const streams = ['orders', 'payments', 'invoices'].map((name) => freshName(name));
-    const its = await load(redis, streams);
-    await more(its, 50);
+    const traffic = await load(redis, streams);
+    await more(traffic, 50);
     const [stream = ''] = streams;
     const dies = await redis.masterOf(stream);
     await dies.server.process?.kill('SIGKILL');
     const diedAt = performance.now();
     expect(await redis.masterOf(stream)).not.toBe(dies);
-    // Without a replica the one that follows would refuse what nobody else has.
+    // Without a replica the new master would refuse messages, because no other node has them.
     await dies.server.process?.restart();
     const electedMs = performance.now() - diedAt;
-    await more(its, 50);
+    await more(traffic, 50);
     const readingMs = performance.now() - diedAt;
-    await its.end();
+    await traffic.end();
     for (const name of streams) {
-      const handled = its.handled.get(name) ?? [];
-      const lost = its.confirmed.get(name)?.filter((n) => !handled.includes(n));
+      const handled = traffic.handled.get(name) ?? [];
+      const lost = traffic.confirmed.get(name)?.filter((n) => !handled.includes(n));
       expect(lost).toEqual([]);
-      // Nothing is handled twice either: what was committed is known to who follows.
+      // Nothing is handled twice either: the new master knows what was committed.
       expect(new Set(handled).size).toBe(handled.length);
     }
-    // By itself, and soon; on a machine that others load too.
+    // Automatically and soon, even on a machine with other load.
     expect(readingMs).toBeLessThan(electedMs + 20_000);
   });
 });

@@ -13,10 +13,10 @@ import {
   RetentionJob,
 } from '../../lib/index.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { canHaveCluster, clusterForTests } from '../support/cluster-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { recordedLog } from '../support/recorded-log.js';
 import {
   closeAppsAfterEach,
@@ -40,7 +40,7 @@ withCluster('on a Redis Cluster', () => {
     options: Partial<RedisStreamsModuleOptions> = {},
   ): Promise<StreamsApp> =>
     streamsApp({ connection: servers.redis.connection, group: GROUP, ...options }, { controllers });
-  /** What the connections are called that are there, on all nodes. */
+  /** The names of the open connections, on all nodes. */
   const connectionNames = async (part: string): Promise<string[]> => {
     const lists = await Promise.all(
       servers.redis.nodes.map(({ client }) => client.client('LIST') as Promise<string>),
@@ -49,7 +49,7 @@ withCluster('on a Redis Cluster', () => {
     return names.filter((name) => name.includes(part));
   };
 
-  it('streams in different slots are read side by side, each on a connection of its own', async () => {
+  it('streams in different slots are read concurrently, each on its own connection', async () => {
     const streams = freshNames('orders', 'payments', 'invoices', 'parcels', 'returns');
     const handled: string[] = [];
     const app = await start(
@@ -64,7 +64,7 @@ withCluster('on a Redis Cluster', () => {
     await waitFor(() => handled.length >= sent.length, PATIENCE);
     expect(handled).toHaveLength(sent.length);
     for (const stream of streams) {
-      expect(handled.filter((its) => its.startsWith(stream))).toEqual(
+      expect(handled.filter((each) => each.startsWith(stream))).toEqual(
         [1, 2, 3].map((n) => `${stream}:${n}`),
       );
     }
@@ -73,7 +73,7 @@ withCluster('on a Redis Cluster', () => {
     await waitFor(async () => (await connectionNames(consumer)).length === 0, PATIENCE);
   });
 
-  it('streams with a tag are in one slot, and are read on one connection', async () => {
+  it('streams with the same tag are in one slot, and are read on one connection', async () => {
     const keyPrefix = `{${freshName('eu')}}:`;
     const streams = ['orders', 'payments', 'invoices'];
     const handled: string[] = [];
@@ -103,14 +103,14 @@ withCluster('on a Redis Cluster', () => {
     expect(handled).toEqual([1, 4]);
   });
 
-  it('many at once, of several streams, arrive in their order', async () => {
+  it('many concurrent messages to several streams arrive in order', async () => {
     const streams = freshNames('orders', 'payments', 'invoices');
     const handled = new Map<string, number[]>(streams.map((stream) => [stream, []]));
     const app = await start(
       streams.map((stream) => handlerOf<number>(stream, (n) => void handled.get(stream)?.push(n))),
     );
     const items = Array.from({ length: 1_000 }, (_, n) => n);
-    await Promise.all(streams.map((its) => firstValueFrom(app.client.emitBatch(its, items))));
+    await Promise.all(streams.map((each) => firstValueFrom(app.client.emitBatch(each, items))));
     for (const stream of streams) {
       await waitFor(() => handled.get(stream)?.length === items.length, PATIENCE);
       expect(handled.get(stream)).toEqual(items);
@@ -120,7 +120,7 @@ withCluster('on a Redis Cluster', () => {
   it.each([
     ['remembered', {}],
     ['not remembered', { publishDedup: false } as const],
-  ])('one by one where message IDs are %s, they arrive in their order', async (_, options) => {
+  ])('one by one, if message IDs are %s, they arrive in order', async (_, options) => {
     const [stream = ''] = freshNames('orders');
     const handled: number[] = [];
     const app = await start([handlerOf<number>(stream, (n) => void handled.push(n))], options);
@@ -157,7 +157,7 @@ withCluster('on a Redis Cluster', () => {
     expect(attempts).toEqual([1, 2, 1]);
   });
 
-  it('what is to be published later is, or is cancelled', async () => {
+  it('a delayed message is published or cancelled', async () => {
     const streams = freshNames('orders', 'payments', 'invoices');
     const handled: string[] = [];
     const app = await start(
@@ -176,12 +176,14 @@ withCluster('on a Redis Cluster', () => {
 
   it('a request is answered', async () => {
     const streams = freshNames('quote', 'rate');
-    const app = await start(streams.map((stream) => answererOf<number>(stream, (n) => n * 2)));
+    const app = await start(
+      streams.map((stream) => answeringController<number>(stream, (n) => n * 2)),
+    );
     const answers = streams.map((stream) => lastValueFrom(app.client.send(stream, 21)));
     expect(await Promise.all(answers)).toEqual([42, 42]);
   });
 
-  it('wildcards find the streams of all nodes, and those that come later', async () => {
+  it('wildcards find existing and later streams on all nodes', async () => {
     const keyPrefix = `${freshName('dev')}:`;
     const handled: string[] = [];
     const app = await start(
@@ -194,7 +196,7 @@ withCluster('on a Redis Cluster', () => {
     expect([...handled].sort()).toEqual([...streams].sort());
     const { consumer } = app.monitor.getStats();
     expect(await connectionNames(`${consumer}:blocking:`)).toHaveLength(streams.length);
-    // One that is gone needs no connection any more.
+    // A stream that is gone needs no connection any more.
     await servers.redis.client.del(`${keyPrefix}orders.eu`);
     await waitFor(
       async () => (await connectionNames(`${consumer}:blocking:`)).length === streams.length - 1,
@@ -209,11 +211,13 @@ withCluster('on a Redis Cluster', () => {
       streams.map((stream) => handlerOf(stream, () => void handled.push(stream))),
       {
         dedup: { windowMs: 3_000 },
-        streams: Object.fromEntries(streams.map((its) => [its, { retention: { maxLength: 10 } }])),
+        streams: Object.fromEntries(
+          streams.map((each) => [each, { retention: { maxLength: 10 } }]),
+        ),
       },
     );
     const items = Array.from({ length: 250 }, (_, n) => n);
-    await Promise.all(streams.map((its) => firstValueFrom(app.client.emitBatch(its, items))));
+    await Promise.all(streams.map((each) => firstValueFrom(app.client.emitBatch(each, items))));
     await waitFor(() => handled.length === 750, PATIENCE);
     const { streams: seen } = await waitFor(async () => {
       const inspection = await app.monitor.inspect();
@@ -222,7 +226,7 @@ withCluster('on a Redis Cluster', () => {
     expect(seen.map(({ stream, length, ledgerSize }) => ({ stream, length, ledgerSize }))).toEqual(
       streams.map((stream) => ({ stream, length: 250, ledgerSize: 250 })),
     );
-    // What is in whole nodes of a stream, of a hundred entries each.
+    // The entries in whole nodes of a stream, a hundred each.
     const { removed } = await app.app.get(RetentionJob).run();
     expect(removed).toBeGreaterThanOrEqual(600);
     expect(await app.app.get(IdleConsumersJob).run()).toEqual({ removed: 0 });
@@ -235,7 +239,7 @@ withCluster('on a Redis Cluster', () => {
     }, PATIENCE);
   });
 
-  it('members are alive in each slot for as long as they run, and no longer', async () => {
+  it('members count as alive in each slot exactly as long as they run', async () => {
     const [spread = '', ...streams] = freshNames('spread', 'orders', 'payments', 'invoices');
     const app = await start(
       [spread, ...streams].map((stream) => handlerOf(stream, () => undefined)),
@@ -248,7 +252,7 @@ withCluster('on a Redis Cluster', () => {
       );
       return (await Promise.all(rows)).map(Number);
     };
-    // What it said at first is over: it has said so again.
+    // The time of its first report has passed: it has reported again.
     const first = await untils();
     await waitFor(async () => (await untils()).every((until, n) => until > first[n]! + 5_000), {
       timeoutMs: 60_000,
@@ -271,9 +275,9 @@ withCluster('on a Redis Cluster', () => {
     );
     await Promise.all(streams.map((stream) => app.emit(stream, 1)));
     await waitFor(() => handled.length === 4, PATIENCE);
-    expect(await ownTimeOf(app.close())).toBeLessThan(2_000);
+    expect(await timeWithoutStalls(app.close())).toBeLessThan(2_000);
     for (const stream of streams) {
-      // A name that nobody will have again leaves the group.
+      // A name that will never be used again is removed from the group.
       const rows = (await servers.redis.client.xinfo('CONSUMERS', stream, GROUP)) as unknown[];
       expect(rows).toEqual([]);
     }
@@ -325,11 +329,11 @@ withCluster('on a Redis Cluster', () => {
 });
 
 withCluster('on a Redis Cluster whose passwords change', () => {
-  // What docs/security.md says of a cluster is enough.
+  // The rights that docs/security.md lists for a cluster are enough.
   const rights = '~* &* +@all -cluster +cluster|slots +cluster|info'.split(' ');
   const servers = clusterForTests(['--user', 'app', 'on', '>first', ...rights]);
 
-  it('credentials are asked for with each connection, also to nodes that are met later', async () => {
+  it('credentials are requested for each connection, also to nodes that are discovered later', async () => {
     const [stream = ''] = freshNames('orders');
     const given: string[] = [];
     let password = 'first';

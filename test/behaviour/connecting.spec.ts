@@ -12,7 +12,7 @@ import { keepHealthy } from '../../lib/redis/connect/connection-health.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
   closeAppsAfterEach,
@@ -70,7 +70,7 @@ async function reading(connection: ConnectionOption, blockMs = 5_000): Promise<R
   return { ...app, stream, got };
 }
 
-/** What arrives of a message, and how many dead letters there are. */
+/** How many of the messages arrive, and how many dead letters there are. */
 async function roundTrip(connection: ConnectionOption): Promise<unknown[]> {
   const { stream, got, emit, close } = await reading(connection);
   await emit(stream, { text: 'a', bytes: 1.5 });
@@ -96,7 +96,7 @@ describe('a connection can be given as', () => {
     }
   });
 
-  it('a function, which is asked for each purpose; what it leaves out is set', async () => {
+  it('a function, which is called for each role; missing settings are added', async () => {
     const asked: ConnectionRequest[] = [];
     const made: Redis[] = [];
     const { stream, got, emit, close } = await reading((request) => {
@@ -116,7 +116,7 @@ describe('a connection can be given as', () => {
     await waitFor(() => made.every(({ status }) => status === 'end'));
   });
 
-  it('a function that gives one instance twice, or a promise, is refused', async () => {
+  it('a function that returns one instance twice, or a promise, is refused', async () => {
     const mine = new Redis(redis.url, { lazyConnect: true });
     await expect(reading(() => mine)).rejects.toThrow(/an instance that it gave before/);
     const promised = (() => Promise.resolve(mine)) as unknown as () => Redis;
@@ -159,21 +159,21 @@ describe('a connection can be given as', () => {
 });
 
 describe('connections', () => {
-  it('are two for a server, one of them for blocking, and say who they are', async () => {
+  it('are two for each server, one of them blocking, and have names', async () => {
     const { server, stream, emit } = await reading(redis.url);
     await emit(stream, { n: 1 });
     const list = String(await redis.client.client('LIST'));
-    const its = list
+    const own = list
       .split('\n')
       .filter((line) => line.includes(` name=${server.options.consumer}:`));
-    expect(its.map((line) => / name=\S*:(\w+)/.exec(line)?.[1]).sort()).toEqual([
+    expect(own.map((line) => / name=\S*:(\w+)/.exec(line)?.[1]).sort()).toEqual([
       'blocking',
       'commands',
     ]);
     expect(list).toContain(' name=nestjs-redis-streams:client');
   });
 
-  it('that died without a word while idle are noticed and replaced', async () => {
+  it('that died silently while idle are detected and replaced', async () => {
     const proxy = await proxied();
     const blockMs = 300;
     const url = proxy.url;
@@ -186,15 +186,15 @@ describe('connections', () => {
     const before = logged('warn', 'Socket timeout').length;
     proxy.deaden();
     const noticed = waitFor(() => logged('warn', 'Socket timeout').length >= before + 3);
-    // The interval, then what is allowed for an answer.
-    expect(await ownTimeOf(noticed)).toBeLessThan(200 + 500 + blockMs + 1_500);
+    // The interval plus the time allowed for an answer.
+    expect(await timeWithoutStalls(noticed)).toBeLessThan(200 + 500 + blockMs + 1_500);
     await redis.client.xadd(stream, '*', 'name', stream, 'body', '{"n":2}');
-    expect(await ownTimeOf(waitFor(() => got.length === 2))).toBeLessThan(2_000);
+    expect(await timeWithoutStalls(waitFor(() => got.length === 2))).toBeLessThan(2_000);
     await emit(stream, { n: 3 });
     await waitFor(() => got.length === 3);
   });
 
-  it('are asked for a sign of life, and dropped where none comes', async () => {
+  it('are pinged, and dropped if there is no answer', async () => {
     const proxy = await proxied();
     const client = new Redis(proxy.url);
     const errors: string[] = [];
@@ -202,14 +202,14 @@ describe('connections', () => {
     keepHealthy(client, 100, 300);
     await client.ping();
     proxy.deaden();
-    expect(await ownTimeOf(waitFor(() => errors.length === 1))).toBeLessThan(1_500);
+    expect(await timeWithoutStalls(waitFor(() => errors.length === 1))).toBeLessThan(1_500);
     expect(errors).toEqual(['no answer within 300 ms']);
     await waitFor(() => client.status === 'ready');
     expect(await client.ping()).toBe('PONG');
     client.disconnect();
   });
 
-  it('of a Redis that takes its time are left alone', async () => {
+  it('to a slow Redis are left alone', async () => {
     const { server, stream, got, emit } = await reading(
       { url: redis.url, healthCheckIntervalMs: 100, socketTimeout: 1_500 },
       100,

@@ -8,7 +8,7 @@ import { ClientRedisStreams, PublishError } from '../../lib/index.js';
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, groupState, isCaughtUp, pendingEntries } from '../support/group-state.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -45,7 +45,7 @@ async function serverOfOurOwn(): Promise<StartedRedis> {
 const dropAllConnections = (): Promise<unknown> =>
   redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 
-/** The URL of a port on which nothing listens, and a way to start Redis there. */
+/** The URL of a port on which nothing listens, and a function that starts Redis there. */
 async function redisThatIsDown(): Promise<{ url: string; start: () => Promise<void> }> {
   const server = await serverOfOurOwn();
   await server.process?.kill();
@@ -53,7 +53,7 @@ async function redisThatIsDown(): Promise<{ url: string; start: () => Promise<vo
 }
 
 describe('a Redis that is away', () => {
-  it('at start: listening waits for it and says so, then reads', async () => {
+  it('at start: the server logs that it waits, and then reads', async () => {
     const { url, start } = await redisThatIsDown();
     const stream = freshName('orders');
     const got: unknown[] = [];
@@ -65,8 +65,8 @@ describe('a Redis that is away', () => {
       listening = true;
       return app;
     });
-    const said = logged('warn', 'Redis cannot be reached (commands)').length;
-    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > said);
+    const count = logged('warn', 'Redis cannot be reached (commands)').length;
+    await waitFor(() => logged('warn', 'Redis cannot be reached (commands)').length > count);
     expect(listening).toBe(false);
     await start();
     const app = await starting;
@@ -74,7 +74,7 @@ describe('a Redis that is away', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('for a while: a consumer goes on by itself, and what it was given before is handled once', async () => {
+  it('for a while: a consumer continues by itself, and what was delivered before is handled once', async () => {
     const stream = freshName('orders');
     const got: number[] = [];
     await streamsApp(
@@ -134,7 +134,7 @@ describe('a Redis that is away', () => {
     expect(statuses.at(-1)).toBe('connected');
   });
 
-  it('a reconnect brings what failed again, and neither what runs nor another delivery', async () => {
+  it('after a reconnect a failed message is retried; nothing that runs is run twice or delivered again', async () => {
     const stream = freshName('orders');
     const release: (() => void)[] = [];
     const runs: number[] = [];
@@ -154,7 +154,7 @@ describe('a Redis that is away', () => {
     await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
     await waitFor(() => release.length === 1);
     await waitFor(() => runs.length === 2);
-    // What failed is done with once its lease is given up.
+    // A failed message is finished once its lease is released.
     await waitFor(
       async () => (await redis.client.hlen(`stream:{${stream}}:group:${GROUP}:leases`)) === 1,
     );
@@ -167,7 +167,7 @@ describe('a Redis that is away', () => {
     expect(runs).toEqual([1, 2, 1]);
   });
 
-  it('FLUSHALL, DEL and XGROUP DESTROY while it is blocked: what is published afterwards is handled', async () => {
+  it('FLUSHALL, DEL and XGROUP DESTROY during a blocked read: what is published afterwards is handled', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = await streamsApp(
@@ -192,7 +192,7 @@ describe('a Redis that is away', () => {
 });
 
 describe('publishing', () => {
-  it('without a connection in time fails, says that it did not arrive, and is not sent later', async () => {
+  it('without a connection in time fails, says that the message did not arrive, and does not send it later', async () => {
     const { url, start } = await redisThatIsDown();
     const stream = freshName('orders');
     const client = clientFor({ connection: url, publishTimeoutMs: 200 });
@@ -210,7 +210,7 @@ describe('publishing', () => {
     look.disconnect();
   });
 
-  it('to a Redis that does not answer fails in time, and says that it may have arrived', async () => {
+  it('to a Redis that does not answer fails in time, and says that the message may have arrived', async () => {
     const server = await serverOfOurOwn();
     const client = clientFor({ connection: server.url, publishTimeoutMs: 300 });
     const stream = freshName('orders');
@@ -220,14 +220,14 @@ describe('publishing', () => {
       const error = firstValueFrom(client.emit(stream, { n: 2 })).catch(
         (reason: unknown) => reason,
       );
-      expect(await ownTimeOf(error)).toBeLessThan(1_500);
+      expect(await timeWithoutStalls(error)).toBeLessThan(1_500);
       expect(await error).toMatchObject({ code: 'PUBLISH_FAILED', ambiguous: true });
     } finally {
       process.kill(Number(server.process?.pid), 'SIGCONT');
     }
   });
 
-  it('that Redis refuses fails with what Redis said, and is not ambiguous', async () => {
+  it("that Redis refuses fails with Redis's reason, and is not ambiguous", async () => {
     const key = freshName('text');
     await redis.client.set(key, 'not a stream');
     const client = clientFor({ connection: redis.url });
@@ -238,7 +238,7 @@ describe('publishing', () => {
     expect(String(error)).toContain('WRONGTYPE');
   });
 
-  it('is done at the call, subscribed or not, once however often it is subscribed to', async () => {
+  it('happens at the call, subscribed or not, and once however many subscribe', async () => {
     const stream = freshName('orders');
     const client = clientFor({ connection: redis.url });
     const result = client.emit(stream, { n: 1 });
@@ -249,14 +249,14 @@ describe('publishing', () => {
     expect(await redis.client.xlen(stream)).toBe(1);
   });
 
-  it('that fails with nobody looking is logged', async () => {
+  it('that fails without an observer is logged', async () => {
     const key = freshName('text');
     await redis.client.set(key, 'not a stream');
     clientFor({ connection: redis.url }).emit(key, { n: 1 });
     await waitFor(() => logged('error', 'WRONGTYPE').some((line) => line.includes(key)));
   });
 
-  it('of what has no JSON form is an error before anything is sent', async () => {
+  it('of a payload that JSON cannot represent is an error before anything is sent', async () => {
     const stream = freshName('orders');
     const client = clientFor({ connection: redis.url });
     const circular: Record<string, unknown> = {};
@@ -274,7 +274,7 @@ describe('publishing', () => {
     expect(await redis.client.exists(stream)).toBe(0);
   });
 
-  it('keeps the order of the calls, also of those made before there was a connection', async () => {
+  it('keeps the order of the calls, including those made before there was a connection', async () => {
     const stream = freshName('orders');
     const client = clientFor({ connection: redis.url });
     await Promise.all(
@@ -298,7 +298,7 @@ describe("the caller's own connection", () => {
     );
     await app.emit(stream, { n: 1 });
     await waitFor(() => got.length === 1);
-    expect(await ownTimeOf(mine.ping())).toBeLessThan(1_000);
+    expect(await timeWithoutStalls(mine.ping())).toBeLessThan(1_000);
     await app.close();
     expect(mine.status).toBe('ready');
     expect(await mine.ping()).toBe('PONG');
@@ -306,7 +306,7 @@ describe("the caller's own connection", () => {
 });
 
 describe('closing', () => {
-  it('lets running handlers end, commits them, and gives up what did not start', async () => {
+  it('lets running handlers finish, commits them, and releases what did not start', async () => {
     const stream = freshName('orders');
     let started = 0;
     let ended = 0;
@@ -333,7 +333,7 @@ describe('closing', () => {
   });
 
   it.each([{ dedup: { windowMs: 60_000 } }, { dedup: false as const }])(
-    'hands what it read and did not start to the group at once, and leaves no consumer behind (%j)',
+    'hands what it read and did not start back to the group at once, and leaves no consumer behind (%j)',
     async ({ dedup }) => {
       const stream = freshName('orders');
       const runs: number[] = [];
@@ -360,7 +360,7 @@ describe('closing', () => {
       );
       const closed = closing.close();
       // The first handler is still running: the second message does not wait for it.
-      expect(await ownTimeOf(waitFor(() => runs.length === 2))).toBeLessThan(1_000);
+      expect(await timeWithoutStalls(waitFor(() => runs.length === 2))).toBeLessThan(1_000);
       release();
       await closed;
       await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
@@ -369,7 +369,7 @@ describe('closing', () => {
     },
   );
 
-  it('ends in time with a handler that hangs, and tells it by its signal', async () => {
+  it('ends in time despite a hanging handler, whose signal is aborted', async () => {
     const stream = freshName('orders');
     let aborted = false;
     let started = false;
@@ -389,7 +389,7 @@ describe('closing', () => {
     );
     await app.emit(stream, { n: 1 });
     await waitFor(() => started);
-    expect(await ownTimeOf(app.close())).toBeLessThan(1_300);
+    expect(await timeWithoutStalls(app.close())).toBeLessThan(1_300);
     expect(aborted).toBe(true);
     expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(1);
   });
@@ -419,14 +419,14 @@ describe('closing', () => {
       process.kill(Number(server.process?.pid), signal);
       try {
         release();
-        expect(await ownTimeOf(app.close())).toBeLessThan(1_500);
+        expect(await timeWithoutStalls(app.close())).toBeLessThan(1_500);
       } finally {
         if (signal === 'SIGSTOP') process.kill(Number(server.process?.pid), 'SIGCONT');
       }
     },
   );
 
-  it('while it still waits for Redis at start ends at once', async () => {
+  it('ends at once while the server still waits for Redis at start', async () => {
     const { url } = await redisThatIsDown();
     const before = logged('warn', 'Redis cannot be reached (commands)').length;
     await expect(

@@ -55,7 +55,7 @@ async function reading(connection: ConnectionOption) {
 }
 
 withOwn('credentials that are a function', () => {
-  it('are asked for with each connection and each reconnect', async () => {
+  it('are requested for each connection and each reconnect', async () => {
     await start();
     await setPassword('token-1');
     let token = 'token-1';
@@ -79,7 +79,7 @@ withOwn('credentials that are a function', () => {
     await waitFor(() => asked === 6);
   });
 
-  it('that fail are asked for again, and the log says why', async () => {
+  it('that fail are requested again, and the log says why', async () => {
     await start();
     await setPassword('token');
     let asked = 0;
@@ -102,7 +102,7 @@ withOwn('credentials that are a function', () => {
     expect(asked).toBeGreaterThan(9);
   });
 
-  it('that never come do not keep a connection from its end, at start and at a reconnect', async () => {
+  it('that never resolve do not keep a connection from closing, at start and at a reconnect', async () => {
     await start();
     await setPassword('token');
     let hangs = true;
@@ -124,7 +124,7 @@ withOwn('credentials that are a function', () => {
     await dropConnections();
     await waitFor(() => second.status === 'reconnecting');
     const waiting = second.get('key').catch((error: unknown) => error);
-    // The question is under way once the delay is over.
+    // The request is under way once the delay is over.
     await new Promise((resolve) => setTimeout(resolve, 150));
     second.disconnect();
     await waitFor(() => second.status === 'end');
@@ -135,7 +135,7 @@ withOwn('credentials that are a function', () => {
 withOwn('a secret', () => {
   const SECRET = 'hunter2-hunter2';
 
-  /** All that anybody may have got to see. */
+  /** Everything that anybody may have seen. */
   const seen = (more: unknown): string =>
     inspect([recordedLog.lines, more], { depth: 20, maxStringLength: null }) + printed;
 
@@ -167,7 +167,7 @@ withOwn('a secret', () => {
           disconnectTimeout: 50,
         }),
     ],
-  ])('is in no log, error, event or figure: %s', async (_, args, connectionOf) => {
+  ])('is in no log, error, event or metric: %s', async (_, args, connectionOf) => {
     await start(...args);
     const connection = connectionOf(server.url);
     const errors: unknown[] = [];

@@ -29,7 +29,7 @@ function standalone(options: DeadLettersOptions = {}): DeadLetters {
   return deadLetters;
 }
 
-/** Writes dead letters as a consumer does: the fields of an entry, and why. */
+/** Writes dead letters as a consumer does: the fields of an entry, and the reason. */
 async function write(stream: string, bodies: readonly unknown[]): Promise<string[]> {
   const pipeline = redis.client.pipeline();
   for (const body of bodies) {
@@ -56,7 +56,7 @@ const numbers = (count: number): { n: number }[] =>
   Array.from({ length: count }, (_, n) => ({ n }));
 
 describe('DeadLetters of an app', () => {
-  it('has what was given up with why, where and when, and the fields byte for byte', async () => {
+  it('lists dead letters with reason, place and time, and with their fields byte for byte', async () => {
     const stream = freshName('orders');
     const { app, server } = await streamsApp(
       { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 } },
@@ -84,7 +84,7 @@ describe('DeadLetters of an app', () => {
         '{"tenant":"eu"}',
         'blob',
         bytes,
-        // As somebody does who publishes a dead letter anew by hand.
+        // As if somebody published a dead letter again by hand.
         'dead-letter-reason',
         'of an earlier life',
         'dead-letter-entry-id',
@@ -133,7 +133,7 @@ describe('DeadLetters of an app', () => {
     expect(await deadLetters.get({ stream, id: letter?.id ?? '' })).toEqual(letter);
   });
 
-  it('has what no codec reads, without a payload', async () => {
+  it('lists what no codec can read, without a payload', async () => {
     const stream = freshName('orders');
     const { app } = await streamsApp(
       { connection: redis.url, group: GROUP },
@@ -150,7 +150,7 @@ describe('DeadLetters of an app', () => {
     expect(letter?.name).toBeUndefined();
   });
 
-  it('has those of another group of the app, and of its key prefix', async () => {
+  it('lists those of another group of the app, and respects its key prefix', async () => {
     const stream = freshName('orders');
     const keyPrefix = freshPrefix();
     const { app } = await streamsApp(
@@ -176,7 +176,7 @@ describe('DeadLetters of an app', () => {
 });
 
 describe('list', () => {
-  it('gives the newest first, page by page', async () => {
+  it('returns the newest first, page by page', async () => {
     const stream = freshName('orders');
     const ids = await write(stream, numbers(25));
     const deadLetters = standalone();
@@ -194,13 +194,13 @@ describe('list', () => {
     expect(seen).toEqual(ids.map((_, at) => ids.at(-1 - at)));
   });
 
-  it('gives 100 where no limit is set', async () => {
+  it('returns 100 if no limit is set', async () => {
     const stream = freshName('orders');
     await write(stream, numbers(120));
     expect(await standalone().list({ stream })).toHaveLength(100);
   });
 
-  it('makes the best of what another program wrote', async () => {
+  it('reads what another program wrote as well as possible', async () => {
     const stream = freshName('orders');
     const id = String(await redis.client.xadd(keyOf(stream, 'dead-letters'), '*', 'a', 'b'));
     expect(await standalone().list({ stream })).toEqual([
@@ -219,7 +219,7 @@ describe('list', () => {
   });
 });
 
-describe('a stream that is not there', () => {
+describe('a stream that does not exist', () => {
   it('has no dead letters', async () => {
     const stream = freshName('orders');
     const deadLetters = standalone();
@@ -234,17 +234,17 @@ describe('a stream that is not there', () => {
 });
 
 describe('purge', () => {
-  it('removes those that are named, once', async () => {
+  it('removes the named ones, once', async () => {
     const stream = freshName('orders');
     const [first = '', second = '', third = ''] = await write(stream, numbers(3));
     const deadLetters = standalone();
-    const its = { stream, ids: [first, third, third, '1-1'] };
-    expect(await deadLetters.purge(its)).toEqual({ purged: 2 });
-    expect(await deadLetters.purge(its)).toEqual({ purged: 0 });
+    const selection = { stream, ids: [first, third, third, '1-1'] };
+    expect(await deadLetters.purge(selection)).toEqual({ purged: 2 });
+    expect(await deadLetters.purge(selection)).toEqual({ purged: 0 });
     expect((await deadLetters.list({ stream })).map(({ id }) => id)).toEqual([second]);
   });
 
-  it('removes what a filter wants, through all pages', async () => {
+  it('removes what a filter selects, through all pages', async () => {
     const stream = freshName('orders');
     await write(stream, numbers(250));
     const deadLetters = standalone();
@@ -256,7 +256,7 @@ describe('purge', () => {
     expect(left.every(({ payload }) => (payload as { n: number }).n % 2 === 0)).toBe(true);
   });
 
-  it('removes all, also such as wait to run again', async () => {
+  it('removes all, including those that wait for a redrive', async () => {
     const stream = freshName('orders');
     await write(stream, numbers(250));
     const deadLetters = standalone();
@@ -267,7 +267,7 @@ describe('purge', () => {
     expect(await redis.client.exists(keyOf(stream, 'retries'))).toBe(0);
   });
 
-  it('stops where the filter throws; what it wanted on earlier pages stays removed', async () => {
+  it('stops if the filter throws; what it selected on earlier pages stays removed', async () => {
     const stream = freshName('orders');
     await write(stream, numbers(150));
     const deadLetters = standalone();
@@ -280,37 +280,37 @@ describe('purge', () => {
   });
 });
 
-describe('what is asked for wrongly', () => {
+describe('invalid arguments', () => {
   const stream = 'orders';
   const filter = (): boolean => true;
   it.each([
-    ['list.limit', (its: DeadLetters) => its.list({ stream, limit: 0 })],
-    ['list.limit', (its: DeadLetters) => its.list({ stream, limit: 1_001 })],
-    ['list.before', (its: DeadLetters) => its.list({ stream, before: 'newest' })],
-    ['list.stream', (its: DeadLetters) => its.list({ stream: '' })],
-    ['count.group', (its: DeadLetters) => its.count({ stream, group: '' })],
-    ['get.id', (its: DeadLetters) => its.get({ stream, id: 'order-1' })],
-    ['redrive.limit', (its: DeadLetters) => its.redrive({ stream, limit: -1 })],
-    ['redrive.ids.0', (its: DeadLetters) => its.redrive({ stream, ids: ['order-1'] })],
+    ['list.limit', (letters: DeadLetters) => letters.list({ stream, limit: 0 })],
+    ['list.limit', (letters: DeadLetters) => letters.list({ stream, limit: 1_001 })],
+    ['list.before', (letters: DeadLetters) => letters.list({ stream, before: 'newest' })],
+    ['list.stream', (letters: DeadLetters) => letters.list({ stream: '' })],
+    ['count.group', (letters: DeadLetters) => letters.count({ stream, group: '' })],
+    ['get.id', (letters: DeadLetters) => letters.get({ stream, id: 'order-1' })],
+    ['redrive.limit', (letters: DeadLetters) => letters.redrive({ stream, limit: -1 })],
+    ['redrive.ids.0', (letters: DeadLetters) => letters.redrive({ stream, ids: ['order-1'] })],
     [
       'redrive.filter',
-      (its: DeadLetters) =>
-        its.redrive({ stream, ids: [], filter } as unknown as RedriveDeadLetters),
+      (letters: DeadLetters) =>
+        letters.redrive({ stream, ids: [], filter } as unknown as RedriveDeadLetters),
     ],
     [
       'purge.filter',
-      (its: DeadLetters) =>
-        its.purge({ stream, ids: ['1-1'], filter } as unknown as PurgeDeadLetters),
+      (letters: DeadLetters) =>
+        letters.purge({ stream, ids: ['1-1'], filter } as unknown as PurgeDeadLetters),
     ],
     [
       'purge.limit',
-      (its: DeadLetters) => its.purge({ stream, limit: 1 } as unknown as PurgeDeadLetters),
+      (letters: DeadLetters) => letters.purge({ stream, limit: 1 } as unknown as PurgeDeadLetters),
     ],
   ])('%s is named in the error', async (path, call) => {
     await expect(call(standalone())).rejects.toMatchObject({ code: 'INVALID_OPTIONS', path });
   });
 
-  it('a group has to be known from somewhere', async () => {
+  it('a group must be given somewhere', async () => {
     const deadLetters = new DeadLetters({ connection: redis.url });
     await expect(deadLetters.count({ stream })).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',

@@ -11,7 +11,7 @@ import {
   RetryException,
 } from '../../lib/index.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, pendingEntries } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
@@ -40,7 +40,7 @@ const MODES: readonly Options[] = [
   { delivery: 'at-most-once', dedup: false },
 ];
 
-/** What a handler may do in the end, and whether that is another attempt. */
+/** What a handler may finally do, and whether that counts as another attempt. */
 const WAYS: readonly (readonly [string, Handle, 'dead letter' | 'retry'])[] = [
   [
     'throws a DeadLetterException',
@@ -95,16 +95,16 @@ async function deadLettersOf(stream: string) {
   }
 }
 
-/** How long what waits has to wait, in ms. */
+/** How much longer the waiting message has to wait, in ms. */
 async function dueIn(stream: string): Promise<number[]> {
   const scored = await redis.client.zrange(keysOf(stream).retries, 0, '-1', 'WITHSCORES');
   return scored.filter((_, at) => at % 2 === 1).map((score) => Number(score) - Date.now());
 }
 
 /**
- * What is in Redis is what the handler decided, at the price of one attempt.
+ * Redis has what the handler decided, at the price of one attempt.
  *
- * @param meanwhile the reasons of the dead letters there are while it waits for another attempt
+ * @param meanwhile the reasons of the dead letters while the message waits for another attempt
  */
 async function expectDecided(
   stream: string,
@@ -127,7 +127,7 @@ async function expectDecided(
 }
 
 describe.each(MODES)('a handler whose app closes (%j)', (options) => {
-  it.each(WAYS)('and that %s has that done', async (_, end, decision) => {
+  it.each(WAYS)('and that %s gets its decision applied', async (_, end, decision) => {
     const stream = freshName('orders');
     await handledWhileClosing(
       stream,
@@ -139,27 +139,30 @@ describe.each(MODES)('a handler whose app closes (%j)', (options) => {
     await expectDecided(stream, options, decision);
   });
 
-  it.each(WAYS)('and that %s has that done to a redriven dead letter', async (_, end, decision) => {
-    const stream = freshName('orders');
-    const fails = handlerOf(stream, () => {
-      throw new DeadLetterException('at first');
-    });
-    const first = await streamsApp(
-      { connection: redis.url, group: GROUP, startFrom: 'beginning', ...options },
-      { controllers: [fails] },
-    );
-    await addEntries(redis.client, stream, [{ n: 1 }]);
-    await waitFor(() => redis.client.xlen(keysOf(stream).deadLetters));
-    await first.close();
-    await handledWhileClosing(
-      stream,
-      options,
-      (handle) => [handlerOf(stream, handle)],
-      end,
-      ({ app }) => app.get(DeadLetters).redrive({ stream }),
-    );
-    await expectDecided(stream, options, decision, ['at first']);
-  });
+  it.each(WAYS)(
+    'and that %s gets its decision applied to a redriven dead letter',
+    async (_, end, decision) => {
+      const stream = freshName('orders');
+      const fails = handlerOf(stream, () => {
+        throw new DeadLetterException('at first');
+      });
+      const first = await streamsApp(
+        { connection: redis.url, group: GROUP, startFrom: 'beginning', ...options },
+        { controllers: [fails] },
+      );
+      await addEntries(redis.client, stream, [{ n: 1 }]);
+      await waitFor(() => redis.client.xlen(keysOf(stream).deadLetters));
+      await first.close();
+      await handledWhileClosing(
+        stream,
+        options,
+        (handle) => [handlerOf(stream, handle)],
+        end,
+        ({ app }) => app.get(DeadLetters).redrive({ stream }),
+      );
+      await expectDecided(stream, options, decision, ['at first']);
+    },
+  );
 
   it('and that fails without a decision is not charged an attempt', async () => {
     const stream = freshName('orders');
@@ -213,24 +216,24 @@ describe('a handler whose app closes, and whose exceptions a filter translates',
 });
 
 describe('a request whose app closes', () => {
-  it.each(WAYS)('and whose handler %s has that done', async (_, end, decision) => {
+  it.each(WAYS)('and whose handler %s gets its decision applied', async (_, end, decision) => {
     const stream = freshName('totals');
     const asking = await streamsApp({ connection: redis.url, group: freshName('asking') }, {});
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     await handledWhileClosing(
       stream,
       { retry: { maxAttempts: 5 } },
-      (handle) => [answererOf(stream, handle, { retry: { maxAttempts: 5 } })],
+      (handle) => [answeringController(stream, handle, { retry: { maxAttempts: 5 } })],
       end,
       () => {
         firstValueFrom(asking.client.send(stream, { n: 1 })).then(
-          (value) => told.push(value),
-          (error: unknown) => told.push(error),
+          (value) => received.push(value),
+          (error: unknown) => received.push(error),
         );
       },
     );
     await expectDecided(stream, {}, decision);
-    await waitFor(() => decision === 'retry' || told.length === 1);
+    await waitFor(() => decision === 'retry' || received.length === 1);
   });
 });
 

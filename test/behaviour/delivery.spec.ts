@@ -7,7 +7,7 @@ import { RedisStreamsRecordBuilder, RetryException } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, groupState, isCaughtUp, pendingEntries } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -81,7 +81,7 @@ describe('once within the window', () => {
     await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
     await waitFor(() => runs === 1);
     await waitFor(() => caughtUp(stream));
-    // The window is by Redis's clock.
+    // The window is measured by Redis's clock.
     const scoredAt = Number(await redis.client.zscore(keyOf(stream, 'processed'), 'order-1'));
     await waitFor(async () => {
       const [seconds, micros] = await redis.client.time();
@@ -91,7 +91,7 @@ describe('once within the window', () => {
     await waitFor(() => runs === 2);
   });
 
-  it('without dedup a message that is published twice is handled twice, and nothing is kept of it', async () => {
+  it('without dedup a message that is published twice is handled twice, and nothing is stored about it', async () => {
     const stream = freshName('orders');
     let runs = 0;
     await streamsApp(
@@ -106,7 +106,7 @@ describe('once within the window', () => {
 });
 
 describe('at least once', () => {
-  it('a message whose handler fails stays pending, is named in the log, and holds nobody up', async () => {
+  it('a message whose handler fails stays pending, is named in the log, and holds up no other', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = await streamsApp(
@@ -125,18 +125,18 @@ describe('at least once', () => {
     await waitFor(async () => (await groupState(redis.client, stream, GROUP))?.pending === 1);
     const [failed] = await pendingEntries(redis.client, stream, GROUP);
     expect(failed?.id).toBe(ids[1]);
-    const [said, ...more] = logged('warn', String(ids[1]));
+    const [warning, ...more] = logged('warn', String(ids[1]));
     expect(more).toEqual([]);
-    expect(said).toContain(`stream "${stream}", group "${GROUP}", entry ${ids[1]}`);
-    expect(said).toContain('attempt 1');
-    expect(said).toContain('out of stock');
-    // It has no ledger entry, and its lease is gone: whoever tries it next may.
+    expect(warning).toContain(`stream "${stream}", group "${GROUP}", entry ${ids[1]}`);
+    expect(warning).toContain('attempt 1');
+    expect(warning).toContain('out of stock');
+    // It has no ledger entry, and its lease is released: any member may try it next.
     expect(await redis.client.zcard(keyOf(stream, 'processed'))).toBe(2);
     await waitFor(async () => (await redis.client.hlen(keyOf(stream, 'leases'))) === 0);
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 2, failed: 1 });
   });
 
-  it('a consumer takes up its own pending entries when it starts, without another delivery counted', async () => {
+  it('a starting consumer takes its own pending entries, without counting another delivery', async () => {
     const stream = freshName('orders');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
     const ids = await addEntries(redis.client, stream, numbers(250));
@@ -176,7 +176,7 @@ describe('at least once', () => {
       controllers: [
         handlerOf(stream, () => {
           runs++;
-          // Never ends: as far as Redis can see, its process died.
+          // Never ends: for Redis, its process died.
           return new Promise(() => undefined);
         }),
       ],
@@ -193,7 +193,7 @@ describe('at least once', () => {
     expect(got).toEqual([{ n: 1 }]);
   });
 
-  it('an entry that cannot be decoded is logged with its ID, becomes a dead letter, and holds nobody up', async () => {
+  it('an entry that cannot be decoded is logged with its ID, becomes a dead letter, and holds up no other', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     await streamsApp(
@@ -277,7 +277,7 @@ describe('at most once', () => {
       got.push(n);
     });
 
-  it('closing puts back what it has acknowledged and not begun: another member handles it, each once', async () => {
+  it('closing puts back what it has acknowledged and not started: another member handles it, each once', async () => {
     const stream = freshName('orders');
     const got: number[] = [];
     const options = { connection: redis.url, group: GROUP, delivery: 'at-most-once' } as const;
@@ -335,22 +335,25 @@ describe('at most once', () => {
   it.each([
     ['with a ledger', {}],
     ['without one', { dedup: false }],
-  ] as const)('%s it runs what came back from crashes under at-least-once', async (_, dedup) => {
-    const stream = freshName('orders');
-    const [id = ''] = await addEntries(redis.client, stream, numbers(1));
-    await redis.client.xgroup('CREATE', stream, GROUP, '0');
-    await redis.client.xreadgroup('GROUP', GROUP, 'dead', 'STREAMS', stream, '>');
-    await redis.client.hset(keyOf(stream, 'attempts'), id, '2a');
-    await redis.client.zadd(keyOf(stream, 'retries'), 1, id);
-    const attempts: number[] = [];
-    await streamsApp(
-      { connection: redis.url, group: GROUP, delivery: 'at-most-once', ...dedup },
-      { controllers: [handlerOf(stream, (__, context) => attempts.push(context.getAttempt()))] },
-    );
-    await waitFor(() => attempts.length > 0);
-    expect(attempts).toEqual([3]);
-    expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(0);
-  });
+  ] as const)(
+    '%s it runs messages that came back from crashes under at-least-once',
+    async (_, dedup) => {
+      const stream = freshName('orders');
+      const [id = ''] = await addEntries(redis.client, stream, numbers(1));
+      await redis.client.xgroup('CREATE', stream, GROUP, '0');
+      await redis.client.xreadgroup('GROUP', GROUP, 'dead', 'STREAMS', stream, '>');
+      await redis.client.hset(keyOf(stream, 'attempts'), id, '2a');
+      await redis.client.zadd(keyOf(stream, 'retries'), 1, id);
+      const attempts: number[] = [];
+      await streamsApp(
+        { connection: redis.url, group: GROUP, delivery: 'at-most-once', ...dedup },
+        { controllers: [handlerOf(stream, (__, context) => attempts.push(context.getAttempt()))] },
+      );
+      await waitFor(() => attempts.length > 0);
+      expect(attempts).toEqual([3]);
+      expect((await groupState(redis.client, stream, GROUP))?.pending).toBe(0);
+    },
+  );
 
   it('without a ledger it runs what it has acknowledged before it closes', async () => {
     const stream = freshName('orders');
@@ -393,7 +396,7 @@ describe('order and back-pressure', () => {
     expect(got).toEqual(numbers(2_000).map(({ n }) => n));
   });
 
-  it('with 10 000 waiting never more run than concurrency, nor are more held than one batch beside them', async () => {
+  it('with 10 000 waiting never more run than concurrency, and at most one more batch is held', async () => {
     const stream = freshName('orders');
     let running = 0;
     let most = 0;
@@ -422,12 +425,12 @@ describe('order and back-pressure', () => {
       return handled === 10_000;
     });
     expect(most).toBe(4);
-    // Those whose outcome is on its way count as well: a batch of them at the most.
+    // Those whose outcome is being recorded count as well: at most one batch.
     expect(mostHeld).toBeLessThanOrEqual(4 + 50 + 50);
     await waitFor(() => caughtUp(stream));
   });
 
-  it('the highest concurrency takes more waiting messages than a script can', async () => {
+  it('the highest concurrency handles more waiting messages than one script can take', async () => {
     const stream = freshName('orders');
     let handled = 0;
     for (let part = 0; part < 3; part++) await addEntries(redis.client, stream, numbers(4_000));
@@ -459,9 +462,9 @@ describe('order and back-pressure', () => {
     );
     expect(members).toHaveLength(3);
     await addEntries(redis.client, stream, numbers(30));
-    expect(await ownTimeOf(waitFor(() => done.length === 30))).toBeLessThan(13_500);
+    expect(await timeWithoutStalls(waitFor(() => done.length === 30))).toBeLessThan(13_500);
     for (const consumer of ['a', 'b', 'c']) {
-      expect(done.filter((its) => its === consumer).length).toBeLessThanOrEqual(13);
+      expect(done.filter((each) => each === consumer).length).toBeLessThanOrEqual(13);
     }
   });
 
@@ -483,7 +486,7 @@ describe('order and back-pressure', () => {
     await waitFor(() => release.length === 1);
     await addEntries(redis.client, fast, numbers(1_000));
     await waitFor(() => handled === 1_000);
-    // The slow one goes on at once when it can, though the read that covers both was blocked without it.
+    // The slow one continues at once when it can, though the read for both was blocked without it.
     for (let n = 1; n <= 10; n++) {
       await waitFor(() => release.length === n);
       release[n - 1]?.();

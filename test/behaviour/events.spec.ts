@@ -31,8 +31,8 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** What is told on a channel from now on, of one stream. */
-function told<Name extends keyof RedisStreamsChannels>(
+/** The events of one stream on a channel, from now on. */
+function recordEvents<Name extends keyof RedisStreamsChannels>(
   name: Name,
   stream?: string,
 ): RedisStreamsChannels[Name][] {
@@ -48,11 +48,11 @@ function told<Name extends keyof RedisStreamsChannels>(
 }
 
 describe('events', () => {
-  it('tells of a message from publishing to its end, with IDs and durations, and without its payload', async () => {
+  it('report a message from publishing to its end, with IDs and durations, and without its payload', async () => {
     const stream = freshName('orders');
-    const published = told('nestjs-redis-streams:message:published', stream);
-    const received = told('nestjs-redis-streams:message:received', stream);
-    const handled = told('nestjs-redis-streams:message:handled', stream);
+    const published = recordEvents('nestjs-redis-streams:message:published', stream);
+    const received = recordEvents('nestjs-redis-streams:message:received', stream);
+    const handled = recordEvents('nestjs-redis-streams:message:handled', stream);
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
       { controllers: [handlerOf({ stream, name: 'order.created' }, () => undefined)] },
@@ -79,11 +79,11 @@ describe('events', () => {
     expect(JSON.stringify([published, received, handled])).not.toContain('kept');
   });
 
-  it('tells of each failure, what became of it, and the error that was thrown', async () => {
+  it('report each failure, its outcome, and the error that was thrown', async () => {
     const stream = freshName('orders');
-    const failed = told('nestjs-redis-streams:message:failed', stream);
-    const retried = told('nestjs-redis-streams:message:retried', stream);
-    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const failed = recordEvents('nestjs-redis-streams:message:failed', stream);
+    const retried = recordEvents('nestjs-redis-streams:message:retried', stream);
+    const dead = recordEvents('nestjs-redis-streams:message:dead-lettered', stream);
     const error = new TypeError('no such customer');
     await streamsApp(
       {
@@ -111,12 +111,12 @@ describe('events', () => {
     expect(dead).toMatchObject([{ attempts: 2, error, reason: expect.any(String) }]);
   });
 
-  it('tells of what is not run: duplicates, names that nobody wants, what was deleted or cannot be read', async () => {
+  it('report what is not run: duplicates, unhandled names, deleted entries and unreadable ones', async () => {
     const stream = freshName('orders');
-    const duplicate = told('nestjs-redis-streams:message:duplicate', stream);
-    const unhandled = told('nestjs-redis-streams:message:unhandled', stream);
-    const lost = told('nestjs-redis-streams:message:lost', stream);
-    const dead = told('nestjs-redis-streams:message:dead-lettered', stream);
+    const duplicate = recordEvents('nestjs-redis-streams:message:duplicate', stream);
+    const unhandled = recordEvents('nestjs-redis-streams:message:unhandled', stream);
+    const lost = recordEvents('nestjs-redis-streams:message:lost', stream);
+    const dead = recordEvents('nestjs-redis-streams:message:dead-lettered', stream);
     const consumer = freshName('consumer');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
     const [gone] = await addEntries(redis.client, stream, [{ n: 1 }]);
@@ -138,9 +138,9 @@ describe('events', () => {
     expect(duplicate).toMatchObject([{ entryId: second, messageId: 'twice' }]);
   });
 
-  it('tells of a message that could not be published, and whether it may have arrived', async () => {
+  it('report a message that could not be published, and whether it may have arrived', async () => {
     const stream = freshName('orders');
-    const failed = told('nestjs-redis-streams:message:publish-failed', stream);
+    const failed = recordEvents('nestjs-redis-streams:message:publish-failed', stream);
     await redis.client.set(stream, 'no stream');
     const client = new ClientRedisStreams({ connection: redis.url });
     const record = new RedisStreamsRecordBuilder(1).setMessageId('o-1').build();
@@ -156,8 +156,8 @@ describe('events', () => {
     await client.close();
   });
 
-  it('tells of connections that are lost, by what they are for', async () => {
-    const reconnecting = told('nestjs-redis-streams:connection:reconnecting');
+  it('report lost connections, with their role', async () => {
+    const reconnecting = recordEvents('nestjs-redis-streams:connection:reconnecting');
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
     const app = await streamsApp(
@@ -174,7 +174,7 @@ describe('events', () => {
     await proxy.close();
   });
 
-  it('goes on where a listener throws: the error is the process’s, and the message is handled', async () => {
+  it('continue if a listener throws: the error is the process’s, and the message is handled', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     const compiled = await compiledPackage('test/support/programs');
@@ -191,7 +191,7 @@ describe('events', () => {
 });
 
 describe('operations', () => {
-  it('lets a subscriber set headers before a message is encoded, alone and in a batch', async () => {
+  it('let a subscriber set headers before a message is encoded, alone and in a batch', async () => {
     const stream = freshName('orders');
     const seen: PublishOperation[] = [];
     ends.push(
@@ -230,9 +230,9 @@ describe('operations', () => {
     ]);
   });
 
-  it('says the first item of a batch that cannot be encoded, followed or not', async () => {
+  it('report the first item of a batch that cannot be encoded, with or without a subscriber', async () => {
     const stream = freshName('orders');
-    told('nestjs-redis-streams:message:published', stream);
+    recordEvents('nestjs-redis-streams:message:published', stream);
     const client = new ClientRedisStreams({ connection: redis.url });
     const badName = new RedisStreamsRecordBuilder(1).setName('').build();
     const batch = (...items: unknown[]): Promise<unknown> =>
@@ -243,7 +243,7 @@ describe('operations', () => {
     await client.close();
   });
 
-  it('binds a store to the run of each handler, and to nothing else', async () => {
+  it('bind a store to the run of each handler, and to nothing else', async () => {
     const stream = freshName('orders');
     const store = new AsyncLocalStorage<string>();
     const { start } = streamsOperations('nestjs-redis-streams:handle');
@@ -270,17 +270,17 @@ describe('operations', () => {
     expect(store.getStore()).toBeUndefined();
   });
 
-  it('does an operation inside what its subscribers put around it, the first one outermost', async () => {
+  it('run an operation inside what its subscribers put around it, the first one outermost', async () => {
     const stream = freshName('orders');
-    const said: string[] = [];
+    const order: string[] = [];
     const enclose = (who: string): void => {
       ends.push(
         onStreamsOperation('nestjs-redis-streams:handle', {
-          start: ({ stream: its, around }) => {
-            if (its !== stream) return;
+          start: ({ stream: handledStream, around }) => {
+            if (handledStream !== stream) return;
             around.push(async (run) => {
-              said.push(`${who} begins`);
-              return run().finally(() => said.push(`${who} ends`));
+              order.push(`${who} begins`);
+              return run().finally(() => order.push(`${who} ends`));
             });
           },
         }),
@@ -290,26 +290,27 @@ describe('operations', () => {
     enclose('b');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
-      { controllers: [handlerOf(stream, () => void said.push('handled'))] },
+      { controllers: [handlerOf(stream, () => void order.push('handled'))] },
     );
     await app.emit(stream, 1);
-    await waitFor(() => said.length === 5);
-    expect(said).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
+    await waitFor(() => order.length === 5);
+    expect(order).toEqual(['a begins', 'b begins', 'handled', 'b ends', 'a ends']);
   });
 
-  it('follows a run to its end, with its error; then what is recorded of it', async () => {
+  it('follow a run to its end, with its error, and then the recording of its outcome', async () => {
     const stream = freshName('orders');
     const runs: unknown[] = [];
     const steps: unknown[] = [];
     ends.push(
       onStreamsOperation('nestjs-redis-streams:handle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) runs.push([its.attempt, its.headers, its.error ?? its.result]);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream)
+            runs.push([operation.attempt, operation.headers, operation.error ?? operation.result]);
         },
       }),
       onStreamsOperation('nestjs-redis-streams:settle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) steps.push([its.step, its.messages]);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream) steps.push([operation.step, operation.messages]);
         },
       }),
     );
@@ -344,13 +345,13 @@ describe('operations', () => {
     ]);
   });
 
-  it('ends the run of a handler that timed out with the error of that', async () => {
+  it('end the run of a handler that timed out, with the timeout error', async () => {
     const stream = freshName('orders');
     const errors: unknown[] = [];
     ends.push(
       onStreamsOperation('nestjs-redis-streams:handle', {
-        asyncEnd: (its) => {
-          if (its.stream === stream) errors.push(its.error);
+        asyncEnd: (operation) => {
+          if (operation.stream === stream) errors.push(operation.error);
         },
       }),
     );

@@ -12,7 +12,7 @@ const redis = redisForTests();
 closeAppsAfterEach();
 
 describe('a message that was published twice', () => {
-  it('and failed under both of its entries leaves no count of attempts once it is handled', async () => {
+  it('and failed under both of its entries leaves no attempt count once it is handled', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
     const runs: number[] = [];

@@ -17,7 +17,7 @@ closeAppsAfterEach();
 const numbers = (count: number): { n: number }[] =>
   Array.from({ length: count }, (_, n) => ({ n }));
 
-/** An app that keeps what it was given. */
+/** An app that records what its handlers receive. */
 async function collecting(
   stream: string,
   group: string,
@@ -58,7 +58,7 @@ describe('groups', () => {
     expect(new Set(all().map((body) => JSON.stringify(body))).size).toBe(600);
   });
 
-  it('ten instances that start at once make one group', async () => {
+  it('ten instances that start at once create one group', async () => {
     const stream = freshName('orders');
     const members = await Promise.all(
       Array.from({ length: 10 }, () => collecting(stream, 'billing')),
@@ -68,7 +68,7 @@ describe('groups', () => {
     expect(await redis.client.xinfo('GROUPS', stream)).toHaveLength(1);
   });
 
-  it('a group that begins with the latest gets what comes after it', async () => {
+  it('a group that starts from the latest gets what comes after it', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [{ n: 'before' }]);
     const { app, got } = await collecting(stream, 'billing');
@@ -77,7 +77,7 @@ describe('groups', () => {
     expect(got).toEqual([{ n: 'after' }]);
   });
 
-  it('a group that begins with the beginning gets all there is', async () => {
+  it('a group that starts from the beginning gets everything', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(250));
     const { got } = await collecting(stream, 'billing', { startFrom: 'beginning' });
@@ -85,7 +85,7 @@ describe('groups', () => {
     expect(got).toEqual(numbers(250));
   });
 
-  it('a group that begins after an entry ID gets what follows it', async () => {
+  it('a group that starts after an entry ID gets what follows it', async () => {
     const stream = freshName('orders');
     const [first] = await addEntries(redis.client, stream, numbers(3));
     const { got } = await collecting(stream, 'billing', {
@@ -95,7 +95,7 @@ describe('groups', () => {
     expect(got).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
-  it('a group that exists goes on where it was, whatever startFrom says', async () => {
+  it('an existing group continues at its position, whatever startFrom says', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(1));
     await redis.client.xgroup('CREATE', stream, 'billing', '$');
@@ -126,7 +126,7 @@ describe('groups', () => {
     expect(clients).toHaveLength(2);
   });
 
-  it('keyPrefix keeps two environments in one Redis apart', async () => {
+  it('keyPrefix separates two environments in one Redis', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const controllers = [handlerOf(stream, (data) => void got.push(data))];

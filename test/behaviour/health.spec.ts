@@ -26,7 +26,7 @@ const GROUP = 'billing';
 const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
 interface HealthApp extends StreamsApp {
-  /** What is wrong; nothing where all is well. */
+  /** The problems; none if everything is fine. */
   problems(limits?: RedisStreamsHealthLimits): Promise<string[]>;
 }
 
@@ -58,7 +58,7 @@ async function healthApp(
 }
 
 describe('health', () => {
-  it('is up where all is well, within all limits', async () => {
+  it('is up if everything is fine and within all limits', async () => {
     const stream = freshName('orders');
     const app = await healthApp({}, [handlerOf(stream, () => undefined)]);
     await app.emit(stream, 1);
@@ -68,7 +68,7 @@ describe('health', () => {
     await waitFor(async () => (await app.problems({ ...limits, maxPendingAgeMs: 1 })).length === 0);
   });
 
-  it('is down where a group is missing', async () => {
+  it('is down if a group is missing', async () => {
     const stream = freshName('orders');
     const app = await healthApp({ recovery: { intervalMs: 60_000 } }, [
       handlerOf(stream, () => new Promise(() => undefined), { concurrency: 1, batchSize: 1 }),
@@ -76,12 +76,12 @@ describe('health', () => {
     await addEntries(redis.client, stream, [1, 2, 3]);
     await waitFor(() => app.monitor.getStats().inFlight === 1);
     await waitFor(async () => (await app.monitor.inspect()).streams[0]?.pending === 2);
-    // There is no room: so nobody reads, and finds it out, before this does.
+    // There is no free slot, so no read notices it before this check does.
     await redis.client.xgroup('DESTROY', stream, GROUP);
     expect(await app.problems()).toEqual([`stream "${stream}" has no group "${GROUP}"`]);
   });
 
-  it('is down where a limit is passed: pending age, lag, dead letters, retention headroom', async () => {
+  it('is down if a limit is exceeded: pending age, lag, dead letters, retention headroom', async () => {
     const stream = freshName('orders');
     const app = await healthApp(
       { batchSize: 1, streams: { [stream]: { retention: { maxAgeMs: 1_000, maxLength: 8 } } } },
@@ -118,7 +118,7 @@ describe('health', () => {
     );
   });
 
-  it('is down where the reader hangs, and not where it waits for room', async () => {
+  it('is down if the reader hangs, but not while it waits for a free slot', async () => {
     const stream = freshName('orders');
     const app = await healthApp({ blockMs: 100 }, [handlerOf(stream, () => undefined)]);
     const limits = { maxReaderQuietMs: 400 };
@@ -147,7 +147,7 @@ describe('health', () => {
     expect(await full.problems({ maxReaderQuietMs: 1 })).toEqual([]);
   });
 
-  it('turns down when the app begins to close, while handlers still end', async () => {
+  it('turns down when the app begins to close, while handlers still finish', async () => {
     const stream = freshName('orders');
     let end: () => void = () => undefined;
     const app = await healthApp({ shutdown: { drainTimeoutMs: 5_000 } }, [
@@ -169,7 +169,7 @@ describe('health', () => {
     expect(await app.problems()).toEqual(['the app is closing']);
   });
 
-  it('is down before the server listens, but for an app that reads nothing', async () => {
+  it('is down before the server listens, except for an app that reads nothing', async () => {
     const stream = freshName('orders');
     const app = await healthApp({}, [handlerOf(stream, () => undefined)]);
     await app.server.close();
@@ -178,7 +178,7 @@ describe('health', () => {
     expect(await publishes.problems()).toEqual([]);
   });
 
-  it('refuses limits that are none', async () => {
+  it('refuses invalid limits', async () => {
     const app = await healthApp({}, []);
     const refused = (limits: object): Promise<unknown> => {
       const asked = app.app.get(RedisStreamsHealthIndicator).isHealthy('streams', limits);
@@ -198,10 +198,10 @@ describe('health', () => {
   });
 });
 
-withProcess('health, where Redis', () => {
+withProcess('health, if Redis', () => {
   const own = redisForTests({ args: [] });
 
-  it('evicts: down until that is changed', async () => {
+  it('evicts keys: down until that is changed', async () => {
     const app = await healthApp({ connection: own.url }, [
       handlerOf(freshName('orders'), () => undefined),
     ]);

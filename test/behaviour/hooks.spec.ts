@@ -46,7 +46,7 @@ const start = (
   );
 const caughtUp = (stream: string) => isCaughtUp(redis.client, stream, GROUP);
 
-/** Sets both hooks, and keeps what they were called with. */
+/** Sets both hooks, and records their calls. */
 function hooked({ server }: StreamsApp, onStart?: StartHook): Called[] {
   const called: Called[] = [];
   server.setOnProcessingStartHook((transport, context, done) => {
@@ -60,7 +60,7 @@ function hooked({ server }: StreamsApp, onStart?: StartHook): Called[] {
 }
 
 describe('the processing hooks', () => {
-  it('run once a message, around its handlers, with the context that its handler gets', async () => {
+  it('run once for each message, around its handlers, with the context that its handler gets', async () => {
     const stream = freshName('orders');
     const ran: string[] = [];
     const contexts: RedisStreamsContext[] = [];
@@ -104,7 +104,7 @@ describe('the processing hooks', () => {
           throwError(() => new Error('refused')),
         ),
     ],
-  ])('run once an attempt where its handler %s', async (_, fail) => {
+  ])('run once for each attempt if its handler %s', async (_, fail) => {
     const stream = freshName('orders');
     const app = await start([
       handlerOf(stream, (__, context) => (context.getAttempt() === 1 ? fail() : 'done')),
@@ -117,7 +117,7 @@ describe('the processing hooks', () => {
   });
 
   it.each(['in-order', 'all-at-once'] as const)(
-    'run once around several handlers, %s, also where one fails',
+    'run once around several handlers, %s, even if one fails',
     async (handlers) => {
       const stream = freshName('orders');
       const app = await start(
@@ -150,7 +150,7 @@ describe('the processing hooks', () => {
     expect(called).toEqual([]);
   });
 
-  it('can carry an async context to the handlers, and begin them later', async () => {
+  it('can carry an async context to the handlers, and start them later', async () => {
     const stream = freshName('orders');
     const store = new AsyncLocalStorage<string>();
     const got: unknown[] = [];
@@ -170,7 +170,7 @@ describe('the processing hooks', () => {
     expect(called.map(([which]) => which)).toEqual(['start', 'end']);
   });
 
-  it('that wait for the handlers are told of their end, also where they failed, and nothing is unhandled', async () => {
+  it('that wait for the handlers learn of their end, even if they failed, without an unhandled rejection', async () => {
     const stream = freshName('orders');
     const spans: string[] = [];
     const app = await start(
@@ -211,25 +211,22 @@ describe('the processing hooks', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('no tracer'))],
-  ])(
-    'of which the start hook %s before the handlers began: the message failed',
-    async (_, fail) => {
-      const stream = freshName('orders');
-      const ran: unknown[] = [];
-      const app = await start([handlerOf(stream, (order) => ran.push(order))], {
-        retry: { maxAttempts: 1 },
-      });
-      const called = hooked(app, () => fail() as void);
-      await app.emit(stream, 'a');
-      await waitFor(() => caughtUp(stream));
-      expect(ran).toEqual([]);
-      expect(called.map(([which]) => which)).toEqual(['start']);
-      const [letter] = await app.app.get(DeadLetters).list({ stream });
-      expect(letter?.error).toMatchObject({ message: 'no tracer' });
-    },
-  );
+  ])('whose start hook %s before the handlers started: the message failed', async (_, fail) => {
+    const stream = freshName('orders');
+    const ran: unknown[] = [];
+    const app = await start([handlerOf(stream, (order) => ran.push(order))], {
+      retry: { maxAttempts: 1 },
+    });
+    const called = hooked(app, () => fail() as void);
+    await app.emit(stream, 'a');
+    await waitFor(() => caughtUp(stream));
+    expect(ran).toEqual([]);
+    expect(called.map(([which]) => which)).toEqual(['start']);
+    const [letter] = await app.app.get(DeadLetters).list({ stream });
+    expect(letter?.error).toMatchObject({ message: 'no tracer' });
+  });
 
-  it('that fail beside the handlers are logged, and the message has the outcome of its handlers', async () => {
+  it('that fail outside the handlers are logged, and the message has the outcome of its handlers', async () => {
     const stream = freshName('orders');
     const [startFault, endFault] = [freshName('start'), freshName('end')];
     const app = await start([handlerOf(stream, () => undefined)]);
@@ -263,7 +260,7 @@ describe('the processing hooks', () => {
 });
 
 describe('the dispatch hook', () => {
-  it('runs once a message, and what it attaches arrives with the message, on each attempt', async () => {
+  it('runs once for each message, and what it attaches arrives with the message, on each attempt', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = await start([
@@ -283,7 +280,7 @@ describe('the dispatch hook', () => {
     expect(got).toEqual([{ traceparent: '00-1' }, { traceparent: '00-1' }]);
   });
 
-  it('also runs where the message cannot be published', async () => {
+  it('also runs if the message cannot be published', async () => {
     const app = await start([]);
     let calls = 0;
     app.client.setOnDispatchHook(() => void calls++);

@@ -31,7 +31,7 @@ const GROUP = 'billing';
 const UUID = '0190cafe-0000-7000-8000-00000000beef';
 const OTHER_UUID = '0190cafe-0000-7000-8000-00000000f00d';
 
-/** What a handler was given. */
+/** What a handler received. */
 interface Handled {
   readonly payload: unknown;
   readonly messageId: string;
@@ -41,7 +41,7 @@ interface Handled {
   readonly entryId: string;
 }
 
-/** An app with one handler of `stream`, which keeps what it gets. */
+/** An app with one handler for `stream`, which records what it receives. */
 async function reading(
   stream: string,
   codec: Codec | undefined,
@@ -79,11 +79,11 @@ async function written(stream: string): Promise<Buffer[]> {
   const [entry] = await redis.client.xrevrangeBuffer(stream, '+', '-', 'COUNT', 1);
   return entry?.[1] ?? [];
 }
-const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((its) => Buffer.from(its));
+const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((each) => Buffer.from(each));
 const caughtUp = (stream: string) => waitFor(() => isCaughtUp(redis.client, stream, GROUP));
 
 describe('dtpyfw', () => {
-  // json.dumps: a space after comma and colon, and nothing but ASCII.
+  // json.dumps: a space after comma and colon, and only ASCII.
   const BODY = '{"order_id": "ORD-123", "total": 99.99, "city": "K\\u00f6ln", "paid": null}';
 
   it('is understood: name as text, body as JSON, no message ID', async () => {
@@ -101,7 +101,7 @@ describe('dtpyfw', () => {
     expect(message?.messageId).toBe(message?.entryId);
   });
 
-  it('finds its two fields in what is published here, and one more that it leaves alone', async () => {
+  it('finds its two fields in what is published here, and one more that it ignores', async () => {
     const stream = freshName('orders');
     const app = await reading(stream, undefined);
     const record = new RedisStreamsRecordBuilder({ order_id: 'ORD-123', city: 'Köln' })
@@ -114,7 +114,7 @@ describe('dtpyfw', () => {
     );
   });
 
-  it('reads a string where bytes were sent', async () => {
+  it('reads a string if bytes were sent', async () => {
     const stream = freshName('orders');
     const app = await reading(stream, undefined);
     await app.emit(stream, Buffer.from([0, 255, 16]));
@@ -124,7 +124,7 @@ describe('dtpyfw', () => {
     expect(app.handled[0]?.payload).toEqual(Buffer.from([0, 255, 16]));
   });
 
-  it("may write Python's NaN, which is no JSON: a dead letter, and the next is handled", async () => {
+  it("may write Python's NaN, which is not JSON: a dead letter, and the next is handled", async () => {
     const stream = freshName('orders');
     await redis.client.xadd(stream, '*', 'name', 'a', 'body', '{"total": NaN}');
     await redis.client.xadd(stream, '*', 'name', 'a', 'body', '{"total": 1}');
@@ -161,7 +161,7 @@ describe('natricine', () => {
     ]);
   });
 
-  it('finds its three fields in what is published here, and nothing else', async () => {
+  it('finds its three fields in what is published here, and no others', async () => {
     const stream = freshName('orders');
     const app = await reading(stream, codec);
     const record = new RedisStreamsRecordBuilder({ id: 2 })
@@ -178,7 +178,7 @@ describe('natricine', () => {
     ]);
   });
 
-  it('gets a UUID where no message ID is set, and never anything else', async () => {
+  it('gets a UUID if no message ID is set, and never anything else', async () => {
     const stream = freshName('orders');
     const app = await reading(stream, codec);
     const { messageId } = await app.emit(stream, { id: 1 });
@@ -198,7 +198,7 @@ describe('Watermill', () => {
     'hex',
   );
 
-  it('is understood, its metadata full, an empty map, or no bytes', async () => {
+  it('is understood with full metadata, an empty map, or no bytes', async () => {
     const stream = freshName('orders');
     const ids = [UUID, OTHER_UUID, 'a ULID is fine'];
     for (const [n, metadata] of [METADATA, Buffer.from([0x80]), Buffer.alloc(0)].entries()) {
@@ -219,7 +219,7 @@ describe('Watermill', () => {
     ]);
   });
 
-  it("is handled once where it published a message twice: by Watermill's own UUID", async () => {
+  it("is handled once if it published a message twice: by Watermill's own UUID", async () => {
     const stream = freshName('orders');
     for (const n of [1, 2]) {
       await redis.client.xadd(stream, '*', KEY, UUID, 'metadata', '', 'payload', String(n));
@@ -247,7 +247,7 @@ describe('Watermill', () => {
     },
   );
 
-  it('gets bytes as they are, and they come back as they are', async () => {
+  it('gets bytes unchanged, and they come back unchanged', async () => {
     const stream = freshName('orders');
     const app = await reading(stream, codec);
     const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -271,7 +271,7 @@ describe('Watermill', () => {
     ]);
   });
 
-  it('is looked at and redriven as a dead letter by its own message ID', async () => {
+  it('is listed and redriven as a dead letter by its own message ID', async () => {
     const stream = freshName('orders');
     let fail = true;
     const seen: unknown[] = [];
@@ -301,14 +301,14 @@ describe('Watermill', () => {
     const alone = new DeadLetters({ connection: redis.url, group: GROUP, codec });
     expect(await alone.list({ stream })).toMatchObject([expected]);
     fail = false;
-    // At-most-once has the UUID in its ledger: without taking it out, the redrive would be a duplicate.
+    // At-most-once has the UUID in its ledger: unless it is removed, the redrive would be a duplicate.
     expect(await alone.redrive({ stream })).toEqual({ redriven: 1 });
     alone.close();
     await waitFor(() => seen.length === 1);
     expect(seen).toEqual([{ n: 1 }]);
   });
 
-  it('becomes a dead letter where its metadata is none, and the next is handled', async () => {
+  it('becomes a dead letter if its metadata is invalid, and the next is handled', async () => {
     const stream = freshName('orders');
     await redis.client.xadd(stream, '*', KEY, UUID, 'metadata', '{"a":1}', 'payload', '1');
     await redis.client.xadd(stream, '*', KEY, OTHER_UUID, 'metadata', '', 'payload', '2');
@@ -334,7 +334,7 @@ describe('STEP', () => {
     ]);
   });
 
-  it('finds its field in what is published here, and nothing else', async () => {
+  it('finds its field in what is published here, and no others', async () => {
     const stream = freshName('data');
     const app = await reading(stream, codec);
     await app.emit(stream, 'Hello, STEP!');
@@ -353,7 +353,7 @@ describe('STEP', () => {
     expect(await redis.client.xlen(stream)).toBe(1);
   });
 
-  it('gets nothing of which a part would be lost: the caller is told', async () => {
+  it('gets nothing of which a part would be lost: the caller gets an error', async () => {
     const stream = freshName('data');
     const app = await reading(stream, codec);
     const record = new RedisStreamsRecordBuilder('x').setHeaders({ tenant: 'eu' }).build();
@@ -404,7 +404,7 @@ describe('codecs of one app', () => {
     expect((await written(own))[0]?.toString()).toBe('name');
   });
 
-  it('are set for a client that stands alone too', async () => {
+  it('can be set for a standalone client too', async () => {
     const stream = freshName('sensors');
     const client = new ClientRedisStreams({
       connection: redis.url,
@@ -416,7 +416,7 @@ describe('codecs of one app', () => {
     expect(await written(stream)).toEqual(bytes('v', '[1,2]'));
   });
 
-  it("can be one's own, and what it throws when it reads is a dead letter", async () => {
+  it('can be custom, and an error thrown while reading makes a dead letter', async () => {
     const stream = freshName('rates');
     const csv: Codec = {
       encode: (_, { payload }) => ['csv', String(payload)],

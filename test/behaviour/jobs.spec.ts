@@ -22,13 +22,13 @@ import { withJobLock } from '../../lib/jobs/job-lock.js';
 import { startRedis } from '../../lib/testing/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, isCaughtUp } from '../support/group-state.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, moduleOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** `XTRIM ~` frees whole nodes: small ones show sooner what it may free. */
+/** `XTRIM ~` frees whole nodes: with small ones its effect shows sooner. */
 const NODE = 10;
 const redis = redisForTests({ args: ['--stream-node-max-entries', String(NODE)] });
 closeAppsAfterEach();
@@ -44,7 +44,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((app) => app.close()));
 });
 
-/** An app with this package in it that starts nothing by itself. */
+/** An app that contains this package and starts nothing by itself. */
 async function idleApp(
   options: Partial<RedisStreamsModuleOptions>,
   metadata: ModuleMetadata = {},
@@ -72,7 +72,7 @@ async function fillLedger(stream: string, count: number, ageMs: number): Promise
   await redis.client.zadd(ledgerKey(stream), ...rows);
 }
 
-/** What Redis does meanwhile, with commands of scripts. */
+/** The commands that Redis executes meanwhile, including those of scripts. */
 async function commandsDuring(work: () => Promise<unknown>): Promise<string[][]> {
   const seen: string[][] = [];
   const monitor = await redis.connect().monitor();
@@ -88,7 +88,7 @@ async function commandsDuring(work: () => Promise<unknown>): Promise<string[][]>
 describe('ledger maintenance', () => {
   const dedup = { windowMs: 60_000 };
 
-  it('removes what has left the window, keeps the rest, and says how many', async () => {
+  it('removes what has left the window, keeps the rest, and says how many it removed', async () => {
     const stream = freshName('orders');
     const { app } = await streamsApp(
       { connection: redis.url, group: GROUP, dedup },
@@ -102,7 +102,7 @@ describe('ledger maintenance', () => {
     expect(await job.run()).toEqual({ removed: 0 });
   });
 
-  it('sees to every subscription with its own window, and to none without a ledger', async () => {
+  it('handles every subscription with its own window, and none without a ledger', async () => {
     const [short, long, none] = [freshName('short'), freshName('long'), freshName('none')];
     const { app } = await streamsApp(
       { connection: redis.url, group: GROUP, dedup },
@@ -122,12 +122,17 @@ describe('ledger maintenance', () => {
   });
 
   it.each([{}, { dedup: false as const }])(
-    'removes the attempts that were counted of what is not there any more, and keeps those of what waits (%j)',
-    async (its) => {
+    'removes the attempts counted for entries that no longer exist, and keeps those of waiting ones (%j)',
+    async (options) => {
       const stream = freshName('orders');
       const attempts = `stream:{${stream}}:group:${GROUP}:attempts`;
       const app = await streamsApp(
-        { connection: redis.url, group: GROUP, retry: { backoff: { delayMs: 60_000 } }, ...its },
+        {
+          connection: redis.url,
+          group: GROUP,
+          retry: { backoff: { delayMs: 60_000 } },
+          ...options,
+        },
         {
           controllers: [
             handlerOf(stream, () => {
@@ -145,7 +150,7 @@ describe('ledger maintenance', () => {
     },
   );
 
-  it('removes many in steps of a thousand at the most, so that Redis serves others between', async () => {
+  it('removes many in steps of at most a thousand, so that Redis serves others in between', async () => {
     const stream = freshName('orders');
     const { app } = await streamsApp(
       { connection: redis.url, group: GROUP, dedup },
@@ -161,7 +166,7 @@ describe('ledger maintenance', () => {
     ]);
   });
 
-  it('runs by itself at its interval, without the app having a ScheduleModule', async () => {
+  it('runs by itself at its interval, without a ScheduleModule in the app', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, dedup, maintenance: { ledgerIntervalMs: 1_000 } },
@@ -181,12 +186,12 @@ describe('ledger maintenance', () => {
 });
 
 describe('retention', () => {
-  /** The job of an app that keeps `stream` as `retention` says. */
+  /** The job of an app with this `retention` for `stream`. */
   async function jobFor(stream: string, retention: RetentionOptions): Promise<RetentionJob> {
     return (await idleApp({ streams: { [stream]: { retention } } })).get(RetentionJob);
   }
 
-  /** A group that has been given the first `read` entries, and finished all of them but those of `unfinished`. */
+  /** A group that was given the first `read` entries, and has finished all of them except those in `unfinished`. */
   async function group(
     stream: string,
     name: string,
@@ -200,7 +205,7 @@ describe('retention', () => {
     if (done.length > 0) await redis.client.xack(stream, name, ...done);
   }
 
-  /** The number in the oldest entry that is left. */
+  /** The number in the oldest remaining entry. */
   async function oldest(stream: string): Promise<number> {
     const [first] = await redis.client.xrange(stream, '-', '+', 'COUNT', 1);
     const body: { n: number } = JSON.parse(first?.[1][3] ?? '{"n":-1}');
@@ -220,7 +225,7 @@ describe('retention', () => {
     expect(await job.run()).toEqual({ removed: 0 });
   });
 
-  it("by age goes by Redis's clock", async () => {
+  it("by age uses Redis's clock", async () => {
     const stream = freshName('orders');
     const now = await redisNow();
     for (const [ageMs, count] of [
@@ -236,14 +241,14 @@ describe('retention', () => {
     expect(await redis.client.xlen(stream)).toBe(2 * NODE);
   });
 
-  it('with both limits removes what either of them lets go', async () => {
+  it('with both limits removes what exceeds either of them', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     const job = await jobFor(stream, { maxAgeMs: 3_600_000, maxLength: 50 });
     expect(await job.run()).toEqual({ removed: 50 });
   });
 
-  it('removes thousands in one run, a thousand at the most in one step', async () => {
+  it('removes thousands in one run, at most a thousand in one step', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(4_500));
     const job = await jobFor(stream, { maxLength: 500 });
@@ -252,7 +257,7 @@ describe('retention', () => {
     });
     const trims = commands.filter(([name]) => name?.toLowerCase() === 'xtrim');
     expect(trims.length).toBeGreaterThanOrEqual(4);
-    // Never exactly: Redis then bounds by itself how much it frees at once.
+    // Never exactly: Redis itself limits how much it frees at once.
     expect(trims.every((args) => args.includes('~'))).toBe(true);
   });
 
@@ -261,7 +266,7 @@ describe('retention', () => {
     ['a group that has read a part', { read: 35 }, 30],
     ['an entry that is pending', { read: 100, unfinished: [24] }, 20],
     ['the oldest of the pending entries', { read: 100, unfinished: [95, 58, 71] }, 50],
-    ['nobody, where the group has finished', { read: 100 }, 90],
+    ['nothing, if the group has finished everything', { read: 100 }, 90],
   ])('stops at %s', async (_, state, first) => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
@@ -283,7 +288,7 @@ describe('retention', () => {
     expect(await job.run()).toEqual({ removed: 0 });
   });
 
-  it('goes on once the group has caught up', async () => {
+  it('continues once the group has caught up', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     const app = await streamsApp(
@@ -298,7 +303,7 @@ describe('retention', () => {
     expect(await app.app.get(RetentionJob).run()).toEqual({ removed: 90 });
   });
 
-  it('is not held up by groups that are to be ignored', async () => {
+  it('is not held up by ignored groups', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     await group(stream, 'audit', { read: 0 });
@@ -309,7 +314,7 @@ describe('retention', () => {
     expect(logged('warn', stream)).toHaveLength(before);
   });
 
-  it('by force removes unread entries, counts them, and says so', async () => {
+  it('by force removes unread entries, counts and logs them', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     await group(stream, 'audit', { read: 20 });
@@ -319,7 +324,7 @@ describe('retention', () => {
     expect(logged('warn', stream)).toEqual([expect.stringContaining('50 entries')]);
   });
 
-  it('by force says nothing where everything was read', async () => {
+  it('by force logs nothing if everything was read', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     await group(stream, 'audit', { read: 100 });
@@ -328,7 +333,7 @@ describe('retention', () => {
     expect(logged('warn', stream)).toEqual([]);
   });
 
-  it('leaves alone what it was not told about, and makes no stream', async () => {
+  it('ignores streams that are not configured, and creates none', async () => {
     const [kept, missing] = [freshName('kept'), freshName('missing')];
     await addEntries(redis.client, kept, numbers(100));
     const job = await jobFor(missing, { maxLength: 1 });
@@ -337,7 +342,7 @@ describe('retention', () => {
     expect(await redis.client.exists(missing)).toBe(0);
   });
 
-  it('that fails for one stream trims the others, and says which one it was', async () => {
+  it('that fails for one stream trims the others, and names the failed one', async () => {
     const [broken, stream] = [freshName('broken'), freshName('orders')];
     await redis.client.set(broken, 'not a stream');
     await addEntries(redis.client, stream, numbers(100));
@@ -353,7 +358,7 @@ describe('retention', () => {
     expect(await redis.client.xlen(stream)).toBe(10);
   });
 
-  it('finds its stream behind the key prefix', async () => {
+  it('finds its stream under the key prefix', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, `dev:${stream}`, numbers(100));
     const app = await idleApp({
@@ -364,12 +369,12 @@ describe('retention', () => {
   });
 });
 
-describe('who may run a job', () => {
+describe('the lock of a job', () => {
   const trimmed = (stream: string) => ({
     streams: { [stream]: { retention: { maxLength: 10 } } },
   });
 
-  it('is one instance at a time: another one removes nothing, and leaves the lock alone', async () => {
+  it('is held by one instance at a time: another one removes nothing, and leaves the lock alone', async () => {
     const stream = freshName('orders');
     const lock = `stream:{${stream}}:jobs:retention`;
     await addEntries(redis.client, stream, numbers(100));
@@ -383,7 +388,7 @@ describe('who may run a job', () => {
     expect(await redis.client.exists(lock)).toBe(0);
   });
 
-  it('is free again when an instance that died has held it long enough', async () => {
+  it('is free again after a while if its holder died', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     const app = await idleApp(trimmed(stream));
@@ -391,7 +396,7 @@ describe('who may run a job', () => {
     await waitFor(async () => (await app.get(RetentionJob).run()).removed === 90);
   });
 
-  it('is not decided by one that took too long: it does not free what another holds now', async () => {
+  it('is not released by an instance that took too long: it does not free what another holds now', async () => {
     const key = freshName('lock');
     const result = await withJobLock(redis.client, key, async () => {
       expect(await redis.client.pttl(key)).toBeGreaterThan(0);
@@ -402,7 +407,7 @@ describe('who may run a job', () => {
     expect(await redis.client.get(key)).toBe('another');
   });
 
-  it('is kept for longer by one that says so, and only while it is its own', async () => {
+  it('is kept longer by an instance that renews it, and only while it still holds it', async () => {
     const key = freshName('lock');
     await withJobLock(redis.client, key, async (keep) => {
       await redis.client.pexpire(key, 5_000);
@@ -414,14 +419,14 @@ describe('who may run a job', () => {
     });
   });
 
-  it('is free again where the job failed', async () => {
+  it('is free again if the job failed', async () => {
     const key = freshName('lock');
     const failing = withJobLock(redis.client, key, () => Promise.reject(new Error('refused')));
     await expect(failing).rejects.toThrow('refused');
     expect(await redis.client.exists(key)).toBe(0);
   });
 
-  it('is settled between instances that begin together: nothing is counted twice', async () => {
+  it('is decided between instances that start together: nothing is counted twice', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(3_000));
     const apps = await Promise.all([1, 2, 3].map(() => idleApp(trimmed(stream))));
@@ -432,7 +437,7 @@ describe('who may run a job', () => {
 });
 
 describe('the schedule', () => {
-  it("is in the app's own registry where it has a ScheduleModule, and gone when it closes", async () => {
+  it("is in the app's own registry if it has a ScheduleModule, and gone when it closes", async () => {
     const app = await idleApp({}, { imports: [ScheduleModule.forRoot()] });
     await app.init();
     const registry = app.get(SchedulerRegistry);
@@ -444,7 +449,7 @@ describe('the schedule', () => {
     expect(monitor.getStats().maintenanceScheduled).toBe(false);
   });
 
-  it("is in the app's own registry where this package is imported first, too", async () => {
+  it("is in the app's own registry if this package is imported first, too", async () => {
     const server = RedisStreamsModule.forRoot({ connection: redis.url, group: GROUP });
     const app = await NestFactory.createApplicationContext(
       moduleOf([server, ScheduleModule.forRoot()], {}),
@@ -454,7 +459,7 @@ describe('the schedule', () => {
     expect(app.get(SchedulerRegistry).getIntervals().sort()).toEqual(JOBS);
   });
 
-  it("has the app's own @Interval and @Cron run as often as without this package", async () => {
+  it("lets the app's own @Interval and @Cron run as often as without this package", async () => {
     const ticking = () => {
       const ticks = { interval: 0, cron: 0 };
       @Injectable()
@@ -489,12 +494,12 @@ describe('the schedule', () => {
     });
     const a = passed(ours.ticks, from.ours);
     const b = passed(plain.ticks, from.plain);
-    // The two need not tick in one moment; what ran twice would be twice as many.
+    // The two need not tick at the same moment; running twice would double the count.
     expect(Math.abs(a.cron - b.cron)).toBeLessThanOrEqual(3);
     expect(Math.abs(a.interval - b.interval)).toBeLessThanOrEqual(0.4 * b.interval);
   });
 
-  it('starts with the app, also where nothing listens', async () => {
+  it('starts with the app, even if nothing listens', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, numbers(100));
     const app = await idleApp({
@@ -534,13 +539,13 @@ describe('the schedule', () => {
       await server.stop();
       await app.init();
       await waitFor(() => run.mock.calls.length === 1);
-      expect(await ownTimeOf(app.close())).toBeLessThan(1_300);
+      expect(await timeWithoutStalls(app.close())).toBeLessThan(1_300);
     } finally {
       await server.stop();
     }
   });
 
-  it('says what failed, and tries again at the next interval', async () => {
+  it('logs what failed, and tries again at the next interval', async () => {
     const stream = freshName('orders');
     await redis.client.set(stream, 'not a stream');
     const app = await idleApp({
@@ -557,7 +562,7 @@ describe('the schedule', () => {
 });
 
 describe('getStats()', () => {
-  it('says what the server is, reads and did', async () => {
+  it('reports what the server is, reads and has done', async () => {
     const [orders, parcels] = [freshName('orders'), freshName('parcels')];
     let release = (): void => undefined;
     const app = await streamsApp(
@@ -623,7 +628,7 @@ describe('getStats()', () => {
     expect(stats()).toMatchObject({ inFlight: 0, counts: { handled: 2 } });
   });
 
-  it('says that there is no window where there is no ledger', async () => {
+  it('reports no window if there is no ledger', async () => {
     const app = await idleApp({ dedup: false });
     expect(app.get(StreamsMonitor).getStats().dedupWindowMs).toBe(false);
   });

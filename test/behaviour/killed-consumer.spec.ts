@@ -46,16 +46,16 @@ describe('kill -9', () => {
     );
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(got.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2 }]);
-    // The run that was cut off counts.
+    // The interrupted run counts.
     expect(got[0]?.attempt).toBe(2);
     expect(await redis.client.zcard(`stream:{${stream}}:group:${GROUP}:processed`)).toBe(2);
   });
 
   it.each(['on', 'off'])(
-    'of a consumer that redrives at most once loses what ran, and nothing that it had only read ahead (dedup %s)',
+    'of a consumer that redrives at most once loses what was running, and nothing that it had only read ahead (dedup %s)',
     async (DEDUP) => {
       const stream = freshName('orders');
-      const its = {
+      const options = {
         connection: redis.url,
         group: GROUP,
         startFrom: 'beginning',
@@ -63,7 +63,7 @@ describe('kill -9', () => {
         recovery: { minIdleMs: LEASE_MS, intervalMs: 100 },
         dedup: DEDUP === 'off' ? false : { windowMs: 60_000 },
       } as const;
-      const failing = await streamsApp(its, {
+      const failing = await streamsApp(options, {
         controllers: [
           handlerOf(stream, () => {
             throw new Error('not now');
@@ -96,14 +96,14 @@ describe('kill -9', () => {
         timeoutMs: 15_000,
       });
       const leases = `stream:{${stream}}:group:${GROUP}:leases`;
-      // One runs, and has none; another was read ahead.
+      // The one that ran has no dead letter; the other was read ahead.
       await waitFor(async () => (await redis.client.hlen(leases)) >= 1);
       program.kill('SIGKILL');
       await program.ended;
       expect(await deadLetters.count({ stream })).toBe(4);
 
       const got: unknown[] = [];
-      await streamsApp(its, {
+      await streamsApp(options, {
         controllers: [
           handlerOf<{ n: number }>(stream, ({ n }, context) => {
             got.push([n, context.getAttempt()]);
@@ -125,7 +125,7 @@ describe('kill -9', () => {
     ['off', 'handler'],
     ['on', 'schema'],
   ])(
-    'by a message that does so each time: that one becomes a dead letter, its neighbours are handled (dedup %s, in its %s)',
+    'by a message that kills it each time: that one becomes a dead letter, its neighbours are handled (dedup %s, in its %s)',
     async (dedup, killedBy) => {
       const stream = freshName('orders');
       const poison = 3;
@@ -159,7 +159,7 @@ describe('kill -9', () => {
         if (await isCaughtUp(redis.client, stream, GROUP)) break;
         is = run();
       }
-      // Twice beside others, of which the first is charged; and once alone.
+      // Twice together with others, of which the first is charged; and once alone.
       expect(crashes).toBe(3);
       expect(new Set(handled).size).toBe(9);
       const [letter, ...others] = await redis.client.xrange(deadLetters, '-', '+');
@@ -206,7 +206,7 @@ describe('kill -9', () => {
       },
     );
     await waitFor(async () => (await deadLetters.count({ stream })) === 0);
-    // The run that was cut off counts.
+    // The interrupted run counts.
     expect(got).toEqual([{ data: { n: 1 }, entryId: '7-7', attempt: 2 }]);
     expect(await redis.client.zscore(keyOf('processed'), '7-7')).not.toBeNull();
     const left = ['retries', 'leases', 'attempts'].map(keyOf);

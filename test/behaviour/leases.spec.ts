@@ -16,7 +16,7 @@ const endOf = async (stream: string, messageId: string): Promise<number> =>
   Number(/\d+$/.exec((await redis.client.hget(leasesOf(stream), messageId)) ?? '')?.[0]);
 
 describe('leases', () => {
-  it('a handler that takes longer than a lease keeps it, and its entry, so that nobody else runs the message', async () => {
+  it('a handler that takes longer than a lease keeps it, and its entry, so that no other consumer runs the message', async () => {
     const stream = freshName('orders');
     let runs = 0;
     let release = (): void => undefined;
@@ -36,7 +36,7 @@ describe('leases', () => {
     await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
     await waitFor(() => runs === 1);
     const first = await endOf(stream, 'order-1');
-    // Well past the end that the lease had at first.
+    // Well past the original end of the lease.
     await waitFor(async () => (await endOf(stream, 'order-1')) > first + LEASE_MS);
     const [entry] = (await redis.client.xpending(stream, GROUP, '-', '+', 1)) as unknown[][];
     expect(Number(entry?.[2])).toBeLessThan(LEASE_MS);
@@ -50,9 +50,9 @@ describe('leases', () => {
     expect(runs).toBe(1);
   });
 
-  it('a handler whose lease another consumer took is told by its signal, and cannot end that lease', async () => {
+  it('the signal of a handler whose lease another consumer took is aborted, and the handler cannot end that lease', async () => {
     const stream = freshName('orders');
-    let told: unknown;
+    let reason: unknown;
     let fail = (): void => undefined;
     await streamsApp(
       { connection: redis.url, group: GROUP, recovery: { minIdleMs: LEASE_MS } },
@@ -61,7 +61,7 @@ describe('leases', () => {
           handlerOf(stream, (_, context) => {
             const signal = context.getSignal();
             signal.addEventListener('abort', () => {
-              told = signal.reason;
+              reason = signal.reason;
             });
             return new Promise<void>((_resolve, reject) => {
               fail = () => reject(new Error('stopped'));
@@ -74,10 +74,10 @@ describe('leases', () => {
     await waitFor(() => endOf(stream, 'order-1'));
     const anothers = `0123456789abcdef ${id} 1 99999999999999`;
     await redis.client.hset(leasesOf(stream), 'order-1', anothers);
-    await waitFor(() => told !== undefined);
-    expect(told).toMatchObject({ code: 'LEASE_LOST', entryId: id });
+    await waitFor(() => reason !== undefined);
+    expect(reason).toMatchObject({ code: 'LEASE_LOST', entryId: id });
     fail();
-    // A second message shows that the first one's failure has been dealt with.
+    // A second message shows that the first one's failure has been processed.
     await addEntries(redis.client, stream, [{ n: 2 }], 'order-2');
     await waitFor(() => endOf(stream, 'order-2'));
     expect(await redis.client.hget(leasesOf(stream), 'order-1')).toBe(anothers);
@@ -110,7 +110,7 @@ describe('leases', () => {
       'order-2',
       `0123456789abcdef ${ahead} 1 99999999999999`,
     );
-    // A renewal that is answered is followed by another: by then the consumer knows.
+    // After an answered renewal comes another one: by then the consumer knows.
     for (let renewals = 0; renewals < 2; renewals++) {
       const before = await endOf(stream, 'order-1');
       await waitFor(async () => (await endOf(stream, 'order-1')) > before);

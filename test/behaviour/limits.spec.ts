@@ -41,7 +41,7 @@ const numbered = (count: number): { n: number }[] =>
 const recordOf = (messageId: string) =>
   new RedisStreamsRecordBuilder({}).setMessageId(messageId).build();
 
-/** Both ways to publish. */
+/** Both methods of publishing. */
 const WAYS = {
   emit: (client: ClientRedisStreams, stream: string, payloads: readonly unknown[]) =>
     Promise.all(payloads.map((payload) => firstValueFrom(client.emit(stream, payload)))),
@@ -76,7 +76,7 @@ for (const publishDedup of [undefined, false] as const) {
         expect(await redis.client.pttl(stream)).toBe(-1);
       });
 
-      it('brings a stream that grew too long before down to maxLength', async () => {
+      it('trims a stream that was too long before to maxLength', async () => {
         const stream = freshName('orders');
         await addEntries(redis.client, stream, numbered(5_000));
         await publish(clientOf(stream, { maxLength: 100, force: true }), stream, [{ n: 5_000 }]);
@@ -84,7 +84,7 @@ for (const publishDedup of [undefined, false] as const) {
         expect(await lastNumberIn(stream)).toBe(5_000);
       });
 
-      it('lets a stream expire ttlMs after the last entry, and no other', async () => {
+      it('lets a stream expire ttlMs after the last entry, and no other stream', async () => {
         const [stream, other] = [freshName('progress'), freshName('orders')];
         const client = clientOf(stream, { ttlMs: 30_000, force: true });
         await publish(client, stream, numbered(2));
@@ -106,11 +106,11 @@ for (const publishDedup of [undefined, false] as const) {
         });
         await publish(client, stream, numbered(5));
         await waitFor(async () => (await redis.client.exists(stream)) === 0);
-        // What is remembered of given IDs stays for a minute and twice publishTimeoutMs; here none were given.
+        // Records of given IDs stay for a minute and twice publishTimeoutMs; here none were given.
         await waitFor(async () => (await redis.client.keys(`*${stream}*`)).length === 0);
       });
 
-      it('a stream that expired under its readers comes back with the next message', async () => {
+      it('a stream that expired while it has readers comes back with the next message', async () => {
         const stream = freshName('progress');
         const got: number[] = [];
         const { client } = await streamsApp(
@@ -126,7 +126,7 @@ for (const publishDedup of [undefined, false] as const) {
         for (const n of [0, 1, 2]) {
           await publish(client, stream, [{ n }]);
           await waitFor(() => got.includes(n));
-          // It is gone, or made anew by its reader: without what was in it.
+          // It is gone, or created again by its reader: without its entries.
           await waitFor(async () => (await redis.client.xlen(stream)) === 0);
         }
         expect(got).toEqual([0, 1, 2]);
@@ -152,7 +152,7 @@ for (const publishDedup of [undefined, false] as const) {
 }
 
 describe('maxPayloadBytes', () => {
-  it('is 1 MiB where it is not set', async () => {
+  it('is 1 MiB unless set', async () => {
     const stream = freshName('orders');
     const client = clientFor({});
     await firstValueFrom(client.emit(stream, 'x'.repeat(1_048_000)));
@@ -161,7 +161,7 @@ describe('maxPayloadBytes', () => {
     );
   });
 
-  it('counts bytes as they are encoded: a Buffer takes a third more', async () => {
+  it('counts encoded bytes: a Buffer takes a third more', async () => {
     const client = clientFor({ maxPayloadBytes: 1_000 });
     const stream = freshName('orders');
     await firstValueFrom(client.emit(stream, Buffer.alloc(600)));
@@ -170,7 +170,7 @@ describe('maxPayloadBytes', () => {
     );
   });
 
-  it('exactly reached is fine', async () => {
+  it('may be reached exactly', async () => {
     const stream = freshName('orders');
     await firstValueFrom(clientFor({}).emit(stream, recordOf('order-1')));
     const [[, fields = []] = []] = await redis.client.xrange(stream, '-', '+');
@@ -193,7 +193,7 @@ describe('maxPayloadBytes', () => {
 });
 
 describe('limits at publishing', () => {
-  it('are not held for a duplicate: it writes nothing, and makes nothing last longer', async () => {
+  it('are not applied for a duplicate: it writes nothing, and extends no expiry', async () => {
     const stream = freshName('progress');
     const client = clientFor({ streams: { [stream]: { ttlMs: 30_000, force: true } } });
     await firstValueFrom(client.emit(stream, recordOf('step-1')));
@@ -213,7 +213,7 @@ describe('limits at publishing', () => {
     expect(await redis.client.exists(stream)).toBe(0);
   });
 
-  it('go by the name of the stream, whatever is put before it', async () => {
+  it("are looked up by the stream's name, whatever prefix is put before it", async () => {
     const stream = freshName('orders');
     const client = clientFor({
       keyPrefix: 'test:',
@@ -223,7 +223,7 @@ describe('limits at publishing', () => {
     expect(await redis.client.pttl(`test:${stream}`)).toBeGreaterThan(0);
   });
 
-  it('that Redis does not let a client set are said, and the message is published', async () => {
+  it('that Redis does not let a client set are logged, and the message is published', async () => {
     const stream = freshName('orders');
     const user = freshName('publisher');
     await redis.client.call('ACL', 'SETUSER', user, 'on', '>pw', '~*', '+@all', '-pexpire');
@@ -252,7 +252,7 @@ describe('limits at publishing', () => {
 });
 
 describe('a stream that expires while a message of it waits for a retry', () => {
-  it('takes the message with it, and its group goes on', async () => {
+  it('takes the message with it, and its group continues', async () => {
     const [stream, group] = [freshName('progress'), freshName('billing')];
     const got: number[] = [];
     const { client, monitor } = await streamsApp(
@@ -287,7 +287,7 @@ describe('a stream that expires while a message of it waits for a retry', () => 
 });
 
 describe('the ordering key', () => {
-  it('of a record is there for the handler; without one there is none', async () => {
+  it('of a record is available to the handler; without one there is none', async () => {
     const stream = freshName('orders');
     const keys: (string | undefined)[] = [];
     const app = await streamsApp(
@@ -303,7 +303,7 @@ describe('the ordering key', () => {
     expect(fields[fields.indexOf('key') + 1]).toBe('customer-7');
   });
 
-  it('is text that is not empty', async () => {
+  it('must be a non-empty string', async () => {
     const client = clientFor({});
     for (const key of ['', 7]) {
       const record = new RedisStreamsRecordBuilder({}).setKey(key as string).build();

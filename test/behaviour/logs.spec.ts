@@ -31,7 +31,7 @@ const MARK = 'very-secret-body';
 const FAST = { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 1, jitter: 0 } } as const;
 const withOwn = (await ownRedis()) === 'none' ? describe.skip : describe;
 
-/** All that was said since then, at any level. */
+/** Everything logged since then, at any level. */
 function sinceNow(): () => string[] {
   const before = recordedLog.lines.length;
   return () => recordedLog.lines.slice(before).map(({ text }) => text);
@@ -64,8 +64,8 @@ describe('the log', () => {
     }
   });
 
-  it('never has a body in it, whatever becomes of messages', async () => {
-    const said = sinceNow();
+  it('never contains a body, whatever happens to messages', async () => {
+    const loggedLines = sinceNow();
     const onConsole = (['log', 'warn', 'error', 'info', 'debug'] as const).map((name) =>
       jest.spyOn(console, name).mockImplementation(() => undefined),
     );
@@ -123,12 +123,12 @@ describe('the log', () => {
     );
     await app.emit({ stream: stream!, name: 'unwanted' }, body);
     await app.emit(once!, body);
-    // What is no JSON, what does not fit, and what has no field that is known.
+    // Invalid JSON, a payload that does not fit, and an entry without any known field.
     await redis.client.xadd(stream!, '*', 'name', stream!, 'body', `{${MARK}`);
     await redis.client.xadd(stream!, '*', MARK, MARK);
     await redis.client.xadd(typed!, '*', 'name', typed!, 'body', JSON.stringify(body));
     await expect(firstValueFrom(app.client.send(asked!, body))).rejects.toBeDefined();
-    // Nobody listens to these, so that the log says what became of them.
+    // Nobody listens to these, so the log reports what happened to them.
     const text = freshName('text');
     await redis.client.set(text, MARK);
     app.client.emit(text, body);
@@ -139,19 +139,19 @@ describe('the log', () => {
     await waitFor(async () => (await deadLetters.count({ stream: stream! })) === 4);
     await deadLetters.redrive({ stream: stream!, filter: ({ name }) => name === stream });
     await app.app.get(RetentionJob).run();
-    await waitFor(() => said().filter((line) => line.includes('emit')).length >= 4);
+    await waitFor(() => loggedLines().filter((line) => line.includes('emit')).length >= 4);
     for (const one of [stream!, typed!, once!]) {
       await waitFor(() => isCaughtUp(redis.client, one, GROUP));
     }
     await app.close();
     const printed = onConsole.flatMap((spy) => spy.mock.calls.flat().map(String));
-    expect(said().length).toBeGreaterThan(12);
-    expect([...said(), ...printed].filter((line) => line.includes(MARK))).toEqual([]);
+    expect(loggedLines().length).toBeGreaterThan(12);
+    expect([...loggedLines(), ...printed].filter((line) => line.includes(MARK))).toEqual([]);
   });
 
   it('says once that a job fails, until it works again', async () => {
     const stream = freshName('orders');
-    const said = sinceNow();
+    const loggedLines = sinceNow();
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, maintenance: { ledgerIntervalMs: 1_000 } },
       { controllers: [handlerOf(stream, () => undefined)] },
@@ -165,7 +165,7 @@ describe('the log', () => {
       return runs.size >= 3;
     });
     const failures = (): string[] =>
-      said().filter((line) => line.includes('"redis-streams:ledger" failed'));
+      loggedLines().filter((line) => line.includes('"redis-streams:ledger" failed'));
     expect(failures()).toHaveLength(1);
     await redis.client.del(`stream:{${stream}}:group:${GROUP}:processed`);
     await waitFor(() => job()?.lastError === undefined);
@@ -174,7 +174,7 @@ describe('the log', () => {
   });
 });
 
-withOwn('a fault that lasts', () => {
+withOwn('a lasting fault', () => {
   let server: StartedRedis;
   let root: Redis;
   beforeEach(async () => {
@@ -186,7 +186,7 @@ withOwn('a fault that lasts', () => {
     await server.stop();
   });
 
-  it('is said once, also while everything else works, and again where it was over meanwhile', async () => {
+  it('is logged once, even while everything else works, and again if it had ended meanwhile', async () => {
     await root.call('ACL', 'SETUSER', 'bob', 'on', '>pw', '~*', '&*', '+@all');
     const may = (rule: string): Promise<unknown> => root.call('ACL', 'SETUSER', 'bob', rule);
     const stream = freshName('orders');
@@ -199,14 +199,14 @@ withOwn('a fault that lasts', () => {
       },
       { controllers: [handlerOf(stream, () => void handled++)] },
     );
-    // Recovery asks for it, reading and settling do not.
-    const said = (): number => logged('warn', 'no right to XPENDING').length;
+    // Recovery uses it, reading and settling do not.
+    const warnings = (): number => logged('warn', 'no right to XPENDING').length;
     const count = async (pattern: RegExp): Promise<number> =>
       Number(pattern.exec(await root.info('commandstats'))?.[1] ?? 0);
     const refused = (): Promise<number> => count(/cmdstat_evalsha:.*failed_calls=(\d+)/);
     const asked = (): Promise<number> => count(/cmdstat_xpending:calls=(\d+)/);
     await may('-xpending');
-    await waitFor(() => said() === 1);
+    await waitFor(() => warnings() === 1);
     const before = await refused();
     await waitFor(async () => {
       const next = handled + 1;
@@ -214,12 +214,12 @@ withOwn('a fault that lasts', () => {
       await waitFor(() => handled === next);
       return (await refused()) >= before + 10;
     });
-    expect(said()).toBe(1);
+    expect(warnings()).toBe(1);
     await root.config('RESETSTAT');
     await may('+xpending');
     await waitFor(async () => (await asked()) >= 3);
     await may('-xpending');
-    await waitFor(() => said() === 2);
+    await waitFor(() => warnings() === 2);
     await app.close();
   });
 });

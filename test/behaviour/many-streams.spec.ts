@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait-for.js';
 const redis = redisForTests();
 closeAppsAfterEach();
 
-it('of many streams each has its retries when they are due, and only those', async () => {
+it('each of many streams gets its retries when they are due, and only those', async () => {
   const group = freshName('billing');
   const streams = Array.from({ length: 20 }, () => freshName('orders'));
   const failing = new Set(streams.filter((_, n) => n % 3 === 0));
@@ -30,7 +30,7 @@ it('of many streams each has its retries when they are due, and only those', asy
       ),
     },
   );
-  // As one that was restarted, Redis knows no script any more.
+  // Like a restarted Redis, which has no scripts loaded.
   await redis.client.script('FLUSH');
   await Promise.all(streams.map((stream) => app.emit(stream, { n: 1 })));
   await waitFor(async () => {
@@ -42,7 +42,7 @@ it('of many streams each has its retries when they are due, and only those', asy
   });
 });
 
-it('of many streams each has what others left of it, and its group where that is gone', async () => {
+it('each of many streams gets what dead consumers left, and its group if that is gone', async () => {
   const group = freshName('billing');
   const streams = Array.from({ length: 20 }, () => freshName('orders'));
   const handled = new Map<string, unknown[]>(streams.map((stream) => [stream, []]));
@@ -64,7 +64,7 @@ it('of many streams each has what others left of it, and its group where that is
     addEntries(redis.client, stream, [{ n }]);
   await Promise.all(streams.map((stream) => addTo(stream, 1)));
   await waitFor(() => [...handled.values()].every(({ length }) => length === 1));
-  // A consumer that dies takes one; of one stream the group goes; of one somebody makes it too far on.
+  // A consumer that dies takes one; one stream loses its group; in one the group is created too far ahead.
   await redis.client
     .multi()
     .xadd(left, '*', 'name', left, 'body', '{"n":2}')

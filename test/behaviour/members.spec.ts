@@ -24,7 +24,7 @@ import {
 import { waitFor } from '../support/wait-for.js';
 
 const GROUP = 'billing';
-/** The shortest time for which a member counts as alive: where it says so that often. */
+/** The shortest time for which a member counts as alive, with the shortest interval. */
 const LASTS_MS = 5_000;
 const OFTEN = { minIdleMs: 1_000, intervalMs: 200 };
 const PATIENCE = { timeoutMs: 60_000 };
@@ -33,22 +33,24 @@ const redis = redisForTests();
 closeAppsAfterEach();
 afterEach(endChildPrograms);
 
-const options = (its: Partial<RedisStreamsModuleOptions> = {}): RedisStreamsModuleOptions => ({
+const options = (
+  overrides: Partial<RedisStreamsModuleOptions> = {},
+): RedisStreamsModuleOptions => ({
   connection: redis.url,
   group: GROUP,
   recovery: OFTEN,
-  ...its,
+  ...overrides,
 });
 const nothing = (): void => undefined;
 const idle = (stream: string): Type => handlerOf(stream, nothing);
 
 async function inspectionOf({ monitor }: StreamsApp): Promise<StreamInspection> {
-  const [its] = (await monitor.inspect()).streams;
-  if (its === undefined) throw new Error('nothing is subscribed to');
-  return its;
+  const [inspection] = (await monitor.inspect()).streams;
+  if (inspection === undefined) throw new Error('nothing is subscribed to');
+  return inspection;
 }
 
-/** Waits until what a member said at first would be over: it is alive only if it said so again. */
+/** Waits until a member's first report has expired: it is alive only if it has reported again. */
 async function outlast(key: string, consumer: string): Promise<void> {
   const record = recordOf(key, GROUP);
   const first = await waitFor(() => aliveUntil(redis.client, record, consumer));
@@ -64,7 +66,7 @@ async function expectAlive(key: string, consumer: string): Promise<void> {
   }, PATIENCE);
 }
 
-describe('a member that has nothing to do is alive, however long it waits in its read', () => {
+describe('an idle member is alive, however long it waits in its read', () => {
   type Case = readonly [
     name: string,
     its: (stream: string) => Partial<RedisStreamsModuleOptions>,
@@ -92,15 +94,15 @@ describe('a member that has nothing to do is alive, however long it waits in its
     ],
   ];
 
-  // All at once: each of them waits for as long as what it said at first counts.
-  it('in whatever mode', async () => {
+  // All at once: each of them waits until its first report has expired.
+  it('in every mode', async () => {
     const seen = await Promise.all(
-      cases.map(async ([name, its, handlers = (stream) => [idle(stream)]]) => {
+      cases.map(async ([name, optionsOf, handlers = (stream) => [idle(stream)]]) => {
         const stream = freshName('orders');
-        const app = await streamsApp(options(its(stream)), { controllers: handlers(stream) });
+        const app = await streamsApp(options(optionsOf(stream)), { controllers: handlers(stream) });
         const { consumer, version } = app.monitor.getStats();
         await outlast((app.server.options.keyPrefix ?? '') + stream, consumer);
-        // A busy machine can keep it from saying so in time for once.
+        // A busy machine can delay one report.
         return waitFor(async () => {
           const { membersAlive, consumers } = await inspectionOf(app);
           expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version, pending: 0 }]);
@@ -123,7 +125,7 @@ describe('a member that has nothing to do is alive, however long it waits in its
   });
 });
 
-it('a member whose handlers are all taken, with much to take over, is alive', async () => {
+it('a member whose slots are all taken, with much to take over, is alive', async () => {
   const stream = freshName('orders');
   await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
   await addEntries(redis.client, stream, [...Array(50).keys()]);
@@ -143,9 +145,11 @@ describe('a member that closes', () => {
     ['with a name of its own', { consumer: 'billing-0' }],
     ['with a generated name', {}],
     ['with partitions', { streams: { orders: { partitions: 2 } } }],
-  ] as const)('%s is not alive any more, and no row is left of it', async (_name, its) => {
+  ] as const)('%s is no longer alive, and no row of it is left', async (_name, overrides) => {
     const keyPrefix = freshPrefix();
-    const app = await streamsApp(options({ ...its, keyPrefix }), { controllers: [idle('orders')] });
+    const app = await streamsApp(options({ ...overrides, keyPrefix }), {
+      controllers: [idle('orders')],
+    });
     const { members, versions } = recordOf(`${keyPrefix}orders`, GROUP);
     const { consumer } = app.monitor.getStats();
     expect(await redis.client.zrange(members, '0', '-1')).toEqual([consumer]);
@@ -154,7 +158,7 @@ describe('a member that closes', () => {
     expect(await redis.client.exists(members, versions)).toBe(0);
   });
 
-  it('leaves the others alive, and they say so', async () => {
+  it('leaves the others alive, which still report', async () => {
     const stream = freshName('orders');
     const [one, other] = await Promise.all([
       streamsApp(options(), { controllers: [idle(stream)] }),
@@ -176,15 +180,15 @@ describe('kill -9', () => {
     compiled = await compiledPackage('test/support/programs');
   });
 
-  it('of a member is seen once its time is over, and whoever is alive takes its row away', async () => {
-    // Both at once: each waits until the time of the one that was killed is over.
-    await Promise.all([{}, { partitions: 2 }].map((its) => expectItDies(its)));
+  it('of a member is noticed once its time is over, and a living member removes its row', async () => {
+    // Both at once: each waits until the time of the killed one is over.
+    await Promise.all([{}, { partitions: 2 }].map((each) => expectItDies(each)));
   });
 
-  async function expectItDies(its: StreamOptions): Promise<void> {
+  async function expectItDies(streamOptions: StreamOptions): Promise<void> {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
-    const streams = { [stream]: its };
+    const streams = { [stream]: streamOptions };
     const program = childProgram(compiled.program('test/support/programs/member.program.ts'), {
       env: {
         STREAM: stream,
@@ -207,7 +211,7 @@ describe('kill -9', () => {
 });
 
 describe('the record', () => {
-  it('holds few rows where members come and go', async () => {
+  it('stays small if members come and go', async () => {
     const stream = freshName('orders');
     const record = recordOf(stream, GROUP);
     for (let n = 0; n < 100; n++) await writeMember(redis.client, record, `dead-${n}`, -1, '0.0.1');
@@ -230,9 +234,9 @@ describe('the record', () => {
       controllers: [idle(stream)],
     });
     const other = await streamsApp(options(), { controllers: [idle(stream)] });
-    const its = recordOf(stream, GROUP);
+    const record = recordOf(stream, GROUP);
     await outlast(stream, other.monitor.getStats().consumer);
-    const untilMs = await aliveUntil(redis.client, its, patient.monitor.getStats().consumer);
+    const untilMs = await aliveUntil(redis.client, record, patient.monitor.getStats().consumer);
     const lastsMs = untilMs - (await redisNow(redis.client));
     expect(lastsMs).toBeGreaterThan(3 * seldom.intervalMs);
     expect(lastsMs).toBeLessThanOrEqual(4 * seldom.intervalMs);
@@ -263,7 +267,7 @@ describe('the record', () => {
   });
 });
 
-describe('two versions beside each other', () => {
+describe('two versions in one group', () => {
   it('are both shown, by inspect() and by the metric', async () => {
     const stream = freshName('orders');
     const registry = new Registry();
@@ -276,27 +280,27 @@ describe('two versions beside each other', () => {
     const { version } = app.monitor.getStats();
     const { membersAlive, consumers } = await inspectionOf(app);
     expect(membersAlive).toBe(3);
-    expect(consumers.map((its) => its.version).sort()).toEqual(['0.0.9', '0.0.9', version]);
+    expect(consumers.map((each) => each.version).sort()).toEqual(['0.0.9', '0.0.9', version]);
     const text = await registry.metrics();
-    for (const [its, count] of [
+    for (const [label, count] of [
       [version, 1],
       ['0.0.9', 2],
     ]) {
       expect(text).toContain(
-        `redis_streams_members_alive{stream="${stream}",group="${GROUP}",version="${its}"} ${count}`,
+        `redis_streams_members_alive{stream="${stream}",group="${GROUP}",version="${label}"} ${count}`,
       );
     }
   });
 });
 
 describe('IdleConsumersJob', () => {
-  it('removes none that is alive, however long Redis calls it idle', async () => {
+  it('removes no living member, however long Redis calls it idle', async () => {
     const stream = freshName('orders');
-    const its = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
-    const app = await streamsApp(options({ ...its, startFrom: 'beginning' }), {
+    const overrides = { blockMs: 900, maintenance: { consumerIdleMs: 1_000 } };
+    const app = await streamsApp(options({ ...overrides, startFrom: 'beginning' }), {
       controllers: [idle(stream)],
     });
-    // As one that was given something once, and waits in a read since then; and one that is gone.
+    // Like one that was given something once, and has waited in a read since then; and one that is gone.
     for (const name of ['alive', 'gone']) {
       await redis.client.xgroup('CREATECONSUMER', stream, GROUP, name);
     }
@@ -316,7 +320,7 @@ describe('IdleConsumersJob', () => {
     expect(names).not.toContain('gone');
   });
 
-  it('removes none that is alive from a partition, whose record is beside the stream', async () => {
+  it('removes no living member from a partition, whose record is with the whole stream', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       options({
@@ -342,7 +346,7 @@ describe('IdleConsumersJob', () => {
 describe('a Redis that is full', () => {
   const full = redisForTests({ args: [] });
 
-  it('lets members say that they are alive', async () => {
+  it('lets members report that they are alive', async () => {
     // Few streams are renewed by one script, many by another.
     const apps = await Promise.all(
       [1, 12].map(async (count) => {

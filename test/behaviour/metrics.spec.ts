@@ -35,7 +35,7 @@ afterEach(() => {
 
 const GROUP = 'billing';
 
-/** Every metric that is exported, its type and its labels: dashboards and alerts of others rely on them. */
+/** Every exported metric with its type and labels: other people's dashboards and alerts rely on them. */
 const EXPORTED: Record<string, readonly [string, ...string[]]> = {
   redis_streams_messages_handled_total: ['counter', 'group', 'outcome', 'stream'],
   redis_streams_published_total: ['counter', 'outcome', 'stream'],
@@ -69,12 +69,12 @@ interface Sample {
 async function metricsApp(
   options: RedisStreamsModuleOptions,
   handlers: Parameters<typeof streamsApp>[1]['controllers'],
-  its: RedisStreamsMetricsOptions = {},
+  moduleOptions: RedisStreamsMetricsOptions = {},
 ): Promise<StreamsApp & { registry: Registry; read: (name: string) => Promise<Sample[]> }> {
   const registry = new Registry();
   const app = await streamsApp(options, {
     controllers: handlers ?? [],
-    imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0, ...its })],
+    imports: [RedisStreamsMetricsModule.forRoot({ registry, intervalMs: 0, ...moduleOptions })],
   });
   const read = async (name: string): Promise<Sample[]> => {
     const metric = await registry.getSingleMetric(name)?.get();
@@ -119,7 +119,7 @@ describe('metrics', () => {
     expect(labels.filter((label) => label === 'job' || label === 'instance')).toEqual([]);
   });
 
-  it('count messages by what became of them, and measure handlers and waiting', async () => {
+  it('count messages by outcome, and measure handlers and waiting', async () => {
     const stream = freshName('orders');
     const app = await metricsApp(
       {
@@ -164,7 +164,7 @@ describe('metrics', () => {
     expect(await app.read('redis_streams_in_flight')).toMatchObject([{ value: 0 }]);
   });
 
-  it('count from 0 on, so that the first time of something is seen as an increase', async () => {
+  it('count from 0, so that the first occurrence is seen as an increase', async () => {
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
     const app = await metricsApp({ connection: proxy.url, group: GROUP }, [
@@ -172,9 +172,9 @@ describe('metrics', () => {
     ]);
     const lost = async (): Promise<Record<string, number>> =>
       Object.fromEntries(
-        (await app.read('redis_streams_reconnects_total')).map((its) => [
-          its.labels['connection'],
-          its.value,
+        (await app.read('redis_streams_reconnects_total')).map((each) => [
+          each.labels['connection'],
+          each.value,
         ]),
       );
     expect(await lost()).toEqual({ commands: 0, blocking: 0, client: 0 });
@@ -187,7 +187,7 @@ describe('metrics', () => {
     await proxy.close();
   });
 
-  it('count only what this app’s server did, and at most so many streams that it publishes to by name', async () => {
+  it('count only this app’s server, and name at most a bounded number of streams that it publishes to', async () => {
     const stream = freshName('orders');
     const app = await metricsApp({ connection: redis.url, group: GROUP }, [
       handlerOf(stream, () => undefined),
@@ -199,8 +199,8 @@ describe('metrics', () => {
     const samples = (): Promise<Sample[][]> =>
       Promise.all([app, other].map(({ read }) => read('redis_streams_messages_handled_total')));
     const handled = async (): Promise<unknown[]> =>
-      (await samples()).map((its) =>
-        its.filter(({ value }) => value === 1).map(({ labels }) => labels['group']),
+      (await samples()).map((each) =>
+        each.filter(({ value }) => value === 1).map(({ labels }) => labels['group']),
       );
     await waitFor(async () => (await handled()).flat().length === 2);
     expect(await handled()).toEqual([[GROUP], ['shipping']]);
@@ -215,7 +215,7 @@ describe('metrics', () => {
     expect(published.find(({ labels }) => labels['stream'] === '_other')?.value).toBe(21);
   });
 
-  it('ask Redis once for all that is read together, and not again within the interval', async () => {
+  it('ask Redis once for everything that is read together, and not again within the interval', async () => {
     const stream = freshName('orders');
     const app = await metricsApp(
       { connection: redis.url, group: GROUP },
@@ -228,7 +228,7 @@ describe('metrics', () => {
     expect(asked).toHaveBeenCalledTimes(1);
   });
 
-  it('leave out what only Redis knows where it does not answer, and say so', async () => {
+  it('leave out what only Redis knows if Redis does not answer, and log that', async () => {
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
     const app = await metricsApp(
@@ -249,11 +249,11 @@ describe('metrics', () => {
     await proxy.close();
   });
 
-  it('need RedisStreamsModule, and options that are right', async () => {
+  it('need RedisStreamsModule and valid options', async () => {
     const registry = new Registry();
-    const start = (its: object): Promise<unknown> =>
+    const start = (options: object): Promise<unknown> =>
       NestFactory.createApplicationContext(
-        moduleOf([RedisStreamsMetricsModule.forRoot({ registry, ...its })], {}),
+        moduleOf([RedisStreamsMetricsModule.forRoot({ registry, ...options })], {}),
         { logger: recordedLog, abortOnError: false },
       );
     await expect(start({})).rejects.toThrow('needs RedisStreamsModule');
@@ -288,9 +288,9 @@ describe('the Grafana dashboard', () => {
       await readFile(new URL('../../docs/grafana-dashboard.json', import.meta.url), 'utf8'),
     );
 
-  it('can be imported: who imports it chooses the data source, and panels are in no other’s place', async () => {
+  it('can be imported: the user chooses the data source, and no panels overlap', async () => {
     const { schemaVersion, title, uid, templating, panels, id } = await dashboard();
-    // Grafana gives the ID itself; one that is there already would be overwritten.
+    // Grafana assigns the ID; an existing dashboard with this ID would be overwritten.
     expect([typeof schemaVersion, typeof title, typeof uid, id]).toEqual([
       'number',
       'string',
@@ -305,10 +305,10 @@ describe('the Grafana dashboard', () => {
     const known = ['$__rate_interval', ...variables.map(({ name }) => `$${name}`)];
     const source = { type: 'prometheus', uid: '${datasource}' };
     const places = new Set<string>();
-    for (const { type, title: its, datasource, gridPos, targets } of panels as Panel[]) {
-      expect([its, type]).toEqual([its, expect.stringMatching(/^(stat|timeseries)$/)]);
-      expect([its, datasource, ...targets.map((target) => target.datasource)]).toEqual([
-        its,
+    for (const { type, title: panel, datasource, gridPos, targets } of panels as Panel[]) {
+      expect([panel, type]).toEqual([panel, expect.stringMatching(/^(stat|timeseries)$/)]);
+      expect([panel, datasource, ...targets.map((target) => target.datasource)]).toEqual([
+        panel,
         source,
         ...targets.map(() => source),
       ]);
@@ -319,7 +319,7 @@ describe('the Grafana dashboard', () => {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
         for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-          expect([its, places.has(`${x} ${y}`)]).toEqual([its, false]);
+          expect([panel, places.has(`${x} ${y}`)]).toEqual([panel, false]);
           places.add(`${x} ${y}`);
         }
       }
@@ -328,7 +328,7 @@ describe('the Grafana dashboard', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('asks for nothing but what is exported, and shows all of it', async () => {
+  it('queries only exported metrics, and shows all of them', async () => {
     const { panels, templating, uid } = await dashboard();
     expect(uid).toBe('nestjs-redis-streams');
     expect(panels.length).toBeGreaterThan(10);

@@ -19,15 +19,15 @@ closeAppsAfterEach();
 const GROUP = 'billing';
 const age = expect.any(Number);
 
-/** What is said of the one stream of an app. */
+/** The inspection of an app's only stream. */
 async function inspectionOf({ monitor }: StreamsApp, stream: string) {
   const { streams } = await monitor.inspect();
-  const its = streams.find((one) => one.stream === stream);
-  if (its === undefined) throw new Error(`${stream} is not inspected`);
-  return its;
+  const inspection = streams.find((one) => one.stream === stream);
+  if (inspection === undefined) throw new Error(`${stream} is not inspected`);
+  return inspection;
 }
 
-/** An app whose handler of `stream` waits until it is let go. */
+/** An app whose handler for `stream` waits until it is released. */
 async function holdingApp(stream: string): Promise<StreamsApp & { letGo: () => void }> {
   let letGo: () => void = () => undefined;
   const gone = new Promise<void>((resolve) => {
@@ -41,7 +41,7 @@ async function holdingApp(stream: string): Promise<StreamsApp & { letGo: () => v
 }
 
 describe('monitor.inspect()', () => {
-  it('says how a stream and its group are in Redis: nothing of it where nothing was published', async () => {
+  it('shows a stream and its group in Redis; nothing was published yet', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
@@ -74,7 +74,7 @@ describe('monitor.inspect()', () => {
         consumers: [
           {
             name: app.server.options.consumer,
-            // Some versions of Redis list one that waits, others only one that was given something.
+            // Some versions of Redis list a waiting consumer, others only one that was given an entry.
             idleMs: idle,
             pending: 0,
             isAlive: true,
@@ -85,7 +85,7 @@ describe('monitor.inspect()', () => {
     ]);
   });
 
-  it('says what is unread, pending, handled, waiting and dead, each with its age', async () => {
+  it('shows what is unread, pending, handled, waiting and dead, each with its age', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       {
@@ -109,11 +109,11 @@ describe('monitor.inspect()', () => {
       return counts.handled + counts.failed === 3;
     });
     await waitFor(async () => (await inspectionOf(app, stream)).deadLetters.count === 1);
-    const its = await waitFor(async () => {
+    const inspection = await waitFor(async () => {
       const now = await inspectionOf(app, stream);
       return now.retries.waiting === 1 && now.pending === 1 ? now : undefined;
     });
-    expect(its).toMatchObject({
+    expect(inspection).toMatchObject({
       length: 3,
       firstEntryAgeMs: age,
       lastEntryAgeMs: age,
@@ -124,12 +124,12 @@ describe('monitor.inspect()', () => {
       ledgerSize: 1,
       consumers: [{ name: app.server.options.consumer, pending: 1, idleMs: age }],
     });
-    expect(its.retries.nextDueInMs).toBeGreaterThan(30_000);
-    expect(its.retries.nextDueInMs).toBeLessThanOrEqual(60_000);
-    expect(its.retentionHeadroom).toBeGreaterThan(0.9);
+    expect(inspection.retries.nextDueInMs).toBeGreaterThan(30_000);
+    expect(inspection.retries.nextDueInMs).toBeLessThanOrEqual(60_000);
+    expect(inspection.retentionHeadroom).toBeGreaterThan(0.9);
   });
 
-  it('knows the lag of a group that has begun, also where Redis has trimmed what it had not read', async () => {
+  it('knows the lag of a group that has begun, even if Redis has trimmed what it had not read', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [...Array(10).keys()]);
     const app = await holdingApp(stream);
@@ -146,12 +146,12 @@ describe('monitor.inspect()', () => {
     expect(await lag()).toBe(0);
   });
 
-  it('leaves the lag out where it would have to count too much and Redis cannot be believed', async () => {
+  it("leaves the lag out if it would have to count too many entries and Redis's number is unreliable", async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [...Array(600).keys()]);
     const app = await holdingApp(stream);
     await waitFor(() => app.monitor.getStats().inFlight === 1);
-    // Nothing has left the stream: Redis counts right, where it counts at all.
+    // Nothing has left the stream: Redis counts correctly, if it counts at all.
     const [major = 0] = ((await app.monitor.inspect()).server.version ?? '').split('.').map(Number);
     const { pending } = await inspectionOf(app, stream);
     expect((await inspectionOf(app, stream)).lag).toBe(major < 7 ? undefined : 600 - pending);
@@ -163,7 +163,7 @@ describe('monitor.inspect()', () => {
     app.letGo();
   });
 
-  it('says so where the stream is not there, or is none', async () => {
+  it('says so if the stream does not exist, or the key is not a stream', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP, recovery: { intervalMs: 60_000 } },
@@ -185,17 +185,17 @@ describe('monitor.inspect()', () => {
     expect(await inspectionOf(app, stream)).toMatchObject({ exists: true, groupExists: false });
   });
 
-  it('asks for many streams in one round trip: nothing is asked that waits for an answer', async () => {
+  it('asks about many streams in one round trip', async () => {
     const streams = [...Array(8).keys()].map(() => freshName('orders'));
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
       { controllers: streams.map((stream) => handlerOf(stream, () => undefined)) },
     );
-    // The first time, Redis is sent the script itself.
+    // The first time, Redis receives the script itself.
     await app.monitor.inspect();
     const [commands] = app.server.unwrap();
     const sendCommand = jest.spyOn(commands, 'sendCommand');
-    // What the server itself asks meanwhile has no ledger in it.
+    // The server's own commands meanwhile do not involve a ledger.
     const asked = (): string[] =>
       sendCommand.mock.calls
         .map(([{ name, args }]) => [name.toUpperCase(), args.join(' ')] as const)
@@ -213,7 +213,7 @@ describe('monitor.inspect()', () => {
     expect(inAll.sort()).toEqual(atOnce);
   });
 
-  it('ends with a NoAnswerError where Redis does not answer, and works again afterwards', async () => {
+  it('ends with a NoAnswerError if Redis does not answer, and works again afterwards', async () => {
     const stream = freshName('orders');
     const proxy = await tcpProxy(redis.url);
     const app = await streamsApp(
@@ -234,13 +234,13 @@ describe('monitor.inspect()', () => {
 });
 
 describe('monitor.getStats()', () => {
-  it('counts each stream by itself, with how long handlers ran and how long messages waited for them', async () => {
+  it('counts each stream separately, with how long handlers ran and how long messages waited for them', async () => {
     const [one, two] = [freshName('orders'), freshName('orders')];
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
       { controllers: [handlerOf(one, () => undefined), handlerOf(two, () => undefined)] },
     );
-    // It is known how Redis's clock is by the time of the first message.
+    // By the time of the first message, Redis's clock is known.
     for (const n of [1, 2, 3]) await app.emit(one, n);
     const twice = new RedisStreamsRecordBuilder(1).setMessageId('twice').build();
     await app.emit(two, twice);
@@ -258,7 +258,7 @@ describe('monitor.getStats()', () => {
     expect(byStream[0]?.publishToHandle.sumMs).toBeLessThan(60_000);
   });
 
-  it('says how often a connection was lost', async () => {
+  it('counts lost connections', async () => {
     const proxy = await tcpProxy(redis.url);
     const app = await streamsApp(
       { connection: proxy.url, group: GROUP },
@@ -271,7 +271,7 @@ describe('monitor.getStats()', () => {
     await proxy.close();
   });
 
-  it('says of each job whether it is scheduled, when it last ran, what it removed and how long it took', async () => {
+  it('reports for each job whether it is scheduled, when it last ran, what it removed and how long it took', async () => {
     const stream = freshName('orders');
     const { monitor, app } = await streamsApp(
       {
@@ -308,7 +308,7 @@ describe('monitor.getStats()', () => {
   });
 });
 
-/** The IDs of the entries from one place of a stream to another. */
+/** The IDs of the entries between two positions of a stream. */
 async function idsOf(stream: string, from: number, to: number): Promise<string[]> {
   const entries = await redis.client.xrange(stream, '-', '+', 'COUNT', to);
   return entries.slice(from).map(([id]) => id);

@@ -38,7 +38,7 @@ const start = (
 ): Promise<StreamsApp> =>
   streamsApp({ connection: redis.url, group: GROUP, ...options }, { controllers });
 
-/** A controller with one handler of any pattern, or of a list of them. */
+/** A controller with one handler for a pattern, or for a list of patterns. */
 function handlerFor(
   pattern: unknown,
   handle: (data: string, context: RedisStreamsContext) => unknown,
@@ -55,15 +55,15 @@ function handlerFor(
 }
 
 const lettersOf = ({ app }: StreamsApp): DeadLetters => app.get(DeadLetters);
-/** For patterns that no type would let through. */
+/** For patterns that the types would refuse. */
 const emit = (app: StreamsApp, pattern: unknown, data: unknown) =>
   firstValueFrom(app.client.emit(pattern, data));
 const caughtUp = (stream: string) => isCaughtUp(redis.client, stream, GROUP);
 const inLedger = async (stream: string, messageId: string): Promise<boolean> =>
   (await redis.client.zscore(`stream:{${stream}}:group:${GROUP}:processed`, messageId)) !== null;
 
-describe('a handler of a name', () => {
-  it('gets the messages of that name, and a handler of the stream gets them all, in one group', async () => {
+describe('a handler for a name', () => {
+  it('gets the messages of that name, and a handler for the stream gets them all, in one group', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     const app = await start([
@@ -91,7 +91,7 @@ describe('a handler of a name', () => {
     expect(got).toEqual([{ id: 7 }]);
   });
 
-  it('can be of many names, and of no name, which is all of the stream', async () => {
+  it('can be for many names, or without a name for the whole stream', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     const names = [CREATED, PAID].map((name) => ({ stream, name }));
@@ -105,7 +105,7 @@ describe('a handler of a name', () => {
     expect(got).toEqual(['paid', 'all: paid', 'all: lost']);
   });
 
-  it('that fails has its message run again, and those of other names go on', async () => {
+  it('that fails has its message retried, and those of other names go on', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     const app = await start(
@@ -126,7 +126,7 @@ describe('a handler of a name', () => {
   });
 });
 
-describe('handlers of one stream and different names', () => {
+describe('handlers for one stream and different names', () => {
   it('that disagree on an option stop the app from starting', async () => {
     const stream = freshName('orders');
     const app = start([
@@ -155,13 +155,13 @@ describe('a pattern', () => {
     ['whose name is empty', { stream: 'orders', name: '' }, 'pattern.name'],
     ['whose name is no text', { stream: 'orders', name: /^order/ }, 'pattern.name'],
     ['whose stream is no text', { stream: 7, name: CREATED }, 'pattern.stream'],
-  ])('%s stops the app from starting, and says which', async (_, pattern, path) => {
+  ])('%s stops the app from starting, and is named', async (_, pattern, path) => {
     const app = start([handlerFor(pattern, () => undefined)]);
     await expect(app).rejects.toThrow(InvalidOptionsError);
     await expect(app).rejects.toMatchObject({ path });
   });
 
-  it('without a stream is left alone, with one line in the log', async () => {
+  it('without a stream is ignored, with one line in the log', async () => {
     const name = freshName('name');
     const app = await start([handlerFor({ name }, () => undefined)]);
     expect(logged('warn', name)).toEqual([expect.stringContaining('left alone')]);
@@ -170,7 +170,7 @@ describe('a pattern', () => {
 });
 
 describe('a message whose name no handler wants', () => {
-  it('is acknowledged as one that was handled, and counted', async () => {
+  it('is acknowledged like a handled one, and counted', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     const app = await start([handlerFor({ stream, name: CREATED }, (data) => got.push(data))]);
@@ -195,7 +195,7 @@ describe('a message whose name no handler wants', () => {
   it.each<[string, Partial<RedisStreamsModuleOptions>]>([
     ['at most once', { delivery: 'at-most-once' }],
     ['without a ledger', { dedup: false }],
-  ])('is acknowledged also %s', async (_, options) => {
+  ])('is also acknowledged %s', async (_, options) => {
     const stream = freshName('orders');
     const app = await start([handlerFor({ stream, name: CREATED }, () => undefined)], options);
     await emit(app, stream, 'lost');
@@ -204,7 +204,7 @@ describe('a message whose name no handler wants', () => {
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 0, deadLettered: 0 });
   });
 
-  it('stays pending until that is recorded', async () => {
+  it('stays pending until its outcome is recorded', async () => {
     const stream = freshName('orders');
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -225,7 +225,7 @@ describe('a message whose name no handler wants', () => {
     ['at most once', { delivery: 'at-most-once' }],
     ['without a ledger', { dedup: false }],
   ])(
-    'becomes a dead letter where the option says so, %s, and is handled when it is redriven to who wants it',
+    'becomes a dead letter if the option says so, %s, and is handled once it is redriven to a handler',
     async (_, options) => {
       const stream = freshName('orders');
       const created = handlerFor({ stream, name: CREATED }, () => undefined);
@@ -282,7 +282,7 @@ describe('a message whose name no handler wants', () => {
 });
 
 describe('emit with a name in its pattern', () => {
-  it('publishes under that name; a record may say the same, or leave it out', async () => {
+  it('publishes under that name; a record may have the same name, or none', async () => {
     const stream = freshName('orders');
     const names: string[] = [];
     const app = await start([handlerOf(stream, (_, context) => names.push(context.getName()))]);
@@ -295,7 +295,7 @@ describe('emit with a name in its pattern', () => {
     expect(names).toEqual([CREATED, PAID, 'order.lost', stream]);
   });
 
-  it('and another one in its record is an error, and nothing is sent', async () => {
+  it('with another name in its record is an error, and nothing is sent', async () => {
     const stream = freshName('orders');
     const app = await start([]);
     const record = new RedisStreamsRecordBuilder('a').setName(PAID).build();

@@ -58,7 +58,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((app) => app.close()));
 });
 
-/** How many connections Redis has whose name has `part` in it. */
+/** How many Redis connections have `part` in their name. */
 async function connectionsOf(part: string): Promise<number> {
   const list = String(await redis.client.client('LIST'));
   return list.split('\n').filter((line) => line.includes(`name=${part}`)).length;
@@ -66,7 +66,7 @@ async function connectionsOf(part: string): Promise<number> {
 
 describe('a hybrid app', () => {
   it.each([true, false])(
-    'serves HTTP and messages side by side (inheritAppConfig: %p)',
+    'serves HTTP and messages concurrently (inheritAppConfig: %p)',
     async (inheritAppConfig) => {
       const stream = freshName('orders');
       const got: unknown[] = [];
@@ -132,7 +132,7 @@ describe('a microservice', () => {
     await waitFor(() => caughtUp(stream));
   }
 
-  it("with the module's server, by useFactory and inject", async () => {
+  it("with the module's server, configured by useFactory and inject", async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const app = toClose(
@@ -198,7 +198,7 @@ describe('the module', () => {
   })
   class SettingsModule {}
 
-  it('takes its options from elsewhere: forRootAsync with useFactory and inject', async () => {
+  it('can be configured with forRootAsync, useFactory and inject', async () => {
     const app = toClose(
       await NestFactory.create(
         moduleOf(
@@ -233,7 +233,7 @@ describe('the module', () => {
       'forRootAsync',
       (options) => RedisStreamsModule.forRootAsync({ useFactory: () => options, isGlobal: true }),
     ],
-  ])('is there for all modules with isGlobal: %s', async (_, make) => {
+  ])('is available to all modules with isGlobal: %s', async (_, make) => {
     const stream = freshName('orders');
     @Injectable()
     class Shop {
@@ -251,7 +251,7 @@ describe('the module', () => {
     ]);
   });
 
-  it('refuses wrong options when the app is made', async () => {
+  it('refuses invalid options when the app is created', async () => {
     const options = { connection: redis.url, group: GROUP, concurrency: 0 };
     await expect(
       NestFactory.create(moduleOf([RedisStreamsModule.forRoot(options)], {}), NEST),
@@ -260,7 +260,7 @@ describe('the module', () => {
 });
 
 describe("Nest's ClientsModule", () => {
-  it('makes a client, and ends its connection with the app', async () => {
+  it('creates a client, and closes its connection with the app', async () => {
     const stream = freshName('orders');
     const ORDERS = Symbol('ORDERS');
     const app = toClose(
@@ -290,7 +290,7 @@ describe("Nest's ClientsModule", () => {
     await waitFor(() => connection.status === 'end');
   });
 
-  it('refuses wrong options', () => {
+  it('refuses invalid options', () => {
     const options = { connection: redis.url, group: GROUP };
     expect(() =>
       ClientsModule.register([{ name: 'ORDERS', customClass: ClientRedisStreams, options }]),
@@ -298,9 +298,9 @@ describe("Nest's ClientsModule", () => {
   });
 });
 
-describe('a handler of another transport', () => {
+describe('a handler for another transport', () => {
   const OTHER = Symbol('OTHER');
-  /** A transport that only notes which handlers it is given. */
+  /** A transport that only records the handlers it is given. */
   class OtherServer extends Server implements CustomTransportStrategy {
     override transportId = OTHER;
     readonly patterns: unknown[] = [];
@@ -317,7 +317,7 @@ describe('a handler of another transport', () => {
     }
   }
 
-  it('is left alone: by its transport in silence, by its pattern with one line in the log', async () => {
+  it('is ignored: by its transport silently, by its pattern with one line in the log', async () => {
     const stream = freshName('orders');
     const cmd = freshName('cmd');
     const sum = freshName('sum');
@@ -370,7 +370,7 @@ describe('handlers of one stream', () => {
   const started = (...controllers: Type[]) =>
     streamsApp({ connection: redis.url, group: GROUP }, { controllers });
 
-  it('that disagree on an option stop the app from starting, and say which', async () => {
+  it('that disagree on an option stop the app from starting, and the error names them', async () => {
     const stream = freshName('orders');
     const app = started(
       handlerOf(stream, () => undefined, { concurrency: 2 }),
@@ -382,7 +382,7 @@ describe('handlers of one stream', () => {
     expect(await redis.client.exists(stream)).toBe(0);
   });
 
-  it('can agree, or leave it to one of them', async () => {
+  it('can agree on an option, or only one of them sets it', async () => {
     const stream = freshName('orders');
     const startFrom: StartFrom = 'beginning';
     const app = await started(
@@ -395,7 +395,7 @@ describe('handlers of one stream', () => {
     ]);
   });
 
-  it('cannot have a name that Redis Cluster would tear apart', async () => {
+  it('cannot have a name that Redis Cluster would split over slots', async () => {
     await expect(started(handlerOf('orders}', () => undefined))).rejects.toThrow(
       InvalidStreamNameError,
     );
@@ -403,7 +403,7 @@ describe('handlers of one stream', () => {
 });
 
 describe('an app without handlers', () => {
-  it('starts, says that it reads nothing, and publishes', async () => {
+  it('starts, logs that it reads nothing, and publishes', async () => {
     const before = logged('warn', 'reads nothing').length;
     const app = await streamsApp({ connection: redis.url, group: GROUP }, {});
     expect(logged('warn', 'reads nothing')).toHaveLength(before + 1);
@@ -471,7 +471,7 @@ describe('the server', () => {
     expect(got).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
   });
 
-  it("on the caller's own connection leaves nothing on it when it is closed", async () => {
+  it("on the caller's own connection leaves no listeners on it when it is closed", async () => {
     const mine = redis.connect();
     await mine.ping();
     const server = new ServerRedisStreams({ connection: mine, group: GROUP });
@@ -525,7 +525,7 @@ describe('the client', () => {
     await waitFor(() => connection.status === 'end');
   });
 
-  it('can connect, close, and connect again, with its listeners told once each time', async () => {
+  it('can connect, close, and connect again, and its listeners are called once each time', async () => {
     const stream = freshName('orders');
     const client = new ClientRedisStreams({ connection: redis.url });
     let ready = 0;
@@ -551,7 +551,7 @@ describe('the client', () => {
     expect(await redis.client.xlen(stream)).toBe(2);
   });
 
-  it("on the caller's own connection leaves nothing on it when it is closed and used again", async () => {
+  it("on the caller's own connection leaves no listeners on it when it is closed and used again", async () => {
     const mine = redis.connect();
     await mine.ping();
     const client = new ClientRedisStreams({ connection: mine });

@@ -65,7 +65,7 @@ type Outcome = 'handled' | 'pending';
 const start = (parts: StreamsAppParts): Promise<StreamsApp> =>
   streamsApp({ connection: redis.url, group: GROUP }, parts);
 
-/** What Redis has of a message: in the ledger and acknowledged, or neither. */
+/** The state of a message in Redis: in the ledger and acknowledged, or neither. */
 async function outcomeOf({ stream, entryId, messageId }: PublishReceipt): Promise<Outcome> {
   const pending = await pendingEntries(redis.client, stream, GROUP);
   const score = await redis.client.zscore(`stream:{${stream}}:group:${GROUP}:processed`, messageId);
@@ -74,7 +74,7 @@ async function outcomeOf({ stream, entryId, messageId }: PublishReceipt): Promis
   return isPending ? 'pending' : 'handled';
 }
 
-/** Publishes, waits until all of it was run, closes, and says how each message ended. */
+/** Publishes, waits until all messages were run, closes, and reports how each message ended. */
 async function outcomes(
   app: StreamsApp,
   stream: string,
@@ -137,7 +137,7 @@ describe('a handler', () => {
     expect(await outcomes(app, stream, { n: 1 }, { ok: true })).toEqual(['pending', 'handled']);
   });
 
-  it('that returns an Observable is acknowledged once that has ended, not with a value of it', async () => {
+  it('that returns an Observable: the message is acknowledged when it completes, not at a value', async () => {
     const stream = freshName('orders');
     const values = new Subject<number>();
     const app = await start({ controllers: [handlerOf(stream, () => values)] });
@@ -145,7 +145,7 @@ describe('a handler', () => {
     await waitFor(() => values.observed);
     values.next(1);
     values.next(2);
-    // Behind it in the same connection of Redis: what the values had set off would be done by now.
+    // Sent after it on the same connection to Redis: what the values had triggered would be done by now.
     await app.emit(freshName('other'), {});
     expect(app.monitor.getStats().inFlight).toBe(1);
     expect(await outcomeOf(first)).toBe('pending');
@@ -168,7 +168,7 @@ describe('a handler', () => {
     expect(got).toEqual([{ id: 'o-1', lines: [1, 2] }, 'o-1']);
   });
 
-  it('can be of many streams', async () => {
+  it('can be for many streams', async () => {
     const streams = [freshName('orders'), freshName('parcels')];
     const got: string[] = [];
     @Controller()
@@ -251,7 +251,7 @@ describe('a guard', () => {
     }
   }
 
-  it('lets through what it allows; what it denies is not run, and stays pending', async () => {
+  it('lets through what it allows; what it refuses is not run, and stays pending', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     @Controller()
@@ -293,7 +293,7 @@ describe('a pipe', () => {
     }
   }
 
-  it('that refuses a message keeps the handler from it, and leaves it pending', async () => {
+  it('that refuses a message keeps it from the handler, and leaves it pending', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     @Controller()
@@ -312,7 +312,7 @@ describe('a pipe', () => {
     expect(got).toEqual([{ amount: 4 }]);
   });
 
-  it('that transforms gives the handler what it made', async () => {
+  it('that transforms passes its result to the handler', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     @Controller()
@@ -366,7 +366,7 @@ describe('an interceptor', () => {
     }
   }
 
-  /** An app with one handler behind `interceptor`, and what that handler got. */
+  /** An app with one handler behind `interceptor`, and what that handler received. */
   async function behind(stream: string, interceptor: NestInterceptor, got: string[] = []) {
     @Controller()
     @UseInterceptors(interceptor)
@@ -388,7 +388,7 @@ describe('an interceptor', () => {
     expect(seen).toEqual([`before ${stream}`, 'run a', 'after a!']);
   });
 
-  it('that answers in place of the handler has handled the message', async () => {
+  it('that answers instead of the handler has handled the message', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     const app = await behind(stream, new Skipping(), got);
@@ -443,7 +443,7 @@ describe('an exception filter', () => {
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 1, failed: 0 });
   });
 
-  it('that answers with nothing at all has not answered, for Nest: the message stays pending', async () => {
+  it('that returns nothing at all has not answered, for Nest: the message stays pending', async () => {
     const stream = freshName('orders');
     const filter = new Swallowing(() => undefined);
     const app = await behind(stream, filter);
@@ -451,13 +451,13 @@ describe('an exception filter', () => {
     expect(filter.caught).toHaveLength(1);
   });
 
-  it('that passes the error on leaves the message pending, as one that is not asked does', async () => {
+  it('that passes the error on leaves the message pending, like one that does not apply', async () => {
     const stream = freshName('orders');
     const filter = new Swallowing(() => throwError(() => new Error('still wrong')));
     const app = await behind(stream, filter);
     expect(await outcomes(app, stream, 'refused', 'a bug')).toEqual(['pending', 'pending']);
     expect(filter.caught).toHaveLength(1);
-    // What is said, and decided by, is what was thrown at first, and not what was made of it.
+    // The logged error, and the one that decides, is what was thrown first, not what was made of it.
     expect(logged('warn', stream)[0]).not.toContain('still wrong');
   });
 
@@ -474,7 +474,7 @@ describe('an exception filter', () => {
 });
 
 describe('global enhancers', () => {
-  /** One of each kind, which all note that they were asked; the filter swallows. */
+  /** One of each kind, which all record their calls; the filter swallows the error. */
   function noting() {
     const asked = new Set<string>();
     const guard: CanActivate = {
@@ -531,7 +531,7 @@ describe('global enhancers', () => {
         throw new Error('refused');
       });
 
-    it('are asked where the app config is inherited', async () => {
+    it('are called if the app config is inherited', async () => {
       const stream = freshName('orders');
       const parts = noting();
       const app = await start({
@@ -543,7 +543,7 @@ describe('global enhancers', () => {
       expect([...parts.asked]).toEqual(['guard', 'interceptor', 'pipe', 'filter']);
     });
 
-    it('are not asked where it is not', async () => {
+    it('are not called if it is not', async () => {
       const stream = freshName('orders');
       const parts = noting();
       const app = await start({
@@ -558,7 +558,7 @@ describe('global enhancers', () => {
 });
 
 describe('a request-scoped controller', () => {
-  it('is made anew for each message, with what it is about', async () => {
+  it('is created for each message, with its context', async () => {
     const stream = freshName('orders');
     const made = new Set<unknown>();
     const seen: unknown[] = [];
@@ -591,7 +591,7 @@ describe('a request-scoped controller', () => {
     expect(seen).toEqual([1, 1, 2, 2, 3, 3]);
   });
 
-  it('runs beside a plain one of the same stream, each with the payload', async () => {
+  it('runs together with a singleton for the same stream, each with the payload', async () => {
     const stream = freshName('orders');
     const got: string[] = [];
     @Controller({ scope: Scope.REQUEST })
@@ -613,7 +613,7 @@ describe('a request-scoped controller', () => {
     expect(got).toEqual(['scoped a', 'scoped too a', 'plain a']);
   });
 
-  it('that cannot be made leaves the message pending', async () => {
+  it('that cannot be created leaves the message pending', async () => {
     const stream = freshName('orders');
     @Controller({ scope: Scope.REQUEST })
     class Orders {
@@ -629,7 +629,7 @@ describe('a request-scoped controller', () => {
 });
 
 describe('the context', () => {
-  it('tells all about a message, without the key prefix', async () => {
+  it('describes a message, without the key prefix', async () => {
     const stream = freshName('orders');
     const keyPrefix = freshPrefix();
     const contexts: RedisStreamsContext[] = [];
@@ -662,7 +662,7 @@ describe('the context', () => {
     expect(await redis.client.xlen(keyPrefix + stream)).toBe(1);
   });
 
-  it('of an entry that has a name and a body only goes by its entry ID', async () => {
+  it('of an entry with only a name and a body has its entry ID as message ID', async () => {
     const stream = freshName('orders');
     const contexts: RedisStreamsContext[] = [];
     await start({
@@ -678,7 +678,7 @@ describe('the context', () => {
     expect(context.getMetadata()).toBeUndefined();
   });
 
-  it('of a message that says nothing else has the name of its stream, and a UUID', async () => {
+  it('of a message without name and ID has the name of its stream, and a UUID', async () => {
     const stream = freshName('orders');
     const contexts: RedisStreamsContext[] = [];
     const app = await start({

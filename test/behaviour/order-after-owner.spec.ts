@@ -35,7 +35,7 @@ function start(stream: string, runs: KeyedRuns, options: SubscriptionOptions): P
   );
 }
 
-/** Of the partition that has most of them. */
+/** Of the partition that has most of the keys. */
 function partitionWithMost(stream: string): { name: string; keys: string[] } {
   const keys = Array.from({ length: KEYS }, (_, k) => `k${k}`);
   const [first, second] = [0, 1].map((partition) =>
@@ -53,7 +53,7 @@ function gate(): { wait: Promise<void>; open: () => void } {
   return { wait, open };
 }
 
-/** What its keys have waits in the group, and nobody was given any of it. */
+/** The messages of its keys wait in the group, and none was delivered. */
 async function addWaiting(stream: string, name: string): Promise<void> {
   await redis.client.xgroup('CREATE', name, GROUP, '0', 'MKSTREAM');
   await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(KEYS, EACH));
@@ -65,11 +65,11 @@ function expectAllInOrder(runs: KeyedRuns): void {
   expect(runs.together).toEqual([]);
 }
 
-/** Whose the pending entries are, oldest first. */
+/** The consumers of the pending entries, oldest entry first. */
 const holdersOf = async (name: string): Promise<string[]> =>
   (await pendingEntries(redis.client, name, GROUP)).map(({ consumer }) => consumer);
 
-/** The owner looks for what it may claim with each renewal. */
+/** With each renewal the owner looks for entries that it may claim. */
 async function untilRenewed(name: string): Promise<void> {
   const endsAt = (): Promise<string | null> =>
     redis.client.hget(`stream:${name}:group:${GROUP}:owner`, 'ends-at');
@@ -94,7 +94,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
     { batchSize: 100, concurrency: 10 },
     { batchSize: 10, concurrency: 1 },
   ])(
-    'handles all that one before it was given, however much that is ($batchSize at once)',
+    'handles everything that was delivered to an earlier owner, however much that is ($batchSize at once)',
     async (size) => {
       const stream = freshName('orders');
       const { name } = partitionWithMost(stream);
@@ -111,7 +111,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
     { batchSize: 100, concurrency: 10 },
     { batchSize: 100, concurrency: 1 },
   ])(
-    'goes on with what it has in hand where one before it is given what comes later (concurrency $concurrency)',
+    'continues with what it has while an earlier owner is given later entries (concurrency $concurrency)',
     async (size) => {
       const stream = freshName('orders');
       const { name } = partitionWithMost(stream);
@@ -120,7 +120,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
       await addWaiting(stream, name);
       await start(stream, runs, { ...way, ...size });
       await waitFor(() => runs.started.length === size.concurrency);
-      // As a former owner's blocked read takes entries, after its time.
+      // As the blocked read of a former owner takes entries, after its time.
       let pending = -1;
       await waitFor(async () => {
         const before = pending;
@@ -137,7 +137,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
     },
   );
 
-  it('takes over no more than it has room for, and the rest as it goes on', async () => {
+  it('takes over no more than it has capacity for, and the rest as it goes on', async () => {
     const stream = freshName('orders');
     const { name } = partitionWithMost(stream);
     const { wait, open } = gate();
@@ -154,7 +154,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
     expectAllInOrder(runs);
   });
 
-  it('loses nothing where redriven messages come beside new ones and what another was given', async () => {
+  it("loses nothing if redriven messages arrive together with new ones and another member's entries", async () => {
     const stream = freshName('orders');
     const { name, keys } = partitionWithMost(stream);
     const [failing = '', given = '', ...others] = keys;
@@ -165,7 +165,7 @@ describe.each(WAYS)('the owner of a partition, %s', (_, way) => {
     const { app } = await start(stream, runs, {
       ...way,
       concurrency: 4,
-      // Without leases to tell of runs, that the ghost had it counts as one.
+      // Without leases there is no record of runs, so the ghost's delivery counts as one.
       retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 10, jitter: 0 } },
     });
     const letters = app.get(DeadLetters);

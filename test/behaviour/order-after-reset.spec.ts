@@ -7,7 +7,7 @@ import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: its blocked clients are counted.
+// A separate server: its blocked clients are counted.
 const redis = redisForTests({ args: [] });
 const GROUP = 'billing';
 
@@ -18,8 +18,8 @@ afterEach(() => proxy?.close());
 const numbers = (from: number, to: number): { n: number }[] =>
   Array.from({ length: to - from + 1 }, (_, index) => ({ n: from + index }));
 
-describe('a read beside the blocked one, whose answer is lost with its connection', () => {
-  it('is sent again, and does not overtake what the lost answer had', async () => {
+describe('a read in addition to the blocked one, whose answer is lost with its connection', () => {
+  it('is sent again, and does not overtake what the lost answer contained', async () => {
     proxy = await commandProxy(redis.url);
     const { hostname: host, port } = new URL(proxy.url);
     const quiet = freshName('quiet');
@@ -42,7 +42,7 @@ describe('a read beside the blocked one, whose answer is lost with its connectio
       },
     );
     await waitFor(() => got.length === 1);
-    // It holds what it may: the blocked read goes on without it.
+    // It holds as much as it may: the blocked read continues without it.
     await waitFor(async () => (await blockedReads()) === 1);
     const caught = proxy.catchOnce('reply', named('xreadgroup'));
     release();

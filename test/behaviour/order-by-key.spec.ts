@@ -52,7 +52,7 @@ const caughtUp = (stream: string): Promise<unknown> =>
   waitFor(() => arePartitionsCaughtUp(redis.client, stream, PARTITIONS, GROUP), LONG);
 
 describe('a stream with partitions', () => {
-  it('runs messages of one key one after the other and in order, and different keys side by side', async () => {
+  it('runs messages with one key one after the other and in order, and different keys concurrently', async () => {
     const stream = freshName('orders');
     await add(stream, keyedEntries(20, 10));
     const runs = new KeyedRuns(() => delay(Math.random() * 4));
@@ -112,12 +112,12 @@ describe('a stream with partitions', () => {
     });
     await waitFor(() => runs.handled.length === 100, LONG);
     expect(runs.of('k3')).toEqual(upTo(5));
-    expect(runs.started.filter((its) => its === 'k3:1')).toHaveLength(3);
-    // All others were through long before.
+    expect(runs.started.filter((each) => each === 'k3:1')).toHaveLength(3);
+    // All others were finished long before.
     expect(runs.handled.slice(-4).sort()).toEqual(['k3:1', 'k3:2', 'k3:3', 'k3:4']);
   });
 
-  it('runs no more at once than its concurrency says, in all its partitions together', async () => {
+  it('runs at most as many messages at once as its concurrency, in all its partitions together', async () => {
     const stream = freshName('orders');
     await add(stream, keyedEntries(20, 2));
     const runs = new KeyedRuns(() => delay(1));
@@ -127,7 +127,7 @@ describe('a stream with partitions', () => {
     expect(runs.partitions.get('k7')).toBe(partitionOf('k7', PARTITIONS));
   });
 
-  it('hands a key that is held back over as it is: whoever comes next waits for its time too', async () => {
+  it('hands over a blocked key unchanged: the next owner also waits for its retry', async () => {
     const stream = freshName('orders');
     await add(stream, keyedEntries(3, 3));
     const seen: number[] = [];
@@ -153,7 +153,7 @@ describe('a stream with partitions', () => {
     await caughtUp(stream);
   });
 
-  it('runs what another consumer was given before what came later', async () => {
+  it('runs what was delivered to another consumer before later messages', async () => {
     const stream = freshName('orders');
     const name = partitionName(stream, partitionOf('a', PARTITIONS));
     const runs = new KeyedRuns();
@@ -167,7 +167,7 @@ describe('a stream with partitions', () => {
       JSON.stringify({ key: 'a', n }),
     ];
     for (let n = 0; n < 20; n += 2) {
-      // As a former owner's blocked read takes an entry, after its time.
+      // As the blocked read of a former owner takes an entry, after its time.
       await redis.client
         .multi()
         .xadd(name, '*', ...fields(n))
@@ -180,7 +180,7 @@ describe('a stream with partitions', () => {
     await caughtUp(stream);
   });
 
-  it('keeps a message that was published again behind the one that it repeats', async () => {
+  it('keeps a message that was published again behind the first one', async () => {
     const stream = freshName('orders');
     const runs = new KeyedRuns(({ n }) => {
       if (n === 0) throw new Error('never');
@@ -195,13 +195,13 @@ describe('a stream with partitions', () => {
       { body: { key: 'a', n: 4 }, key: 'a', id: 'three' },
     ]);
     await waitFor(() => runs.handled.includes('a:4'), LONG);
-    // The first became a dead letter, so that its repetition ran; that of the second did not.
+    // The first became a dead letter, so its repetition ran; that of the second did not.
     expect(runs.of('a')).toEqual([1, 2, 4]);
-    expect(runs.started.filter((its) => its === 'a:0')).toHaveLength(2);
+    expect(runs.started.filter((each) => each === 'a:0')).toHaveLength(2);
     await caughtUp(stream);
   });
 
-  it('takes a redriven message at the end of its key', async () => {
+  it("runs a redriven message at the end of its key's lane", async () => {
     const stream = freshName('orders');
     let works = false;
     const runs = new KeyedRuns(({ n }) => {
@@ -221,7 +221,7 @@ describe('a stream with partitions', () => {
     await waitFor(async () => (await letters.count({ stream: name })) === 0);
   });
 
-  it('holds a partition where its retries are blocking, and runs the others', async () => {
+  it('stops a partition if its retries are blocking, and runs the others', async () => {
     const stream = freshName('orders');
     await add(stream, keyedEntries(20, 1));
     const at = partitionOf('k0', PARTITIONS);
@@ -232,7 +232,9 @@ describe('a stream with partitions', () => {
       retry: { blocking: true, backoff: { type: 'fixed', delayMs: 800, jitter: 0 } },
     });
     await waitFor(() => runs.handled.length === 20, LONG);
-    const there = runs.handled.filter((its) => partitionOf(its.split(':')[0]!, PARTITIONS) === at);
+    const there = runs.handled.filter(
+      (each) => partitionOf(each.split(':')[0]!, PARTITIONS) === at,
+    );
     expect(there[0]).toBe('k0:0');
     expect(runs.handled.slice(-there.length)).toEqual(there);
   });
@@ -242,7 +244,7 @@ describe('a stream with partitions', () => {
     ['dedup off', { dedup: false }],
     ['both', { delivery: 'at-most-once', dedup: false }],
   ] as const)(
-    'keeps the order of keys with %s too, also when it is handed over',
+    'also keeps the order of keys with %s, and when it is handed over',
     async (_, options) => {
       const stream = freshName('orders');
       await add(stream, keyedEntries(10, 30));
@@ -259,7 +261,7 @@ describe('a stream with partitions', () => {
     },
   );
 
-  it('goes on after all its keys vanished', async () => {
+  it('continues after all its keys vanished', async () => {
     const stream = freshName('orders');
     const runs = new KeyedRuns();
     await start(stream, runs, { concurrency: 4 });

@@ -43,7 +43,7 @@ type Handle = (data: Numbered, context: RedisStreamsContext) => unknown;
 const numbers = (count: number): Numbered[] => Array.from({ length: count }, (_, n) => ({ n }));
 const upTo = (count: number): number[] => numbers(count).map(({ n }) => n);
 
-/** Where the messages are, and how they are consumed. */
+/** The server, and the options of the consumers. */
 interface Setting {
   readonly stream: string;
   readonly pattern?: string;
@@ -56,7 +56,7 @@ const member = ({ stream, pattern = stream, options }: Setting, handle: Handle) 
     { controllers: [handlerOf(pattern, handle)] },
   );
 
-/** Runs a member that begins to close while it runs its message number `last`, and ends that once nothing more starts. */
+/** Runs a member that begins to close while its message number `last` runs, which ends once nothing more starts. */
 async function runMemberUntil(last: number, setting: Setting, handle: Handle): Promise<void> {
   let ran = 0;
   let closing: { readonly closed: Promise<void> } | undefined;
@@ -78,7 +78,7 @@ async function runMemberUntil(last: number, setting: Setting, handle: Handle): P
 const inMs = (took: number) => async (): Promise<void> => delay(took);
 const atOnce = (): void => undefined;
 
-/** What is left of a group once nothing is to be done. */
+/** What remains of a group once there is nothing left to do. */
 async function leftIn(
   { stream, options }: Setting,
   client = redis.client,
@@ -156,7 +156,7 @@ describe.each(WAYS)('400 messages, one member at a time, %s', (_, way) => {
       for (; closes < 5 && got.length < 400; closes++) {
         await runMemberUntil(Math.min(each, 400 - got.length), setting, run);
       }
-      // At-most-once cannot hand back without a ledger, and runs all that it has read.
+      // At-most-once cannot hand back without a ledger, and runs everything that it has read.
       const { delivery, dedup } = setting.options ?? {};
       const handsBack = delivery !== 'at-most-once' || dedup !== false;
       expect(handsBack ? [closes, got.length < 400] : []).toEqual(handsBack ? [5, true] : []);
@@ -174,12 +174,12 @@ describe.each(WAYS)('400 messages, one member at a time, %s', (_, way) => {
 });
 
 describe('a member that starts', () => {
-  it('takes what was handed back in stream order with what is pending for it, before anything new', async () => {
+  it('takes what was handed back in stream order with its own pending entries, before anything new', async () => {
     const name = freshName('billing-0');
     const setting = { stream: freshName('orders') };
     await redis.client.xgroup('CREATE', setting.stream, GROUP, '0', 'MKSTREAM');
     await addEntries(redis.client, setting.stream, numbers(3));
-    // As if a process of its name had read them, and its connection broke.
+    // As if a process with its name had read them, and its connection broke.
     await redis.client.xreadgroup('GROUP', GROUP, name, 'STREAMS', setting.stream, '>');
     await addEntries(redis.client, setting.stream, numbers(50).slice(3));
     const got: number[] = [];
@@ -193,7 +193,7 @@ describe('a member that starts', () => {
     expect(got).toEqual([3, 0, 1, 2, ...upTo(60).slice(4)]);
   });
 
-  it('does not wait for a message that failed and is to be tried again later', async () => {
+  it('does not wait for a failed message that is scheduled for a retry', async () => {
     const setting = { stream: freshName('orders') };
     const got: number[] = [];
     await addEntries(redis.client, setting.stream, numbers(40));
@@ -241,7 +241,7 @@ describe('a member that starts', () => {
     },
   );
 
-  it('beside others holds nothing up and runs nothing twice, while each of them restarts', async () => {
+  it('together with others holds nothing up and runs nothing twice, while each of them restarts', async () => {
     const setting = { stream: freshName('orders') };
     const got: number[] = [];
     const run: Handle = async ({ n }) => {
@@ -272,7 +272,7 @@ describe('a process that gets SIGTERM', () => {
   });
   afterEach(endChildPrograms);
 
-  it('hands back what it did not start, and the next one goes on with it', async () => {
+  it('hands back what it did not start, and the next one continues with it', async () => {
     const stream = freshName('orders');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
     await addEntries(redis.client, stream, numbers(400));
@@ -298,7 +298,7 @@ describe('a process that gets SIGTERM', () => {
 (WITH_CLUSTER ? describe : describe.skip)('on a Redis Cluster', () => {
   const servers = clusterForTests();
 
-  it('streams of several slots are each handled in their order through five closes', async () => {
+  it('streams in several slots are each handled in order through five closes', async () => {
     const streams = ['orders', 'payments', 'parcels'].map((kind) => freshName(kind));
     const { client, connection } = servers.redis;
     const got = new Map(streams.map((stream) => [stream, [] as number[]]));
@@ -307,7 +307,7 @@ describe('a process that gets SIGTERM', () => {
         await client.xadd(stream, '*', 'name', stream, 'body', JSON.stringify({ n }));
       }
     }
-    const all = (): number => [...got.values()].reduce((sum, its) => sum + its.length, 0);
+    const all = (): number => [...got.values()].reduce((sum, each) => sum + each.length, 0);
     for (let closes = 0; ; closes++) {
       const app = await streamsApp(
         { connection, group: GROUP, startFrom: 'beginning' },

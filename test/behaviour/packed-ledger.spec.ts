@@ -32,7 +32,7 @@ async function consumerOf(
 }
 
 describe('a ledger that is too long for its ZSET', () => {
-  it('knows every message that was processed, and none that was not', async () => {
+  it('knows every message that was processed, and no other', async () => {
     const consumer = await consumerOf();
     await consumer.commit(ids(5_000));
     await consumer.pack();
@@ -41,19 +41,19 @@ describe('a ledger that is too long for its ZSET', () => {
     expect(await consumer.reserve(ids(5_000, 5_000))).toEqual(allOf('new', 5_000));
   });
 
-  it('keeps the newest in the ZSET, and of the rest about 16 in a bucket', async () => {
+  it('keeps the newest in the ZSET, and packs the rest with about 16 in a bucket', async () => {
     const consumer = await consumerOf();
     await consumer.commit(ids(5_000));
     await consumer.pack();
     const newest = await redis.client.zrange(consumer.keys.ledger, '0', '-1');
-    // Those of one commit have one time.
+    // Those of one commit have the same time.
     expect(newest.every((id) => ids(200, 4_800).includes(id))).toBe(true);
     expect(await packedRecords(redis.client, consumer.keys)).toHaveLength(4_900);
     expect(await bucketsOf(redis.client, consumer.keys)).toBe(Math.ceil(4_900 / 16));
     expect(await ledgerSize(redis.client, consumer.keys)).toEqual({ all: 5_000, packed: 4_900 });
   });
 
-  it('is right where it is packed while others commit', async () => {
+  it('is correct if it is packed while others commit', async () => {
     const consumer = await consumerOf();
     const all = Array.from({ length: 30 }, (_, n) => consumer.commit(ids(150, n * 100)));
     const packing = [consumer.packStep(), consumer.packStep(), consumer.pack()];
@@ -63,7 +63,7 @@ describe('a ledger that is too long for its ZSET', () => {
     await packedRecords(redis.client, consumer.keys);
   });
 
-  it('loses nothing where packing is cut off after any of its steps, or a step is sent twice', async () => {
+  it('loses nothing if packing is interrupted after any of its steps, or a step is sent twice', async () => {
     const consumer = await consumerOf();
     await consumer.commit(ids(600));
     for (let left = 500; left > 0; left -= 100) {
@@ -76,14 +76,14 @@ describe('a ledger that is too long for its ZSET', () => {
     expect(await consumer.packStep(50)).toBe(0);
   });
 
-  it('is the same at most once, where messages are recorded as they are reserved', async () => {
+  it('works the same with at-most-once, which records messages when it reserves them', async () => {
     const consumer = await consumerOf('at-most-once');
     expect(await consumer.reserve(ids(1_000))).toEqual(allOf('new', 1_000));
     await consumer.pack();
     expect(await consumer.reserve(ids(1_000))).toEqual(allOf('duplicate', 1_000));
   });
 
-  it('gives back what was put back, or is redriven, or is to be forgotten', async () => {
+  it('removes what was put back, redriven, or is to be forgotten', async () => {
     const consumer = await consumerOf('at-most-once');
     const { ledger, packedLedger, deadLetters, retries, attempts } = consumer.keys;
     await redis.client.xadd(consumer.stream, '4102444800000-0', 'id', 'order-0');
@@ -107,7 +107,7 @@ describe('a ledger that is too long for its ZSET', () => {
     ]);
   });
 
-  it('takes what other programs have written there', async () => {
+  it('accepts what other programs have written there', async () => {
     const consumer = await consumerOf();
     const { ledger } = consumer.keys;
     const soon = Date.now() + 60_000;
@@ -129,7 +129,7 @@ describe('a ledger that is too long for its ZSET', () => {
 });
 
 describe('a ledger from before ledgers were packed', () => {
-  it('loses nothing of its window, while it is packed and after', async () => {
+  it('loses nothing of its window, during packing and after', async () => {
     const stream = freshName('orders');
     const keys = streamKeys('', stream, GROUP);
     const count = UNPACKED + 1_000;
@@ -156,7 +156,7 @@ describe('a ledger from before ledgers were packed', () => {
     expect(handled).toEqual(['new-1', 'new-2']);
   });
 
-  it('stays as it is where packing is turned off', async () => {
+  it('stays unchanged if packing is turned off', async () => {
     const stream = freshName('orders');
     const { ledger, packedLedger } = streamKeys('', stream, GROUP);
     const rows = ids(UNPACKED + 500).flatMap((id) => [Date.now(), id]);
@@ -185,7 +185,7 @@ describe('what has left the window of a packed ledger', () => {
     expect(await consumer.reserve(ids(500))).toEqual(allOf('duplicate', 500));
   });
 
-  it('is known to the last ms of the window, and not after', async () => {
+  it('is known until the last ms of the window, and not after', async () => {
     const consumer = await consumerOf();
     await consumer.commit(ids(300));
     await consumer.pack(0);
@@ -195,7 +195,7 @@ describe('what has left the window of a packed ledger', () => {
     expect(await consumer.reserve(ids(300))).toEqual(allOf('new', 300));
   });
 
-  it('goes with what is written to its bucket', async () => {
+  it('is removed with the next write to its bucket', async () => {
     const consumer = await consumerOf();
     await consumer.commit(ids(1_000));
     await consumer.pack(0);
@@ -220,7 +220,7 @@ describe('what has left the window of a packed ledger', () => {
   });
 
   it('is looked for in every bucket ten times in a window, and no more often', async () => {
-    // So long that nothing comes due meanwhile.
+    // So long that nothing becomes due meanwhile.
     const windowMs = 1_000 * WINDOW_MS;
     const consumer = await consumerOf('at-least-once', windowMs);
     await consumer.commit(ids(4_000));
@@ -251,7 +251,7 @@ describe('what has left the window of a packed ledger', () => {
     expect(await consumer.reserve(ids(4_000))).toEqual(allOf('new', 4_000));
   });
 
-  it('is nothing where the window is longer than time', async () => {
+  it('does not exist if the window is longer than time', async () => {
     const consumer = await consumerOf('at-least-once', Number.MAX_SAFE_INTEGER);
     await consumer.commit(ids(300));
     await consumer.pack(0);

@@ -31,7 +31,10 @@ afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
 });
 
-/** A way to Redis that takes a few milliseconds: what is on its way when a turn ends is seen late. */
+/**
+ * A connection to Redis with a few milliseconds of latency: what is under way when an ownership ends is seen
+ * late.
+ */
 async function slowRedis(): Promise<string> {
   const proxy = await tcpProxy(redis.url, { latencyMs: 2 });
   proxies.push(proxy);
@@ -64,7 +67,7 @@ async function expectNothingLeft(stream: string, partitions: number): Promise<vo
 }
 
 describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
-  it('hands over each partition as soon as nothing of it runs, while a handler of another one goes on', async () => {
+  it('hands over each partition as soon as none of its messages runs, while a handler in another one continues', async () => {
     const stream = freshName('orders');
     const partitions = 4;
     const { wait, open } = gate();
@@ -75,8 +78,8 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     });
     const staying = await startMember(redis.url, stream, partitions, runs, mode);
     const owners = await evenlyShared(redis, stream, partitions);
-    const its = owners.flatMap((owner, at) => (owner === consumerOf(closing) ? [at] : []));
-    const [busy = 0, idle = 0] = its;
+    const owned = owners.flatMap((owner, at) => (owner === consumerOf(closing) ? [at] : []));
+    const [busy = 0, idle = 0] = owned;
     const keys = keyOfEach(partitions);
     await publish(stream, partitions, [{ key: keys[busy] ?? '', n: 0 }]);
     await waitFor(() => runs.started.length === 1);
@@ -89,7 +92,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     const bodies = upTo(20).map((n) => ({ key: keys[idle] ?? '', n: n + 1 }));
     await publish(stream, partitions, bodies);
     await waitFor(() => runs.handled.length === 20, LONG);
-    // The handler still runs, so its partition is still the closing member's.
+    // The handler still runs, so its partition still belongs to the closing member.
     expect((await partitionOwners(redis, stream, partitions))[busy]).toBe(consumerOf(closing));
     open();
     await closed;
@@ -102,7 +105,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     await expectNothingLeft(stream, partitions);
   });
 
-  it('hands over what is idle even if a handler outlasts the time to drain', async () => {
+  it('hands over idle partitions even if a handler outlasts the drain timeout', async () => {
     const stream = freshName('orders');
     const partitions = 2;
     const { wait, open } = gate();
@@ -114,7 +117,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     await waitFor(() => runs.started.length === 1);
     await closing.close();
     try {
-      // Nobody was there to take it: it has been released all the same.
+      // No member was there to take it: it has been released anyway.
       expect((await partitionOwners(redis, stream, partitions))[1]).toBeUndefined();
       expect((await partitionOwners(redis, stream, partitions))[0]).toBe(consumerOf(closing));
       await publish(stream, partitions, [{ key: idle, n: 1 }]);
@@ -125,7 +128,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     }
   });
 
-  it('counts no attempt of what did not start, however late it was given out', async () => {
+  it('counts no attempt of what did not start, however late it was delivered', async () => {
     const stream = freshName('orders');
     const partitions = 4;
     const url = await slowRedis();
@@ -156,7 +159,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
     await expectNothingLeft(stream, partitions);
   });
 
-  it('leaves a backlog to the next one as it was: nothing runs alone or as another attempt', async () => {
+  it('leaves a backlog to the next owner unchanged: nothing runs alone or as another attempt', async () => {
     const stream = freshName('orders');
     const partitions = 2;
     await addToPartitions(redis.client, stream, partitions, keyedEntries(100, 5));
@@ -212,7 +215,7 @@ describe.each(PARTITION_MODES)('a member that closes, %s', (_, mode) => {
       );
       await waitFor(() => runs.started.length === 4);
       await deadLettersOf(first).redrive({ stream });
-      // Both have been read, and wait behind the handler that runs: they are due again after a lease.
+      // Both have been read, and wait behind the running handler: they are due again after a lease.
       const areRead = async (): Promise<boolean> => {
         const rows = await Promise.all(
           partitionNames(stream, partitions).map((name) =>
@@ -266,7 +269,7 @@ describe('a key whose message waits for a retry', () => {
       });
       await waitFor(() => runs.of('good').length === 30, LONG);
       expect(runs.of('good')).toEqual(upTo(30));
-      expect(runs.started.filter((its) => its.startsWith('bad'))).toEqual(['bad:0']);
+      expect(runs.started.filter((each) => each.startsWith('bad'))).toEqual(['bad:0']);
     },
   );
 });

@@ -32,7 +32,7 @@ const redisMs = async (): Promise<number> => {
   return Number(seconds) * 1_000 + Number(micros) / 1_000;
 };
 
-/** By Redis's clock, which leases end by. */
+/** By Redis's clock, which determines when leases end. */
 async function leasesLater(count: number): Promise<void> {
   const from = await redisMs();
   await waitFor(async () => (await redisMs()) - from > count * LEASE_MS, LONG);
@@ -47,8 +47,8 @@ describe.each(PARTITION_MODES)('in a partition, %s', (_, mode) => {
     const [key = '', other = ''] = keyOfEach(PARTITIONS);
     const { wait, open } = gate();
     const signals: AbortSignal[] = [];
-    const runs = new KeyedRuns(async ({ key: its, n }, context) => {
-      if (its !== key || n !== 0) return;
+    const runs = new KeyedRuns(async ({ key: ownKey, n }, context) => {
+      if (ownKey !== key || n !== 0) return;
       signals.push(context.getSignal());
       await wait;
     });
@@ -109,7 +109,7 @@ it('with a short recovery interval, one process keeps the order of every key whi
   const runs = new KeyedRuns(() => delay(4));
   await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(50, 40));
   await startMember(redis.url, stream, PARTITIONS, runs, { concurrency: 8 }, RECOVERY);
-  // As long as it takes for leases to be renewed several times while messages wait.
+  // Long enough for leases to be renewed several times while messages wait.
   await leasesLater(2);
   await addToPartitions(redis.client, stream, PARTITIONS, keyedEntries(50, 20, 40));
   await caughtUp(stream);

@@ -47,7 +47,11 @@ function memberProcess(stream: string): ChildProgram {
   });
 }
 
-/** Watches who owns the partitions until it is told to stop. @returns each change of owner, per partition */
+/**
+ * Watches who owns the partitions until it is stopped.
+ *
+ * @returns each change of owner, per partition
+ */
 function watchOwners(stream: string): () => Promise<string[][]> {
   const changes = Array.from({ length: PARTITIONS }, (): string[] => []);
   const over = new AbortController();
@@ -81,9 +85,9 @@ describe('a member that was stopped for longer than its ownership lasts', () => 
       const other = await startMember(redis.url, stream, PARTITIONS, runs);
       const before = await evenlyShared(redis, stream, PARTITIONS);
       const keys = keyOfEach(PARTITIONS);
-      const its = before.flatMap((owner, at) => (owner === consumerOf(other) ? [] : [at]));
+      const owned = before.flatMap((owner, at) => (owner === consumerOf(other) ? [] : [at]));
       if (how !== 'with nothing to do') {
-        const key = keys[its[0] ?? 0] ?? '';
+        const key = keys[owned[0] ?? 0] ?? '';
         const body = { key, n: 0, hangs: true };
         await addToPartitions(redis.client, stream, PARTITIONS, [{ body, key }]);
         await waitFor(() => stopped.output().includes(`running ${key}:0`), LONG);
@@ -94,12 +98,12 @@ describe('a member that was stopped for longer than its ownership lasts', () => 
         async () => (await ownersOf(stream)).every((owner) => owner === consumerOf(other)),
         LONG,
       );
-      // What the stopped member runs is run again by the next owner.
+      // What the stopped member was running is run again by the next owner.
       const isRunAgain = how === 'with nothing to do' ? 0 : 1;
       await waitFor(() => runs.handled.length === isRunAgain, LONG);
       stopped.kill('SIGCONT');
       await evenlyShared(redis, stream, PARTITIONS);
-      // All of them are looked after: whatever is published now is handled.
+      // All partitions have an owner: whatever is published now is handled.
       const entries = keys.map((key) => ({ body: { key, n: 1 }, key }));
       await addToPartitions(redis.client, stream, PARTITIONS, entries);
       await waitFor(
@@ -132,7 +136,7 @@ describe.each([
     const app = await startMember(redis.url, stream, 1, runs, { ...mode, concurrency: 2 });
     await addToPartitions(redis.client, stream, 1, [{ body: { key: 'k', n: 0 }, key: 'k' }]);
     await waitFor(() => runs.started.length === 1);
-    // Another member has taken the partition, and died.
+    // Another member took the partition and died.
     await redis.client.hset(partitionKey(name, 'owner'), {
       consumer: 'ghost',
       token: 'ghost',
@@ -183,7 +187,7 @@ describe('if Redis loses who owns a partition', () => {
     await waitFor(() => runs.handled.length === 1);
   });
 
-  it('and how many partitions there are, both are written again', async () => {
+  it('and the number of partitions, both are written again', async () => {
     const stream = freshName('orders');
     const runs = new KeyedRuns();
     const app = await startMember(redis.url, stream, PARTITIONS, runs);

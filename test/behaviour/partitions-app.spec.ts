@@ -23,9 +23,9 @@ import {
 } from '../../lib/index.js';
 import { partitionName, partitionNames, partitionOf } from '../../lib/wire/partitions.js';
 import { RedisStreamsHealthIndicator } from '../../lib/telemetry/terminus/index.js';
-import { failed } from '../support/delayed.js';
+import { failed } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
-import { emitAll, keyed } from '../support/keyed.js';
+import { emitAll, keyed } from '../support/keyed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
@@ -59,7 +59,7 @@ type StreamOptions = NonNullable<RedisStreamsModuleOptions['streams']>[string];
 
 /** An app that reads a stream with partitions, and what its handler saw. */
 async function partitionedApp(
-  its: Partial<StreamOptions> = {},
+  streamOptions: Partial<StreamOptions> = {},
   handle: (seen: Seen, context: RedisStreamsContext) => unknown = () => undefined,
   parts: StreamsAppParts = {},
 ): Promise<StreamsApp & { readonly stream: string; readonly seen: Seen[] }> {
@@ -72,7 +72,7 @@ async function partitionedApp(
       concurrency: 16,
       startFrom: 'beginning',
       retry: { maxAttempts: 2, backoff: { type: 'fixed', delayMs: 20 } },
-      streams: { [stream]: { partitions: COUNT, ...its } as StreamOptions },
+      streams: { [stream]: { partitions: COUNT, ...streamOptions } as StreamOptions },
     },
     {
       ...parts,
@@ -89,7 +89,7 @@ async function partitionedApp(
   return { ...app, stream, seen };
 }
 
-/** Messages of all keys by turns: the key of number n is `n % KEYS.length`. */
+/** Messages of all keys in turn: the key of number n is `n % KEYS.length`. */
 const messages = (count: number) =>
   Array.from({ length: count }, (_, n) => keyed(KEYS[n % KEYS.length]!, { n }, `order-${n}`));
 
@@ -99,31 +99,31 @@ const handledBy = ({ monitor }: StreamsApp, count: number): Promise<unknown> =>
 function expectOrderByKey(seen: readonly Seen[], count: number): void {
   expect(new Set(seen.map(({ n }) => n)).size).toBe(count);
   for (const index of KEYS.keys()) {
-    const its = seen.filter(({ n }) => n % KEYS.length === index).map(({ n }) => n);
-    expect(its).toEqual([...its].sort((a, b) => a - b));
+    const ofKey = seen.filter(({ n }) => n % KEYS.length === index).map(({ n }) => n);
+    expect(ofKey).toEqual([...ofKey].sort((a, b) => a - b));
   }
 }
 
-describe('what users set for a stream holds for all of its partitions', () => {
+describe('what users set for a stream applies to all of its partitions', () => {
   const codecs: readonly [string, Codec, boolean][] = [
     ['JsonCodec', new JsonCodec(), true],
     ['WatermillCodec', new WatermillCodec(), true],
-    ['FieldCodec, which has no room for keys', new FieldCodec({ field: 'data' }), false],
+    ['FieldCodec, which cannot carry keys', new FieldCodec({ field: 'data' }), false],
   ];
-  it.each(codecs)('its codec, and keys are in order: %s', async (_, codec, arrives) => {
+  it.each(codecs)('its codec, with keys in order: %s', async (_, codec, arrives) => {
     const app = await partitionedApp({ codec }, () => delay(Math.random() * 3));
     await emitAll(app.client, app.stream, messages(240));
     await handledBy(app, 240);
     expectOrderByKey(app.seen, 240);
     for (const { n, key, partition, stream } of app.seen) {
-      const its = KEYS[n % KEYS.length]!;
-      expect(key).toBe(arrives ? its : undefined);
-      expect(partition).toBe(partitionOf(its, COUNT));
+      const expectedKey = KEYS[n % KEYS.length]!;
+      expect(key).toBe(arrives ? expectedKey : undefined);
+      expect(partition).toBe(partitionOf(expectedKey, COUNT));
       expect(stream).toBe(app.stream);
     }
   });
 
-  it('its schema, at both ends, and the types of a client', async () => {
+  it('its schema, on both sides, and the types of a client', async () => {
     const app = await partitionedApp({ schema: z.object({ n: z.number() }) });
     const { stream } = app;
     const typed: ClientRedisStreams<Record<string, Numbered>> = app.client;
@@ -140,7 +140,7 @@ describe('what users set for a stream holds for all of its partitions', () => {
     ]);
   });
 
-  it('its retention, its ledger and its members: the jobs see to each partition', async () => {
+  it('its retention, its ledger and its members: the jobs handle each partition', async () => {
     const app = await partitionedApp({ retention: { maxAgeMs: 1 } });
     await emitAll(app.client, app.stream, messages(60));
     await handledBy(app, 60);
@@ -177,7 +177,7 @@ describe('a stream with partitions', () => {
     expect(replies).toEqual(KEYS.map((key, n) => ({ n, key, partition: partitionOf(key, COUNT) })));
   });
 
-  it('has dead letters that run again in their partition, by the name of the stream', async () => {
+  it('has dead letters that run again in their partition, under the name of the stream', async () => {
     let isBroken = true;
     const app = await partitionedApp({}, () => {
       if (isBroken) throw new Error('not yet');
@@ -195,19 +195,19 @@ describe('a stream with partitions', () => {
     }
   });
 
-  it('is one stream to the monitor, with its partitions and who owns them', async () => {
+  it('is one stream to the monitor, with its partitions and their owners', async () => {
     const app = await partitionedApp();
     const { stream, monitor, server } = app;
     await emitAll(app.client, stream, messages(60));
     await handledBy(app, 60);
-    const its = await waitFor(async () => {
+    const inspection = await waitFor(async () => {
       const { streams } = await monitor.inspect();
       return streams.length === 1 && streams[0]?.pending === 0 && streams[0];
     }, LONG);
-    expect(its).toMatchObject({ stream, group: GROUP, exists: true, groupExists: true });
-    expect(its).toMatchObject({ length: 60, lag: 0, ledgerSize: 60, pending: 0 });
-    expect(its.consumers.map(({ name }) => name)).toEqual([server.options.consumer]);
-    const { partitions = [] } = its;
+    expect(inspection).toMatchObject({ stream, group: GROUP, exists: true, groupExists: true });
+    expect(inspection).toMatchObject({ length: 60, lag: 0, ledgerSize: 60, pending: 0 });
+    expect(inspection.consumers.map(({ name }) => name)).toEqual([server.options.consumer]);
+    const { partitions = [] } = inspection;
     expect(partitions.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
     expect(partitions.reduce((sum, { length }) => sum + length, 0)).toBe(60);
     for (const { owner } of partitions) {

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 
 import { clientsForTests } from '../support/clients-for-tests.js';
-import { emit } from '../support/delayed.js';
+import { emit } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
-import { keyed } from '../support/keyed.js';
+import { keyed } from '../support/keyed-messages.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
@@ -27,48 +27,48 @@ const reader = (stream: string, partitions: number): Promise<StreamsApp> =>
     { connection: redis.url, group: GROUP, streams: { [stream]: { partitions } } },
     { controllers: [handlerOf(stream, () => undefined)] },
   );
-const noted = (stream: string): Promise<string | null> =>
+const recordedCount = (stream: string): Promise<string | null> =>
   redis.client.get(`stream:{${stream}}:partitions`);
 
 describe('the number of partitions', () => {
-  it('is noted by who reads the stream, and nothing is said where all have the same', async () => {
+  it('is recorded by its readers, and nothing is logged if all have the same', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     await reader(stream, 4);
     const client = clientFor({ streams: { [stream]: { partitions: 4 } } });
     await emit(client, stream, keyed('customer-1', 1));
     expect(logged('warn', stream)).toEqual([]);
   });
 
-  it('is warned of by a reader that has another, with what to do', async () => {
+  it('causes a warning in a reader that has another, which says what to do', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     await reader(stream, 3);
-    const [said] = await waitFor(() => {
+    const [warning] = await waitFor(() => {
       const warned = logged('warn', `Stream "${stream}" has 3 partitions here`);
       return warned.length > 0 && warned;
     });
-    expect(said).toContain('who read it last had 4');
-    expect(said).toContain(`streams.${stream}.partitions`);
-    expect(said).toContain('what is in partition 3 is unread');
-    expect(await noted(stream)).toBe('3');
+    expect(warning).toContain('whoever read it last had 4');
+    expect(warning).toContain(`streams.${stream}.partitions`);
+    expect(warning).toContain('what is in partition 3 is unread');
+    expect(await recordedCount(stream)).toBe('3');
   });
 
-  it('is warned of once by a client that has another', async () => {
+  it('causes one warning in a client that has another', async () => {
     const stream = freshName('orders');
     await reader(stream, 4);
-    await waitFor(async () => (await noted(stream)) === '4');
+    await waitFor(async () => (await recordedCount(stream)) === '4');
     const client = clientFor({ streams: { [stream]: { partitions: 8 } } });
     for (let n = 0; n < 10; n++) await emit(client, stream, keyed(`customer-${n}`, n));
     const warned = (): string[] => logged('warn', `Stream "${stream}" has 8 partitions here`);
     await waitFor(() => warned().length > 0);
-    expect(warned()).toEqual([expect.stringContaining('4 where it is read')]);
+    expect(warned()).toEqual([expect.stringContaining('its readers have 4')]);
     expect(warned()[0]).toContain('partition 4 or a higher one waits unread');
   });
 
-  it('is no reason to be silent about what is in none of them', async () => {
+  it('is checked even if entries are in no partition', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     await reader(stream, 4);
@@ -77,7 +77,7 @@ describe('the number of partitions', () => {
     );
   });
 
-  it('may be unknown to a client that may not ask', async () => {
+  it('may be unknown to a client without permission to ask', async () => {
     const stream = freshName('orders');
     await redis.client.hset(`stream:{${stream}}:partitions`, 'a', 'b');
     const client = clientFor({ streams: { [stream]: { partitions: 8 } } });

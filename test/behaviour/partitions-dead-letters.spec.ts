@@ -26,10 +26,10 @@ function deadLettersOf(stream: string): DeadLetters {
   return deadLetters;
 }
 
-/** Writes dead letters as the owners of partitions do: an ID of Redis, and the partition. */
+/** Writes dead letters as the owners of partitions do: with Redis's ID, and the partition. */
 async function write(stream: string, ids: readonly string[]): Promise<void> {
-  for (const [n, its] of ids.entries()) {
-    const [partition = '', id = ''] = its.split(':');
+  for (const [n, letterId] of ids.entries()) {
+    const [partition = '', id = ''] = letterId.split(':');
     const body = ['name', stream, 'body', `{"n":${n}}`, 'id', `order-${n}`];
     const why = ['dead-letter-reason', 'failed', 'dead-letter-entry-id', '1-1'];
     const key = keyOf(stream, Number(partition), 'dead-letters');
@@ -47,7 +47,7 @@ async function written(): Promise<{ stream: string; deadLetters: DeadLetters }> 
 }
 
 describe('the dead letters of a stream with partitions', () => {
-  it('are listed in one order, the newest first, and say their partition', async () => {
+  it('are listed in one order, the newest first, and contain their partition', async () => {
     const { stream, deadLetters } = await written();
     const list = await deadLetters.list({ stream });
     const newestFirst = ['1:100-0', '2:21-0', '0:20-1', '0:7-0', '2:7-0', '1:5-0'];
@@ -57,7 +57,7 @@ describe('the dead letters of a stream with partitions', () => {
     expect(await deadLetters.count({ stream })).toBe(IDS.length);
   });
 
-  it.each([1, 2, 3, 4, 5])('are paged without one twice or left out, %d a page', async (limit) => {
+  it.each([1, 2, 3, 4, 5])('are paged without duplicates or gaps, %d a page', async (limit) => {
     const { stream, deadLetters } = await written();
     const all = await deadLetters.list({ stream });
     const paged: string[] = [];
@@ -79,7 +79,7 @@ describe('the dead letters of a stream with partitions', () => {
     expect(await deadLetters.get({ stream, id: '1:7-0' })).toBeUndefined();
   });
 
-  it('are redriven in their partitions: the oldest first, these alone, or all', async () => {
+  it('are redriven in their partitions: the oldest first, only these, or all', async () => {
     const { stream, deadLetters } = await written();
     const waiting = (partition: number): Promise<string[]> =>
       redis.client.zrange(keyOf(stream, partition, 'retries'), 0, '-1');
@@ -93,15 +93,15 @@ describe('the dead letters of a stream with partitions', () => {
       redriven: 1,
     });
     expect(await waiting(2)).toEqual(['dead-letter:21-0']);
-    const told: unknown[] = [];
+    const reports: unknown[] = [];
     const filter = ({ partition }: { partition: number | undefined }): boolean => partition !== 1;
-    const onProgress = (progress: unknown): unknown => told.push(progress);
+    const onProgress = (progress: unknown): unknown => reports.push(progress);
     expect(await deadLetters.redrive({ stream, filter, onProgress })).toEqual({ redriven: 2 });
-    expect(told).toEqual([{ redriven: 2, scanned: 6, total: 6 }]);
+    expect(reports).toEqual([{ redriven: 2, scanned: 6, total: 6 }]);
     expect(await waiting(1)).toEqual(['dead-letter:5-0']);
   });
 
-  it('are thrown away in their partitions', async () => {
+  it('are purged in their partitions', async () => {
     const { stream, deadLetters } = await written();
     expect(await deadLetters.purge({ stream, ids: ['2:7-0', '1:7-0'] })).toEqual({ purged: 1 });
     expect(await deadLetters.get({ stream, id: '0:7-0' })).toBeDefined();
@@ -109,7 +109,7 @@ describe('the dead letters of a stream with partitions', () => {
     expect(await deadLetters.count({ stream })).toBe(0);
   });
 
-  it('are read on where there are more than a page of them', async () => {
+  it('are read on if there are more than a page of them', async () => {
     const stream = freshName('orders');
     const ids = Array.from({ length: 350 }, (_, n) => `${n % 5 === 0 ? n % 3 : 1}:${n + 1}-0`);
     await write(stream, ids);
@@ -123,7 +123,7 @@ describe('the dead letters of a stream with partitions', () => {
     expect(seen).toEqual(ids);
   });
 
-  it('have IDs that are refused where they do not say the partition, or one that is not there', async () => {
+  it('are refused if their IDs lack the partition, or name one that does not exist', async () => {
     const { stream, deadLetters } = await written();
     const other = freshName('payments');
     for (const asked of [

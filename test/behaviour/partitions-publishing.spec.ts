@@ -9,14 +9,14 @@ import {
 } from '../../lib/index.js';
 import { partitionNames } from '../../lib/wire/partitions.js';
 import { type ClientOptions, clientsForTests } from '../support/clients-for-tests.js';
-import { emit, failed, LONG_MS, looksAt } from '../support/delayed.js';
+import { emit, failed, LONG_MS, looksAt } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
-import { emitAll, keyed, partitionFor } from '../support/keyed.js';
+import { emitAll, keyed, partitionFor } from '../support/keyed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: what waits anywhere is published by all.
+// A separate server, because every client and server publishes any delayed message.
 const redis = redisForTests({ args: [] });
 const { numbersIn } = looksAt(redis);
 const { clientFor, clientBehindProxy } = clientsForTests(redis);
@@ -34,7 +34,7 @@ const lengths = (stream: string): Promise<number[]> =>
 const total = async (stream: string): Promise<number> =>
   (await lengths(stream)).reduce((sum, length) => sum + length, 0);
 
-/** A message of `key` that is to be published in `delayMs`. */
+/** A message with `key` that is to be published in `delayMs`. */
 const laterOf = (key: string, n: number, delayMs: number, messageId: string) =>
   new RedisStreamsRecordBuilder({ n })
     .setKey(key)
@@ -45,7 +45,7 @@ const laterOf = (key: string, n: number, delayMs: number, messageId: string) =>
 for (const publishDedup of [undefined, false] as const) {
   const options: ClientOptions = publishDedup === undefined ? {} : { publishDedup };
   describe(`publishing to a stream with partitions, publishDedup ${publishDedup === false ? 'off' : 'on'}`, () => {
-    it('has all messages of a key in one partition, in the order of the calls', async () => {
+    it('puts all messages of a key into one partition, in the order of the calls', async () => {
       const stream = freshName('orders');
       const client = clientFor(partitioned(stream, options));
       const keys = Array.from({ length: 20 }, (_, n) => `customer-${n}`);
@@ -58,12 +58,12 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await redis.client.exists(stream)).toBe(0);
       for (const [index, key] of keys.entries()) {
         const name = partitionFor(stream, COUNT, key);
-        const its = (await numbersIn(name)).filter((n) => Number(n) % keys.length === index);
-        expect(its).toEqual(Array.from({ length: 10 }, (_, n) => n * keys.length + index));
+        const ofKey = (await numbersIn(name)).filter((n) => Number(n) % keys.length === index);
+        expect(ofKey).toEqual(Array.from({ length: 10 }, (_, n) => n * keys.length + index));
       }
     });
 
-    it('has messages without a key where their IDs say, so that one published again meets itself', async () => {
+    it('places messages without a key by their IDs, so that a repeated one is recognized', async () => {
       const stream = freshName('orders');
       const client = clientFor(partitioned(stream, options));
       const record = new RedisStreamsRecordBuilder({ n: 1 }).setMessageId('order-1').build();
@@ -75,7 +75,7 @@ for (const publishDedup of [undefined, false] as const) {
       expect(await total(stream)).toBe(await redis.client.xlen(name));
     });
 
-    it('gives the receipts of a batch in its order, whatever the partitions', async () => {
+    it('gives the receipts of a batch in order, whatever the partitions', async () => {
       const stream = freshName('orders');
       const client = clientFor(partitioned(stream, options));
       const items = Array.from({ length: 5_000 }, (_, n) =>
@@ -95,7 +95,7 @@ for (const publishDedup of [undefined, false] as const) {
       }
     });
 
-    it('says of each message of a batch what became of it where one partition refuses', async () => {
+    it('reports the result of each message of a batch if one partition refuses', async () => {
       const stream = freshName('orders');
       const client = clientFor(partitioned(stream, options));
       const refusing = partitionFor(stream, COUNT, 'customer-1');
@@ -111,7 +111,7 @@ for (const publishDedup of [undefined, false] as const) {
       ]);
     });
 
-    it('keeps maxLength and ttlMs in each partition that was written to', async () => {
+    it('applies maxLength and ttlMs in each partition that was written to', async () => {
       const stream = freshName('orders');
       const client = clientFor({
         ...options,
@@ -133,7 +133,7 @@ for (const publishDedup of [undefined, false] as const) {
 }
 
 describe('a batch over partitions', () => {
-  it('makes no second message of one that is sent again after the connection dropped', async () => {
+  it('creates no second message when one is sent again after the connection dropped', async () => {
     const stream = freshName('orders');
     const { client, proxy } = await clientBehindProxy(partitioned(stream));
     const reset = proxy.resetOnce('before-reply', (request) => request.includes(stream));
@@ -148,8 +148,8 @@ describe('a batch over partitions', () => {
   });
 });
 
-describe('a message for later on a stream with partitions', () => {
-  it('comes to the partition of its key', async () => {
+describe('a delayed message on a stream with partitions', () => {
+  it('goes to the partition of its key', async () => {
     const stream = freshName('orders');
     const client = clientFor(partitioned(stream));
     const receipt = await emit(client, stream, laterOf('customer-1', 1, 50, 'order-1'));
@@ -177,7 +177,7 @@ describe('a message for later on a stream with partitions', () => {
     expect(await client.cancel(stream, 'order-3')).toBe(false);
   });
 
-  it('is cancelled once where the answer was lost', async () => {
+  it('is cancelled once if the answer was lost', async () => {
     const stream = freshName('orders');
     const { client, proxy } = await clientBehindProxy(partitioned(stream));
     await emit(client, stream, laterOf('customer-1', 1, LONG_MS, 'order-1'));
@@ -187,7 +187,7 @@ describe('a message for later on a stream with partitions', () => {
     expect(await waiting(stream)).toBe(0);
   });
 
-  it('is cancelled also where another partition refuses, and the refusal is said where none has it', async () => {
+  it('is cancelled even if another partition refuses; the refusal is reported if none has it', async () => {
     const stream = freshName('orders');
     const client = clientFor(partitioned(stream));
     await emit(client, stream, laterOf('customer-1', 1, LONG_MS, 'order-1'));

@@ -12,7 +12,7 @@ closeAppsAfterEach();
 const GROUP = 'billing';
 
 describe('reading ahead', () => {
-  it('a handler that waited for nothing and then waits holds two batches more at the most, in order', async () => {
+  it('a handler that did not wait before and then waits holds at most two more batches, in order', async () => {
     const stream = freshName('orders');
     const got: number[] = [];
     let release: () => void = () => undefined;
@@ -42,7 +42,7 @@ describe('reading ahead', () => {
       },
     );
     await waitFor(() => got.length === 2_001);
-    // Once those before it are settled, what is pending is held.
+    // Once those before it are settled, pending means held.
     await waitFor(
       async () => (await pendingEntries(redis.client, stream, GROUP)).length <= 1 + 3 * 50,
     );

@@ -22,7 +22,7 @@ const numbers = (count: number): { n: number }[] =>
 const caughtUp = (stream: string): Promise<boolean> => isCaughtUp(redis.client, stream, GROUP);
 const keyOf = (stream: string, what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
 
-/** Has a consumer read all there is, and never come back. */
+/** Lets a consumer read everything, and never come back. */
 async function readAndDie(stream: string, consumer: string, count = 1_000): Promise<void> {
   await redis.client.xreadgroup('GROUP', GROUP, consumer, 'COUNT', count, 'STREAMS', stream, '>');
 }
@@ -44,7 +44,7 @@ function member(
 }
 
 describe('recovery', () => {
-  it('takes over what a consumer that died has read, in pages to the end, once it has been idle long enough', async () => {
+  it('takes over what a dead consumer has read, in pages to the end, once it has been idle long enough', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
@@ -72,7 +72,7 @@ describe('recovery', () => {
     expect(new Set(got).size).toBe(300);
   });
 
-  it('counts no attempt of what runs here, where there are no leases and it could not be renewed for a while', async () => {
+  it('without leases, counts no attempt of a running message whose renewal failed for a while', async () => {
     const stream = freshName('orders');
     let end = (): void => undefined;
     const { server } = await member(
@@ -83,14 +83,14 @@ describe('recovery', () => {
     const since = performance.now();
     const [id = ''] = await addEntries(redis.client, stream, numbers(1));
     await waitFor(() => server.inFlight === 1);
-    // What is idle for longer than its consumer is there was left by an earlier one.
+    // An entry that has been idle longer than its consumer has run was left by an earlier one.
     await waitFor(() => performance.now() - since > 1_500);
     const idle = async (): Promise<number> => {
       const [row] = (await redis.client.xpending(stream, GROUP, '-', '+', 1)) as unknown[][];
       return Number(row?.[2]);
     };
     const { consumer } = server.options;
-    // Each is one chance for the recovery to meet it, between two renewals.
+    // Each gives the recovery a chance to meet it, between two renewals.
     for (let seen = 0; seen < 5; seen++) {
       await redis.client.xclaim(stream, GROUP, consumer, 0, id, 'IDLE', 1_100, 'JUSTID');
       await waitFor(async () => (await idle()) < 1_000);
@@ -136,7 +136,7 @@ describe('recovery', () => {
       await addEntries(redis.client, stream, [{ n: 1 }]);
       await waitFor(() => runs === 1);
       await member(stream, slow, { consumer: 'b', dedup });
-      // The handler outlives the time after which an idle entry is taken, more than twice.
+      // The handler runs for more than twice the idle time after which an entry is taken.
       const startedAt = Date.now();
       await waitFor(() => Date.now() - startedAt > 2_500);
       expect(runs).toBe(1);
@@ -146,7 +146,7 @@ describe('recovery', () => {
     },
   );
 
-  it('counts and logs as lost what was deleted while it was pending for a consumer that died', async () => {
+  it('counts and logs as lost what was deleted while it was pending for a dead consumer', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
@@ -160,7 +160,7 @@ describe('recovery', () => {
     expect(logged('error', ids[0] ?? '')).toHaveLength(1);
   });
 
-  it('an entry that no codec reads becomes a dead letter of the group, with the bytes it had', async () => {
+  it('an entry that no codec can read becomes a dead letter of the group, with its original bytes', async () => {
     const stream = freshName('orders');
     const app = await member(stream, () => undefined);
     const bytes = Buffer.from([0, 255, 1, 254]);

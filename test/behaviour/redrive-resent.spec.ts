@@ -49,7 +49,7 @@ async function write(stream: string, delivery: string): Promise<string> {
   return String(id);
 }
 
-/** What a group has in Redis beside the stream and the ledger. */
+/** What a group has in Redis in addition to the stream and the ledger. */
 async function leftIn(stream: string): Promise<number[]> {
   const { client } = redis;
   return [
@@ -88,14 +88,14 @@ function member(
   );
 }
 
-/** Where the script is cut off, and which of those it is that name the redrive. */
+/** Where the script is interrupted, and which of its executions concern the redrive. */
 const CUTS: { step: string; nth: number; at: ResetAt }[] = [
   { step: 'reserve', nth: 1, at: 'before-request' },
   { step: 'reserve', nth: 1, at: 'before-reply' },
   { step: 'settle', nth: 2, at: 'before-request' },
   { step: 'settle', nth: 2, at: 'before-reply' },
 ];
-/** At most once there is one step between them: the dead letter goes, and the handler starts. */
+/** At most once has one step between them: the dead letter is removed, and the handler starts. */
 const CUTS_AT_MOST_ONCE: typeof CUTS = CUTS.flatMap((cut) =>
   cut.step === 'reserve'
     ? [cut]
@@ -121,12 +121,12 @@ describe.each(CASES)('a connection that drops $at of $step ($mode)', ({ mode, nt
     });
   }
 
-  it('has a redrive handled once', async () => {
+  it('lets a redrive be handled once', async () => {
     const stream = freshName('orders');
     const id = await write(stream, delivery);
     const attempts: number[] = [];
     await member(stream, mode, (context) => void attempts.push(context.getAttempt()));
-    // At most once nothing is sent any more for a success whose handler has begun.
+    // At most once sends nothing for the success of a handler that has started.
     const reset = delivery === 'at-most-once' && nth === 3 ? undefined : trap(id);
     await deadLetters.redrive({ stream });
     await reset;
@@ -159,7 +159,7 @@ describe.each(CASES)('a connection that drops $at of $step ($mode)', ({ mode, nt
 });
 
 describe('a connection that drops', () => {
-  it('with a redrive on its way to a consumer has it run after a lease', async () => {
+  it('with a redrive on its way to a consumer lets it run after a lease', async () => {
     const stream = freshName('orders');
     const mode: Mode = { delivery: 'at-least-once', dedup: { windowMs: 60_000 } };
     await write(stream, mode.delivery);
@@ -179,7 +179,7 @@ describe('a connection that drops', () => {
     expect(attempts).toEqual([1]);
   });
 
-  it('with a redrive on its way that is purged meanwhile does not have it run', async () => {
+  it('with a redrive on its way that is purged meanwhile does not let it run', async () => {
     const stream = freshName('orders');
     const mode: Mode = { delivery: 'at-least-once', dedup: { windowMs: 60_000 } };
     const id = await write(stream, mode.delivery);
@@ -187,7 +187,7 @@ describe('a connection that drops', () => {
     await member(stream, mode, (context) => void runs.push(context.getMessageId()));
     const reset = proxy.resetOnce('before-request', (request) => {
       if (!request.includes(`dead-letter:${id}`)) return false;
-      // Nothing comes through again before it is purged.
+      // Nothing gets through again before it is purged.
       proxy.freeze();
       return true;
     });
@@ -195,7 +195,7 @@ describe('a connection that drops', () => {
     await reset;
     expect(await deadLetters.purge({ stream })).toEqual({ purged: 1 });
     proxy.thaw();
-    // What comes after it shows that it has been dealt with.
+    // A later message shows that it has been processed.
     await redis.client.xadd(stream, '*', 'name', stream, 'body', '{"n":2}', 'id', 'order-2');
     await waitFor(() => runs.length > 0);
     expect(runs).toEqual(['order-2']);
@@ -205,7 +205,7 @@ describe('a connection that drops', () => {
     });
   });
 
-  it('under a redrive or a purge is said to the operator, who can ask again', async () => {
+  it('during a redrive or a purge is reported to the operator, who can try again', async () => {
     const stream = freshName('orders');
     const id = await write(stream, 'at-least-once');
     const through = new DeadLetters({ connection: proxy.url, group: GROUP });
@@ -217,7 +217,7 @@ describe('a connection that drops', () => {
       }
       expect(await redis.client.zcard(keyOf(stream, 'retries'))).toBe(1);
       expect(await through.redrive({ stream, ids: [id] })).toEqual({ redriven: 0 });
-      // Redis knows the script by now, so that it is done when the answer is lost.
+      // Redis has the script by now, so it has been executed when the answer is lost.
       await write(`${stream}-other`, 'at-least-once');
       await through.purge({ stream: `${stream}-other` });
       const reset = proxy.resetOnce('before-reply', (request) => request.includes(':retries'));

@@ -4,7 +4,7 @@ import { RpcException } from '@nestjs/microservices';
 import { concat, EMPTY, from, lastValueFrom, of, tap, throwError, toArray } from 'rxjs';
 
 import type { RedisStreamsModuleOptions } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { freshName } from '../support/fresh-name.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
@@ -30,19 +30,19 @@ const ask = (app: StreamsApp, pattern: unknown, data: unknown): Promise<unknown>
 describe('a reply', () => {
   it('is what the handler returns', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf<number>(stream, (n) => ({ price: n * 2 }))]);
+    const app = await start([answeringController<number>(stream, (n) => ({ price: n * 2 }))]);
     await expect(ask(app, stream, 21)).resolves.toEqual({ price: 42 });
   });
 
-  it('is what its promise is fulfilled with', async () => {
+  it('is the value with which its promise resolves', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf<number>(stream, async (n) => n + 1)]);
+    const app = await start([answeringController<number>(stream, async (n) => n + 1)]);
     await expect(ask(app, stream, 1)).resolves.toBe(2);
   });
 
-  it('is each value of its Observable, in their order', async () => {
+  it('is each value of its Observable, in order', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf<number>(stream, (n) => from(Array(n).keys()))]);
+    const app = await start([answeringController<number>(stream, (n) => from(Array(n).keys()))]);
     const values = lastValueFrom(app.client.send(stream, 1_000).pipe(toArray()));
     await expect(values).resolves.toEqual([...Array(1_000).keys()]);
   });
@@ -56,7 +56,7 @@ describe('a reply', () => {
     ['a list', [1, [2]]],
   ])('can be %s', async (_, value) => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, () => value)]);
+    const app = await start([answeringController(stream, () => value)]);
     await expect(ask(app, stream, 'it')).resolves.toEqual(value);
   });
 
@@ -65,14 +65,14 @@ describe('a reply', () => {
     ['an Observable without values', () => EMPTY],
   ])('that is %s is an end without a value', async (_, handle) => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, handle)]);
+    const app = await start([answeringController(stream, handle)]);
     const values = lastValueFrom(app.client.send(stream, 'it').pipe(toArray()));
     await expect(values).resolves.toEqual([]);
   });
 
-  it('comes after what it replies to was acknowledged, or soon before', async () => {
+  it('arrives after its request was acknowledged, or shortly before', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, () => 1)]);
+    const app = await start([answeringController(stream, () => 1)]);
     await ask(app, stream, 'it');
     await waitFor(async () => (await redis.client.xpending(stream, 'pricing'))[0] === 0);
     expect(app.monitor.getStats().counts).toMatchObject({ handled: 1, failed: 0 });
@@ -92,20 +92,20 @@ describe('a failure', () => {
       () => new TypeError('secret'),
       { status: 'error', message: 'Internal server error' },
     ],
-  ])('is told as Nest has it: %s', async (_, error, told) => {
+  ])('is reported as Nest does: %s', async (_, error, reported) => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => {
+      answeringController(stream, () => {
         throw error();
       }),
     ]);
-    await expect(ask(app, stream, 'it')).rejects.toEqual(told);
+    await expect(ask(app, stream, 'it')).rejects.toEqual(reported);
   });
 
   it('of an Observable comes after its values', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () =>
+      answeringController(stream, () =>
         concat(
           of(1, 2),
           throwError(() => new RpcException('enough')),
@@ -118,11 +118,11 @@ describe('a failure', () => {
     expect(values).toEqual([1, 2]);
   });
 
-  it('is not tried again, and is no dead letter', async () => {
+  it('is not retried, and is no dead letter', async () => {
     const stream = freshName('quote');
     let runs = 0;
     const app = await start([
-      answererOf(stream, () => {
+      answeringController(stream, () => {
         runs++;
         throw new RpcException('no');
       }),
@@ -141,7 +141,7 @@ describe('events and requests of one stream', () => {
     const events: unknown[] = [];
     const app = await start([
       handlerOf(stream, (data) => events.push(data)),
-      answererOf(stream, (data) => `answer to ${String(data)}`),
+      answeringController(stream, (data) => `answer to ${String(data)}`),
     ]);
     await expect(ask(app, stream, 'request')).resolves.toBe('answer to request');
     await app.emit(stream, 'event');

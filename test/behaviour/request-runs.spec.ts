@@ -20,7 +20,7 @@ import {
   subscription,
   WatermillCodec,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { childProgram, type ChildProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage, type CompiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
@@ -60,20 +60,20 @@ const failure = (asked: Promise<unknown>): Promise<unknown> =>
 const caughtUp = (stream: string, group = GROUP): Promise<unknown> =>
   waitFor(() => isCaughtUp(redis.client, stream, group));
 
-describe('who answers', () => {
-  it('is the handler of the name, else that of the whole stream', async () => {
+describe('the answering handler', () => {
+  it('is the one for the name, else the one for the whole stream', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => 'any'),
-      answererOf({ stream, name: 'price' }, () => 'price'),
+      answeringController(stream, () => 'any'),
+      answeringController({ stream, name: 'price' }, () => 'price'),
     ]);
     await expect(ask(app, { stream, name: 'price' }, 1)).resolves.toBe('price');
     await expect(ask(app, { stream, name: 'stock' }, 1)).resolves.toBe('any');
   });
 
-  it('is nobody where no group has a handler: told at once, as Nest has it', async () => {
+  it("does not exist if no group has one: the caller gets Nest's error at once", async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf({ stream, name: 'price' }, () => 'price')], {
+    const app = await start([answeringController({ stream, name: 'price' }, () => 'price')], {
       unhandled: 'dead-letter',
     });
     await expect(failure(ask(app, { stream, name: 'stock' }, 1))).resolves.toBe(NO_HANDLER);
@@ -81,7 +81,7 @@ describe('who answers', () => {
     expect(app.monitor.getStats().counts).toMatchObject({ unhandled: 1, deadLettered: 0 });
   });
 
-  it('is nobody where there are event handlers only, and they do not get the request', async () => {
+  it('does not exist if there are only event handlers, and they do not get the request', async () => {
     const stream = freshName('quote');
     const events: unknown[] = [];
     const app = await start([handlerOf(stream, (data) => events.push(data))]);
@@ -90,11 +90,11 @@ describe('who answers', () => {
     expect(events).toEqual([]);
   });
 
-  it('is the group that has a handler, also where another has none and says so first', async () => {
+  it('is that of the group that has one, even if another group reports first that it has none', async () => {
     const stream = freshName('quote');
     const events = await start([handlerOf(stream, () => undefined)], { group: 'audit' });
     const app = await start([
-      answererOf(stream, async () => {
+      answeringController(stream, async () => {
         await waitFor(() => events.monitor.getStats().counts.unhandled === 1);
         await delay(50);
         return 'answer';
@@ -103,11 +103,11 @@ describe('who answers', () => {
     await expect(ask(app, stream, 'it')).resolves.toBe('answer');
   });
 
-  it('is one of two groups that both have one: the first that is heard', async () => {
+  it('is one of two groups that both have one: the first to answer', async () => {
     const stream = freshName('quote');
     const answers = (who: string) => () => concat(of(`${who} 1`), of(`${who} 2`));
-    const first = await start([answererOf(stream, answers('first'))], { group: 'first' });
-    await start([answererOf(stream, answers('second'))], { group: 'second' });
+    const first = await start([answeringController(stream, answers('first'))], { group: 'first' });
+    await start([answeringController(stream, answers('second'))], { group: 'second' });
     const values = await lastValueFrom(first.client.send(stream, 'it').pipe(toArray()));
     expect([
       ['first 1', 'first 2'],
@@ -116,7 +116,7 @@ describe('who answers', () => {
     await Promise.all([caughtUp(stream, 'first'), caughtUp(stream, 'second')]);
   });
 
-  it('is one member of a group, and requests spread over its members', async () => {
+  it('is in one member of a group, and requests spread over its members', async () => {
     const stream = freshName('quote');
     const ran: string[] = [];
     const handler = (data: unknown, context: RedisStreamsContext): unknown => {
@@ -124,8 +124,8 @@ describe('who answers', () => {
       return delay(5, data);
     };
     const [app] = await Promise.all([
-      start([answererOf(stream, handler, { batchSize: 1 })]),
-      start([answererOf(stream, handler, { batchSize: 1 })]),
+      start([answeringController(stream, handler, { batchSize: 1 })]),
+      start([answeringController(stream, handler, { batchSize: 1 })]),
     ]);
     const asked = Array.from({ length: 60 }, (_, n) => ask(app, stream, n));
     await expect(Promise.all(asked)).resolves.toEqual([...Array(60).keys()]);
@@ -136,7 +136,7 @@ describe('who answers', () => {
 
 describe('a request that fails', () => {
   const failTwice = (stream: string, runs: number[], retry: object): Type =>
-    answererOf(
+    answeringController(
       stream,
       (_, context) => {
         runs.push(context.getAttempt());
@@ -146,7 +146,7 @@ describe('a request that fails', () => {
       { retry },
     );
 
-  it('is tried again where its handler asks for that, and its caller waits', async () => {
+  it('is retried if its handler asks for that, and its caller waits', async () => {
     const stream = freshName('quote');
     const runs: number[] = [];
     const retry = { maxAttempts: 3, backoff: { delayMs: 1, jitter: 0 } };
@@ -155,7 +155,7 @@ describe('a request that fails', () => {
     expect(runs).toEqual([1, 2, 3]);
   });
 
-  it('tells the last error after its last attempt, and is no dead letter', async () => {
+  it('reports the last error after its last attempt, and is no dead letter', async () => {
     const stream = freshName('quote');
     const runs: number[] = [];
     const retry = { maxAttempts: 2, backoff: { delayMs: 1, jitter: 0 } };
@@ -183,7 +183,7 @@ describe('a request that fails', () => {
           },
           { retry: { maxAttempts: 3, backoff } },
         ),
-        answererOf(stream, () => {
+        answeringController(stream, () => {
           runs.requests++;
           throw new RpcException('no');
         }),
@@ -197,11 +197,11 @@ describe('a request that fails', () => {
     expect(runs).toEqual({ events: 3, requests: 1 });
   });
 
-  it('after some of its values, and is tried again, breaks off: no value comes twice', async () => {
+  it('after some of its values, and is retried, breaks off: no value comes twice', async () => {
     const stream = freshName('quote');
     let runs = 0;
     const app = await start([
-      answererOf(
+      answeringController(
         stream,
         () =>
           ++runs === 1
@@ -221,11 +221,11 @@ describe('a request that fails', () => {
     expect(values).toEqual([1, 2]);
   });
 
-  it('with DeadLetterException tells its caller, and is a dead letter that can be redriven', async () => {
+  it('with DeadLetterException sends an error to its caller, and is a dead letter that can be redriven', async () => {
     const stream = freshName('quote');
     const ran: unknown[] = [];
     const app = await start([
-      answererOf(stream, (data) => {
+      answeringController(stream, (data) => {
         if (ran.push(data) === 1) throw new DeadLetterException('look at this');
         return 'fine';
       }),
@@ -240,10 +240,10 @@ describe('a request that fails', () => {
     await waitFor(async () => (await letters.count({ stream })) === 0);
   });
 
-  it('by hand tells its caller what was asked for', async () => {
+  it('by hand sends its caller the reason that was given', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf<string>(stream, (data, context) => {
+      answeringController<string>(stream, (data, context) => {
         if (data === 'again') context.retry({ delayMs: 5 });
         else context.deadLetter('by hand');
       }),
@@ -253,28 +253,28 @@ describe('a request that fails', () => {
     await waitFor(async () => (await app.app.get(DeadLetters).count({ stream })) === 1);
   });
 
-  it('tells its caller that its handler took too long', async () => {
+  it('because its handler took too long sends an error to its caller', async () => {
     const stream = freshName('quote');
     const app = await start([
-      answererOf(stream, () => new Promise(() => undefined), { handlerTimeoutMs: 50 }),
+      answeringController(stream, () => new Promise(() => undefined), { handlerTimeoutMs: 50 }),
     ]);
     const error = await failure(ask(app, stream, 'it'));
     expect(error).toMatchObject({ status: 'error', code: 'HANDLER_TIMEOUT' });
   });
 
-  it('tells its caller where a reply cannot be written', async () => {
+  it('because a reply cannot be written sends an error to its caller', async () => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, () => ({ n: 1n }))]);
+    const app = await start([answeringController(stream, () => ({ n: 1n }))]);
     const error = await failure(ask(app, stream, 'it'));
     expect(error).toMatchObject({ status: 'error', code: 'MESSAGE_NOT_ENCODABLE' });
     await caughtUp(stream);
   });
 
-  it('with at-most-once tells its caller too, and is no dead letter', async () => {
+  it('with at-most-once sends its caller an error too, and is no dead letter', async () => {
     const stream = freshName('quote');
     const app = await start(
       [
-        answererOf<string>(stream, (data) => {
+        answeringController<string>(stream, (data) => {
           if (data === 'bad') throw new RpcException('bad');
           return data;
         }),
@@ -288,7 +288,7 @@ describe('a request that fails', () => {
 
   it.each([false, { windowMs: 60_000 }] as const)('with dedup %p is answered', async (dedup) => {
     const stream = freshName('quote');
-    const app = await start([answererOf(stream, (data) => data)], { dedup });
+    const app = await start([answeringController(stream, (data) => data)], { dedup });
     await expect(ask(app, stream, 'it')).resolves.toBe('it');
     await caughtUp(stream);
   });
@@ -300,7 +300,7 @@ describe('a message ID', () => {
   it('that was published already is an error at once', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)]);
+    const app = await start([answeringController(stream, () => ++runs)]);
     await expect(ask(app, stream, withId('q-1'))).resolves.toBe(1);
     const error = await failure(ask(app, stream, withId('q-1')));
     expect(error).toBeInstanceOf(DuplicateRequestError);
@@ -308,10 +308,10 @@ describe('a message ID', () => {
     expect(runs).toBe(1);
   });
 
-  it('that was settled already is an error, also after the window of publishing', async () => {
+  it('that was settled already is an error, even after the window of publishing', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)], { publishDedup: false });
+    const app = await start([answeringController(stream, () => ++runs)], { publishDedup: false });
     await expect(ask(app, stream, withId('q-1'))).resolves.toBe(1);
     await caughtUp(stream);
     await expect(failure(ask(app, stream, withId('q-1')))).resolves.toEqual({
@@ -322,12 +322,12 @@ describe('a message ID', () => {
   });
 });
 
-describe('what travels with a request', () => {
-  it('is known to its handler, without what is ours', async () => {
+describe('the fields of a request', () => {
+  it('are available to its handler, without the internal ones', async () => {
     const stream = freshName('quote');
     let known: unknown;
     const app = await start([
-      answererOf(stream, (_, context) => {
+      answeringController(stream, (_, context) => {
         known = [context.getMessageId(), context.getName(), context.getHeaders(), context.getKey()];
       }),
     ]);
@@ -340,12 +340,12 @@ describe('what travels with a request', () => {
     expect(known).toEqual(['q-1', stream, { trace: '7' }, 'k']);
   });
 
-  it('with WatermillCodec too, where the replies are written with it', async () => {
+  it('are carried by WatermillCodec too, and replies are written with it', async () => {
     const stream = freshName('quote');
     let headers: unknown;
     const app = await start(
       [
-        answererOf(stream, (data, context) => {
+        answeringController(stream, (data, context) => {
           headers = context.getHeaders();
           return data;
         }),
@@ -362,7 +362,7 @@ describe('what travels with a request', () => {
     expect(headers).toEqual({});
   });
 
-  it('has no place beside one field: FieldCodec is a clear error, and nothing is sent', async () => {
+  it('do not fit into one field: FieldCodec is a clear error, and nothing is sent', async () => {
     const stream = freshName('quote');
     const app = await start([], {
       streams: { [stream]: { codec: new FieldCodec({ field: 'data' }) } },
@@ -373,10 +373,10 @@ describe('what travels with a request', () => {
     expect(await redis.client.xlen(stream)).toBe(0);
   });
 
-  it('is looked at: replies go to inboxes only', async () => {
+  it('are validated: replies go to inboxes only', async () => {
     const [stream, other] = [freshName('quote'), freshName('other')];
     await redis.client.xadd(other, '*', 'a', '1');
-    const app = await start([answererOf(stream, (data) => data)]);
+    const app = await start([answeringController(stream, (data) => data)]);
     const fields = ['name', stream, 'body', '1', 'request-id', '1', 'request-timeout-ms', '1000'];
     await redis.client.xadd(stream, '*', ...fields, 'request-inbox', other);
     await waitFor(() => app.monitor.getStats().counts.deadLettered === 1);
@@ -385,9 +385,9 @@ describe('what travels with a request', () => {
 });
 
 describe("Nest's ClientsModule and standalone client", () => {
-  it('asks without a group of its own, and again after it was closed', async () => {
+  it('sends requests without a group of its own, and again after it was closed', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, (data) => data)]);
+    await start([answeringController(stream, (data) => data)]);
     const client = new ClientRedisStreams({ connection: redis.url });
     await expect(firstValueFrom(client.send(stream, 1))).resolves.toBe(1);
     await client.close();
@@ -397,7 +397,7 @@ describe("Nest's ClientsModule and standalone client", () => {
 });
 
 describe('options of answering handlers', () => {
-  it('are those of their stream, and two policies for requests do not agree', async () => {
+  it('are those of their stream, and two different policies for requests are an error', async () => {
     const stream = freshName('quote');
     @Controller()
     class Both {
@@ -410,7 +410,7 @@ describe('options of answering handlers', () => {
   });
 });
 
-describe('kill -9 of who answers', () => {
+describe('kill -9 of the answering member', () => {
   const LEASE_MS = 1_000;
   let compiled: CompiledPackage;
   beforeAll(async () => {
@@ -427,7 +427,7 @@ describe('kill -9 of who answers', () => {
   };
   const recovery = { minIdleMs: LEASE_MS, intervalMs: 100 };
 
-  it('is told to the caller: another member does not run it again unasked', async () => {
+  it('is reported to the caller: another member does not run it again unasked', async () => {
     const stream = freshName('quote');
     const program = await answering(stream);
     const client = new ClientRedisStreams({ connection: redis.url });
@@ -435,7 +435,7 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => program.output().includes('running'));
     program.kill('SIGKILL');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)], { recovery });
+    const app = await start([answeringController(stream, () => ++runs)], { recovery });
     expect(await asked).toMatchObject({ status: 'error' });
     await caughtUp(stream);
     expect(runs).toBe(0);
@@ -443,7 +443,7 @@ describe('kill -9 of who answers', () => {
     await client.close();
   });
 
-  it('has another member answer where a retry was asked for', async () => {
+  it('lets another member answer if a retry was asked for', async () => {
     const stream = freshName('quote');
     const program = await answering(stream);
     const client = new ClientRedisStreams({ connection: redis.url });
@@ -451,12 +451,14 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => program.output().includes('running'));
     program.kill('SIGKILL');
     const retry = { maxAttempts: 2 };
-    await start([answererOf(stream, (_, its) => its.getAttempt(), { retry })], { recovery });
+    await start([answeringController(stream, (_, context) => context.getAttempt(), { retry })], {
+      recovery,
+    });
     await expect(asked).resolves.toBe(2);
     await client.close();
   });
 
-  it('after some values breaks off where another member begins again', async () => {
+  it('after some values breaks off when another member starts again', async () => {
     const stream = freshName('quote');
     const program = await answering(stream);
     const client = new ClientRedisStreams({ connection: redis.url });
@@ -467,7 +469,7 @@ describe('kill -9 of who answers', () => {
     await waitFor(() => values.length === 2);
     program.kill('SIGKILL');
     const retry = { maxAttempts: 2 };
-    await start([answererOf(stream, () => of(1, 2, 3), { retry })], { recovery });
+    await start([answeringController(stream, () => of(1, 2, 3), { retry })], { recovery });
     expect(await asked).toBeInstanceOf(ReplyInterruptedError);
     expect(values).toEqual([1, 2]);
     await client.close();

@@ -11,8 +11,8 @@ import {
   type RedisStreamsModuleOptions,
   RequestTimeoutError,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
-import { msOf } from '../support/delayed.js';
+import { answeringController } from '../support/answering-controller.js';
+import { msOf } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -39,7 +39,7 @@ function clientFor(
   return client;
 }
 
-/** A client that has asked before, so that its connections are there. */
+/** A client that has sent a request before, so that its connections are open. */
 async function connected(options: { requestTimeoutMs: number }): Promise<ClientRedisStreams> {
   const client = clientFor(options);
   const stream = freshName('hello');
@@ -54,7 +54,7 @@ const start = (
 ): Promise<StreamsApp> =>
   streamsApp({ connection: redis.url, group: GROUP, ...options }, { controllers });
 
-/** What a client keeps of requests that wait. */
+/** What a client stores about waiting requests. */
 function waitingIn(client: ClientRedisStreams): number {
   const { opened } = client as unknown as {
     opened: { requests: { pending: Map<string, unknown> } };
@@ -74,26 +74,26 @@ describe('a request without a reply', () => {
     expect(waitingIn(client)).toBe(0);
   });
 
-  it('does not run any more once it has expired, and is no dead letter', async () => {
+  it('is not run once it has expired, and is no dead letter', async () => {
     const stream = freshName('quote');
     const client = await connected({ requestTimeoutMs: 200 });
     await redis.client.xgroup('CREATE', stream, GROUP, '$', 'MKSTREAM');
     await expect(lastValueFrom(client.send(stream, 'it'))).rejects.toThrow(RequestTimeoutError);
     let runs = 0;
-    const app = await start([answererOf(stream, () => runs++)]);
+    const app = await start([answeringController(stream, () => runs++)]);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
     expect(runs).toBe(0);
     const { counts } = app.monitor.getStats();
     expect(counts).toMatchObject({ abandoned: 1, handled: 0, failed: 0, deadLettered: 0 });
   });
 
-  it('by the clock of Redis: one that waited behind a slow one is not run either', async () => {
+  it("is measured by Redis's clock: one that waited behind a slow one is not run either", async () => {
     const stream = freshName('quote');
     const ran: unknown[] = [];
     let release = (): void => undefined;
     const wait = new Promise<void>((resolve) => (release = resolve));
     const app = await start([
-      answererOf(stream, async (data) => {
+      answeringController(stream, async (data) => {
         ran.push(data);
         if (data === 'slow') await wait;
         return data;
@@ -103,7 +103,7 @@ describe('a request without a reply', () => {
     await waitFor(() => ran.length === 1);
     const hasty = await connected({ requestTimeoutMs: 200 });
     await expect(lastValueFrom(hasty.send(stream, 'hasty'))).rejects.toThrow(RequestTimeoutError);
-    // Its time began a little later for Redis.
+    // For Redis its time began a little later.
     const [asked] = await redis.client.xrevrange(stream, '+', '-', 'COUNT', 1);
     await waitFor(
       async () => Number((await redis.client.time())[0]) * 1000 > msOf(asked?.[0]) + 200,
@@ -118,7 +118,7 @@ describe('a request without a reply', () => {
     const stream = freshName('quote');
     let reason: unknown;
     await start([
-      answererOf(stream, async (_, context: RedisStreamsContext) => {
+      answeringController(stream, async (_, context: RedisStreamsContext) => {
         const signal = context.getSignal();
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
         reason = signal.reason;
@@ -133,7 +133,7 @@ describe('a request without a reply', () => {
     expect(waitingIn(client)).toBe(0);
   });
 
-  it('fails with PublishError where Redis is away', async () => {
+  it('fails with PublishError if Redis is away', async () => {
     const client = clientFor({
       connection: 'redis://127.0.0.1:1',
       requestTimeoutMs: 60_000,
@@ -150,17 +150,17 @@ describe('a request without a reply', () => {
 describe('an Observable', () => {
   it('has requestTimeoutMs for each of its values', async () => {
     const stream = freshName('quote');
-    await start([answererOf(stream, () => interval(400).pipe(take(5)))]);
+    await start([answeringController(stream, () => interval(400).pipe(take(5)))]);
     const client = clientFor({ requestTimeoutMs: 1_800 });
     const values = lastValueFrom(client.send(stream, 'it').pipe(toArray()));
     await expect(values).resolves.toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('that stops giving values ends at both ends', async () => {
+  it('that stops giving values ends on both sides', async () => {
     const stream = freshName('quote');
     let ended = false;
     await start([
-      answererOf(
+      answeringController(
         stream,
         () =>
           new Observable((subscriber) => {
@@ -178,11 +178,11 @@ describe('an Observable', () => {
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
   });
 
-  it('without an end ends where its caller has enough, and the next request runs', async () => {
+  it('without an end ends when its caller unsubscribes, and the next request runs', async () => {
     const stream = freshName('quote');
     let running = 0;
     const app = await start([
-      answererOf<string>(stream, (data) => {
+      answeringController<string>(stream, (data) => {
         if (data !== 'ticks') return data;
         running++;
         return interval(5).pipe(finalize(() => running--));
@@ -207,15 +207,15 @@ describe('unsubscribing', () => {
     expect(waitingIn(client)).toBe(10_000);
     for (const subscription of subscriptions) subscription.unsubscribe();
     expect(waitingIn(client)).toBe(0);
-    // Nothing keeps the process: whatever timer there was is gone.
+    // Nothing keeps the process running: every timer is gone.
     const timers = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout');
     expect(timers.length).toBeLessThan(50);
   });
 
-  it('before anybody has subscribed sends nothing, and each subscriber asks anew', async () => {
+  it('before anybody has subscribed sends nothing, and each subscriber sends a new request', async () => {
     const stream = freshName('quote');
     let runs = 0;
-    const app = await start([answererOf(stream, () => ++runs)]);
+    const app = await start([answeringController(stream, () => ++runs)]);
     const asked = app.client.send(stream, 'it');
     expect(await redis.client.xlen(stream)).toBe(0);
     await expect(lastValueFrom(asked)).resolves.toBe(1);
@@ -224,7 +224,7 @@ describe('unsubscribing', () => {
 });
 
 describe('closing the client', () => {
-  it('rejects what waits, at once, and it can be used again', async () => {
+  it('rejects waiting requests at once, and it can be used again', async () => {
     const stream = freshName('quote');
     const client = clientFor();
     const waiting = Array.from({ length: 10 }, (_, n) =>
@@ -236,11 +236,11 @@ describe('closing the client', () => {
       expect(failure).toBeInstanceOf(ConnectionClosedError);
     }
     await closed;
-    await start([answererOf(stream, (data) => data)]);
+    await start([answeringController(stream, (data) => data)]);
     await expect(lastValueFrom(client.send(stream, 'again'))).resolves.toBe('again');
   });
 
-  it('also where Redis was never there', async () => {
+  it('works even if Redis was never available', async () => {
     const client = clientFor({ connection: 'redis://127.0.0.1:1' });
     const waiting = lastValueFrom(client.send('quote', 'it')).catch((error: unknown) => error);
     await client.close();

@@ -26,7 +26,7 @@ const QUICK = { type: 'fixed', delayMs: 20, jitter: 0 } as const;
 const keyOf = (stream: string, what: string): string => `stream:{${stream}}:group:${GROUP}:${what}`;
 const caughtUp = (stream: string): Promise<boolean> => isCaughtUp(redis.client, stream, GROUP);
 
-/** An app whose handler is told the attempt, and fails as it likes. */
+/** An app whose handler gets the attempt, and fails as the test decides. */
 function failing(
   stream: string,
   handle: (attempt: number, context: RedisStreamsContext, data: unknown) => unknown,
@@ -43,7 +43,7 @@ function failing(
   );
 }
 
-/** The dead letters of a stream, as objects of text. */
+/** The dead letters of a stream, as objects of strings. */
 async function deadLetters(stream: string): Promise<Record<string, string>[]> {
   const entries = await redis.client.xrange(keyOf(stream, 'dead-letters'), '-', '+');
   return entries.map(([, fields]) =>
@@ -54,9 +54,9 @@ async function deadLetters(stream: string): Promise<Record<string, string>[]> {
 }
 
 describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)', ({ dedup }) => {
-  const its = dedup === undefined ? {} : { dedup };
+  const dedupOption = dedup === undefined ? {} : { dedup };
 
-  it('a failed message is tried again until it succeeds; it stays pending meanwhile, and its slot is free', async () => {
+  it('a failed message is retried until it succeeds; meanwhile it stays pending, and its slot is free', async () => {
     const stream = freshName('orders');
     const attempts: number[] = [];
     const others: unknown[] = [];
@@ -68,7 +68,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
         if (attempt < 3) throw new Error('not yet');
         return undefined;
       },
-      { ...its, retry: { backoff: { type: 'fixed', delayMs: 300, jitter: 0 } } },
+      { ...dedupOption, retry: { backoff: { type: 'fixed', delayMs: 300, jitter: 0 } } },
     );
     const [id] = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }, { n: 3 }]);
     await waitFor(() => others.length === 2);
@@ -95,7 +95,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
         runs++;
         throw new TypeError('out of stock');
       },
-      { ...its, retry: { maxAttempts: 3, backoff: QUICK } },
+      { ...dedupOption, retry: { maxAttempts: 3, backoff: QUICK } },
     );
     const id = String(
       await redis.client.xadd(
@@ -137,8 +137,8 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])('retries (%j)',
   });
 });
 
-describe('who decides', () => {
-  it('RetryException and context.retry() set the time; DeadLetterException and context.deadLetter() end it', async () => {
+describe('the next attempt', () => {
+  it('is set by RetryException and context.retry(), and prevented by DeadLetterException and context.deadLetter()', async () => {
     const stream = freshName('orders');
     const seen: string[] = [];
     await failing(
@@ -174,7 +174,7 @@ describe('who decides', () => {
     ]);
   });
 
-  it('an attempt that is asked for at once is made at once, however many there are', async () => {
+  it('is made at once if it was requested at once, however many there are', async () => {
     const stream = freshName('orders');
     let runs = 0;
     await failing(
@@ -211,7 +211,7 @@ describe('who decides', () => {
     expect(await deadLetters(stream)).toEqual([]);
   });
 
-  it('a backoff function is asked with the attempt and the original error', async () => {
+  it('a backoff function is called with the attempt and the original error', async () => {
     const stream = freshName('orders');
     const asked: unknown[] = [];
     await failing(
@@ -238,7 +238,7 @@ describe('who decides', () => {
     ]);
   });
 
-  it('a handler that takes too long is told by its signal, counts as failed, and does not keep its slot', async () => {
+  it('a handler that takes too long has its signal aborted, counts as failed, and does not keep its slot', async () => {
     const stream = freshName('orders');
     const seen: number[] = [];
     let reason: unknown;
@@ -261,7 +261,7 @@ describe('who decides', () => {
     expect(reason).toMatchObject({ code: 'HANDLER_TIMEOUT', timeoutMs: 100 });
   });
 
-  it('at-most-once keeps what failed as a dead letter, and does not run it again', async () => {
+  it('at-most-once keeps a failed message as a dead letter, and does not run it again', async () => {
     const stream = freshName('orders');
     let runs = 0;
     await failing(
@@ -279,7 +279,7 @@ describe('who decides', () => {
     expect(await redis.client.zcard(keyOf(stream, 'processed'))).toBe(1);
   });
 
-  it('deadLetter.maxLength bounds how many are kept', async () => {
+  it('deadLetter.maxLength limits how many are kept', async () => {
     const stream = freshName('orders');
     await failing(
       stream,
@@ -299,7 +299,7 @@ describe('who decides', () => {
 });
 
 describe('across members', () => {
-  it('another member takes a message when it is due, and goes on counting its attempts', async () => {
+  it('another member takes a message when it is due, and continues counting its attempts', async () => {
     const stream = freshName('orders');
     const seen: string[] = [];
     const retry = { backoff: { type: 'fixed', delayMs: 400, jitter: 0 } } as const;
@@ -332,7 +332,7 @@ describe('across members', () => {
     expect(startedAt).toBeGreaterThanOrEqual(dueAt - 1);
   });
 
-  it('a run that never came to its end counts as an attempt, where it ran alone or for the first time; after the last one it is a dead letter', async () => {
+  it('an interrupted run counts as an attempt if it was alone or the first time; after the last one it is a dead letter', async () => {
     const stream = freshName('orders');
     let runs = 0;
     const open = (): Promise<StreamsApp> =>
@@ -349,7 +349,7 @@ describe('across members', () => {
           controllers: [
             handlerOf(stream, () => {
               runs++;
-              // As far as Redis can see, its process dies each time.
+              // For Redis, its process dies each time.
               return new Promise(() => undefined);
             }),
           ],
@@ -362,7 +362,7 @@ describe('across members', () => {
     const second = await open();
     await waitFor(() => runs === 2);
     await second.close();
-    // What runs beside others when they die may have done nothing: it pays once.
+    // Messages that run together when their process dies may not be the cause: each is charged once.
     const third = await open();
     await waitFor(() => runs === 3);
     await third.close();

@@ -41,7 +41,7 @@ describe('sample 01-orders', () => {
     }
   });
 
-  it('refuses what is no order', async () => {
+  it('refuses an invalid order', async () => {
     const program = childProgram(main, { env: { REDIS_URL: redis.url, PORT: '0' } });
     const url = await ordersUrl(program);
     await expect(post(url, { item: '' })).rejects.toThrow('400');
@@ -64,7 +64,7 @@ describeWithProcess('sample 01-orders without REDIS_URL', () => {
     await waitFor(() => count(program, / shipped /g) === 3);
 
     const [, redisPort] = await waitFor(() => /Redis on 127\.0\.0\.1:(\d+)/.exec(program.output()));
-    // As with `npm start`: the terminal tells the whole group, and then npm tells its child again.
+    // As with `npm start`: the terminal signals the whole group, and then npm signals its child again.
     process.kill(-program.pid, 'SIGINT');
     program.kill('SIGINT');
     expect(await program.ended).toBe(0);

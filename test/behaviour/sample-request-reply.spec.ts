@@ -14,12 +14,12 @@ afterEach(endChildPrograms);
 describe('sample 02-request-reply', () => {
   const redis = redisForTests();
 
-  it('asks, prints what its README says, and ends', async () => {
+  it('sends its requests, prints what its README says, and ends', async () => {
     const main = compiled.program('sample/02-request-reply/src/main.ts');
     const program = childProgram(main, { env: { REDIS_URL: redis.url } });
     const code = await program.ended;
-    const said = program.output();
-    expect({ code, said }).toMatchObject({ code: 0 });
+    const output = program.output();
+    expect({ code, output }).toMatchObject({ code: 0 });
     for (const line of [
       '2 × tea: {"total":10,"currency":"EUR"}',
       '1 × teapot: {"total":29,"currency":"EUR"}',
@@ -28,9 +28,9 @@ describe('sample 02-request-reply', () => {
       '1 × tea, with nobody there: nobody answered in time',
       'Closed',
     ]) {
-      expect(said).toContain(line);
+      expect(output).toContain(line);
     }
-    expect(said).not.toMatch(/\bERROR\b/);
+    expect(output).not.toMatch(/\bERROR\b/);
     expect(await redis.client.keys('stream:replies:*')).toEqual([]);
   });
 });

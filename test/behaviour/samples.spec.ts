@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterEach(endChildPrograms);
 
-/** What a sample prints until it ends by itself, without what Nest puts before it. */
+/** What a sample prints until it ends by itself, without Nest's prefix. */
 async function printedBy(name: (typeof SAMPLES)[number]): Promise<string[]> {
   const program = childProgram(compiled.program(`sample/${name}/src/main.ts`), {
     env: { REDIS_URL: redis.url, NO_COLOR: '1' },
@@ -30,7 +30,7 @@ const of = (who: string, lines: readonly string[]): string[] =>
   lines.filter((line) => line.startsWith(`[${who}]`));
 
 describe('samples', () => {
-  it('03-retries-and-dead-letters: tries again, gives up, and has it run again', async () => {
+  it('03-retries-and-dead-letters: retries, dead-letters, and redrives', async () => {
     const lines = await printedBy('03-retries-and-dead-letters');
     const attempts = (id: string) => lines.filter((line) => line.includes(`${id}: attempt`)).length;
     expect(['plain', 'away', 'odd', 'empty'].map(attempts)).toEqual([1, 3, 4, 1]);
@@ -43,7 +43,7 @@ describe('samples', () => {
       expect.stringMatching(/Dead letter .*"odd".*the bank has a bug; attempts: 3/),
       expect.stringMatching(/Dead letter .*"empty".*: nothing to pay .*attempts: 1/),
       expect.stringContaining('The bank is repaired'),
-      '[Sample] Redriven: 1. Handled: 3, put off: 4, given up: 2',
+      '[Sample] Redriven: 1. Handled: 3, retried: 4, dead letters: 2',
       '[Sample] Purged: 1',
     ]);
   });

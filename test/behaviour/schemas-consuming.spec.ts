@@ -27,7 +27,7 @@ const GROUP = 'billing';
 
 type Schema = NonNullable<StreamOptions['schema']>;
 
-/** A schema that has what it does decided by the test. */
+/** A schema whose behaviour the test decides. */
 const schemaOf = (validate: (value: unknown) => unknown): Schema =>
   ({ '~standard': { version: 1, vendor: 'test', validate } }) as Schema;
 
@@ -40,7 +40,7 @@ const Order = z.object({
 interface ReadingParts {
   readonly stream?: string;
   readonly schema?: Schema | undefined;
-  readonly its?: StreamOptions;
+  readonly streamOptions?: StreamOptions;
   readonly options?: Partial<RedisStreamsModuleOptions>;
   readonly subscription?: SubscriptionOptions;
   readonly controllers?: Type[];
@@ -49,7 +49,14 @@ interface ReadingParts {
 
 /** An app that reads a stream with a schema, from its beginning. */
 async function reading(parts: ReadingParts = {}) {
-  const { stream = freshName('orders'), schema, its, options, subscription, handle } = parts;
+  const {
+    stream = freshName('orders'),
+    schema,
+    streamOptions,
+    options,
+    subscription,
+    handle,
+  } = parts;
   const handled: unknown[] = [];
   const handler = handlerOf(
     stream,
@@ -66,7 +73,10 @@ async function reading(parts: ReadingParts = {}) {
       startFrom: 'beginning',
       ...options,
       streams: {
-        [stream]: { ...its, ...(schema === undefined ? {} : { schema }) } as StreamOptions,
+        [stream]: {
+          ...streamOptions,
+          ...(schema === undefined ? {} : { schema }),
+        } as StreamOptions,
       },
     },
     { controllers: parts.controllers ?? [handler] },
@@ -96,7 +106,7 @@ describe('a schema of a consumed stream', () => {
       }),
     ],
     ['arktype', type({ id: 'string', at: 'string.date.parse', quantity: 'number = 1' })],
-  ])('of %s gives handlers what it makes of a payload', async (_, schema) => {
+  ])('of %s gives handlers its output', async (_, schema) => {
     const { add, handled, caughtUp } = await reading({ schema });
     await add({ id: 'o-1', at: '2026-01-02T00:00:00Z' });
     await caughtUp();
@@ -149,7 +159,7 @@ describe('a schema of a consumed stream', () => {
     expect(counts()).toMatchObject({ failed: 0, deadLettered: 1 });
   });
 
-  it('lets a redriven message through once it fits, and gives it up again before', async () => {
+  it('lets a redriven message through once it fits, and dead-letters it again before', async () => {
     const stream = freshName('orders');
     const strict = await reading({ stream, schema: z.object({ id: z.string() }) });
     await strict.add({ id: 7 }, 'a', 'id', 'm-1');
@@ -170,15 +180,15 @@ describe('a schema of a consumed stream', () => {
     await waitFor(async () => (await loose.letters()).length === 0);
   });
 
-  it('validates the message anew for each attempt: a handler may have changed what it got', async () => {
+  it('validates the message again for each attempt: a handler may have changed its payload', async () => {
     const seen: unknown[] = [];
     const { add, caughtUp, counts } = await reading({
       schema: z.object({ n: z.number() }),
       subscription: { retry: { maxAttempts: 3, backoff: { type: 'fixed', delayMs: 1 } } },
       handle: (data) => {
-        const its = data as { n: number };
-        seen.push(its.n);
-        its.n = -1;
+        const order = data as { n: number };
+        seen.push(order.n);
+        order.n = -1;
         if (seen.length < 3) throw new Error('not yet');
       },
     });
@@ -188,7 +198,7 @@ describe('a schema of a consumed stream', () => {
     expect(counts()).toMatchObject({ handled: 1, retried: 2, deadLettered: 0 });
   });
 
-  it('is not asked about what the ledger knows, nor about what no handler wants', async () => {
+  it('is not called for messages in the ledger, nor for unhandled ones', async () => {
     const asked: unknown[] = [];
     const stream = freshName('orders');
     const handled: unknown[] = [];
@@ -215,7 +225,7 @@ describe('a schema of a consumed stream', () => {
   it('sees what a codec and a deserializer have read', async () => {
     const watermill = await reading({
       schema: Order,
-      its: { codec: new WatermillCodec() },
+      streamOptions: { codec: new WatermillCodec() },
     });
     const record = new RedisStreamsRecordBuilder({ id: 'o-1', at: '2026-01-02' })
       .setName('orders.OrderPlaced')
@@ -225,8 +235,8 @@ describe('a schema of a consumed stream', () => {
     expect(watermill.handled).toMatchObject([{ at: new Date('2026-01-02'), quantity: 1 }]);
 
     const bytes = await reading({
-      schema: z.instanceof(Uint8Array).refine((its) => its.length === 2),
-      its: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) },
+      schema: z.instanceof(Uint8Array).refine((value) => value.length === 2),
+      streamOptions: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) },
     });
     await redis.client.xadd(bytes.stream, '*', 'data', Buffer.from([0xff]));
     await redis.client.xadd(bytes.stream, '*', 'data', Buffer.from([0xff, 0x00]));
@@ -246,7 +256,7 @@ describe('a schema of a consumed stream', () => {
   it.each<[string, (value: unknown) => unknown]>([
     ['throws', () => { throw new TypeError('no such table'); }], // prettier-ignore
     ['rejects', () => Promise.reject(new TypeError('no such table'))],
-  ])('that %s makes a dead letter, and handlers are not asked', async (_, validate) => {
+  ])('that %s makes a dead letter, and handlers are not called', async (_, validate) => {
     const { add, handled, letters, caughtUp } = await reading({ schema: schemaOf(validate) });
     await add(1);
     await caughtUp();
@@ -257,15 +267,16 @@ describe('a schema of a consumed stream', () => {
   });
 });
 
-describe('a schema of a consumed stream that answers later', () => {
-  it('keeps the order, and is waited for', async () => {
+describe('an asynchronous schema of a consumed stream', () => {
+  it('keeps the order, and is awaited', async () => {
     const { add, handled, letters, caughtUp } = await reading({
       schema: schemaOf(
         (value) =>
           new Promise((resolve) => {
-            const its = Number(value);
-            const result = its === 3 ? { issues: [{ message: 'no threes' }] } : { value: its * 10 };
-            setTimeout(() => resolve(result), 20 - 4 * its);
+            const number = Number(value);
+            const result =
+              number === 3 ? { issues: [{ message: 'no threes' }] } : { value: number * 10 };
+            setTimeout(() => resolve(result), 20 - 4 * number);
           }),
       ),
     });
@@ -275,7 +286,7 @@ describe('a schema of a consumed stream that answers later', () => {
     expect(await letters()).toMatchObject([{ reason: 'no threes', payload: 3 }]);
   });
 
-  it('counts to the time that a handler may take', async () => {
+  it('counts towards the time that a handler may take', async () => {
     const { add, letters, counts, caughtUp } = await reading({
       schema: schemaOf(() => new Promise(() => undefined)),
       subscription: { handlerTimeoutMs: 50, retry: { maxAttempts: 1 } },
@@ -286,7 +297,7 @@ describe('a schema of a consumed stream that answers later', () => {
     expect(counts()).toMatchObject({ failed: 1, deadLettered: 1 });
   });
 
-  it('and fails because the app closes leaves its message to the group', async () => {
+  it('that fails because the app closes leaves its message to the group', async () => {
     let refuse: ((error: Error) => void) | undefined;
     const closing = await reading({
       schema: schemaOf(

@@ -45,7 +45,7 @@ async function publishing(schema: Schema, options: Partial<RedisStreamsClientOpt
   return { app, client, stream, emit, bodies };
 }
 
-/** A schema that has what it does decided by the test. */
+/** A schema whose behaviour the test decides. */
 const schemaOf = (validate: (value: unknown) => unknown): Schema =>
   ({ '~standard': { version: 1, vendor: 'test', validate } }) as Schema;
 
@@ -63,7 +63,7 @@ describe('a schema of a published stream', () => {
     ['zod', Order],
     ['valibot', v.object({ id: v.string(), quantity: v.pipe(v.number(), v.minValue(1)) })],
     ['arktype', type({ id: 'string', quantity: 'number>=1' })],
-  ])('of %s lets through what fits, and nothing else', async (_, schema) => {
+  ])('of %s accepts what fits, and nothing else', async (_, schema) => {
     const { stream, emit, bodies } = await publishing(schema);
     const error = await failureOf(emit({ id: 'o-1', quantity: 0 }));
     expect(error).toBeInstanceOf(RedisStreamsError);
@@ -78,7 +78,7 @@ describe('a schema of a published stream', () => {
     expect(await bodies()).toEqual(['{"id":"o-1","quantity":1}']);
   });
 
-  it('is for the payload in a record, and for messages of every name', async () => {
+  it('applies to the payload in a record, and to messages of every name', async () => {
     const { emit, bodies } = await publishing(Order);
     const record = (quantity: number) =>
       new RedisStreamsRecordBuilder({ id: 'o-1', quantity }).setHeaders({ a: 'b' }).build();
@@ -96,7 +96,7 @@ describe('a schema of a published stream', () => {
     expect(await bodies()).toEqual(['{"at":"2026-01-02","unknown":true}']);
   });
 
-  it('sees what the caller gave, not what a serializer makes of it', async () => {
+  it("sees the caller's payload, not a serializer's output", async () => {
     const { emit, bodies } = await publishing(Order, {
       serializer: { serialize: ({ data }) => ({ wrapped: data }) },
     });
@@ -105,9 +105,9 @@ describe('a schema of a published stream', () => {
     expect(await bodies()).toEqual(['{"wrapped":{"id":"o-1","quantity":1}}']);
   });
 
-  it('can be one of bytes or text, with the codec of the stream', async () => {
+  it('can be for bytes or text, with the codec of the stream', async () => {
     const bytes = await publishing(
-      z.instanceof(Uint8Array).refine((its) => its.length > 1),
+      z.instanceof(Uint8Array).refine((value) => value.length > 1),
       {
         streams: { it: { codec: new FieldCodec({ field: 'data', payload: 'bytes' }) } },
       },
@@ -123,7 +123,7 @@ describe('a schema of a published stream', () => {
     expect(await redis.client.xlen(text.stream)).toBe(1);
   });
 
-  it('says no more than ten issues, each cut, and never the payload', async () => {
+  it('reports at most ten issues, each truncated, and never the payload', async () => {
     const { emit } = await publishing(z.array(z.number()));
     const error = await failureOf(emit(Array.from({ length: 5_000 }, () => 'secret'.repeat(100))));
     expect(error.issues).toHaveLength(10);
@@ -148,13 +148,13 @@ describe('a schema of a published stream', () => {
     expect(await bodies()).toEqual([]);
   });
 
-  it('has its error logged where nobody observes it', async () => {
+  it('logs its error if nobody observes it', async () => {
     const { client, stream } = await publishing(Order);
     client.emit(stream, { id: 7 });
     await waitFor(() => logged('error', `stream "${stream}" does not fit its schema`).length === 1);
   });
 
-  it('holds for a client without the module', async () => {
+  it('applies in a client without the module', async () => {
     const stream = freshName('orders');
     const client = new ClientRedisStreams({
       connection: redis.url,
@@ -167,7 +167,7 @@ describe('a schema of a published stream', () => {
   });
 });
 
-describe('a schema of a published stream that answers later', () => {
+describe('an asynchronous schema of a published stream', () => {
   /** Answers each payload when the test says so. */
   function gated() {
     const gates = new Map<unknown, (result: object) => void>();
@@ -181,7 +181,7 @@ describe('a schema of a published stream that answers later', () => {
     };
   }
 
-  it('keeps the order of the calls, also for what it lets through at once', async () => {
+  it('keeps the order of the calls, also for payloads that it accepts at once', async () => {
     const { schema, letThrough } = gated();
     const { emit, bodies } = await publishing(schema);
     const calls = ['a', 'b', 'at once', 'c'].map((value) => emit(value));
@@ -203,7 +203,7 @@ describe('a schema of a published stream that answers later', () => {
     await call;
   });
 
-  it('refuses alone what does not fit; what comes behind it is sent', async () => {
+  it('refuses only what does not fit; the messages behind it are sent', async () => {
     const { schema, letThrough, refuse } = gated();
     const { emit, bodies } = await publishing(schema);
     const [a, b] = [failureOf(emit('a')), emit('b')];
@@ -214,7 +214,7 @@ describe('a schema of a published stream that answers later', () => {
     expect(await bodies()).toEqual(['"b"']);
   });
 
-  it('has the payload sent as it was at the call', async () => {
+  it('sends the payload as it was at the call', async () => {
     const { emit, bodies } = await publishing(Order.refine(async () => true));
     const order = { id: 'o-1', quantity: 1 };
     const call = emit(order);
@@ -232,7 +232,7 @@ describe('a schema of a published stream that answers later', () => {
     expect(await bodies()).toEqual(['"at once"']);
   });
 
-  it('is waited for when the client is closed', async () => {
+  it('is awaited when the client is closed', async () => {
     const { schema, letThrough } = gated();
     const { client, emit, bodies } = await publishing(schema);
     await emit('at once');

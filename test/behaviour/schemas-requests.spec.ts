@@ -7,7 +7,7 @@ import {
   MessageValidationError,
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
@@ -40,7 +40,7 @@ describe.each([
       { connection: redis.url, group: GROUP, streams: { [stream]: { schema } } },
       {
         controllers: [
-          answererOf(stream, (item) => {
+          answeringController(stream, (item) => {
             got.push(item);
             return 'answer';
           }),
@@ -48,14 +48,14 @@ describe.each([
       },
     );
 
-  it('comes to its handler as the schema makes it', async () => {
+  it("reaches its handler as the schema's output", async () => {
     const [stream, got] = [freshName('quote'), [] as unknown[]];
     await answering(stream, got);
     await expect(lastValueFrom(clientFor().send(stream, {}))).resolves.toBe('answer');
     expect(got).toEqual([{ quantity: 1 }]);
   });
 
-  it('that does not fit is told to its caller, is not run, and is no dead letter', async () => {
+  it('that does not fit is an error for its caller, is not run, and is no dead letter', async () => {
     const [stream, got] = [freshName('quote'), [] as unknown[]];
     const { monitor } = await answering(stream, got);
     const error = await failure(lastValueFrom(clientFor().send(stream, { quantity: 0 })));
@@ -79,7 +79,7 @@ describe.each([
 });
 
 describe('a request', () => {
-  it('that is to be published later is a clear error, and nothing is sent', async () => {
+  it('with a delay is a clear error, and nothing is sent', async () => {
     const stream = freshName('quote');
     const record = new RedisStreamsRecordBuilder({ quantity: 1 }).setDelayMs(1_000).build();
     const error = await failure(lastValueFrom(clientFor().send(stream, record)));

@@ -30,7 +30,7 @@ let server: StartedRedis;
 let look: Redis;
 
 beforeEach(async () => {
-  // ioredis says there that it may not ask INFO.
+  // ioredis logs there that it may not send INFO.
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
   server = await startRedis({ args: [] });
   look = new Redis(server.url);
@@ -43,7 +43,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** The users as docs/security.md has them. */
+/** The users exactly as in docs/security.md. */
 async function makeUsers(): Promise<void> {
   const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const rules = page.split('\n').filter((line) => line.startsWith('ACL SETUSER '));
@@ -111,11 +111,11 @@ async function consuming(delivery: 'at-least-once' | 'at-most-once', runs: unkno
   );
 }
 
-/** Nobody needs these: servers and ioredis ask, and go on without an answer. */
+/** Nobody needs these: servers and ioredis try them, and continue without an answer. */
 const MAY_BE_REFUSED = /^\S+ (info|command|config|role|client\|setinfo)/;
 
 withOwn('the rules of docs/security.md are enough', () => {
-  it('for all that producers, consumers, jobs and operators do', async () => {
+  it('for everything that producers, consumers, jobs and operators do', async () => {
     await makeUsers();
     const runs: unknown[] = [];
     const app = await consuming('at-least-once', runs);
@@ -132,7 +132,7 @@ withOwn('the rules of docs/security.md are enough', () => {
     expect(letter).toMatchObject({ messageId: 'b', attempts: 2 });
     expect(await deadLetters.redrive({ stream: STREAM })).toEqual({ redriven: 1 });
     await waitFor(() => runs.length === 6);
-    // It fails again, and is another dead letter then.
+    // It fails again, and is then another dead letter.
     const again = await waitFor(async () => {
       const [only, more] = await deadLetters.list({ stream: STREAM });
       return more === undefined && only?.id !== letter?.id && only;
@@ -142,7 +142,7 @@ withOwn('the rules of docs/security.md are enough', () => {
     });
     await waitFor(async () => (await look.hlen(`stream:{${STREAM}}:group:${GROUP}:leases`)) === 0);
     expect(await deadLetters.purge({ stream: STREAM })).toEqual({ purged: 1 });
-    // What a dead member left, and the group made again after it vanished.
+    // What a dead member left, and the group created again after it vanished.
     await look.xgroup('DESTROY', STREAM, GROUP);
     await publish(once, { n: 3 });
     await waitFor(() => runs.length === 7);
@@ -157,7 +157,7 @@ withOwn('the rules of docs/security.md are enough', () => {
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
   });
 
-  it('for messages to be published later, and for requests and their replies', async () => {
+  it('for delayed messages, and for requests and their replies', async () => {
     await makeUsers();
     @Controller()
     class Orders {
@@ -271,11 +271,11 @@ withOwn('the rules of docs/security.md are enough', () => {
   });
 });
 
-withOwn('a right that is missing is named', () => {
+withOwn('a missing permission is named', () => {
   const failure = (client: ClientRedisStreams): Promise<unknown> =>
     publish(client, { n: 1 }).catch((error: unknown) => error);
 
-  it('to who publishes: the command, or the key', async () => {
+  it('to the publisher: the command, or the key', async () => {
     await makeUsers();
     await without('producer', '-zadd');
     expect(String(await failure(clientAs('producer')))).toMatch(/no right to (.*, )?ZADD/);
@@ -291,7 +291,7 @@ withOwn('a right that is missing is named', () => {
     expect(String(await failure(clientAs('plain-producer', false)))).toMatch(/'xadd' command/);
   });
 
-  it('to who consumes: at start, and in the log as long as it is so', async () => {
+  it('to the consumer: at start, and in the log as long as it is missing', async () => {
     await makeUsers();
     await without('consumer', '-xgroup|create');
     const runs: unknown[] = [];

@@ -12,7 +12,7 @@ import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
 import { type Certificates, hasOpenssl, makeCertificates } from '../support/certificates.js';
 import { freshName } from '../support/fresh-name.js';
 import { ownRedis } from '../support/own-redis.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { logged, recordedLog } from '../support/recorded-log.js';
 import { type Sentinels, sentinelProgram, startSentinels } from '../support/sentinels.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -21,7 +21,7 @@ import { waitFor } from '../support/wait-for.js';
 
 const canRun = (await ownRedis()) === 'process' && (await sentinelProgram()) !== undefined;
 const canEncrypt = canRun && (await hasOpenssl());
-/** ioredis may let go of this timer only when it is over, and a test would wait for it. */
+/** ioredis may release this timer only when it fires, and a test would wait for it. */
 const SOON_MS = 500;
 const SECRET = 'hunter2-hunter2';
 closeAppsAfterEach();
@@ -32,7 +32,7 @@ afterEach(async () => {
   stops.clear();
 });
 
-/** What a handler gets of a message. */
+/** The parts of a message that a handler gets. */
 async function carried(connection: ConnectionOption): Promise<unknown> {
   const stream = freshName('orders');
   const got: unknown[] = [];
@@ -45,7 +45,7 @@ async function carried(connection: ConnectionOption): Promise<unknown> {
   return got[0];
 }
 
-/** Why nothing can be published, as the log has it. */
+/** The logged reason why nothing can be published. */
 async function reason(connection: ConnectionOption): Promise<string> {
   const client = new ClientRedisStreams({ connection, publishTimeoutMs: 1_000 });
   stops.add(() => client.close());
@@ -89,18 +89,18 @@ async function reason(connection: ConnectionOption): Promise<string> {
     await waitFor(() => got.length === 1);
   });
 
-  it('of which one answers nobody is asked elsewhere', async () => {
+  it('of which one member does not answer is asked elsewhere', async () => {
     const { connection, processes } = await watched();
     processes[0]?.kill('SIGSTOP');
     const got = carried(connection);
-    expect(await ownTimeOf(got)).toBeLessThan(8_000);
+    expect(await timeWithoutStalls(got)).toBeLessThan(8_000);
     expect(await got).toEqual({ n: 1 });
   });
 
-  it('has a password of its own, and Redis that of the function; a wrong one, or a wrong name, is said', async () => {
+  it('has a password of its own, and Redis that of the function; a wrong password or name is logged', async () => {
     const { connection, client } = await watched();
     await client.call('ACL', 'SETUSER', 'default', 'resetpass', `>${SECRET}`);
-    // As docs/security.md has it.
+    // As in docs/security.md.
     const rights = ['+sentinel|get-master-addr-by-name', '+sentinel|sentinels'];
     await client.call('ACL', 'SETUSER', 'asker', 'on', `>${SECRET}`, '-@all', ...rights);
     const [only] = connection.sentinels;
@@ -112,25 +112,25 @@ async function reason(connection: ConnectionOption): Promise<string> {
       asked++;
       return { username: 'app', password: 'token' };
     };
-    const its = {
+    const sentinelOptions = {
       name: connection.name,
       sentinels: [only!],
       credentials,
       sentinelCommandTimeout: SOON_MS,
     };
-    expect(await carried({ ...its, sentinelPassword: SECRET })).toEqual({ n: 1 });
+    expect(await carried({ ...sentinelOptions, sentinelPassword: SECRET })).toEqual({ n: 1 });
     expect(asked).toBe(3);
-    const asker = { ...its, sentinelUsername: 'asker', sentinelPassword: SECRET };
+    const asker = { ...sentinelOptions, sentinelUsername: 'asker', sentinelPassword: SECRET };
     expect(await carried(asker)).toEqual({ n: 1 });
-    const refused = await reason({ ...its, sentinelPassword: `${SECRET}-not` });
+    const refused = await reason({ ...sentinelOptions, sentinelPassword: `${SECRET}-not` });
     expect(refused).toMatch(/sentinel 127.0.0.1:\d+ because WRONGPASS/);
-    const unknown = await reason({ ...its, sentinelPassword: SECRET, name: 'other' });
+    const unknown = await reason({ ...sentinelOptions, sentinelPassword: SECRET, name: 'other' });
     expect(unknown).toContain(`sentinel 127.0.0.1:${only?.port} knows no primary "other"`);
     expect(JSON.stringify(recordedLog.lines)).not.toContain(SECRET);
   });
 });
 
-(canEncrypt ? describe : describe.skip)('TLS behind Sentinel', () => {
+(canEncrypt ? describe : describe.skip)('TLS with Sentinel', () => {
   let certificates: Certificates;
   let redis: StartedRedis;
   let sentinels: Sentinels;
@@ -159,7 +159,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
     tls,
   });
 
-  it('is spoken where tls is given, and verified', async () => {
+  it('is used if tls is set, and certificates are verified', async () => {
     expect(await carried(withTls({ ca: certificates.ca }))).toEqual({ n: 1 });
     expect(await carried(withTls({ rejectUnauthorized: false }))).toEqual({ n: 1 });
     expect(await reason(withTls({ ca: certificates.otherCa }))).toMatch(/certificate/);
@@ -170,7 +170,7 @@ async function reason(connection: ConnectionOption): Promise<string> {
     expect(await carried(factory)).toEqual({ n: 1 });
   });
 
-  it('is spoken where the URL says rediss', async () => {
+  it('is used if the URL says rediss', async () => {
     const connection = { ...sentinels.connection, sentinelCommandTimeout: SOON_MS };
     const url = 'rediss://127.0.0.1';
     expect(await carried({ ...connection, url, tls: { ca: certificates.ca } })).toEqual({ n: 1 });

@@ -22,13 +22,13 @@ const GROUP = 'billing';
 withSentinels(title, () => {
   let redis: SentinelRedis;
   beforeAll(async () => {
-    // What nobody has but the primary is refused, soon after its replicas fell silent.
+    // What only the primary has is refused, soon after its replicas stopped answering.
     const safe = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2'];
     redis = await startSentinelRedis(safe);
   });
   afterAll(() => redis.stop());
 
-  it('a primary that dies under load: all goes on by itself, and nothing that was confirmed is lost', async () => {
+  it('a primary that dies under load: everything continues by itself, and nothing that was confirmed is lost', async () => {
     const { connection, primary } = redis;
     const stream = freshName('orders');
     const handled = new Set<number>();
@@ -51,7 +51,7 @@ withSentinels(title, () => {
     const publishing = (async () => {
       for (let n = 0; !stop.signal.aborted; n++) {
         const record = new RedisStreamsRecordBuilder({ n }).setMessageId(`message-${n}`).build();
-        // As one should: what failed is published again, under its ID.
+        // As recommended: what failed is published again, under its ID.
         while (!confirmed.has(n) && !stop.signal.aborted) {
           await firstValueFrom(client.emit(stream, record)).then(
             () => confirmed.add(n),
@@ -79,7 +79,7 @@ withSentinels(title, () => {
     await waitFor(() => isCaughtUp(look, stream, GROUP));
     look.disconnect();
     expect([...confirmed].filter((n) => !handled.has(n))).toEqual([]);
-    // All of ours have followed: the server's two, the client's, and that of DeadLetters.
+    // All our connections have followed: two of the server, the client's, and that of DeadLetters.
     expect(await deadLetters.count({ stream })).toBe(0);
     expect(publishingMs).toBeLessThan(electedMs + 20_000);
     expect(handlingMs).toBeLessThan(electedMs + 20_000);

@@ -33,7 +33,7 @@ async function reading(stream: string, options: Partial<RedisStreamsModuleOption
 const caughtUp = (stream: string) => waitFor(() => isCaughtUp(redis.client, stream, GROUP));
 
 describe("Nest's serializer and deserializer", () => {
-  it('are given what those of its own transports are given', async () => {
+  it("are called like those of Nest's own transports", async () => {
     const stream = freshName('orders');
     const given: unknown[] = [];
     const { emit, handled } = await reading(stream, {
@@ -63,7 +63,7 @@ describe("Nest's serializer and deserializer", () => {
   });
 
   it.each<Codec>([new JsonCodec(), new WatermillCodec()])(
-    'come before and behind the codec, which carries bytes of theirs: %p',
+    'are called before and after the codec, which carries their bytes: %p',
     async (codec) => {
       const stream = freshName('orders');
       const { emit, handled } = await reading(stream, {
@@ -79,7 +79,7 @@ describe("Nest's serializer and deserializer", () => {
     },
   );
 
-  it("take what others write with Nest's own deserializer: a packet, or bare data", async () => {
+  it("accept what others write with Nest's own deserializer: a packet, or bare data", async () => {
     const stream = freshName('orders');
     const packet = JSON.stringify({ pattern: stream, data: { n: 1 } });
     await redis.client.xadd(stream, '*', 'name', 'a', 'body', packet);
@@ -89,7 +89,7 @@ describe("Nest's serializer and deserializer", () => {
     expect(handled).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
-  it('tell the caller of a failure, and nothing is sent', async () => {
+  it('report a failure to the caller, and nothing is sent', async () => {
     const stream = freshName('orders');
     const { emit } = await reading(stream, {
       serializer: {
@@ -126,7 +126,7 @@ describe("Nest's serializer and deserializer", () => {
     ]);
   });
 
-  it.each(['serializer', 'deserializer'])('are checked when they come in: %s', (option) => {
+  it.each(['serializer', 'deserializer'])('are checked when they are passed in: %s', (option) => {
     const resolve = () =>
       resolveModuleOptions({ group: 'a', [option]: {} } as RedisStreamsModuleOptions);
     expect(resolve).toThrow(InvalidOptionsError);

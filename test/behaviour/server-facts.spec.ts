@@ -16,7 +16,7 @@ const servers = new Set<StartedRedis>();
 const connections = new Set<Redis>();
 closeAppsAfterEach();
 
-// ioredis says there that it may not ask INFO.
+// ioredis logs there that it may not send INFO.
 beforeEach(() => void jest.spyOn(console, 'warn').mockImplementation(() => undefined));
 
 afterEach(async () => {
@@ -54,12 +54,14 @@ async function reading(connection: string): Promise<{ stream: string; got: unkno
 }
 
 describeWithOwn('at start the log says', () => {
-  it('which Redis it is, once, also after a reconnect', async () => {
+  it('which Redis it is, once, even after a reconnect', async () => {
     const { url, look } = await redisWith();
-    const said = sinceNow('log', 'The server is ');
+    const loggedLines = sinceNow('log', 'The server is ');
     const warned = sinceNow('warn', 'maxmemory-policy');
     const { stream, got } = await reading(url);
-    expect(said()).toEqual([expect.stringMatching(/^The server is (Redis|Valkey) \d+\.\d+/)]);
+    expect(loggedLines()).toEqual([
+      expect.stringMatching(/^The server is (Redis|Valkey) \d+\.\d+/),
+    ]);
     const infos = async (): Promise<number> =>
       Number(/cmdstat_command[^:]*:calls=(\d+)/.exec(await look.info('commandstats'))?.[1]);
     const before = await infos();
@@ -67,11 +69,11 @@ describeWithOwn('at start the log says', () => {
     await waitFor(async () => (await infos()) > before);
     await addEntries(look, stream, [{ n: 1 }]);
     await waitFor(() => got.length === 1);
-    expect(said()).toHaveLength(1);
+    expect(loggedLines()).toHaveLength(1);
     expect(warned()).toEqual([]);
   });
 
-  it('that a Redis which evicts may throw away what is needed, and goes on', async () => {
+  it('that a Redis which evicts may remove needed keys, and continues', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     const warned = sinceNow('warn', 'maxmemory-policy');
     const { stream, got } = await reading(url);
@@ -80,50 +82,50 @@ describeWithOwn('at start the log says', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('what it may not ask, and goes on', async () => {
+  it('what it may not ask, and continues', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     const rights = ['~*', '&*', '+@all', '-config', '-info', '-command', '-role', '-hello'];
     await look.call('ACL', 'SETUSER', 'app', 'on', '>secret', ...rights);
-    // HELLO is not refused to anybody, and tells the version.
-    const said = sinceNow('debug', 'may not ask');
+    // HELLO is allowed to everybody, and reports the version.
+    const loggedLines = sinceNow('debug', 'may not ask');
     const warned = sinceNow('warn', 'maxmemory-policy');
     const { stream, got } = await reading(url.replace('redis://', 'redis://app:secret@'));
-    expect(said()).toEqual([expect.stringMatching(/: maxmemory-policy, commands$/)]);
+    expect(loggedLines()).toEqual([expect.stringMatching(/: maxmemory-policy, commands$/)]);
     expect(warned()).toEqual([]);
     await addEntries(look, stream, [{ n: 1 }]);
     await waitFor(() => got.length === 1);
   });
 
-  it('what other commands tell where INFO may not be asked', async () => {
+  it('what other commands report if INFO is not allowed', async () => {
     const { url, look } = await redisWith('--maxmemory-policy', 'allkeys-lru');
     await look.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-info');
-    const said = sinceNow('log', 'The server is ');
+    const loggedLines = sinceNow('log', 'The server is ');
     const warned = sinceNow('warn', 'maxmemory-policy');
     await reading(url.replace('redis://', 'redis://app:secret@'));
-    expect(said()).toHaveLength(1);
+    expect(loggedLines()).toHaveLength(1);
     expect(warned()).toHaveLength(1);
   });
 });
 
-describeWithOwn('a Redis that lacks what is needed', () => {
+describeWithOwn('a Redis that lacks a needed feature', () => {
   it('is an error that names it', async () => {
     const { url } = await redisWith(
       ...'--rename-command XCLAIM X-XCLAIM --rename-command ZMSCORE X-ZMSCORE'.split(' '),
     );
-    const said = sinceNow('error', 'XCLAIM');
+    const loggedLines = sinceNow('error', 'XCLAIM');
     const error: unknown = await reading(url).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UnsupportedServerError);
     expect(error).toMatchObject({ code: 'UNSUPPORTED_SERVER' });
     expect(String(error)).toContain('ZMSCORE, XCLAIM');
-    expect(said().length).toBeGreaterThan(0);
+    expect(loggedLines().length).toBeGreaterThan(0);
   });
 });
 
 describeWithOwn('a replica by mistake', () => {
-  it('is an error, said once, and is waited for until it is a primary', async () => {
+  it('is an error, logged once, and is waited for until it is a primary', async () => {
     const { port } = await redisWith();
     const { url, look } = await redisWith('--replicaof', '127.0.0.1', String(port));
-    const said = sinceNow('error', 'is a replica');
+    const loggedLines = sinceNow('error', 'is a replica');
     const nowPrimary = sinceNow('log', 'is a primary now');
     let started = false;
     const starting = reading(url).then((app) => {
@@ -134,42 +136,42 @@ describeWithOwn('a replica by mistake', () => {
       Number(/cmdstat_command[^:]*:calls=(\d+)/.exec(await look.info('commandstats'))?.[1]);
     await waitFor(async () => (await asked()) > 3);
     expect(started).toBe(false);
-    expect(said()).toHaveLength(1);
+    expect(loggedLines()).toHaveLength(1);
     await look.replicaof('NO', 'ONE');
     const { stream, got } = await starting;
     expect(nowPrimary()).toHaveLength(1);
     await addEntries(look, stream, [{ n: 1 }]);
     await waitFor(() => got.length === 1);
-    expect(said()).toHaveLength(1);
+    expect(loggedLines()).toHaveLength(1);
   });
 
-  it('after a reconnect: is said, and reading goes on once it is a primary', async () => {
+  it('after a reconnect: is logged, and reading continues once it is a primary', async () => {
     const { url, look } = await redisWith();
     const { port } = await redisWith();
     const { stream, got } = await reading(url);
-    const said = sinceNow('error', 'is a replica');
+    const loggedLines = sinceNow('error', 'is a replica');
     await look.replicaof('127.0.0.1', port);
     await look.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await waitFor(() => said().length === 1);
+    await waitFor(() => loggedLines().length === 1);
     const nowPrimary = sinceNow('log', 'is a primary now');
     await look.replicaof('NO', 'ONE');
     await waitFor(() => nowPrimary().length === 1);
     await addEntries(look, stream, [{ n: 1 }]);
     await waitFor(() => got.length === 1);
-    expect(said()).toHaveLength(1);
+    expect(loggedLines()).toHaveLength(1);
   });
 
-  it('ends to be waited for when the app closes', async () => {
+  it('is no longer waited for when the app closes', async () => {
     const { port } = await redisWith();
     const { url } = await redisWith('--replicaof', '127.0.0.1', String(port));
-    const said = sinceNow('error', 'is a replica');
+    const loggedLines = sinceNow('error', 'is a replica');
     await expect(
       streamsApp(
         { connection: url, group: GROUP },
         {
           controllers: [handlerOf(freshName('orders'), () => undefined)],
           before: (app) => {
-            void waitFor(() => said().length === 1).then(() => app.close());
+            void waitFor(() => loggedLines().length === 1).then(() => app.close());
           },
         },
       ),

@@ -44,7 +44,7 @@ const start = (
   );
 const caughtUp = (stream: string) => isCaughtUp(redis.client, stream, GROUP);
 
-/** Something that a test lets go on. */
+/** A handler that the test releases. */
 function gate(): { readonly passed: Promise<void>; open(): void } {
   let open = (): void => undefined;
   const passed = new Promise<void>((resolve) => (open = resolve));
@@ -66,7 +66,7 @@ describe('several handlers of one message', () => {
     ]);
     await app.emit(stream, {});
     await waitFor(() => ran.length === 1);
-    // Behind it in the same process: by then a second handler would have begun.
+    // Later in the same process: by then a second handler would have started.
     await app.emit(freshName('other'), {});
     expect(ran).toEqual(['first begins']);
     first.open();
@@ -74,7 +74,7 @@ describe('several handlers of one message', () => {
     expect(ran).toEqual(['first begins', 'first ends', 'second']);
   });
 
-  it('run all at once where the option says so: none waits for another', async () => {
+  it('run all at once if the option says so: none waits for another', async () => {
     const stream = freshName('orders');
     const ran: string[] = [];
     const second = gate();
@@ -143,7 +143,7 @@ describe.each(MODES)('several handlers of one message, %s', (handlers) => {
   );
 
   it.each(['first', 'second'])(
-    'of which the %s gives up: it is a dead letter, though the other wants a retry',
+    'of which the %s dead-letters it: it is a dead letter, though the other wants a retry',
     async (givesUp) => {
       const stream = freshName('orders');
       const ran: string[] = [];
@@ -165,7 +165,7 @@ describe.each(MODES)('several handlers of one message, %s', (handlers) => {
     },
   );
 
-  it('that settle by hand each have their say, and the worst holds', async () => {
+  it('that settle by hand each decide, and the worst decision wins', async () => {
     const stream = freshName('orders');
     const app = await start(
       [
@@ -205,7 +205,7 @@ describe.each(MODES)('several handlers of one message, %s', (handlers) => {
     expect(letter?.error).toMatchObject({ name: 'Error', message: 'of the first' });
   });
 
-  it('that want it by name and by stream are one outcome too', async () => {
+  it('that want it by name and by stream have one outcome too', async () => {
     const stream = freshName('orders');
     const ran: string[] = [];
     @Controller()
@@ -228,7 +228,7 @@ describe.each(MODES)('several handlers of one message, %s', (handlers) => {
   });
 });
 
-describe('the way handlers run', () => {
+describe('the option for how handlers run', () => {
   it.each([
     { handlers: 'parallel' as HandlersMode, path: 'handlers' },
     { unhandled: 'drop' as 'ack', path: 'unhandled' },

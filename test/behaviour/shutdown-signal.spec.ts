@@ -21,7 +21,7 @@ describe('SIGTERM with shutdown hooks', () => {
     ['is imported after it, which is global', 'after', 'yes'],
     ["is the root module's own", 'in root', 'no'],
   ])(
-    'lets a running handler end and commits it, while a provider is alive that %s',
+    'lets a running handler finish and commits it, while a provider is alive that %s',
     async (_, DATABASE, IS_GLOBAL) => {
       const stream = freshName('orders');
       const program = childProgram(
@@ -35,7 +35,7 @@ describe('SIGTERM with shutdown hooks', () => {
       await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
       await waitFor(() => program.output().includes('started'));
       program.kill('SIGTERM');
-      // Nest ends the process with the signal that it was given.
+      // Nest ends the process with the signal that it received.
       expect(await program.ended).toBe('SIGTERM');
       expect(program.output().trim().split('\n')).toEqual([
         'ready',

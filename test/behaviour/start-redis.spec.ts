@@ -25,7 +25,7 @@ async function start(options?: StartRedisOptions): Promise<StartedRedis> {
   return redis;
 }
 
-/** Options ask for a server of one's own, whatever REDIS_URL says. */
+/** With options a separate server is started, whatever REDIS_URL says. */
 const OWN: StartRedisOptions = { args: [] };
 
 const own = await ownRedis();
@@ -89,7 +89,7 @@ describe('startRedis', () => {
     expect(new URL(redis.url)).toMatchObject({ hostname: redis.host, port: String(redis.port) });
   }, 300_000);
 
-  it('names every way and why it gave none', async () => {
+  it('names everything it tried and why it failed', async () => {
     await expect(startRedis({ binary: '/nowhere/redis-server' })).rejects.toMatchObject({
       code: 'REDIS_NOT_FOUND',
       failed: [
@@ -107,7 +107,7 @@ describe('startRedis', () => {
 });
 
 describeWithOwn('startRedis with options', () => {
-  it('gives an empty server, and ends it with stop()', async () => {
+  it('gives an empty server, and stops it with stop()', async () => {
     const redis = await start(OWN);
     expect(await ask(redis, (client) => client.dbsize())).toBe(0);
     await redis.stop();
@@ -141,14 +141,14 @@ describeWithOwn('startRedis with REDIS_URL', () => {
     expect(await ping(server)).toBe('PONG');
   });
 
-  it('gives one that wants a password, too', async () => {
+  it('gives one that needs a password, too', async () => {
     const server = await start({ args: ['--requirepass', 'secret'] });
     const url = `redis://:secret@${server.host}:${server.port}`;
     setUrl(url);
     expect(await ping(await start())).toBe('PONG');
   });
 
-  it('fails where that server is down, and takes no other', async () => {
+  it('fails if that server is down, and uses no other', async () => {
     const server = await start(OWN);
     await server.stop();
     setUrl(server.url);
@@ -194,7 +194,7 @@ describeWithProcess('the process of startRedis', () => {
     ]);
   });
 
-  it('fails where the port is taken, and says so', async () => {
+  it('fails if the port is taken, and says so', async () => {
     const { port } = await start(OWN);
     const binary = await executablePath('redis-server', 'valkey-server');
     await expect(startRedis({ port, binary })).rejects.toMatchObject({
@@ -216,7 +216,7 @@ describeWithProcess('the process of startRedis', () => {
     expect(await ask(redis, (client) => client.get('kept'))).toBe('yes');
   });
 
-  it('comes back empty where it kept nothing', async () => {
+  it('comes back empty if it did not persist', async () => {
     const redis = await start(OWN);
     await ask(redis, (client) => client.set('kept', 'no'));
     await processOf(redis).restart();
@@ -236,7 +236,7 @@ describeWithProcess('the process of startRedis', () => {
     await expect(server.restart()).rejects.toMatchObject({ code: 'REDIS_NOT_STARTED' });
   });
 
-  it('keeps its files in a directory that was given, and leaves it', async () => {
+  it('keeps its files in the given directory, and does not delete it', async () => {
     const redis = await start({ dir, args: ['--appendonly', 'yes'] });
     await ask(redis, (client) => client.set('kept', 'yes'));
     await redis.stop();
@@ -255,7 +255,7 @@ describeWithProcess('a program that started a Redis and does not stop it', () =>
   afterEach(endChildPrograms);
 
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
-    'takes it along when it dies of %s',
+    'kills it when it dies of %s',
     async (signal) => {
       const program = childProgram(
         compiled.program('test/support/programs/start-redis.program.ts'),

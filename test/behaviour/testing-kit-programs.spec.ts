@@ -14,7 +14,7 @@ beforeAll(async () => {
   compiled = await compiledPackage(SAMPLE);
 });
 
-/** Has Node refuse to load anything of Nest. */
+/** Makes Node refuse to load anything of Nest. */
 const WITHOUT_NEST = `data:text/javascript,${encodeURIComponent(`
 import { register } from 'node:module';
 register('data:text/javascript,' + encodeURIComponent(\`
@@ -26,24 +26,24 @@ export const resolve = (name, context, next) => {
 
 describe('nestjs-redis-streams/testing', () => {
   const redis = redisForTests();
-  /** Runs Node, and gives what it said, whatever it came to. */
+  /** Runs Node, and returns its output, whatever its exit code. */
   const node = async (args: readonly string[]): Promise<string> => {
     const { NODE_OPTIONS: _, ...env } = process.env;
     const options = { cwd: compiled.root, env: { ...env, REDIS_URL: redis.url } };
-    const said = await run(process.execPath, args, options).catch((failure: unknown) => failure);
-    const { stdout, stderr } = said as { stdout: string; stderr: string };
+    const output = await run(process.execPath, args, options).catch((failure: unknown) => failure);
+    const { stdout, stderr } = output as { stdout: string; stderr: string };
     return `${stdout}${stderr}`;
   };
 
-  it('works with node:test: the sample is tested so', async () => {
+  it("works with node:test, as the sample's test shows", async () => {
     const file = compiled.program(`${SAMPLE}/test/payments.test.ts`);
-    const said = await node(['--test', '--test-reporter=tap', file]);
-    expect(said).toMatch(/^# pass 3$/m);
-    expect(said).toMatch(/^# fail 0$/m);
+    const output = await node(['--test', '--test-reporter=tap', file]);
+    expect(output).toMatch(/^# pass 3$/m);
+    expect(output).toMatch(/^# fail 0$/m);
   });
 
-  it('starts a Redis where Nest is not there', async () => {
-    const said = await node([
+  it('starts a Redis without Nest installed', async () => {
+    const output = await node([
       '--import',
       WITHOUT_NEST,
       '--input-type=module',
@@ -53,6 +53,6 @@ describe('nestjs-redis-streams/testing', () => {
       const error = await RedisStreamsTesting.create({}).catch((error) => error.message);
       console.log(redis.source, error);`,
     ]);
-    expect(said).toMatch(/^url @nestjs\/\S+ is loaded$/m);
+    expect(output).toMatch(/^url @nestjs\/\S+ is loaded$/m);
   });
 });

@@ -21,7 +21,7 @@ import {
   StreamsTestingError,
   type TestedApp,
 } from '../../lib/testing/index.js';
-import { failed, later } from '../support/delayed.js';
+import { failed, later } from '../support/delayed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 
@@ -64,7 +64,7 @@ class OrdersController {
   onInvoice(): void {}
 }
 
-/** Where an app would go by itself: nothing answers there. */
+/** Where an app would connect by itself: nothing answers there. */
 const ELSEWHERE = 'redis://127.0.0.1:1';
 
 @Module({
@@ -113,7 +113,7 @@ describe('RedisStreamsTesting', () => {
     return streams;
   }
 
-  it('starts an app on its own keys, whatever the app says itself, and tells when a message is handled', async () => {
+  it('starts an app on its own keys, whatever the app configures, and resolves when a message is handled', async () => {
     const streams = await create();
     const receipt = await streams.emit('orders', { n: 1 });
     expect(await streams.handled(receipt)).toMatchObject({
@@ -126,9 +126,9 @@ describe('RedisStreamsTesting', () => {
     expect(streams.get(Orders).seen).toEqual([{ n: 1 }]);
     expect(await redis.client.exists(`${streams.keyPrefix}orders`)).toBe(1);
     expect(await streams.historyOf(receipt)).toMatchObject({ state: { kind: 'handled' } });
-    // Also where that was long ago.
+    // Even if that was long ago.
     await streams.handled(receipt.messageId, { timeoutMs: 1 });
-    // And where its ledger is packed.
+    // Even if its ledger is packed.
     const { ledger, packedLedger } = streamKeys(streams.keyPrefix, 'orders', 'orders-service');
     await packLedgerScript.run(redis.client, [ledger, packedLedger], [60_000, 0, 10]);
     expect(await redis.client.exists(ledger)).toBe(0);
@@ -137,7 +137,7 @@ describe('RedisStreamsTesting', () => {
     });
   });
 
-  it('keeps apps apart that run at the same time', async () => {
+  it('separates apps that run at the same time', async () => {
     const [one, other] = await Promise.all([create(), create()]);
     expect(one.keyPrefix).not.toBe(other.keyPrefix);
     const receipt = await one.emit('orders', { n: 1 });
@@ -155,13 +155,13 @@ describe('RedisStreamsTesting', () => {
     await asMetadata.handled(await asMetadata.emit('orders', { n: 1 }));
     const asDynamic = await create({ module: RootModule, imports: [AppModule] });
     await asDynamic.handled(await asDynamic.emit('orders', { n: 2 }));
-    expect([asMetadata, asDynamic].map((its) => its.get(Orders).seen)).toEqual([
+    expect([asMetadata, asDynamic].map((each) => each.get(Orders).seen)).toEqual([
       [{ n: 1 }],
       [{ n: 2 }],
     ]);
   });
 
-  it('takes a testing module in which providers are overridden', async () => {
+  it('takes a testing module with overridden providers', async () => {
     const take = jest.fn();
     const builder = Test.createTestingModule({ imports: [AppModule] })
       .overrideProvider(Orders)
@@ -186,7 +186,7 @@ describe('RedisStreamsTesting', () => {
     }
   });
 
-  it('refuses an app without the module, and one that was made before', async () => {
+  it('refuses an app without the module, and one that was created before', async () => {
     expect(await failed(create({ controllers: [] }))).toMatchObject({ code: 'STREAMS_TESTING' });
     const mine = await NestFactory.create(AppModule, { logger: recordedLog });
     expect(await failed(create({ app: () => mine }))).toMatchObject({
@@ -203,14 +203,14 @@ describe('RedisStreamsTesting', () => {
     await expect(create(AppModule, options)).rejects.toThrow(path);
   });
 
-  it('refuses wrong options of what it waits for', async () => {
+  it('refuses invalid arguments of its waits', async () => {
     const streams = await create();
     await expect(streams.handled('x', { timeoutMs: -1 })).rejects.toThrow('handled.timeoutMs');
     await expect(streams.retried('x', { attempt: 0 })).rejects.toThrow('retried.attempt');
     await expect(streams.drained({ retries: 'no' as 'wait' })).rejects.toThrow('drained.retries');
   });
 
-  it('waits for retries, one or a certain one, and for the success after them', async () => {
+  it('waits for retries, any or a certain one, and for the success after them', async () => {
     const streams = await create(AppModule, { options: QUICK });
     const receipt = await streams.emit('orders', { failures: 2 });
     expect(await streams.retried(receipt)).toMatchObject({ attempt: 1, delayMs: 10 });
@@ -247,7 +247,7 @@ describe('RedisStreamsTesting', () => {
     });
   });
 
-  it('says at once that what is waited for will not be, and why', async () => {
+  it('fails at once if what is waited for cannot happen any more, and says why', async () => {
     const streams = await create();
     const bad = await streams.emit('orders', { isBad: true });
     const error = await failed(streams.handled(bad));
@@ -261,7 +261,7 @@ describe('RedisStreamsTesting', () => {
     await expect(streams.handled(unwanted)).rejects.toThrow('no handler matched it (name "other")');
   });
 
-  it('says what is known when the time is over: unknown, pending, waiting for an attempt, to be published later', async () => {
+  it('says what is known when the time is over: unknown, pending, waiting for an attempt, delayed', async () => {
     const streams = await create();
     const late = (which: string): Promise<string> =>
       failed(streams.handled(which, { timeoutMs: 150 })).then(String);
@@ -304,7 +304,7 @@ describe('RedisStreamsTesting', () => {
     expect(streams.get(Orders).seen).toHaveLength(1_000);
   });
 
-  it('is drained once nothing is unread or pending, retries included unless they are left', async () => {
+  it('is drained once nothing is unread or pending, including retries unless they are left', async () => {
     const streams = await create();
     for (let n = 0; n < 50; n++) await streams.emit('orders', { n });
     await streams.drained();
@@ -327,7 +327,7 @@ describe('RedisStreamsTesting', () => {
     }
   });
 
-  it('leaves no key when it is closed, and ends what waits', async () => {
+  it('leaves no key when it is closed, and ends pending waits', async () => {
     const streams = await create();
     await streams.deadLettered(await streams.emit('orders', { isBad: true }));
     await streams.handled(await streams.emit('orders', {}));
@@ -353,7 +353,7 @@ describe('RedisStreamsTesting without a connection', () => {
     await streams.close();
   });
 
-  it('says so where the Redis that it was given does not answer', async () => {
+  it('reports that the given Redis does not answer', async () => {
     const opening = RedisStreamsTesting.create(AppModule, { connection: ELSEWHERE, logger: false });
     await expect(opening).rejects.toThrow('Redis does not answer');
   });

@@ -57,7 +57,7 @@ withTls(title, () => {
     tls: { ca: certificates.ca, ...tls },
   });
 
-  /** What a handler gets of a message. */
+  /** The parts of a message that a handler gets. */
   async function carried(connection: ConnectionOption): Promise<unknown> {
     const stream = freshName('orders');
     const got: unknown[] = [];
@@ -70,7 +70,7 @@ withTls(title, () => {
     return got[0];
   }
 
-  /** Why no connection comes about, as the log has it. */
+  /** The logged reason why no connection can be opened. */
   async function reason(connection: ConnectionOption): Promise<string> {
     const client = new ClientRedisStreams({ connection, publishTimeoutMs: 300 });
     clients.add(client);
@@ -88,7 +88,7 @@ withTls(title, () => {
     expect(await carried(byOptions)).toEqual({ n: 1 });
   });
 
-  it('carries messages with a client certificate, its key locked or not', async () => {
+  it('carries messages with a client certificate, with its key encrypted or not', async () => {
     const { client, lockedKey, passphrase } = certificates;
     const { cert, key } = client;
     expect(await carried(closed({ cert, key }))).toEqual({ n: 1 });
@@ -106,7 +106,7 @@ withTls(title, () => {
     expect(await reason(closed())).toMatch(/certificate required|ECONNRESET|EPIPE/);
   });
 
-  it('with a key that cannot be read is an error at start, and is said', async () => {
+  it('with an unreadable key is an error at start, and is logged', async () => {
     const { client, lockedKey } = certificates;
     const connection = closed({ cert: client.cert, key: lockedKey, passphrase: 'wrong' });
     await expect(carried(connection)).rejects.toMatchObject({

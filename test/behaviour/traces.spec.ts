@@ -18,7 +18,7 @@ import {
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
 import { RedisStreamsInstrumentation } from '../../lib/telemetry/opentelemetry/index.js';
-import { answererOf } from '../support/asking.js';
+import { answeringController } from '../support/answering-controller.js';
 import { childProgram, endChildPrograms } from '../support/child-program.js';
 import { compiledPackage } from '../support/compiled-package.js';
 import { freshName } from '../support/fresh-name.js';
@@ -51,14 +51,17 @@ const typed = (stream: string, type: string): ReadableSpan[] =>
 const inSpan = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
   trace.getTracer('test').startActiveSpan(name, (span) => run().finally(() => span.end()));
 
-const appOf = (stream: string, handle: (data: unknown, its: RedisStreamsContext) => unknown) =>
+const appOf = (
+  stream: string,
+  handle: (data: unknown, streamsContext: RedisStreamsContext) => unknown,
+) =>
   streamsApp(
     { connection: redis.url, group: GROUP, retry: FAST },
     { controllers: [handlerOf(stream, handle)] },
   );
 
 describe('spans', () => {
-  it('makes one tree of who emits, what is sent, handled and settled, and what its handler does', async () => {
+  it('form one tree of the emitter, what is sent, handled and settled, and what its handler does', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const inHandler = freshName('charge');
@@ -123,7 +126,7 @@ describe('spans', () => {
     });
   });
 
-  it('gives each message of a batch a context of its own, and links the sending to all', async () => {
+  it('give each message of a batch its own context, and link the sending to all', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const app = await appOf(stream, () => undefined);
@@ -154,11 +157,11 @@ describe('spans', () => {
     }
   });
 
-  it('has each attempt in the tree: a failed one with its error, what became of it, and the next', async () => {
+  it('show each attempt in the tree: a failed one with its error, its outcome, and the next', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
-    const app = await appOf(stream, (_, its) => {
-      if (its.getAttempt() === 1) throw new TypeError('no such customer');
+    const app = await appOf(stream, (_, streamsContext) => {
+      if (streamsContext.getAttempt() === 1) throw new TypeError('no such customer');
     });
     await app.emit(stream, 1);
     await waitFor(() => typed(stream, 'settle').length === 2);
@@ -181,7 +184,7 @@ describe('spans', () => {
     }
   });
 
-  it('has a request in the tree of who sent it, and what answers it; one that fails says so', async () => {
+  it('put a request and its answer into the tree of the sender; a failed one has an error', async () => {
     instrumentation.enable();
     const stream = freshName('quote');
     const inHandler = freshName('price');
@@ -189,7 +192,7 @@ describe('spans', () => {
       { connection: redis.url, group: GROUP },
       {
         controllers: [
-          answererOf<number>(stream, (n) =>
+          answeringController<number>(stream, (n) =>
             inSpan(inHandler, async () => {
               if (n < 0) throw new RangeError('too little');
               return n * 2;
@@ -217,7 +220,7 @@ describe('spans', () => {
     ]);
   });
 
-  it('says of what could not be published what kind of error that was, alone and in a batch', async () => {
+  it('report the kind of error if publishing fails, alone and in a batch', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     await redis.client.set(stream, 'no stream');
@@ -236,7 +239,7 @@ describe('spans', () => {
     await client.close();
   });
 
-  it('begins a trace of its own for a message that came without a context', async () => {
+  it('start a new trace for a message that came without a context', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     await appOf(stream, () => undefined);
@@ -246,7 +249,7 @@ describe('spans', () => {
     expect([process?.parentSpanContext, process?.links]).toEqual([undefined, []]);
   });
 
-  it('makes one tree of what two processes do', async () => {
+  it('form one tree of two processes', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
     const compiled = await compiledPackage('test/support/programs');
@@ -272,7 +275,7 @@ describe('spans', () => {
     await client.close();
   });
 
-  it('publishes all the same where entries have no place for a context', async () => {
+  it('do not prevent publishing if entries cannot carry a context', async () => {
     instrumentation.enable();
     const stream = freshName('sensors');
     const streams = { [stream]: { codec: new FieldCodec({ field: 'data' }) } };
@@ -290,8 +293,8 @@ describe('RedisStreamsInstrumentation', () => {
     const stream = freshName('orders');
     const headers: unknown[] = [];
     const active: unknown[] = [];
-    const app = await appOf(stream, (_, its) => {
-      headers.push(its.getHeaders());
+    const app = await appOf(stream, (_, streamsContext) => {
+      headers.push(streamsContext.getHeaders());
       active.push(trace.getSpan(context.active()));
     });
     await inSpan('before', () => app.emit(stream, 1));
@@ -308,7 +311,7 @@ describe('RedisStreamsInstrumentation', () => {
     expect(spans.of(stream)).toHaveLength(3);
   });
 
-  it('has the shape that registerInstrumentations() wants, and begins when it is made', async () => {
+  it('has the interface that registerInstrumentations() expects, and starts when it is created', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'));
     const made = new RedisStreamsInstrumentation();
     expect(made).toMatchObject({
@@ -326,7 +329,7 @@ describe('RedisStreamsInstrumentation', () => {
     await client.close();
   });
 
-  it('harms no message where a provider throws', async () => {
+  it('harms no message if a provider throws', async () => {
     const broken = (): never => {
       throw new Error('broken');
     };
@@ -340,11 +343,11 @@ describe('RedisStreamsInstrumentation', () => {
     made.disable();
   });
 
-  it('counts and measures by the conventions, also where the provider comes later', async () => {
+  it('counts and measures by the conventions, even if the provider is set later', async () => {
     instrumentation.enable();
     const stream = freshName('orders');
-    const app = await appOf(stream, (_, its) => {
-      if (its.getAttempt() === 1) throw new TypeError('once');
+    const app = await appOf(stream, (_, streamsContext) => {
+      if (streamsContext.getAttempt() === 1) throw new TypeError('once');
     });
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
@@ -355,8 +358,8 @@ describe('RedisStreamsInstrumentation', () => {
     await firstValueFrom(app.client.emitBatch(freshName('others'), [1, 2]));
     await reader.forceFlush();
     const found = new Map<string, [unknown, unknown][]>();
-    for (const { metrics: its } of exporter.getMetrics().at(-1)?.scopeMetrics ?? []) {
-      for (const { descriptor, dataPoints } of its) {
+    for (const { metrics: scoped } of exporter.getMetrics().at(-1)?.scopeMetrics ?? []) {
+      for (const { descriptor, dataPoints } of scoped) {
         const ours = dataPoints
           .filter(({ attributes }) => attributes['messaging.destination.name'] === stream)
           .map(({ attributes, value }): [unknown, unknown] => [

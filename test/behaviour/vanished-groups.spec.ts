@@ -36,29 +36,29 @@ function member(
 describe.each([{ dedup: undefined }, { dedup: false as const }])(
   'a group that vanished (%j)',
   ({ dedup }) => {
-    const its = dedup === undefined ? {} : { dedup };
+    const dedupOption = dedup === undefined ? {} : { dedup };
 
-    it('is made again where it was, also by a member that has just started', async () => {
+    it('is created again at its old position, also by a member that has just started', async () => {
       const stream = freshName('orders');
       const got: unknown[] = [];
-      const first = await member(stream, got, its);
+      const first = await member(stream, got, dedupOption);
       await addEntries(redis.client, stream, [{ n: 1 }]);
       await waitFor(() => caughtUp(stream));
       await first.close();
       await redis.client.xgroup('DESTROY', stream, GROUP);
       await addEntries(redis.client, stream, [{ n: 2 }]);
-      await member(stream, got, its);
+      await member(stream, got, dedupOption);
       await waitFor(() => caughtUp(stream));
       expect(got).toEqual([{ n: 1 }, { n: 2 }]);
     });
 
-    it('and was made too far on by a member that could not know is set back by one that does', async () => {
+    it('and was created too far ahead by a member that could not know is set back by one that does', async () => {
       const stream = freshName('orders');
       const got: unknown[] = [];
       let release = (): void => undefined;
-      // It is busy, and does not see the group vanish.
+      // It is busy, and does not notice that the group vanished.
       await streamsApp(
-        { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...its },
+        { connection: redis.url, group: GROUP, recovery: { intervalMs: 200 }, ...dedupOption },
         {
           controllers: [
             handlerOf<{ n: number }>(
@@ -74,7 +74,7 @@ describe.each([{ dedup: undefined }, { dedup: false as const }])(
       );
       await addEntries(redis.client, stream, [{ n: 1 }]);
       await waitFor(() => got.length === 1);
-      // All of Redis was emptied; others published, and somebody new made the group at the end.
+      // All of Redis was emptied; others published, and a new member created the group at the end.
       const id = `${Date.now() + 1}-0`;
       await redis.client
         .multi()
@@ -100,11 +100,11 @@ describe.each<Partial<RedisStreamsModuleOptions>>([
   { dedup: false },
   { delivery: 'at-most-once' },
   { delivery: 'at-most-once', dedup: false },
-])('the position of a group (%j)', (its) => {
-  it('is that of the last entry that was settled: handled, or a dead letter', async () => {
+])('the position of a group (%j)', (mode) => {
+  it('is that of the last settled entry: handled, or a dead letter', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
-      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 }, ...its },
+      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 }, ...mode },
       {
         controllers: [
           handlerOf<{ fails?: boolean }>(stream, ({ fails = false }) => {
@@ -126,7 +126,7 @@ describe.each<Partial<RedisStreamsModuleOptions>>([
   });
 });
 
-it('the position of a group does not go beyond what is not settled yet', async () => {
+it('the position of a group does not pass what is not settled yet', async () => {
   const stream = freshName('orders');
   const [got, gate] = [[] as unknown[], new AbortController()];
   await streamsApp(
@@ -148,7 +148,7 @@ it('the position of a group does not go beyond what is not settled yet', async (
   expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[2]);
 });
 
-it('the position of a group does not go with what was given out beside a duplicate', async () => {
+it('the position of a group does not include what was delivered together with a duplicate', async () => {
   const stream = freshName('orders');
   const [got, gate] = [[] as unknown[], new AbortController()];
   const add = (id: string): Promise<string | null> =>
@@ -178,7 +178,7 @@ it('the position of a group does not go with what was given out beside a duplica
   expect(await redis.client.get(keyOf(stream, 'position'))).toBe(ids[3]);
 });
 
-it('the position of a group goes with duplicates, which nobody handles', async () => {
+it('the position of a group includes duplicates, which nobody handles', async () => {
   const stream = freshName('orders');
   const got: unknown[] = [];
   await member(stream, got);
@@ -191,7 +191,7 @@ it('the position of a group goes with duplicates, which nobody handles', async (
   expect(await redis.client.get(keyOf(stream, 'position'))).toBe(last);
 });
 
-it('a member that starts where a group is at work leaves it where it is', async () => {
+it('a member that starts while a group is at work does not change its position', async () => {
   const stream = freshName('orders');
   const got: unknown[] = [];
   await member(stream, got);

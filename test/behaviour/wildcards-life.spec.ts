@@ -4,14 +4,14 @@ import type { Type } from '@nestjs/common';
 import { RedisStreamsRecordBuilder } from '../../lib/index.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState, pendingEntries } from '../support/group-state.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, type StreamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 import { wildcardsAppOf } from '../support/wildcards-app.js';
 
-// Its own: some of these count what Redis is asked.
+// A separate server, because some tests count the commands sent to Redis.
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 
@@ -28,13 +28,13 @@ const besides = (stream: string, what: string): string =>
   `stream:{${stream}}:group:${GROUP}:${what}`;
 const WILDCARDS = `stream:group:${GROUP}:wildcards`;
 
-/** How often Redis was asked `command` so far, alone or in a script. */
+/** How often `command` was executed so far, alone or in a script. */
 async function calls(command: string): Promise<number> {
   const stats = await redis.client.info('commandstats');
   return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
 }
 
-/** Fulfilled when a look for streams that began after now has come to its end. */
+/** Resolves when a scan for streams that began after now has ended. */
 async function afterALook(app: StreamsApp, keyPrefix: string, wildcard: string): Promise<void> {
   for (let n = 0; n < 2; n++) {
     const name = wildcard.replace('*', freshName('look'));
@@ -44,7 +44,7 @@ async function afterALook(app: StreamsApp, keyPrefix: string, wildcard: string):
 }
 
 describe('where a stream is read from', () => {
-  it('is where startFrom says, for what is there when the group first asks', async () => {
+  it('is where startFrom says, for streams that exist when the group first asks', async () => {
     const prefix = freshPrefix();
     const [first = '', second = ''] = await add(`${prefix}orders.eu`, 1, 2, 3);
     expect(second > first).toBe(true);
@@ -67,7 +67,7 @@ describe('where a stream is read from', () => {
     await Promise.all(apps.map((app) => app.close()));
   });
 
-  it('is the beginning, for one that appeared while nobody of the group ran', async () => {
+  it('is the beginning, for one that appeared while no member of the group ran', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await add(`${prefix}orders.eu`, 'old');
@@ -80,7 +80,7 @@ describe('where a stream is read from', () => {
     expect(got.sort()).toEqual(['orders.eu 3', 'orders.old-ids 1', 'orders.us 1', 'orders.us 2']);
   });
 
-  it('is the same for one that a handler names only now, and that a wildcard has meant before', async () => {
+  it('is the same for one that a handler names only now, and that a wildcard has matched before', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await (await start(prefix, [saying('orders.*', got)])).close();
@@ -89,7 +89,7 @@ describe('where a stream is read from', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('is the time of the first start, where that was cut off before all had their groups', async () => {
+  it('is the time of the first start, if that was interrupted before all had their groups', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await add(`${prefix}orders.eu`, 'old');
@@ -105,7 +105,7 @@ describe('where a stream is read from', () => {
     expect(await redis.client.hget(WILDCARDS, `${prefix}orders.*`)).toBe('0');
   });
 
-  it('is known again where all of Redis was emptied', async () => {
+  it('is known again if all of Redis was emptied', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)]);
@@ -119,7 +119,7 @@ describe('where a stream is read from', () => {
 });
 
 describe('a stream that was found and is gone', () => {
-  it('is not made again, asks nothing of Redis, and holds no other up', async () => {
+  it('is not created again, causes no commands, and holds up no other', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)]);
@@ -135,14 +135,14 @@ describe('a stream that was found and is gone', () => {
     await waitFor(() => got.length === 3);
     await afterALook(app, prefix, 'orders.*');
     expect(await redis.client.exists(eu)).toBe(0);
-    // Within these two looks; a loop without a pause makes thousands.
+    // Within these two scans; a loop without a pause makes thousands.
     expect((await calls('evalsha')) - scripts).toBeLessThan(200);
     expect((await calls('xreadgroup')) - reads).toBeLessThan(50);
     expect(logged('warn', 'Stream "orders.eu" is gone').length).toBeGreaterThan(0);
     expect(app.server.subscriptions().map(({ stream }) => stream)).not.toContain('orders.eu');
   });
 
-  it('asks nothing of Redis, too, where it vanished while it was found or caught up with', async () => {
+  it('causes no commands either if it vanished while it was found or caught up with', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)], {
@@ -163,7 +163,7 @@ describe('a stream that was found and is gone', () => {
     expect(logged('error', 'unhandled')).toEqual([]);
   });
 
-  it('is read from its beginning when it is there again, also with lower entry IDs', async () => {
+  it('is read from its beginning when it exists again, also with lower entry IDs', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)], { blockMs: 100 });
@@ -180,7 +180,7 @@ describe('a stream that was found and is gone', () => {
     expect(got.map((line) => line.split(' ')[1])).toEqual(['1', '20', '21', '30', '31']);
   });
 
-  it('and made again at once loses nothing that was published since', async () => {
+  it('and created again at once loses nothing that was published since', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await start(prefix, [saying('orders.*', got)]);
@@ -195,7 +195,7 @@ describe('a stream that was found and is gone', () => {
     expect(got).toHaveLength(11);
   });
 
-  it('keeps its ledger for its window, and for good when it is there again', async () => {
+  it('keeps its ledger for its window, and permanently when it exists again', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)], {
@@ -218,7 +218,7 @@ describe('a stream that was found and is gone', () => {
     expect(got).toEqual(['orders.eu first']);
   });
 
-  it('lets what runs end, and what is published meanwhile is handled after it', async () => {
+  it('lets running handlers finish, and what is published meanwhile is handled after them', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     let release = (): void => undefined;
@@ -252,7 +252,7 @@ describe('a stream that was found and is gone', () => {
     await waitFor(async () => (await groupState(redis.client, eu, GROUP))?.pending === 0);
   });
 
-  it('may come back as something else, and the others are read', async () => {
+  it('may come back as another type, and the others are read', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await start(prefix, [saying('orders.*', got)], { blockMs: 100 });
@@ -268,7 +268,7 @@ describe('a stream that was found and is gone', () => {
     expect(await redis.client.get(eu)).toBe('text');
   });
 
-  it('is the only one that is not made: that of a handler that names it is', async () => {
+  it('is the only one that is not created: that of a handler that names it is', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await start(prefix, [saying('orders.*', got), saying('orders.eu', [])], { blockMs: 100 });
@@ -282,7 +282,7 @@ describe('a stream that was found and is gone', () => {
 });
 
 describe('members and their ends', () => {
-  it('what a member that died had read of a found stream is taken over by one that starts', async () => {
+  it('a starting member takes over what a dead member had read of a found stream', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const eu = `${prefix}orders.eu`;
@@ -304,7 +304,7 @@ describe('members and their ends', () => {
     const prefix = freshPrefix();
     const got: string[][] = [[], []];
     const apps = await Promise.all(
-      got.map((its) => start(prefix, [saying('orders.*', its)], { batchSize: 1 })),
+      got.map((each) => start(prefix, [saying('orders.*', each)], { batchSize: 1 })),
     );
     const bodies = Array.from({ length: 200 }, (_, n) => n);
     await add(`${prefix}orders.eu`, ...bodies);
@@ -314,7 +314,7 @@ describe('members and their ends', () => {
     await Promise.all(apps.map((app) => app.close()));
   });
 
-  it('goes on after its connections were cut', async () => {
+  it('continues after its connections were cut', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await start(prefix, [saying('orders.*', got)]);
@@ -326,7 +326,7 @@ describe('members and their ends', () => {
     await waitFor(() => got.length === 3);
   });
 
-  it('closes soon while it looks through many keys, and what was read goes to the group', async () => {
+  it('closes soon during a scan of many keys, and what was read goes back to the group', async () => {
     const prefix = freshPrefix();
     const pipeline = redis.client.pipeline();
     for (let n = 0; n < 20_000; n++) pipeline.set(`${prefix}other.${n}`, '');
@@ -339,14 +339,14 @@ describe('members and their ends', () => {
       discoveryIntervalMs: 100,
     });
     await waitFor(() => got.length > 0);
-    expect(await ownTimeOf(app.close())).toBeLessThan(1_000);
+    expect(await timeWithoutStalls(app.close())).toBeLessThan(1_000);
     const other: string[] = [];
     await start(prefix, [saying('orders.*', other)], { startFrom: 'beginning' });
     await waitFor(() => got.length + other.length >= 300);
     expect(new Set([...got, ...other]).size).toBe(300);
   });
 
-  it('who may not look through the keys is told so, and reads what handlers name; who may not read one, the others', async () => {
+  it('without permission to scan logs that, and reads named streams; without permission for one, reads the others', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const user = freshName('user');
@@ -371,7 +371,7 @@ describe('members and their ends', () => {
     await waitFor(() => logged('error', 'Stream "orders.not-yours" is left alone').length === 1);
   });
 
-  it('without wildcards nobody walks through the keys', async () => {
+  it('without wildcards nobody scans the keys', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const before = await calls('scan');

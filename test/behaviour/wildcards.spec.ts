@@ -11,7 +11,7 @@ import {
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { addEntries, groupState } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
-import { ownTimeOf } from '../support/own-time.js';
+import { timeWithoutStalls } from '../support/time-without-stalls.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -26,7 +26,7 @@ const SOON_MS = INTERVAL_MS + 500;
 
 const start = wildcardsAppOf(redis, GROUP);
 
-/** A handler that says of which stream it got what. */
+/** A handler that records from which stream it got what. */
 const saying = (
   pattern: string | StreamPattern,
   got: string[],
@@ -38,8 +38,8 @@ const add = (stream: string, ...bodies: unknown[]): Promise<string[]> =>
   addEntries(redis.client, stream, bodies);
 const groupsOf = (stream: string): Promise<unknown> => redis.client.xinfo('GROUPS', stream);
 
-describe('a handler of a wildcard', () => {
-  it('gets what is published to streams that are there, and the context says to which', async () => {
+describe('a handler for a wildcard', () => {
+  it('gets what is published to existing streams, and the context says to which', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await add(`${prefix}orders.eu`, 'before');
@@ -56,19 +56,19 @@ describe('a handler of a wildcard', () => {
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)], { blockMs: 60_000 });
     await add(`${prefix}orders.eu`, 1, 2, 3);
-    expect(await ownTimeOf(waitFor(() => got.length === 3))).toBeLessThan(SOON_MS);
+    expect(await timeWithoutStalls(waitFor(() => got.length === 3))).toBeLessThan(SOON_MS);
     expect(got).toEqual(['orders.eu 1', 'orders.eu 2', 'orders.eu 3']);
-    // Once it is found it is read like any other, and the blocked read covers it.
+    // Once found, it is read like any other, and the blocked read covers it.
     await add(`${prefix}orders.us`, 1);
     await waitFor(() => got.length === 4);
     for (const n of [4, 5]) {
       await app.emit('orders.eu', n);
       const arrived = waitFor(() => got.includes(`orders.eu ${n}`));
-      expect(await ownTimeOf(arrived)).toBeLessThan(INTERVAL_MS);
+      expect(await timeWithoutStalls(arrived)).toBeLessThan(INTERVAL_MS);
     }
   });
 
-  it('gets all of a later one also where its entries have IDs of their own', async () => {
+  it('gets all of a later one even if its entries have custom IDs', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await start(prefix, [saying('orders.*', got)]);
@@ -76,7 +76,7 @@ describe('a handler of a wildcard', () => {
     await waitFor(() => got.length === 1);
   });
 
-  it('gets only what is named so, without a wildcard in any other character', async () => {
+  it('gets only matching streams, and no other character is a wildcard', async () => {
     const prefix = `${freshPrefix()}[a]?\\*`;
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.[e]?*.v1', got)]);
@@ -90,7 +90,7 @@ describe('a handler of a wildcard', () => {
     for (const stream of others) expect(await groupsOf(prefix + stream)).toEqual([]);
   });
 
-  it('gets only the streams below its prefix', async () => {
+  it('gets only the streams under its prefix', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const [inside, outside] = [`${prefix}orders.eu`, `other-${prefix}orders.eu`];
@@ -103,7 +103,7 @@ describe('a handler of a wildcard', () => {
     await redis.client.del(outside);
   });
 
-  it('can want one name of each', async () => {
+  it('can want one name in each stream', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [
@@ -116,7 +116,7 @@ describe('a handler of a wildcard', () => {
     expect(got).toEqual(['orders.eu a', 'any order.created a', 'any order.paid b']);
   });
 
-  it('does not touch keys that are no streams', async () => {
+  it('does not touch keys that are not streams', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     await redis.client.set(`${prefix}orders.text`, 'x');
@@ -130,7 +130,7 @@ describe('a handler of a wildcard', () => {
 });
 
 describe('handlers by name and by wildcard', () => {
-  it('of one stream share it: each gets the message, in the order of registration, with one outcome', async () => {
+  it('for one stream share it: each gets the message, in the order of registration, with one outcome', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const failing = handlerOf('*.eu', (_, context) => {
@@ -176,7 +176,7 @@ describe('handlers by name and by wildcard', () => {
     ]);
   });
 
-  it('leave a stream alone, and say so, where two wildcards that disagree mean it; others are read', async () => {
+  it('leave a stream alone, and log that, if two wildcards that disagree match it; others are read', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const stream = `${freshName('orders')}.eu`;
@@ -187,11 +187,11 @@ describe('handlers by name and by wildcard', () => {
     await app.emit(stream, 1);
     await app.emit('parcels.eu', 1);
     await waitFor(() => got.length === 1);
-    const [said] = await waitFor(() => {
+    const [logLine] = await waitFor(() => {
       const lines = logged('error', `Stream "${stream}" is left alone`);
       return lines.length > 0 && lines;
     });
-    expect(said).toContain('subscription.concurrency');
+    expect(logLine).toContain('subscription.concurrency');
     await add(`${prefix}parcels.us.eu`, 2);
     await waitFor(() => got.length === 2);
     expect(await groupsOf(prefix + stream)).toEqual([]);
@@ -254,11 +254,11 @@ describe('a stream that was found', () => {
     expect(new Set(got).size).toBe(250);
     expect(app.monitor.getStats().subscriptions).toBe(100);
     const connections = String(await redis.client.client('LIST')).split('\n');
-    const its = connections.filter((line) => line.includes(app.server.options.consumer));
-    expect(its).toHaveLength(2);
+    const own = connections.filter((line) => line.includes(app.server.options.consumer));
+    expect(own).toHaveLength(2);
   });
 
-  it('is left by a member that closes, without a consumer left behind', async () => {
+  it('is left by a closing member, without a consumer left behind', async () => {
     const prefix = freshPrefix();
     const got: string[] = [];
     const app = await start(prefix, [saying('orders.*', got)]);
@@ -273,9 +273,9 @@ describe('a stream that was found', () => {
 });
 
 describe('our own keys', () => {
-  it('are never found, not even where everything is asked for', async () => {
+  it('are never found, even if the wildcard matches everything', async () => {
     const got: string[] = [];
-    // Stands for all there is: other files may share this Redis.
+    // Stands for all keys: other files may share this Redis.
     const token = freshName('own');
     const stream = `orders.${token}`;
     const asStream = `stream:${token}`;
@@ -291,7 +291,7 @@ describe('our own keys', () => {
     await waitFor(() => got.length === 3);
     const deadLetters = `stream:{${stream}}:group:${GROUP}:dead-letters`;
     await waitFor(() => redis.client.exists(deadLetters));
-    // A look that finds this one began, or went on, when the others were there.
+    // A scan that finds this one began, or continued, when the others existed.
     for (const last of ['last', 'very-last']) {
       await add(`${last}.${token}`, last);
       await waitFor(() => got.includes(`${last}.${token} ${last}`));

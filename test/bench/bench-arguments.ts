@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 
-/** What the bench was asked for. */
+/** The arguments of the bench. */
 export interface BenchArguments {
-  /** The keys of the scenarios to run; all of them where it is empty. */
+  /** The keys of the scenarios to run; all of them if empty. */
   readonly only: readonly string[];
-  /** Too little to say anything about speed: to see that the bench works. */
+  /** Too little to say anything about speed: only to see that the bench works. */
   readonly quick: boolean;
   /** Whether the figures go into `docs/performance.md`. */
   readonly write: boolean;
-  /** The scenarios beside other packages, which are installed for it, and not our own. */
+  /** The scenarios with other packages, which are installed for them, instead of our own. */
   readonly peers: boolean;
   readonly list: boolean;
 }
@@ -20,7 +20,7 @@ export const USAGE = `npm run bench -- [--only drain,emit] [--quick] [--write] [
   --write  puts the figures into docs/performance.md, with charts
   --list   says which scenarios there are`;
 
-/** @throws Error where an argument is unknown */
+/** @throws Error if an argument is unknown */
 export function benchArguments(args: readonly string[]): BenchArguments {
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({

@@ -2,12 +2,15 @@
 export interface BenchSize {
   /** Runs that count, after the warm-up. */
   readonly runs: number;
-  /** The same where one takes a second or two: what else a machine does lasts about as long, and more runs tell them apart. */
+  /**
+   * The same if one takes only a second or two: other load on the machine lasts about as long, and more runs
+   * average it out.
+   */
   readonly shortRuns: number;
   readonly warmUps: number;
-  /** Whether a figure that misses its bar fails the bench. */
+  /** Whether a missed target fails the bench. */
   readonly enforced: boolean;
-  /** Messages of one run, by what is done with them. */
+  /** Messages of one run, by scenario. */
   readonly drain: number;
   readonly drainBesidePeers: number;
   readonly drainWithLedger: number;
@@ -18,10 +21,10 @@ export interface BenchSize {
   readonly idle: number;
   readonly waiting: number;
   readonly working: number;
-  /** Streams that nobody writes to, and for how long the process is watched meanwhile: what comes seldom should come once. */
+  /** Streams without messages, and for how long the process is watched: rare events should occur once. */
   readonly idleStreams: number;
   readonly idleMs: number;
-  /** Messages through one process: before the first measurement counts, and after it. */
+  /** Messages through one process, before the first measurement counts, and after it. */
   readonly memoryWarmUp: number;
   readonly memory: number;
 }
@@ -47,7 +50,7 @@ export const FULL: BenchSize = {
   memory: 2_000_000,
 };
 
-/** To see that the bench works: too little to say anything about speed. */
+/** Only to see that the bench works: too little to say anything about speed. */
 export const QUICK: BenchSize = {
   runs: 2,
   shortRuns: 2,

@@ -51,6 +51,6 @@ async function main(): Promise<number> {
   }
   if (write) await writePage(measured);
   if (!size.enforced) return 0;
-  if (missed > 0) console.log(`\n${missed} figures miss their bar.`);
+  if (missed > 0) console.log(`\n${missed} figures miss their target.`);
   return missed > 0 ? 1 : 0;
 }

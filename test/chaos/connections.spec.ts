@@ -45,7 +45,7 @@ withProcess('a connection that is reset', () => {
   const promises =
     '2: a connection that is back within a lease is no exception. 3: any script may be sent twice';
 
-  /** Of each kind of message one: handled at once, after a failure, after long, never. */
+  /** One message of each kind: handled at once, after a failure, after long, never. */
   const works = (chaos: ChaosRun): Work[] => [
     { workMs: chaos.random.whole(0, 5) },
     { fails: 1 },
@@ -81,7 +81,7 @@ withProcess('a connection that is reset', () => {
     const resets = async (): Promise<void> => {
       for (const [name, matches] of chaos.random.shuffled(Object.entries(commands))) {
         const caught = inTime(consumer!.proxy.catchOnce(at, matches), name);
-        // What these do is to find what a lost connection has left.
+        // These look for what a lost connection has left.
         if (['resume', 'recover'].includes(name)) consumer!.proxy.resetAll();
         (await caught).reset();
       }
@@ -129,13 +129,13 @@ withProcess('a connection that is reset', () => {
     return {};
   });
 
-  for (const [said, dedup] of [
+  for (const [suffix, dedup] of [
     ['', {}],
     [', without a ledger', { dedup: false }],
   ] as const) {
-    const script = said === '' ? reserveScript : reserveWithoutLedgerScript;
+    const script = suffix === '' ? reserveScript : reserveWithoutLedgerScript;
     scenario(
-      `around the reserve and the dead letters of at-most-once${said}`,
+      `around the reserve and the dead letters of at-most-once${suffix}`,
       { promises },
       async (chaos) => {
         const [consumer] = await chaos.readyConsumers(1, {
@@ -166,7 +166,7 @@ withProcess('a connection that is reset', () => {
       await chaos.add(200, () => ({ workMs: 40 }));
       const [consumer] = await chaos.readyConsumers(1, atMostOnce);
       await waitFor(async () => (await consumer!.runs()).length > 10, { timeoutMs: 15_000 });
-      // What is put back goes to another at once, and is not taken from it when the call comes again.
+      // What is put back goes to another member at once, and is not taken from it when the call comes again.
       const [other] = await chaos.readyConsumers(1, atMostOnce);
       const caught = inTime(consumer!.proxy.catchOnce(at, runsScript(putBackScript)), at);
       const closed = consumer!.close();
@@ -199,7 +199,7 @@ withProcess('a connection that is reset', () => {
         for (const at of SIDES) {
           for (const script of [purgeLedgerScript, trimStreamScript, releaseJobScript]) {
             (await inTime(consumer!.proxy.catchOnce(at, runsScript(script)), at)).reset();
-            // Else nobody would have the right to the job before that of the run that was cut off expires.
+            // Otherwise no other run could start before the lock of the interrupted one expires.
             await chaos.redis.del(ledgerJob, retentionJob);
           }
         }

@@ -38,7 +38,7 @@ withProcess('a failover to a replica', () => {
     await waitFor(isInStep, { timeoutMs: 15_000 });
   }
 
-  /** Whether the replica has all that the primary has. */
+  /** Whether the replica has everything that the primary has. */
   async function isInStep(): Promise<boolean> {
     const info = await client.info('replication');
     const ours = /slave_repl_offset:(\d+)/.exec(info)?.[1];
@@ -46,7 +46,7 @@ withProcess('a failover to a replica', () => {
     return info.includes('master_link_status:up') && ours === theirs;
   }
 
-  /** Ends the primary; from now on the replica is asked. */
+  /** Ends the primary; from now on the replica is used. */
   async function failOver(chaos: ChaosRun, proxy: CommandProxy): Promise<void> {
     await primary.server.process?.kill('SIGKILL');
     await client.replicaof('NO', 'ONE');
@@ -65,7 +65,7 @@ withProcess('a failover to a replica', () => {
       await consumer.ready();
       const ids = await chaos.add(random.whole(50, 100), () => ({ workMs: random.whole(10, 40) }));
       await waitFor(async () => (await chaos.handled()).size >= random.whole(5, 30));
-      // Nothing is on its way between the two when the one is gone: the consumer is held for that long.
+      // Nothing is under way between the two when the primary dies: the consumer is held for that long.
       proxy.freeze();
       await waitFor(isInStep);
       await failOver(chaos, proxy);

@@ -15,8 +15,8 @@ withProcess('a host whose clock is an hour off', () => {
   const scenario = scenarios(redisForTests({ args: [] }));
 
   scenario(
-    'changes nothing for its group, also where another member dies',
-    { promises: '1, 2. Times and windows are of the clock of Redis, never of the host' },
+    'changes nothing for its group, even if another member dies',
+    { promises: "1, 2. Times and windows use Redis's clock, never the host's" },
     async (chaos) => {
       const { random } = chaos;
       const options = {
@@ -33,7 +33,7 @@ withProcess('a host whose clock is an hour off', () => {
         fails: random.pick([0, 0, 0, 1, MAX_ATTEMPTS]),
       }));
       await waitFor(async () => (await chaos.handled()).size >= 20, { timeoutMs: 15_000 });
-      // A clock that is set while handlers run, in both directions.
+      // A clock that is changed while handlers run, in both directions.
       early!.setClockRight();
       const victim = random.pick([right!, late!]);
       await victim.kill();

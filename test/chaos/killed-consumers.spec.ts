@@ -19,7 +19,10 @@ withProcess('kill -9 of a consumer', () => {
   const promises =
     '1: nothing is lost. 2: what it had begun and not committed may run again, and nothing else';
 
-  /** Kills a consumer, beside another or alone, at the first, second or third time that it is where `at` says. */
+  /**
+   * Kills a consumer, together with another or alone, at the first, second or third time that it reaches the
+   * point `at`.
+   */
   async function killedAt(chaos: ChaosRun, at: CaughtAt, matches: Match): Promise<Bound> {
     const { random } = chaos;
     const [victim] = await chaos.readyConsumers(1, {
@@ -30,7 +33,7 @@ withProcess('kill -9 of a consumer', () => {
     const caught = victim!.proxy.catchOnce(at, (command) => matches(command) && --left === 0);
     const work = (): Work => ({ workMs: random.whole(0, 10) });
     await chaos.add(random.whole(60, 150), work);
-    // The other one may have most of them: more come until it is there.
+    // The other one may have most of them: more are published until it gets there.
     await chaos.addDuring(inTime(caught, 'the place to die'), () => [work(), work(), work()]);
     await victim!.kill();
     const runTwice = await chaos.cutOff(victim!);

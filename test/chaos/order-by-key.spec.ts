@@ -22,7 +22,7 @@ withProcess('a stream with partitions', () => {
   const scenario = scenarios(redisForTests({ args: [] }));
   const options = { concurrency: 8, batchSize: 50 };
 
-  /** Adds so many messages of each key, in their order, while something else happens. */
+  /** Adds this many messages of each key, in order, while something else happens. */
   async function addInOrder(chaos: ChaosRun, each: number, from = 0): Promise<void> {
     const { random } = chaos;
     const keys = Array.from({ length: KEYS }, (_, key) => `k${key}`);
@@ -36,10 +36,10 @@ withProcess('a stream with partitions', () => {
   }
 
   scenario(
-    'runs each key in order, whoever is killed or comes, and loses nothing',
+    'runs each key in order, whoever is killed or joins, and loses nothing',
     {
       promises:
-        '1: nothing is lost. Order by key: a crash repeats the last message of a key at most',
+        '1: nothing is lost. Order by key: a crash repeats at most the last message of a key',
       rounds: 1,
       timeoutMs: 240_000,
     },
@@ -52,7 +52,7 @@ withProcess('a stream with partitions', () => {
       for (let kill = 0; kill < KILLS; kill++) {
         await delay(random.whole(200, 2_500));
         const [victim] = members.splice(random.whole(0, members.length - 1), 1);
-        // Some are stopped as a deploy does it.
+        // Some are stopped like in a deploy.
         if (random.next() < 0.3) await victim!.close();
         else {
           await victim!.kill();
@@ -72,7 +72,7 @@ withProcess('a stream with partitions', () => {
   );
 
   scenario(
-    'has those of a killed member taken over within ten seconds',
+    'has the partitions of a killed member taken over within ten seconds',
     { promises: 'Order by key: handed over within 10 s when one joins, leaves or dies', rounds: 1 },
     async (chaos) => {
       chaos.partitions = PARTITIONS;
@@ -100,10 +100,10 @@ withProcess('a stream with partitions', () => {
   );
 
   scenario(
-    'is not put out of order by a member that stood still and goes on',
+    'keeps its order when a member that hung continues',
     {
       promises:
-        '4: a stale consumer starts nothing. Order by key, also of what it was given meanwhile',
+        '4: a stale consumer starts nothing. Order by key, including what it was given meanwhile',
       timeoutMs: 120_000,
     },
     async (chaos) => {
@@ -114,7 +114,7 @@ withProcess('a stream with partitions', () => {
       await waitFor(async () => (await stopped!.runs()).length > 20, { timeoutMs: 15_000 });
       stopped!.freeze();
       const runTwice = await chaos.cutOff(stopped!);
-      // Its blocked read is given entries still.
+      // Its blocked read still receives entries.
       const adding = addInOrder(chaos, 20, 5);
       await adding;
       await waitFor(async () => (await othersRun(chaos, stopped!)) > 10 * KEYS, {
@@ -133,7 +133,7 @@ withProcess('a stream with partitions', () => {
   );
 });
 
-/** Fulfilled once so many members have the same share each, and no partition is without one. */
+/** Resolves once this many members have equal shares, and no partition is without an owner. */
 const sharedEvenly = ({ redis, stream, group }: ChaosRun, members: number): Promise<unknown> =>
   waitFor(
     async () => {

@@ -10,13 +10,13 @@ const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
 const MAX_ATTEMPTS = 3;
 
-// Both fail as long as a crash charges an attempt to all that was leased, again and again.
-withProcess('a message that takes its process with it, each time', () => {
+// Both fail as long as a crash charges an attempt to everything that was leased, again and again.
+withProcess('a message that kills its process each time', () => {
   const scenario = scenarios(redisForTests({ args: [] }));
   const promises =
     '6: it becomes a dead letter after its attempts, and a neighbour is charged one attempt at most';
 
-  /** A consumer that is started again each time that it is gone, as a supervisor does. */
+  /** A consumer that is started again each time it dies, as a supervisor does. */
   async function supervised(chaos: ChaosRun, concurrency: number): Promise<() => void> {
     const retry = { maxAttempts: MAX_ATTEMPTS, backoff: { type: 'fixed', delayMs: 20 } } as const;
     let stopped = false;
@@ -53,7 +53,7 @@ withProcess('a message that takes its process with it, each time', () => {
     const dead = new Set([...places].map((n) => ids[n] ?? ''));
     const runs = await chaos.journal.runs();
     for (const { messageId, attempt } of runs) {
-      // Each poison may charge its neighbours once.
+      // Each poison message may charge its neighbours once.
       if (!dead.has(messageId) && attempt > Math.min(poisons + 1, MAX_ATTEMPTS)) {
         throw new Error(`${messageId}, a neighbour, was charged ${attempt - 1} attempts`);
       }
@@ -61,7 +61,7 @@ withProcess('a message that takes its process with it, each time', () => {
         throw new Error(`${messageId}, the poison, had attempt ${attempt}`);
       }
     }
-    // What ran beside it, or was handled and not committed yet, runs again.
+    // What ran at the same time, or was handled and not committed yet, runs again.
     const cut = runs.filter(({ pid }) =>
       runs.some((run) => run.pid === pid && dead.has(run.messageId)),
     );

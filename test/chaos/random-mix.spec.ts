@@ -11,7 +11,7 @@ import { scenarios } from './support/scenario.js';
 
 const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 
-/** More than the faults of a run can take from one message: here they are not to make dead letters. */
+/** More attempts than the faults of a run can take from one message: they must not make dead letters here. */
 const MAX_ATTEMPTS = 20;
 
 withProcess('all at once', () => {
@@ -21,7 +21,7 @@ withProcess('all at once', () => {
     retry: { maxAttempts: MAX_ATTEMPTS, backoff: { type: 'fixed', delayMs: 50 } },
   } as const;
 
-  /** A group under faults: its members, and what they may have begun without being able to commit it. */
+  /** A group under faults: its members, and what they may have started without being able to commit it. */
   interface Group {
     readonly chaos: ChaosRun;
     readonly members: ChaosConsumer[];
@@ -94,10 +94,10 @@ withProcess('all at once', () => {
   };
 
   scenario(
-    'faults of all kinds, in an order that the seed gives',
+    'faults of all kinds, in an order that depends on the seed',
     {
       promises:
-        '1: nothing is lost. 2: only what a killed or stalled consumer had begun runs twice',
+        '1: nothing is lost. 2: only what a killed or stalled consumer had started runs twice',
       rounds: 10,
       timeoutMs: 120_000,
     },
@@ -110,7 +110,7 @@ withProcess('all at once', () => {
         workMs: random.pick([0, 0, 5, 20, 100]),
         fails: random.pick([0, 0, 0, 0, 1]),
       }));
-      // Each kind once, so that a short run has seen all of them too.
+      // Each kind once, so that a short run includes all of them too.
       for (const name of random.shuffled(Object.keys(FAULTS))) {
         chaos.note(name);
         await FAULTS[name]!(group);

@@ -75,7 +75,7 @@ withProcess('a Redis that', () => {
         await waitFor(async () => (await chaos.handled()).size > 10);
         const handled = await chaos.handled();
         await vanish(chaos);
-        // What was there before, and was not handled, went with it.
+        // What existed before, and was not handled, is gone.
         const lost = new Set([...chaos.published].filter((id) => !handled.has(id)));
         await chaos.add(50, () => ({ workMs: random.whole(0, 5) }));
         await chaos.drain({ fresh: 0 });
@@ -103,7 +103,7 @@ withProcess('a Redis that', () => {
       }));
       for (let round = 0; round < 3; round++) {
         await delay(random.whole(100, 400));
-        // Less than it needs as it is: every command that could take more is refused.
+        // Less than it needs now: every command that could need more is refused.
         await chaos.redis.config('SET', 'maxmemory', '100kb');
         const { failed } = publisher;
         await waitFor(() => publisher.failed > failed);

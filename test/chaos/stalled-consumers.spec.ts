@@ -16,11 +16,11 @@ const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;
 withProcess('a consumer that is stopped for longer than its lease', () => {
   const scenario = scenarios(redisForTests({ args: [] }));
 
-  /** Fulfilled once a stopped consumer, gone on, has ended what it had begun. */
+  /** Resolves once a continued consumer has finished what it had started. */
   const whenDone = (consumer: ChaosConsumer): Promise<unknown> =>
     waitFor(async () => (await consumer.unfinished()).length === 0, {
       timeoutMs: 15_000,
-      description: 'what it had begun has ended',
+      description: 'what it had started has ended',
     });
 
   scenario(
@@ -32,7 +32,8 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
       const [stopped] = await chaos.readyConsumers(1, { options: { concurrency } });
       const quick = (): Work => ({ workMs: random.whole(20, 80) });
       await chaos.add(random.whole(8, 30), quick);
-      // All slots hold one of these at the stop, so that no run is between its lease and its handler's first line then.
+      // At the stop all slots hold one of these, so that no run is between its lease and its handler's first
+      // line.
       const slow = await chaos.add(concurrency, () => ({ workMs: 900 }));
       const ahead = await chaos.add(random.whole(40, 90), quick);
       const runsSlowOnes = async (): Promise<boolean> => {
@@ -45,7 +46,7 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
       stopped!.freeze();
       const runTwice = await chaos.cutOff(stopped!);
       expect([...runTwice]).toEqual(expect.arrayContaining(slow));
-      // More was read ahead than what runs, or there is nothing to see here.
+      // More was read ahead than is running, or this test would show nothing.
       const held = await pendingEntries(chaos.redis, chaos.stream, chaos.group);
       expect(held.length).toBeGreaterThan(concurrency);
       await chaos.drain();
@@ -85,7 +86,7 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
     { promises: '2: it is stopped for longer than the lease' },
     async (chaos) => {
       const stalled = await chaos.consumer({ workMs: 400 });
-      // It gets the first entry, and asks for no other.
+      // It gets the first entry, and requests no other.
       let asked = 0;
       const asks = stalled.proxy.catchOnce(
         'request',
@@ -107,7 +108,7 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
   );
 
   scenario(
-    'shares a message ID with another consumer, and has not begun it: it runs there only',
+    'shares a message ID with another consumer, and has not started it: it runs there only',
     { promises: '2: nothing that succeeded is run again. 4: a stale consumer starts nothing' },
     async (chaos) => {
       const [stalled] = await chaos.readyConsumers(1, { workMs: 400, options: { batchSize: 10 } });
@@ -136,7 +137,7 @@ withProcess('a consumer that is stopped for longer than its lease', () => {
       cut!.proxy.freeze();
       await chaos.drain({ fresh: 2 });
       const begun = (await cut!.runs()).filter(({ messageId }) => !before.has(messageId));
-      // Until its leases may have ended it can know nothing of the cut, and goes on.
+      // Until its leases may have ended it cannot know of the cut, and continues.
       expect(Math.max(...begun.map(({ startedAt }) => startedAt))).toBeLessThan(cutAt + LEASE_MS);
       const runTwice = await chaos.cutOff(cut!, before);
       cut!.proxy.thaw();

@@ -7,7 +7,7 @@ import { clientsForTests } from '../support/clients-for-tests.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
-import { emitAll, keyed, partitionFor } from '../support/keyed.js';
+import { emitAll, keyed, partitionFor } from '../support/keyed-messages.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 

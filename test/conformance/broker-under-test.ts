@@ -1,11 +1,11 @@
-/** A message on its way in. */
+/** A message to be published. */
 interface OutgoingMessage {
   readonly stream: string;
   readonly payload: unknown;
   readonly headers?: Record<string, string>;
-  /** @default a fresh one */
+  /** @default a new one */
   readonly messageId?: string;
-  /** Messages of one key stay in order where streams have partitions. */
+  /** On streams with partitions, messages with the same key stay in order. */
   readonly key?: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface IncomingMessage {
   readonly key: string | undefined;
   /** From 1. */
   readonly attempt: number;
-  /** The partition that it was in, where streams have some. Order is that of a partition then. */
+  /** Its partition, if the stream has partitions. Order is then kept within a partition. */
   readonly partition: number | undefined;
   /** Which of the consumer's instances runs it, from 0. */
   readonly instance: number;
@@ -26,12 +26,12 @@ export interface IncomingMessage {
   readonly signal: AbortSignal;
 }
 
-/** What is wanted of a consumer that differs from its configuration. */
+/** How a consumer differs from its configuration. */
 export interface ConsumerOptions {
   readonly startFrom?: 'latest' | 'beginning';
   readonly concurrency?: number;
   readonly drainTimeoutMs?: number;
-  /** How long what a consumer held is kept for it, and how often another looks for such. */
+  /** How long what a consumer held is kept for it, and how often other consumers look for it. */
   readonly recovery?: { readonly minIdleMs: number; readonly intervalMs: number };
   readonly retry?: {
     readonly delayMs: number;
@@ -43,15 +43,15 @@ export interface ConsumerOptions {
 export interface ConsumerRequest {
   readonly group: string;
   readonly streams: readonly string[];
-  /** The message failed where it throws. */
+  /** The message failed if this throws. */
   readonly handle: (message: IncomingMessage) => unknown;
   readonly options?: ConsumerOptions;
 }
 
 export interface OpenPublisher {
-  /** Sends at the call, in order; rejects where it is not certain that the broker has the message. */
+  /** Sends at the call, in order; rejects if it is not certain that the broker has the message. */
   publish(message: OutgoingMessage): Promise<{ readonly messageId: string }>;
-  /** Waits for the answers to what was sent. */
+  /** Waits for outstanding answers. */
   close(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export interface OpenConsumer {
   close(): Promise<void>;
 }
 
-/** What is recorded of a group's messages in one stream. */
+/** What is recorded about a group's messages in one stream. */
 export interface RecordedState {
   /** Delivered, and not acknowledged. */
   readonly pending: number;
@@ -72,37 +72,38 @@ export interface RecordedState {
   readonly retries: number;
   /** Entries whose attempts are counted. */
   readonly attempts: number;
-  /** What the group's consumers have begun with and not settled. */
+  /** Messages that the group's consumers have started and not settled. */
   readonly running: number;
 }
 
-/** What a configuration promises where configurations differ. The only place for such differences. */
+/** What a configuration promises. The only place for differences between configurations. */
 export interface Promises {
-  /** Whether what failed is run again; where it is not, it becomes a dead letter at once. */
+  /** Whether a failed message is retried; if not, it becomes a dead letter at once. */
   readonly retries: boolean;
-  /** How many messages that were accepted may end nowhere because of one restart of the broker, data kept. */
+  /** How many accepted messages may be lost because of one restart of the broker that keeps its data. */
   readonly lostByRestart: number;
   /**
-   * What is handled in the order in which it was published, also through closes: all of a stream, where one message is handled
-   * at a time; what has the same key, however many are; or nothing, where several members share a stream.
+   * What is handled in the order of publishing, even across closes: the whole stream, if one message is
+   * handled at a time; messages with the same key, however many run; or nothing, if several members share a
+   * stream.
    */
   readonly order: 'stream' | 'key' | 'none';
 }
 
 /**
- * A durable publish/subscribe broker, as far as the behaviours need to know it. All that is opened is closed after each
- * test.
+ * A durable publish/subscribe broker, as far as the behaviours need to know it. Everything that is opened is
+ * closed after each test.
  */
 export interface BrokerUnderTest {
   readonly promises: Promises;
   openPublisher(): Promise<OpenPublisher>;
-  /** Fulfilled when it reads. */
+  /** Resolves when it reads. */
   openConsumer(request: ConsumerRequest): Promise<OpenConsumer>;
   state(stream: string, group: string): Promise<RecordedState>;
-  /** The names of the group's members, dead ones too. */
+  /** The names of the group's members, including dead ones. */
   members(stream: string, group: string): Promise<string[]>;
   /** The message IDs of a group's dead letters. */
   deadLetters(stream: string, group: string): Promise<string[]>;
-  /** Ends the broker the hard way, and starts it again with what it had accepted. */
+  /** Kills the broker, and starts it again with what it had accepted. */
   restart(): Promise<void>;
 }

@@ -9,21 +9,21 @@ const [withCluster, title] = (await canHaveCluster())
   ? [describe, 'Redis Cluster']
   : [describe.skip, 'skipped: a redis-server of our own is needed'];
 
-/** Three masters and three replicas; the broker restarted is all masters killed at once. */
+/** Three masters and three replicas. To restart the broker, all masters are killed at once. */
 function cluster(args: readonly string[]): ServersUnderTest {
-  const its = clusterForTests(args);
+  const servers = clusterForTests(args);
   return {
     get connection() {
-      return its.redis.connection;
+      return servers.redis.connection;
     },
     get client() {
-      return asClient(its.redis.client);
+      return asClient(servers.redis.client);
     },
     async restart() {
-      const roles = await Promise.all(its.redis.nodes.map(({ client }) => client.role()));
-      const masters = its.redis.nodes.filter((_, index) => roles[index]?.[0] === 'master');
+      const roles = await Promise.all(servers.redis.nodes.map(({ client }) => client.role()));
+      const masters = servers.redis.nodes.filter((_, index) => roles[index]?.[0] === 'master');
       await Promise.all(masters.map(({ server }) => server.process?.kill()));
-      // Before the others agree that they are gone: these have all that was confirmed.
+      // Before the others agree that they are gone: these have everything that was confirmed.
       await Promise.all(masters.map(({ server }) => server.process?.restart()));
     },
   };

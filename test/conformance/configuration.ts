@@ -2,34 +2,34 @@ import type { ConnectionOption, ConnectionOptions, SubscriptionOptions } from '.
 import type { Promises } from './broker-under-test.js';
 import type { ServersUnderTest } from './servers-under-test.js';
 
-/** A way to run this package that has to show all behaviours. */
+/** A configuration of this package that has to show all behaviours. */
 export interface Configuration {
   readonly name: string;
-  /** Options of every consumer, under those that a behaviour asks for. */
+  /** Options of every consumer; those of a behaviour override them. */
   readonly options?: SubscriptionOptions;
-  /** Over how many partitions each stream is spread whose name has no hash tag. */
+  /** The number of partitions of each stream whose name has no hash tag. */
   readonly partitions?: number;
   /** How many servers of one group make up a consumer. */
   readonly instances?: number;
-  /** The server program; where none is given, what `startRedis()` finds. */
+  /** The server program; by default what `startRedis()` finds. */
   readonly binary?: string;
-  /** Arguments for the server; where there are some, it is one of its own. */
+  /** Arguments for the server; if there are any, it is a separate one. */
   readonly args?: readonly string[];
   /** How consumers and publishers connect, unless by the server's URL. */
   readonly connection?: ConnectionOption;
-  /** More options of the connection, beside the server's URL. */
-  readonly beside?: Omit<ConnectionOptions, 'url'>;
-  /** Several servers in place of one, to be called in a `describe`. What `args` asks of a Redis holds for each of them. */
+  /** Further options of the connection, in addition to the server's URL. */
+  readonly connectionOptions?: Omit<ConnectionOptions, 'url'>;
+  /** Several servers instead of one; called in a `describe`. `args` applies to each of them. */
   readonly servers?: (args: readonly string[]) => ServersUnderTest;
-  /** Where it differs from what is promised at least once. */
+  /** How the promises differ from those of at-least-once. */
   readonly promises?: Partial<Promises>;
 }
 
-/** At least once: nothing that was accepted is lost, whatever becomes of the broker, as long as it keeps its data. */
+/** At-least-once: nothing that was accepted is lost, whatever happens to the broker, as long as it keeps its data. */
 export const AT_LEAST_ONCE: Promises = { retries: true, lostByRestart: 0, order: 'stream' };
 
 /**
- * A crash of a consumer may lose what ran and one batch. A restart of the broker is not one: its consumers live on, and a
- * step whose answer got lost is sent again and answered the same.
+ * A crash of a consumer may lose what was running and one batch. A restart of the broker is no crash: its
+ * consumers live on, and a step whose answer was lost is sent again and gets the same answer.
  */
 export const AT_MOST_ONCE: Promises = { retries: false, lostByRestart: 0, order: 'stream' };

@@ -17,7 +17,7 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 const ifItCanBeKilled = (await ownRedis()) === 'process' ? describe : describe.skip;
 
-/** All that a durable publish/subscribe broker must show, for one configuration. */
+/** Everything that a durable publish/subscribe broker must show, for one configuration. */
 export function conformanceSuite(configuration: Configuration): void {
   const { name, servers } = configuration;
 

@@ -7,9 +7,9 @@ export const upTo = (count: number): number[] => Array.from({ length: count }, (
 interface PublishManyOptions {
   /** @default 0 */
   readonly from?: number;
-  /** @default fresh ones */
+  /** @default new ones */
   readonly messageIdOf?: (n: number) => string;
-  /** Over how many keys the messages are spread, by turns. @default none */
+  /** Over how many keys the messages are spread, in turn. @default none */
   readonly keys?: number;
 }
 

@@ -4,15 +4,15 @@ import { waitFor } from '../support/wait-for.js';
 import type { BrokerUnderTest, IncomingMessage, RecordedState } from './broker-under-test.js';
 import { numberOf } from './publish-many.js';
 
-/** Keeps what a consumer ran, in order. */
+/** Records what a consumer ran, in order. */
 export class Recorder {
   /** All runs that began. */
   readonly runs: IncomingMessage[] = [];
-  /** The message IDs of those that ended well. */
+  /** The message IDs of the successful ones. */
   readonly handled: string[] = [];
   private readonly awaited = new Map<number, () => void>();
 
-  /** @param work done with each message; it failed where this throws */
+  /** @param work done with each message; the message failed if it throws */
   constructor(private readonly work: (message: IncomingMessage) => unknown = () => undefined) {}
 
   readonly handle = async (message: IncomingMessage): Promise<void> => {
@@ -22,17 +22,20 @@ export class Recorder {
     this.handled.push(message.messageId);
   };
 
-  /** Fulfilled before anything else happens, once so many runs have begun. */
+  /** Resolves as soon as this many runs have begun, before anything else happens. */
   begun(count: number): Promise<void> {
     if (this.runs.length >= count) return Promise.resolve();
     return new Promise((resolve) => void this.awaited.set(count, resolve));
   }
 }
 
-/** A busy machine is slow: only what never comes should fail. */
+/** A busy machine is slow: only what never happens should fail. */
 export const PATIENCE = { timeoutMs: 60_000 };
 
-/** Each of `expected` and nothing else, each as often as it is there. Tells what is missing and what is too much. */
+/**
+ * Expects each of `expected` and nothing else, each as often as it is listed. Reports what is missing and
+ * what is extra.
+ */
 export function expectExactly(actual: readonly string[], expected: readonly string[]): void {
   const wanted = new Set(expected);
   const seen = new Set<string>();
@@ -45,7 +48,8 @@ export function expectExactly(actual: readonly string[], expected: readonly stri
 }
 
 /**
- * Waits until all is settled with these numbers: nothing pending, leased, put off, counted or running is left.
+ * Waits until everything is settled with these numbers: nothing pending, leased, waiting for a retry, counted
+ * or running is left.
  *
  * @param numbers `othersRun`: whether messages of other streams may still run
  */
@@ -78,9 +82,10 @@ export async function expectSettled(
 }
 
 /**
- * That the messages of {@link publishMany} ran in the order in which they were published, as far as that is promised.
+ * Expects the messages of {@link publishMany} to have run in the order of publishing, as far as that is
+ * promised.
  *
- * @param runs one of each message
+ * @param runs one for each message
  */
 export function expectInOrder(
   { promises }: BrokerUnderTest,

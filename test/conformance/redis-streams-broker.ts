@@ -28,7 +28,7 @@ import type {
 import { AT_LEAST_ONCE, type Configuration } from './configuration.js';
 import type { ServersUnderTest } from './servers-under-test.js';
 
-/** This package over real servers, as the behaviours see it. To be called in a `describe`, before they are there. */
+/** This package over real servers, as a {@link BrokerUnderTest}. Call it in a `describe`, before the servers run. */
 export function redisStreamsBroker(
   configuration: Configuration,
   redis: ServersUnderTest,
@@ -39,7 +39,7 @@ export function redisStreamsBroker(
     await Promise.all([...opened].map((close) => close()));
   });
 
-  /** Closes once, after the test where nobody has before. */
+  /** Closes once: after the test, if the test has not. */
   const closing = (close: () => Promise<void>): (() => Promise<void>) => {
     let closed: Promise<void> | undefined;
     const once = (): Promise<void> => (closed ??= close().finally(() => opened.delete(once)));
@@ -180,7 +180,10 @@ async function stateOf(
   return { pending, processed, deadLetters, leases, retries, attempts };
 }
 
-/** The behaviours name their streams as they go: so each is said to have partitions, and none is named in the options. */
+/**
+ * The behaviours choose names for their streams as they go, so partitions are declared for every name, and
+ * none is named in the options.
+ */
 const inPartitions = <Resolved extends { readonly partitions: ReadonlyMap<string, number> }>(
   resolved: Resolved,
   { partitions }: Configuration,
@@ -197,10 +200,10 @@ function inEveryStream(partitions: number | undefined): ReadonlyMap<string, numb
 function serverOptions({
   drainTimeoutMs,
   retry,
-  ...its
+  ...rest
 }: ConsumerOptions = {}): Partial<RedisStreamsServerOptions> {
   return {
-    ...its,
+    ...rest,
     ...(drainTimeoutMs === undefined ? {} : { shutdown: { drainTimeoutMs } }),
     ...(retry === undefined ? {} : { retry: retryOptions(retry) }),
   };
@@ -208,8 +211,8 @@ function serverOptions({
 
 const retryOptions = ({
   delayMs,
-  ...its
+  ...rest
 }: NonNullable<ConsumerOptions['retry']>): RetryOptions => ({
-  ...its,
+  ...rest,
   backoff: { type: 'fixed', delayMs, jitter: 0 },
 });

@@ -1,3 +1,3 @@
 import { conformanceSuite } from './conformance-suite.js';
 
-conformanceSuite({ name: 'RESP 3', beside: { protocol: 3 } });
+conformanceSuite({ name: 'RESP 3', connectionOptions: { protocol: 3 } });

@@ -12,10 +12,10 @@ const [withSentinels, title] = canRun
   ? [describe, 'Sentinel']
   : [describe.skip, 'skipped: a redis-server on the PATH is needed'];
 
-/** What nobody has but the primary is refused, soon after its replicas fell silent. */
+/** What only the primary has is refused, soon after its replicas stopped answering. */
 const SAFE = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2'];
 
-/** One primary, two replicas and three sentinels; the broker restarted is a failover. */
+/** One primary, two replicas and three sentinels. To restart the broker means a failover. */
 function watched(args: readonly string[]): ServersUnderTest {
   let redis: SentinelRedis | undefined;
   let client: Redis | undefined;
@@ -26,7 +26,7 @@ function watched(args: readonly string[]): ServersUnderTest {
   beforeAll(async () => {
     redis = await startSentinelRedis([...SAFE, ...args]);
     client = redis.connect();
-    // The one that dies under it is replaced; the command that fails says so itself.
+    // The connection that dies with it is replaced; the failing command reports it.
     client.on('error', () => undefined);
   });
   afterAll(async () => {

@@ -2,12 +2,12 @@ import type { Redis } from 'ioredis';
 
 import type { ConnectionOption } from '../../lib/index.js';
 
-/** What a configuration runs on. It is there in tests and hooks. */
+/** The servers that a configuration runs on. They run in tests and hooks. */
 export interface ServersUnderTest {
   /** How consumers and publishers connect. */
   readonly connection: ConnectionOption;
-  /** To look into Redis with, also after `restart()`. */
+  /** For inspecting Redis, also after `restart()`. */
   readonly client: Redis;
-  /** Ends what holds the messages the hard way, and sees to it that they are to be had again. */
+  /** Kills the server that holds the messages, and makes sure that they are available again. */
   restart(): Promise<void>;
 }

@@ -4,20 +4,20 @@ import type { Redis } from 'ioredis';
 import type { SubscriptionOptions } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, isCaughtUp } from '../support/group-state.js';
-import { countedByKind } from '../support/kinds-of-requests.js';
+import { countedByKind } from '../support/request-kinds.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { type RequestMeter, requestMeter } from '../support/request-meter.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
-// Of its own: what others do there would be counted.
+// A separate server: commands of others would be counted.
 const redis = redisForTests({ args: [] });
 closeAppsAfterEach();
 
 const MESSAGES = 10_000;
 const GROUP = 'billing';
 
-/** Done by the clock, and not for a message: a slow machine does them more often. */
+/** Done by the clock, not for a message: a slow machine does them more often. */
 const BY_THE_CLOCK = new Set(['due', 'renew', 'HGETALL', 'PING']);
 
 let meter: RequestMeter | undefined;
@@ -26,14 +26,14 @@ afterEach(async () => {
   meter = undefined;
 });
 
-/** How often Redis executed a command since its statistics were reset, in scripts too. */
+/** How often Redis executed a command since its statistics were reset, including in scripts. */
 async function commandsIn(client: Redis): Promise<number> {
   const info = await client.info('commandstats');
   const calls = [...info.matchAll(/^cmdstat_\S+?:calls=(\d+)/gm)];
   return calls.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-/** Handles messages that wait, and gives what that took for each of them. */
+/** Handles waiting messages, and returns what that took for each of them. */
 async function drained(options: SubscriptionOptions): Promise<Record<string, number>> {
   const stream = freshName('orders');
   const counting = (meter = await requestMeter(redis.url));
@@ -62,7 +62,7 @@ async function drained(options: SubscriptionOptions): Promise<Record<string, num
   };
 }
 
-describe('a drain of what waits, 100 in a batch', () => {
+describe('a drain of waiting messages, 100 in a batch', () => {
   const ways: readonly (readonly [string, SubscriptionOptions])[] = [
     ['at-least-once', {}],
     ['at-most-once', { delivery: 'at-most-once' }],
@@ -72,13 +72,13 @@ describe('a drain of what waits, 100 in a batch', () => {
     it(`${name}, needs at most 0.08 round trips for a message, and no command for each`, async () => {
       const { requests, roundTrips, commands } = await drained(options);
       expect(roundTrips).toBeLessThanOrEqual(0.08);
-      // Those that share a round trip are work too, for both sides.
+      // Commands that share a round trip are also work, for both sides.
       expect(requests).toBeLessThanOrEqual(0.08);
       expect(commands).toBeLessThanOrEqual(0.5);
     });
   }
 
-  it('looks for nobody else who may have taken them, also where they were published long ago', async () => {
+  it('does not check whether others have taken the messages, even if they were published long ago', async () => {
     const stream = freshName('orders');
     const pipeline = redis.client.pipeline();
     for (let n = 1; n <= MESSAGES; n++) {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { RedisStreamsModuleOptions } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
-import { countedByKind } from '../support/kinds-of-requests.js';
+import { countedByKind } from '../support/request-kinds.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { type RequestMeter, requestMeter } from '../support/request-meter.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => meter.close());
 
-/** What comes at long intervals, and would be counted now and then, does not come during a test. */
+/** Commands with long intervals, which would be counted now and then, do not occur during a test. */
 const options = (recoveryMs = 600_000): RedisStreamsModuleOptions => ({
   connection: { url: meter.url, healthCheckIntervalMs: false },
   group: freshName('billing'),
@@ -30,9 +30,9 @@ const options = (recoveryMs = 600_000): RedisStreamsModuleOptions => ({
   recovery: { intervalMs: recoveryMs, minIdleMs: LEASE_MS },
 });
 
-/** What was sent while the server looked twelve times for what is due, by kind, and how long that took. */
+/** What was sent while the server checked twelve times for due messages, by kind, and how long that took. */
 async function sentMeanwhile(): Promise<{ counts: Record<string, number>; tookMs: number }> {
-  // What belongs to the start is over where two checks have gone by.
+  // The commands of the start are over once two checks have passed.
   meter.reset();
   await waitFor(() => (countedByKind(meter.requests)['due'] ?? 0) >= 2);
   meter.reset();
@@ -41,10 +41,10 @@ async function sentMeanwhile(): Promise<{ counts: Record<string, number>; tookMs
   return { counts: countedByKind(meter.requests), tookMs: performance.now() - startedAt };
 }
 
-/** How often something can be done in a time that is done at most every `everyMs`. */
+/** How often something can happen in a time if it happens at most every `everyMs`. */
 const atMost = (tookMs: number, everyMs: number): number => Math.ceil(tookMs / everyMs) + 1;
 
-describe('a server of many streams that has nothing to do', () => {
+describe('an idle server of many streams', () => {
   const controllers = () =>
     Array.from({ length: STREAMS }, () => handlerOf(freshName('orders'), () => undefined));
 
@@ -54,10 +54,10 @@ describe('a server of many streams that has nothing to do', () => {
     expect(meter.connections).toBe(2);
   });
 
-  it('sends nothing but one blocking read and, every 200 ms, one check for what is due', async () => {
+  it('sends only one blocking read and, every 200 ms, one check for due messages', async () => {
     await streamsApp(options(), { controllers: controllers() });
     const { counts, tookMs } = await sentMeanwhile();
-    // What is due of the messages for later is asked in the same round trip.
+    // Due delayed messages are requested in the same round trip.
     expect(Object.keys(counts).sort()).toEqual(['HGETALL', 'XREADGROUP', 'due']);
     expect(counts['due']).toBeLessThanOrEqual(atMost(tookMs, DUE_EVERY_MS));
     expect(counts['HGETALL']).toBeLessThanOrEqual(atMost(tookMs, DUE_EVERY_MS));
@@ -67,7 +67,7 @@ describe('a server of many streams that has nothing to do', () => {
     );
   });
 
-  it('sends one check of all streams each time when it looks for what others left', async () => {
+  it('sends one check for all streams each time it looks for what other consumers left', async () => {
     await streamsApp(options(DUE_EVERY_MS), { controllers: controllers() });
     const { counts, tookMs } = await sentMeanwhile();
     expect(Object.keys(counts).sort()).toEqual(['HGETALL', 'XREADGROUP', 'due', 'unattended']);

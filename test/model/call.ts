@@ -3,12 +3,12 @@ import type { Model, Who } from './model.js';
 /** One call of a script: as it is sent, and what the model expects of it. */
 export interface Call<Answer> {
   readonly what: string;
-  /** Whose token it carries; nobody's where it is not a consumer's. */
+  /** The consumer whose token it carries; none if it is not a consumer's call. */
   readonly by?: Who;
   readonly send: () => Promise<Answer>;
   readonly rule: (model: Model) => Answer;
-  /** Where the answer says what this very call did, that of a second one may differ. */
+  /** Set if the answer says what this very call did: the answer to a second one may then differ. */
   readonly answersAnew?: boolean;
-  /** What of an answer has to be the same where it is sent twice; all of it unless set. */
+  /** The part of an answer that must be the same if the call is sent twice; all of it unless set. */
   readonly essence?: (answer: Answer) => unknown;
 }

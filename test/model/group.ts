@@ -21,7 +21,7 @@ export class Group {
   readonly members: readonly Member[];
   /** How often the window has passed. */
   windows = 0;
-  /** What was done so far, for the report of a failure. */
+  /** The steps so far, for the report of a failure. */
   readonly log: string[] = [];
 
   private constructor(
@@ -46,7 +46,7 @@ export class Group {
     await this.client.del(...Object.values(this.keys));
   }
 
-  /** Sends a call, and the same once more where it is to be sent twice; each time all is compared. */
+  /** Sends a call, and a second time if it is to be sent twice; everything is compared after each. */
   async send<Answer>(call: Call<Answer>, twice = false): Promise<Answer> {
     this.log.push(`${call.by?.token ?? 'operator'}: ${call.what}${twice ? ', sent twice' : ''}`);
     const first = await this.sendOnce(call);
@@ -61,7 +61,7 @@ export class Group {
     return first;
   }
 
-  /** Time passes, or something is published: Redis is changed by the test itself. */
+  /** Time passes, or something is published: the test itself changes Redis. */
   async change(what: string, act: () => Promise<unknown>): Promise<void> {
     this.log.push(what);
     await act();
@@ -90,7 +90,7 @@ export class Group {
     return found;
   }
 
-  /** Redis gives a dead letter its ID. */
+  /** Redis assigns the ID of a dead letter. */
   private nameNewLetter(found: State): void {
     const { letters } = this.model.state;
     const letter = letters[NEW_LETTER];

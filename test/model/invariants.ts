@@ -2,7 +2,7 @@ import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
 import type { Model } from './model.js';
 import type { Lease, State } from './state.js';
 
-/** What holds after each step, whatever the model expects. Nothing where it does. */
+/** Yields each violation of what must hold after each step, whatever the model expects. */
 export function* broken(model: Model, before: State, after: State, token: string) {
   yield* states(model, after);
   yield* waiting(model, before, after);
@@ -20,10 +20,10 @@ function* states(model: Model, { unread, pending, ledger, letters }: State) {
     const done = messageId in ledger || isSettled || model.begun.has(rowId);
     if (count > 1) yield `${rowId} is in ${count} states`;
     if (count === 0 && !done) yield `${rowId} is lost`;
-    // Beside its dead letter is where a late success puts it: it counts, and the letter stays until somebody looks.
+    // After a late success the entry is settled and its dead letter still exists: the success counts, and the letter stays until somebody looks.
     if (isSettled && (open[0] || open[1])) yield `${rowId} was settled, and is there again`;
   }
-  if (new Set(dead).size < dead.length) yield 'a dead letter is there twice';
+  if (new Set(dead).size < dead.length) yield 'a dead letter exists twice';
 }
 
 function* waiting(model: Model, before: State, { pending, letters, retries, leases }: State) {
@@ -34,7 +34,7 @@ function* waiting(model: Model, before: State, { pending, letters, retries, leas
   for (const [id, { rowId, token }] of Object.entries(leases)) {
     const was = before.leases[id];
     const isNew = was?.token !== token || was.rowId !== rowId;
-    // Between a takeover and its reserve the former holder may still put it off: then it runs early.
+    // Between a takeover and its reservation the former holder may still schedule its retry: then it runs early.
     const owner = before.pending[rowId]?.owner;
     const isTaken = owner !== undefined && token.startsWith(owner);
     if (isNew && !isTaken && !isRedrive(rowId) && rowId in before.retries)
@@ -44,10 +44,10 @@ function* waiting(model: Model, before: State, { pending, letters, retries, leas
   }
 }
 
-/** Without a ledger a late success only acknowledges: whoever asks for what is due removes the rest. */
+/** Without a ledger a late success only acknowledges: whoever asks for due messages removes the rest. */
 const isLeft = (model: Model, id: string): boolean => !model.hasLedger && model.handled.has(id);
 
-/** A lease has one holder, and only its holder changes it while it lasts; or whoever handled the message. */
+/** A lease has one holder, and only its holder changes it while it lasts, or whoever handled the message. */
 function* holders(model: Model, before: State, after: State, token: string) {
   for (const [id, was] of Object.entries(before.leases)) {
     const is = after.leases[id];
@@ -64,7 +64,7 @@ const same = (a: Lease, b: Lease | undefined): boolean =>
 const isHandled = (model: Model, { ledger, letters }: State, leaseId: string): boolean =>
   model.hasLedger ? leaseId in ledger : !(streamIdOf(leaseId) in letters);
 
-/** They never fall, and are no more than there were starts: but for one, where it is not known. */
+/** They never fall, and are never more than the number of starts, except by one if that is not known. */
 function* attempts(model: Model, before: State, after: State) {
   for (const [id, { used }] of Object.entries(after.attempts)) {
     const starts = model.starts.get(id) ?? 0;
@@ -75,6 +75,6 @@ function* attempts(model: Model, before: State, after: State) {
     const now = after.attempts[id]?.used ?? -1;
     if (isThere && now < used) yield `${id} had used ${used} attempts, now ${now}`;
     if (!isThere && now >= 0 && !isLeft(model, id))
-      yield `${id} is settled, and its attempts are still there`;
+      yield `${id} is settled, and its attempts still exist`;
   }
 }

@@ -19,6 +19,6 @@ export const isLeased = (
   (dedup !== false && delivery === 'at-least-once') ||
   (isRedrive(rowId) && hasLeftDeadLetters !== true);
 
-/** Under which ID its lease is kept. Without a ledger one message ID may run twice, and must not meet another's lease. */
+/** The ID of its lease. Without a ledger one message ID may run twice, and must not meet another's lease. */
 export const leaseIdOf = ({ rowId, messageId }: Ids, { dedup }: Pick<Options, 'dedup'>): string =>
   dedup === false && isRedrive(rowId) ? rowId : messageId;

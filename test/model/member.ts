@@ -16,7 +16,7 @@ import type { Call } from './call.js';
 import type { Who } from './model.js';
 import { LONG_MS } from './state.js';
 
-/** A message that a consumer believes to be its own; another may have it meanwhile. */
+/** A message that a consumer believes to own; another may have it meanwhile. */
 export interface InHand {
   readonly message: Message;
   reserved: boolean;
@@ -29,7 +29,7 @@ interface Sent {
   readonly entryIds: readonly string[];
 }
 
-/** The group that it is a member of. */
+/** The group of the member. */
 interface Where {
   readonly client: Redis;
   readonly keys: StreamKeys;
@@ -39,12 +39,12 @@ interface Where {
 
 const codec = new JsonCodec();
 
-/** A consumer of the group: what it has in hand, and its calls as the library makes them. */
+/** A consumer of the group: its messages, and its calls as the library makes them. */
 export class Member implements Who {
   readonly hand = new Map<string, InHand>();
   sent: Sent[] = [];
   private starts = 1;
-  /** Of this process: they number their calls. */
+  /** Of this process: its calls are numbered. */
   private calls: ReturnType<typeof modesFor> | undefined;
 
   constructor(
@@ -52,7 +52,7 @@ export class Member implements Who {
     private readonly group: Where,
   ) {}
 
-  /** Another one for each process of its name. */
+  /** A new one for each process with its name. */
   get token(): string {
     return `${this.name}${this.starts}`;
   }
@@ -62,7 +62,7 @@ export class Member implements Who {
     return isOne ? this.modes.redrives : this.modes.entries;
   }
 
-  /** Its process dies, and another one of its name starts. */
+  /** Its process dies, and another one with its name starts. */
   restart(): void {
     this.hand.clear();
     this.sent = [];
@@ -73,7 +73,7 @@ export class Member implements Who {
   accept(entries: readonly RawEntry[]): void {
     for (const { id, fields } of entries) {
       if (this.hand.has(id)) continue;
-      // It is sent again before anything of its consumer is done with it anew.
+      // It is sent again before its consumer does anything new.
       this.sent = this.sent.filter(({ entryIds }) => !entryIds.includes(id));
       this.hand.set(id, { message: asMessage(id, fields ?? []), reserved: false, started: false });
     }

@@ -4,21 +4,21 @@ import type { Message } from '../../lib/consume/message.js';
 import { isRedrive, streamIdOf } from '../../lib/wire/redrive-member.js';
 import { emptyState, type State } from './state.js';
 
-/** Who does it. */
+/** The member that acts. */
 export interface Who {
   readonly name: string;
   readonly token: string;
 }
 
-/** How a message's ID and a group's options stand in the model. */
+/** How a message's ID and a group's options are represented in the model. */
 export type Ids = Pick<
   Message,
   'rowId' | 'entryId' | 'messageId' | 'attempt' | 'hasLeftDeadLetters'
 >;
 
 /**
- * What is in Redis, as plain objects, and what nobody keeps there: what was published, what was handled, and how often a
- * message was started. The rules of the scripts are in `*.rules.ts`.
+ * What is in Redis, as plain objects, and what nobody stores there: what was published, what was handled, and
+ * how often a message was started. The rules of the scripts are in `*.rules.ts`.
  */
 export class Model {
   state: State = emptyState();
@@ -26,11 +26,11 @@ export class Model {
   readonly published = new Map<string, string>();
   /** Entries whose handler succeeded, whoever ran it. */
   readonly handled = new Set<string>();
-  /** Entries whose message the ledger had already. */
+  /** Entries whose message was already in the ledger. */
   readonly duplicates = new Set<string>();
   /** Entries that at-most-once acknowledged, and gave to a consumer. */
   readonly begun = new Set<string>();
-  /** Message ID → who recorded it at-most-once, and for which entry: what has no lease is its. */
+  /** Message ID → who recorded it with at-most-once, and for which entry: without a lease, this makes the owner. */
   readonly recorded = new Map<string, { readonly token: string; readonly rowId: string }>();
   readonly starts = new Map<string, number>();
 
@@ -68,7 +68,7 @@ export class Model {
     delete this.state.leases[leaseIdOf(message, this.options)];
   }
 
-  /** Nothing of it is left but what was recorded. */
+  /** Nothing of it is left except its record. */
   settle({ rowId }: Pick<Ids, 'rowId'>): void {
     const { pending, letters, retries, attempts } = this.state;
     if (isRedrive(rowId)) delete letters[streamIdOf(rowId)];
@@ -77,7 +77,7 @@ export class Model {
     delete attempts[rowId];
   }
 
-  /** A run, or what was read for one, did not come to its end. Only the first time, and alone, it is charged. */
+  /** A run, or a message read for one, did not finish. It is charged only the first time, and if it was alone. */
   cameBack(rowId: string, run: number): void {
     const { used, mark } = this.attemptsOf(rowId);
     const charged = mark === '' || mark === 's' ? Math.max(used, run) : used;
@@ -92,7 +92,7 @@ export class Model {
     return /[as]/.test(this.attemptsOf(rowId).mark);
   }
 
-  /** A run came to its end: what started alone is to do so again. */
+  /** A run ended: if it started alone, the next one must do so again. */
   endedRun(rowId: string): string {
     const { mark } = this.attemptsOf(rowId);
     return mark === 's' ? 'a' : mark;

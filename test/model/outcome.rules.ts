@@ -5,9 +5,9 @@ import type { Ids, Model, Who } from './model.js';
 /** The dead letter that was written last, until its ID is known. */
 export const NEW_LETTER = 'new';
 
-/** What the scripts that settle messages, or keep them, are to do: to the model, and as an answer. */
+/** What the scripts that settle or renew messages must do to the model, and what they must answer. */
 export const outcomeRules = {
-  /** It needs no fence: who succeeded late succeeded all the same. */
+  /** It needs no fence: a late success is a success. */
   commit(model: Model, _who: Who, messages: readonly Ids[]): void {
     const { state, hasLedger } = model;
     for (const message of messages) {
@@ -74,7 +74,7 @@ export const outcomeRules = {
     return true;
   },
 
-  /** @param waits whether they have to wait for their next attempt still */
+  /** @param waits whether they still have to wait for their next attempt */
   handOver(model: Model, who: Who, messages: readonly Ids[], waits: boolean): void {
     const { state } = model;
     for (const message of messages) {
@@ -86,7 +86,7 @@ export const outcomeRules = {
         if (!waits && rowId in state.retries) state.retries[rowId] = 'due';
         continue;
       }
-      // Its lease may be gone, or that of another entry of the same message. What waits already goes on waiting.
+      // Its lease may be gone, or belong to another entry of the same message. An entry that already waits keeps waiting.
       const left = lease?.rowId !== rowId && !isRedrive(rowId) && model.owns(who, message);
       if (!held && (!left || rowId in state.retries)) continue;
       const atOnce = isRedrive(rowId) ? 'due' : 'handed back';
@@ -126,7 +126,7 @@ export const outcomeRules = {
     });
   },
 
-  /** @param letters each with the message ID that is to leave the ledger, where at-most-once wrote it */
+  /** @param letters each with the message ID that must leave the ledger, if at-most-once wrote it */
   redrive(
     { state, recorded }: Model,
     letters: readonly (readonly [id: string, inLedger: string])[],

@@ -15,7 +15,7 @@ import type { Draw, Step } from './step.js';
 const idsOf = (messages: readonly Message[]): string =>
   messages.map(({ rowId, attempt }) => `${rowId} (attempt ${attempt})`).join(' ');
 
-/** What consumers do with what they have in hand, also where another has it meanwhile. */
+/** What consumers do with their messages, even if another consumer has them meanwhile. */
 export const outcomeSteps = {
   start: async (group, member, draw) => {
     for (const inHand of chosen(member, draw)) await start(group, member, inHand, draw.twice);
@@ -64,7 +64,7 @@ export const outcomeSteps = {
     }
   },
 
-  /** The consumer closes: what did not start goes to the group. */
+  /** The consumer closes: what did not start goes back to the group. */
   giveBack: async (group, member, draw) => {
     const messages = chosen(member, draw).map(({ message }) => message);
     if (!group.model.atMostOnce) {
@@ -91,7 +91,7 @@ export const outcomeSteps = {
     messages.forEach(({ rowId }, n) => kept[n] === true || member.hand.delete(rowId));
   },
 
-  /** A consumer sends what it has no right to. */
+  /** A consumer sends something to which it has no right. */
   meddle: async (group, member, draw) => {
     const others = group.members.filter((other) => other !== member);
     const foreign = others
@@ -142,7 +142,7 @@ export const outcomeSteps = {
             [keys.deadLetters, keys.retries, keys.attempts, keys.ledger, keys.packedLedger],
             letters.flat(),
           ),
-        rule: (its) => outcomeRules.redrive(its, letters),
+        rule: (current) => outcomeRules.redrive(current, letters),
         answersAnew: true,
       },
       twice,
@@ -150,7 +150,7 @@ export const outcomeSteps = {
   },
 } satisfies Record<string, Step>;
 
-/** Some of what a member may run. */
+/** Some of the messages that a member may run. */
 function chosen({ hand }: Member, { pick, many }: Pick<Draw, 'pick' | 'many'>): InHand[] {
   const all = [...hand.values()].filter(({ reserved }) => reserved);
   const at = pick % Math.max(1, all.length);
@@ -194,7 +194,7 @@ async function start(
   return true;
 }
 
-/** Sends a call that settles messages: they leave the hand, whatever it is answered. */
+/** Sends a call that settles messages: the member drops them, whatever the answer. */
 async function settle<Answer>(
   group: Group,
   member: Member,
@@ -223,14 +223,14 @@ function putOffCall(member: Member, messages: readonly Message[], until: 'due' |
   const retries = messages.map((message) => ({ message: { ...message }, delayMs }));
   const putOff = retries.map(({ message }) => message);
   return {
-    what: `put off ${idsOf(putOff)}, ${until}`,
+    what: `schedule a retry of ${idsOf(putOff)}, ${until}`,
     send: async () => [...((await modeOf(member, messages)?.putOff(retries)) ?? [])],
     rule: (model: Model) => outcomeRules.putOff(model, member, putOff, until),
   };
 }
 
-function deadLetterCall(member: Member, its: Message) {
-  const message = { ...its };
+function deadLetterCall(member: Member, held: Message) {
+  const message = { ...held };
   const { attempt: attempts } = message;
   const dead = { message, reason: 'test', error: undefined, attempts };
   let isKnown = false;
@@ -255,9 +255,9 @@ function putBackCall(member: Member, messages: readonly Message[]) {
   };
 }
 
-function handOverCall(member: Member, its: readonly Message[], waits: boolean) {
+function handOverCall(member: Member, held: readonly Message[], waits: boolean) {
   const dueAt = performance.now() + LONG_MS;
-  const messages = its.map((message) => (waits ? { ...message, dueAt } : message));
+  const messages = held.map((message) => (waits ? { ...message, dueAt } : message));
   return {
     what: `hand over ${idsOf(messages)}${waits ? ', later' : ''}`,
     send: async (): Promise<void> => {
@@ -284,7 +284,7 @@ function startRedriveCall(member: Member, message: Message) {
   };
 }
 
-/** That of messages of one kind; undefined if there are none. */
+/** The delivery mode of messages of one kind; undefined if there are none. */
 const modeOf = (member: Member, messages: readonly Message[]): DeliveryMode | undefined =>
   messages[0] === undefined ? undefined : member.modeOf(messages[0]);
 
@@ -303,7 +303,7 @@ async function renew(
       what: `renew ${idsOf(messages)}`,
       by: member,
       send: () => renewScript.run(client, [keys.stream, keys.leases, keys.retries], args),
-      rule: (its) => outcomeRules.renew(its, member, messages),
+      rule: (current) => outcomeRules.renew(current, member, messages),
     },
     twice,
   );

@@ -1,8 +1,8 @@
 /**
- * The scripts against a plain model of them: random steps by three consumers of one group, and after each step all that is
- * in Redis is compared with the model and with what has to hold in any case.
+ * The scripts compared with a plain model of them: random steps by three consumers of one group. After each
+ * step everything in Redis is compared with the model and with the invariants.
  *
- * A failure says its seed and path, and lists the fewest steps that show it. To have it again:
+ * A failure prints its seed and path, and lists the fewest steps that show it. To repeat it:
  *
  *     MODEL_SEED=-1234 MODEL_PATH=17:3:1 npm test -- test/model
  *
@@ -11,8 +11,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { assert, asyncProperty } from 'fast-check';
 
-import { DEFAULTS } from '../../lib/options/defaults.js';
-import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
+import { DEFAULTS, type ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { Group } from './group.js';
 import { LONG_MS } from './state.js';

@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import { packedDigest, packedRecords } from '../support/packed-ledger.js';
 
-/** Leases and times to wait last this long, so that in a run of the test nothing ends by itself. */
+/** Leases and waiting times last this long, so that nothing ends by itself during a test. */
 export const LONG_MS = 3_600_000;
-/** What is idle for longer was left by its consumer. */
+/** An entry that is idle for longer was left by its consumer. */
 export const MIN_IDLE_MS = 60_000;
 
 export interface Lease {
@@ -15,7 +15,10 @@ export interface Lease {
   readonly live: boolean;
 }
 
-/** What one group has in Redis, with times as far as they matter: the model's state, and what is read to compare it. */
+/**
+ * What one group has in Redis, with times only as precise as they matter: the model's state, and what is read
+ * to compare it with.
+ */
 export interface State {
   unread: string[];
   pending: Record<string, { owner: string; idle: boolean }>;
@@ -39,10 +42,10 @@ export const emptyState = (): State => ({
   letters: {},
 });
 
-/** `structuredClone` gives objects of another realm under Jest, and they would not compare as equal. */
+/** Under Jest `structuredClone` returns objects of another realm, which would not compare as equal. */
 export const copyOf = (state: State): State => JSON.parse(JSON.stringify(state)) as State;
 
-/** One look at everything, since each step of each run takes one. */
+/** Reads everything at once, because each step of each run needs it. */
 const READ = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -79,7 +82,7 @@ type Answer = [
   letters: Rows<[string, string[]]>,
 ];
 
-/** @param messageIds all there are: of what is packed only digests are known */
+/** @param messageIds all existing ones: of packed ones only digests are known */
 export async function readState(
   client: Redis,
   { stream, leases, retries, attempts, ledger, packedLedger, deadLetters }: StreamKeys,
@@ -99,7 +102,7 @@ export async function readState(
     leases: record(pairs(rows[2]), ([id, row]) => [id, asLease(row, now)]),
     retries: record(list(rows[3]), ([id, when]) => [id, when]),
     attempts: record(pairs(rows[4]), ([id, row]) => [id, asAttempts(row)]),
-    // What is in both parts is in the window where it is in one.
+    // A message ID in both parts is in the window if it is in the window in one of them.
     ledger: record(
       [...list(rows[5]), ...packed].sort(([, a], [, b]) => a - b),
       ([id, within]) => [id, within === 1 ? 'in window' : 'past'],
@@ -108,7 +111,7 @@ export async function readState(
   };
 }
 
-// An empty table of Lua is an empty object in JSON.
+// An empty Lua table is an empty object in JSON.
 const list = <Row>(rows: Rows<Row>): Row[] => (Array.isArray(rows) ? rows : []);
 
 const pairs = (rows: Rows<string>): (readonly [string, string])[] => {

@@ -1,7 +1,7 @@
 import type { Group } from './group.js';
 import type { Member } from './member.js';
 
-/** What is drawn for each step: who does it, with which of the messages that it may be done with. */
+/** What is drawn for each step: who acts, and on which of the possible messages. */
 export interface Draw {
   readonly by: number;
   readonly pick: number;

@@ -3,13 +3,13 @@ import { array, boolean, constant, nat, oneof, record } from 'fast-check';
 import type { Group } from './group.js';
 import { outcomeSteps } from './outcome.steps.js';
 import type { Draw, Step } from './step.js';
-import { takingSteps } from './taking.steps.js';
+import { deliverySteps } from './delivery.steps.js';
 import { timeSteps } from './time.steps.js';
 
-const STEPS = { ...takingSteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
+const STEPS = { ...deliverySteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
 type StepName = keyof typeof STEPS;
 
-/** How often each is drawn: what leads to messages in several hands more often. */
+/** How often each is drawn: steps that put messages into several hands more often. */
 const WEIGHTS: Record<StepName, number> = {
   publish: 4,
   read: 5,

@@ -7,9 +7,9 @@ import type { Group } from './group.js';
 import { LONG_MS } from './state.js';
 import type { Step } from './step.js';
 
-/** What Redis's clock would do in an hour is written into Redis: so nothing has to be waited for. */
+/** The effects of an hour on Redis's clock are written into Redis, so that the test need not wait. */
 export const timeSteps = {
-  /** A consumer stands still, or is cut off: its leases end, and what is pending for it was long idle. */
+  /** A consumer hangs, or is cut off: its leases end, and its pending entries have long been idle. */
   stall: (group, member, { many, pick }) => {
     const { state } = group.model;
     const chosen = <Id>(ids: Id[]): Id[] =>
@@ -27,7 +27,7 @@ export const timeSteps = {
     });
   },
 
-  /** What waits for its time is due: one of it, or all. */
+  /** One or all of the waiting messages become due. */
   wait: async (group, _member, { many, pick }) => {
     const waiting = Object.keys(group.model.state.retries);
     if (waiting.length === 0) return;
@@ -46,7 +46,7 @@ export const timeSteps = {
     const ids = Object.keys(ledger);
     if (ids.length === 0) return;
     await group.change('the window passes', async () => {
-      // Each time another one: who recorded a message knows when that was.
+      // A different one each time: the member that recorded a message knows the time of that.
       const at = ++group.windows;
       await group.client.zadd(group.keys.ledger, 'XX', ...ids.flatMap((id) => [at, id]));
       await setPackedTimes(group.client, group.keys, at);
@@ -68,14 +68,14 @@ export const timeSteps = {
         await packLedgerScript.run(client, [keys.ledger, keys.packedLedger], args);
       }
       const found = await group.read();
-      // What has left the window goes with what is written.
+      // IDs that have left the window are removed with the next write.
       for (const [id, when] of Object.entries(model.state.ledger)) {
         if (when === 'past' && !(id in found.ledger)) delete model.state.ledger[id];
       }
     });
   },
 
-  /** The ledger is maintained; leases are not looked at, since those that ended long ago would go. */
+  /** The ledger is maintained; leases are left alone, because those that ended long ago would be removed. */
   maintain: (group) => {
     const { client, keys, model } = group;
     return group.change('the ledger is maintained', async () => {
@@ -99,7 +99,7 @@ for i = 2, #ARGV do
 end
 `;
 
-/** What is to be due again within a second would be so in the middle of a run. */
+/** Something due within a second would become due in the middle of a run. */
 export async function postpone(group: Group, messages: readonly Ids[]): Promise<void> {
   if (messages.length === 0) return;
   const entryIds = messages.map(({ rowId }) => rowId);

@@ -3,16 +3,16 @@ import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 
 import type { ConnectionOption } from '../../lib/index.js';
 
-/** Where the servers are, as text can say it, so that a program that is started can be told. */
+/** The addresses of the servers as text, so that they can be passed to a program. */
 export type Address =
   | { readonly url: string }
   | {
       readonly cluster: { host: string; port: number }[];
-      /** Another address for that which a node says it has. */
+      /** Another address for the one that a node announces. */
       readonly natMap?: Record<string, { host: string; port: number }>;
     };
 
-/** A `connection`, and how to end it where it is the caller's. */
+/** A `connection`, and how to close it if it is the caller's. */
 export interface MadeConnection {
   readonly connection: ConnectionOption;
   readonly end?: () => void;
@@ -25,7 +25,7 @@ export function plainly(address: Address): MadeConnection {
   return { connection: { cluster, ...(natMap === undefined ? {} : { options: { natMap } }) } };
 }
 
-/** With replies in this version of Redis's protocol. */
+/** With this version of Redis's protocol for replies. */
 export const speaking =
   (protocol: 2 | 3) =>
   (address: Address): MadeConnection => {
@@ -35,7 +35,7 @@ export const speaking =
     return { connection: { cluster, options } };
   };
 
-/** An instance that the app has made, by the older version of the library. */
+/** An instance created by the app, with the older version of the library. */
 export function byIoredis5(address: Address): MadeConnection {
   const connection =
     'url' in address
@@ -45,6 +45,6 @@ export function byIoredis5(address: Address): MadeConnection {
           address.natMap === undefined ? {} : { natMap: address.natMap },
         );
   connection.on('error', () => undefined);
-  // Its types are those of another version; what it does is what is tried here.
+  // Its types are those of another version; only its behaviour is tested here.
   return { connection: connection as unknown as Redis, end: () => connection.disconnect() };
 }

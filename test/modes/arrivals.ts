@@ -6,10 +6,10 @@ import {
   RedisStreamsRecordBuilder,
   type RedisStreamsRecord,
 } from '../../lib/index.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import type { GroupInRedis } from './group-in-redis.js';
 
-/** What is published to, and how to look at it. */
+/** The stream to publish to, and how to inspect it. */
 export interface PublishedTo {
   readonly stream: string;
   readonly group: string;
@@ -17,22 +17,22 @@ export interface PublishedTo {
   readonly inRedis: GroupInRedis;
   readonly client: ClientRedisStreams;
   readonly deadLetters: DeadLetters;
-  /** What became of requests. */
+  /** The results of requests. */
   readonly replies: Map<number, unknown>;
   until(description: string, condition: () => unknown): Promise<unknown>;
 }
 
-/** A way on which messages reach their handler. */
+/** A route by which messages reach their handler. */
 export interface Arrival {
-  /** Whether they are handled in the order in which they were published. */
+  /** Whether they are handled in the order of publishing. */
   readonly keepsOrder: boolean;
-  /** Whether the publisher is answered. */
+  /** Whether the publisher gets an answer. */
   readonly replies: boolean;
-  /** Whether messages stay where they wait until their handler starts, also where they are recorded first. */
+  /** Whether messages keep waiting in place until their handler starts, even if they are recorded first. */
   readonly waitsUntilRun: boolean;
-  /** Fulfilled once Redis has all of them. */
+  /** Resolves once Redis has all of them. */
   publish(to: PublishedTo, bodies: readonly Body[]): Promise<void>;
-  /** Deletes what waits for its turn. */
+  /** Deletes a waiting message. */
   remove(to: PublishedTo, n: number): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ const emitAll =
     await firstValueFrom(to.client.emitBatch(to.stream, records));
   };
 
-/** Deletes the entry, once it is there. */
+/** Deletes the entry, once it exists. */
 async function removeEntry(to: PublishedTo, n: number): Promise<void> {
   await to.until(`entry ${n}`, async () => {
     const entry = (await to.inRedis.entries()).find((each) => each.n === n);
@@ -70,7 +70,7 @@ export const emitted: Arrival = {
 /** Published when they are due. */
 export const delayed: Arrival = { ...emitted, publish: emitAll(150) };
 
-/** Asked for by somebody who waits for the answer. */
+/** Sent by a client that waits for the reply. */
 export const requested: Arrival = {
   ...emitted,
   replies: true,
@@ -79,7 +79,7 @@ export const requested: Arrival = {
       to.client.send(to.stream, record(to, body)).subscribe({
         next: (value) => void to.replies.set(body.n, value),
         error: (error: unknown) => void to.replies.set(body.n, { error }),
-        // A handler that gives no value is an answer too.
+        // A handler that returns no value is an answer too.
         complete: () => to.replies.has(body.n) || to.replies.set(body.n, undefined),
       });
     }
@@ -88,7 +88,7 @@ export const requested: Arrival = {
   },
 };
 
-/** Given up before, and run again by `DeadLetters`. Their entries are gone. */
+/** Dead-lettered before, and redriven by `DeadLetters`. Their entries are gone. */
 export const redriven: Arrival = {
   keepsOrder: false,
   replies: false,
@@ -114,8 +114,8 @@ export const redriven: Arrival = {
     await to.deadLetters.redrive({ stream, ids });
   },
   remove: async ({ deadLetters, stream }, n) => {
-    const its = await deadLetters.list({ stream, limit: 1_000 });
-    const ids = its.filter(({ payload }) => (payload as Body).n === n).map(({ id }) => id);
+    const letters = await deadLetters.list({ stream, limit: 1_000 });
+    const ids = letters.filter(({ payload }) => (payload as Body).n === n).map(({ id }) => id);
     await deadLetters.purge({ stream, ids });
   },
 };

@@ -1,11 +1,11 @@
-/** Runs what tests wait for, so many at a time, in the order given. */
+/** Runs tasks that tests wait for, a limited number at a time, in the given order. */
 export class CellPool {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
 
   constructor(private readonly atOnce: number) {}
 
-  /** Says what it comes to; nobody has to be waiting for it yet. */
+  /** Returns the result; nobody has to be waiting for it yet. */
   add<Result>(run: () => Promise<Result>): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => {
       this.waiting.push(() => {

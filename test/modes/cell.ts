@@ -12,8 +12,8 @@ import { type LogLine, recordedLog } from '../support/recorded-log.js';
 import { waitFor } from '../support/wait-for.js';
 import { plainly } from './address.js';
 import { type Arrival, emitted, type PublishedTo } from './arrivals.js';
-import type { Body } from './body.js';
-import type { DeathRow, HandledBefore } from './death-row.js';
+import type { Body } from './payload.js';
+import type { DoomedMembers, HandledBefore } from './doomed-members.js';
 import { GroupInRedis } from './group-in-redis.js';
 import { type Member, secondStreamOf, startMember, streamOptionsOf } from './member.js';
 import { type Mode, promisesOf, type Promises } from './mode.js';
@@ -24,7 +24,7 @@ import type { Servers } from './servers.js';
 /** What a cell works with. */
 export interface CellTools {
   readonly servers: Servers;
-  readonly deathRow: DeathRow;
+  readonly doomedMembers: DoomedMembers;
   readonly overviews: Overviews;
   /** How many messages a backlog has. */
   readonly backlog: number;
@@ -32,13 +32,13 @@ export interface CellTools {
   readonly restarts: number;
 }
 
-/** A test waits for what comes; this is for what never does. */
+/** Tests wait for what happens; this limit is for what never does. */
 const PATIENCE_MS = 120_000;
 const LONG = { publishTimeoutMs: PATIENCE_MS, requestTimeoutMs: 2 * PATIENCE_MS };
 /** Many wait at the same time. */
 const POLL_MS = 40;
 
-/** A mode and a behaviour: a stream, a group and a client of its own, and what is seen of them. */
+/** A mode and a behaviour: a stream, a group and a client of its own, and everything observed about them. */
 export class Cell implements PublishedTo {
   readonly stream = freshName('stream');
   readonly group = freshName('group');
@@ -53,7 +53,7 @@ export class Cell implements PublishedTo {
   private readonly ends: (() => void)[] = [];
   private readonly expected: RegExp[] = [];
   private readonly logFrom = recordedLog.lines.length;
-  /** How many messages were published to the second stream, where the mode has one. */
+  /** How many messages were published to the second stream, if the mode has one. */
   onSecondStream = 0;
 
   constructor(
@@ -78,7 +78,7 @@ export class Cell implements PublishedTo {
     return this.mode.partitions;
   }
 
-  /** Publishes in the mode's way. */
+  /** Publishes as the mode says. */
   async publish(all: readonly Body[]): Promise<void> {
     if (this.mode.secondStream) {
       await firstValueFrom(this.client.emitBatch(secondStreamOf(this.stream), [...all]));
@@ -87,7 +87,7 @@ export class Cell implements PublishedTo {
     await this.arrival.publish(this, all);
   }
 
-  /** Deletes what waits for its turn. */
+  /** Deletes a waiting message. */
   remove(n: number): Promise<void> {
     return this.arrival.remove(this, n);
   }
@@ -104,14 +104,14 @@ export class Cell implements PublishedTo {
     return member;
   }
 
-  /** Has a member run in another process, and kills that one in the handler of message 0. */
+  /** Runs a member in another process, and kills it in the handler of message 0. */
   killMember(): Promise<HandledBefore> {
     const { stream, group, mode, tools } = this;
     const { address } = tools.servers;
-    return tools.deathRow.kill({ mode: mode.name, address, stream, group });
+    return tools.doomedMembers.kill({ mode: mode.name, address, stream, group });
   }
 
-  /** What the command line says of the group: a row for each place. */
+  /** What the command line reports about the group: a row for each place. */
   async overview(): Promise<Overview[]> {
     const { direct } = this.tools.servers;
     const rows = await this.tools.overviews.of(direct, this.mode.keyPrefix ?? '');
@@ -128,7 +128,7 @@ export class Cell implements PublishedTo {
     return waitFor(condition, { timeoutMs, pollMs: POLL_MS, description });
   }
 
-  /** Waits until so many messages were handled. */
+  /** Waits until this many messages were handled. */
   async untilHandled(count: number): Promise<void> {
     await this.until(`${count} handled`, () => {
       const { size } = this.runs.handled;
@@ -137,12 +137,12 @@ export class Cell implements PublishedTo {
     });
   }
 
-  /** Lines of the log that may be there. */
+  /** Lines that may be logged. */
   expectLog(...expected: RegExp[]): void {
     this.expected.push(...expected);
   }
 
-  /** Ends all that it has opened. */
+  /** Closes everything that it has opened. */
   async end(): Promise<void> {
     await Promise.all([...this.members].map((member) => member.close()));
     await this.client.close();
@@ -150,7 +150,7 @@ export class Cell implements PublishedTo {
     for (const end of this.ends) end();
   }
 
-  /** What was logged about it, at a level that people look at, and that nobody expected. */
+  /** Unexpected warnings and errors that were logged about it. */
   get unexpectedLog(): LogLine[] {
     return recordedLog.lines
       .slice(this.logFrom)
@@ -158,7 +158,7 @@ export class Cell implements PublishedTo {
       .filter(({ text }) => !this.expected.some((expected) => expected.test(text)));
   }
 
-  /** What is there of it, for whoever looks for a fault. */
+  /** Its state, for whoever looks for a fault. */
   async describe(): Promise<string> {
     const records = await this.inRedis.records().catch(String);
     const unfinished = this.runs.all.filter(({ outcome }) => outcome === 'running');

@@ -1,8 +1,8 @@
-import type { Doomed } from './death-row.js';
+import type { Doomed } from './doomed-members.js';
 import { startMember } from './member.js';
 import { modeNamed } from './modes.js';
 
-// Members whose handler never ends for the message with number 0: for the tests that kill it there.
+// Members whose handler never ends for message number 0: for the tests that kill it there.
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 const all = JSON.parse(process.env['DOOMED'] ?? '[]') as Doomed[];
 

@@ -3,27 +3,27 @@ import { expect } from '@jest/globals';
 import type { Cell } from './cell.js';
 import type { Run } from './runs.js';
 
-/** How many messages came to what. */
+/** How many messages had which outcome. */
 export interface Settled {
   readonly handled: number;
-  /** Given up: dead letters, or requests whose callers were told. */
+  /** Dead-lettered, or requests whose callers got an error. */
   readonly failed?: number;
-  /** Whether those that failed were made dead letters at the wish of their handlers. */
+  /** Whether the failed ones were dead-lettered at their handlers' request. */
   readonly asked?: boolean;
-  /** Dead letters without a run: of what cannot be decoded. */
+  /** Dead letters without a run, from entries that cannot be decoded. */
   readonly undecodable?: number;
-  /** How many have to have run here; without it, all of them. */
+  /** How many must have run here; all of them unless set. */
   readonly ran?: number;
-  /** How many callers have to have a reply; without it, all of them, and with `'any'` none has to. */
+  /** How many callers must have a reply; all of them unless set, and with `'any'` none has to. */
   readonly replied?: number | 'any';
 }
 
 const NOTHING_LEFT = { unread: 0, pending: 0, leases: 0, retries: 0, attempts: 0, delayed: 0 };
 
-/** Waits until nothing is left to be done, and holds all that Redis has against what it should have. */
-export async function expectSettled(cell: Cell, its: Settled): Promise<void> {
-  const { handled, failed = 0, asked = false, undecodable = 0 } = its;
-  const { ran = handled + failed, replied = handled + failed } = its;
+/** Waits until there is nothing left to do, and compares everything in Redis with what it should have. */
+export async function expectSettled(cell: Cell, settled: Settled): Promise<void> {
+  const { handled, failed = 0, asked = false, undecodable = 0 } = settled;
+  const { ran = handled + failed, replied = handled + failed } = settled;
   const { promises, runs, inRedis } = cell;
   await cell.until(`${ran} have run`, () => {
     if (runs.begun.size !== ran) throw new Error(`${runs.begun.size} have`);
@@ -41,10 +41,10 @@ export async function expectSettled(cell: Cell, its: Settled): Promise<void> {
     await cell.until('all replied', () => cell.replies.size === replied);
   }
   if (cell.mode.secondHandler) expectSecondHandler(cell);
-  if (its.ran === undefined) await expectSecondStream(cell);
+  if (settled.ran === undefined) await expectSecondStream(cell);
 }
 
-/** Messages that succeeded ran in the order that the mode promises; `runs` says which. */
+/** Expects successful messages to have run in the order that the mode promises; `runs` says which. */
 export function expectOrder(cell: Cell, runs: readonly Run[] = cell.runs.succeeded): void {
   const { order } = cell.promises;
   if (order === 'none') return;
@@ -56,7 +56,7 @@ export function expectOrder(cell: Cell, runs: readonly Run[] = cell.runs.succeed
   for (const lane of lanes.values()) expect(lane).toEqual([...lane].sort((a, b) => a - b));
 }
 
-/** Each of so many messages ran once, as its first attempt, and succeeded. */
+/** Expects each of this many messages to have run once, as its first attempt, and succeeded. */
 export function expectOnce(cell: Cell, count: number): void {
   const seen = cell.runs.all.map(({ n, attempt, outcome }) => ({ n, attempt, outcome }));
   expect(seen.sort((a, b) => a.n - b.n)).toEqual(
@@ -64,18 +64,18 @@ export function expectOnce(cell: Cell, count: number): void {
   );
 }
 
-/** Nothing was logged about the cell that nobody expected. */
+/** Expects nothing unexpected to have been logged about the cell. */
 export function expectQuietLog(cell: Cell): void {
   expect(cell.unexpectedLog).toEqual([]);
 }
 
-/** Whatever becomes of one handler, the other one gets the message as often. */
+/** Whatever happens in one handler, the other one gets the message as often. */
 function expectSecondHandler({ runs }: Cell): void {
   const sorted = (all: readonly number[]): number[] => [...all].sort((a, b) => a - b);
   expect(sorted(runs.ofSecondHandler)).toEqual(sorted(runs.all.map(({ n }) => n)));
 }
 
-/** What a second stream has is handled once, whatever becomes of the first one. */
+/** Messages of a second stream are handled once, whatever happens in the first one. */
 async function expectSecondStream(cell: Cell): Promise<void> {
   const { onSecondStream: count } = cell;
   const { ofSecondStream } = cell.runs;

@@ -5,7 +5,7 @@ import { placeOf, placesOf } from '../../lib/wire/partitions.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { groupState } from '../support/group-state.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 
 export interface GroupParts {
   readonly redis: Redis;
@@ -16,9 +16,9 @@ export interface GroupParts {
   readonly codec: Codec;
 }
 
-/** What a group leaves to be done, and what it has recorded, over all places of its stream. */
+/** What a group still has to do, and what it has recorded, over all places of its stream. */
 export interface GroupRecords {
-  /** How many places have entries that the group was not given. */
+  /** How many places have entries that were not delivered to the group. */
   unread: number;
   pending: number;
   leases: number;
@@ -29,7 +29,7 @@ export interface GroupRecords {
   ledger: number;
 }
 
-/** An entry of a message, and the key of Redis that holds it. */
+/** An entry of a message, and the Redis key that holds it. */
 export interface MessageEntry {
   readonly key: string;
   readonly id: string;
@@ -37,9 +37,9 @@ export interface MessageEntry {
   readonly fields: Buffer[];
 }
 
-/** A stream and a group as Redis has them. */
+/** A stream and a group in Redis. */
 export class GroupInRedis {
-  /** How many message IDs are in the ledger that no message of the test has. */
+  /** How many message IDs in the ledger belong to no message of the test. */
   ledgerBefore = 0;
 
   constructor(private readonly parts: GroupParts) {}
@@ -48,12 +48,12 @@ export class GroupInRedis {
     return this.parts.redis;
   }
 
-  /** Whether the codec has room for an ordering key. */
+  /** Whether the codec can carry an ordering key. */
   get carriesKey(): boolean {
     return this.parts.codec.carriesKey === true;
   }
 
-  /** The streams in Redis that hold the stream. */
+  /** The Redis streams that hold the stream. */
   get places(): string[] {
     return placesOf(this.parts.stream, this.parts.partitions);
   }
@@ -90,7 +90,7 @@ export class GroupInRedis {
     return (await Promise.all(each)).flat();
   }
 
-  /** Sees to it that the streams are there, if only empty: one that a wildcard means is not read before. */
+  /** Makes sure that the streams exist, even if empty: one that a wildcard matches is not read before. */
   async makeStreams(): Promise<void> {
     for (const place of this.places) {
       const { stream } = this.keysOf(place);
@@ -100,7 +100,7 @@ export class GroupInRedis {
     }
   }
 
-  /** Adds a second entry of messages, byte for byte, as another program may do. */
+  /** Adds a second entry for messages, byte for byte, as another program may do. */
   async addAgain(all: readonly Body[]): Promise<void> {
     const entries = await this.entries();
     for (const body of all) {
@@ -123,8 +123,9 @@ export class GroupInRedis {
   }
 
   async records(): Promise<GroupRecords> {
-    const each = await Promise.all(this.places.map((place) => this.recordsOf(place)));
-    const sum = (of: keyof GroupRecords): number => each.reduce((total, its) => total + its[of], 0);
+    const records = await Promise.all(this.places.map((place) => this.recordsOf(place)));
+    const sum = (of: keyof GroupRecords): number =>
+      records.reduce((total, each) => total + each[of], 0);
     return {
       unread: sum('unread'),
       pending: sum('pending'),
@@ -140,7 +141,7 @@ export class GroupInRedis {
   private async recordsOf(place: string): Promise<GroupRecords> {
     const { redis } = this;
     const keys = this.keysOf(place);
-    const beside = keys.ledger.slice(0, keys.ledger.indexOf(':group:'));
+    const prefix = keys.ledger.slice(0, keys.ledger.indexOf(':group:'));
     const exists = (await redis.exists(keys.stream)) === 1;
     const [group, [last], leases, retries, attempts, delayed, deadLetters, recent, packed] =
       await Promise.all([
@@ -149,7 +150,7 @@ export class GroupInRedis {
         redis.hlen(keys.leases),
         redis.zcard(keys.retries),
         redis.hlen(keys.attempts),
-        redis.zcard(`${beside}:delayed`),
+        redis.zcard(`${prefix}:delayed`),
         redis.xlen(keys.deadLetters),
         redis.zcard(keys.ledger),
         redis.hget(keys.packedLedger, 'entries'),

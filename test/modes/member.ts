@@ -14,7 +14,7 @@ import {
 } from '../../lib/index.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { type Address, plainly } from './address.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import { type Mode, recoveryOf } from './mode.js';
 
 /** Where a member reads. */
@@ -27,13 +27,13 @@ export interface MemberPlace {
 /** What a member does with messages. */
 export interface MemberWork {
   on(body: Body, context: RedisStreamsContext): unknown;
-  /** Of the second handler, where the mode has one. */
+  /** For the second handler, if the mode has one. */
   onSecond?(body: Body): void;
-  /** Of the second stream, where the mode has one. */
+  /** For the second stream, if the mode has one. */
   onSecondStream?(body: Body): void;
 }
 
-/** One running instance of a service that is written in a mode. */
+/** One running instance of a service in a mode. */
 export interface Member {
   readonly app: INestApplication;
   readonly server: ServerRedisStreams;
@@ -45,7 +45,7 @@ export interface Member {
 /** The name of the second stream. */
 export const secondStreamOf = (stream: string): string => `${stream}-second`;
 
-/** The options that a mode sets for its stream, for members, clients and `DeadLetters` alike. */
+/** The options that a mode sets for its stream, the same for members, clients and `DeadLetters`. */
 export const streamOptionsOf = ({ codec, partitions }: Mode, stream: string) => ({
   [stream]: {
     ...(codec === undefined ? {} : { codec: codec() }),
@@ -53,13 +53,13 @@ export const streamOptionsOf = ({ codec, partitions }: Mode, stream: string) => 
   },
 });
 
-/** For all, so that a message fails for good before long. */
+/** For all, so that a message fails permanently before long. */
 const RETRY: RetryOptions = {
   maxAttempts: 3,
   backoff: { type: 'fixed', delayMs: 200, jitter: 0 },
 };
 
-/** Starts a member. @param more options of the behaviour, over those of the mode */
+/** Starts a member. @param more options of the behaviour, which override those of the mode */
 export async function startMember(
   mode: Mode,
   { address, stream, group }: MemberPlace,
@@ -109,14 +109,14 @@ function controllersOf(
   work: MemberWork,
   more: SubscriptionOptions,
 ): Type[] {
-  const its: SubscriptionOptions = {
+  const options: SubscriptionOptions = {
     startFrom: 'beginning',
     ...mode.subscription,
     ...more,
     retry: { ...RETRY, ...mode.subscription?.retry, ...more.retry },
   };
   const pattern = mode.pattern?.(stream) ?? stream;
-  const extras = subscription(its);
+  const extras = subscription(options);
   const decorated =
     mode.arrival?.replies === true
       ? MessagePattern(pattern, extras)

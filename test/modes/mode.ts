@@ -4,8 +4,8 @@ import type { Arrival } from './arrivals.js';
 import type { GroupInRedis } from './group-in-redis.js';
 
 /**
- * A way to use this package. It says what it sets, and nothing else: what may be expected of it follows from that
- * ({@link promisesOf}). Two modes that set the same thing are no pair.
+ * A configuration of this package. It contains only settings; what may be expected of it follows from them
+ * ({@link promisesOf}). Two modes that set the same thing cannot be combined.
  */
 export interface Mode {
   readonly name: string;
@@ -14,10 +14,10 @@ export interface Mode {
   /** `'default'` for that of the package, with its lease of a minute. */
   readonly recovery?: RecoveryOptions | 'default';
   readonly keyPrefix?: string;
-  /** Over how many partitions the stream is spread. */
+  /** The number of partitions of the stream. */
   readonly partitions?: number;
   readonly codec?: () => Codec;
-  /** What the handler subscribes to, where that is not the name of the stream. */
+  /** What the handler subscribes to, if that is not the name of the stream. */
   readonly pattern?: (stream: string) => string;
   /** How messages reach the handler. */
   readonly arrival?: Arrival;
@@ -31,45 +31,45 @@ export interface Mode {
   readonly prepare?: (group: GroupInRedis) => Promise<void>;
 }
 
-/** What may be expected of a mode. Behaviours ask here, and never for the mode's name. */
+/** What may be expected of a mode. Behaviours look here, and never at the mode's name. */
 export interface Promises {
-  /** What is handled in its order by one member: the whole stream, the messages of one key, or nothing. */
+  /** What one member handles in order: the whole stream, the messages with one key, or nothing. */
   readonly order: 'stream' | 'key' | 'none';
-  /** Whether that holds where a message fails and is tried again. */
+  /** Whether that holds if a message fails and is retried. */
   readonly orderThroughRetry: boolean;
-  /** Whether a message that waits for its retry stays with its member, whose slot it keeps. */
+  /** Whether a message that waits for its retry stays with its member and keeps its slot. */
   readonly retryKeepsSlot: boolean;
   /** How many attempts a message has that always fails, if `maxAttempts` are allowed. */
   readonly retries: boolean;
   /**
-   * Whether a message that has failed too often becomes a dead letter. Of a request its caller is told instead, unless its
-   * handler asks for a dead letter.
+   * Whether a message that has failed too often becomes a dead letter. For a request its caller gets an error
+   * instead, unless its handler asks for a dead letter.
    */
   readonly deadLetters: boolean;
   /** Whether replies come back. */
   readonly replies: boolean;
   /** Whether there is a ledger. */
   readonly ledger: boolean;
-  /** Whether a message is acknowledged, and in the ledger, from before it runs. */
+  /** Whether a message is acknowledged and in the ledger before it runs. */
   readonly recordedFirst: boolean;
   /** Whether messages wait for their turn as dead letters, not as entries. */
   readonly waitsAsDeadLetter: boolean;
   /** Whether a process that dies loses what it has only read. */
   readonly losesReadAhead: boolean;
-  /** Whether a second entry of a message that was handled is known to be one. */
+  /** Whether a second entry of a handled message is recognized. */
   readonly knowsSecondEntry: boolean;
   /** How long a lease lasts. */
   readonly leaseMs: number;
-  /** Until another member takes over what a dead one had. */
+  /** How long until another member takes over from a dead one. */
   readonly takeoverMs: number;
 }
 
-/** Short enough for a test to wait for, and long enough for an event loop that is busy. */
+/** Short enough for a test to wait for, and long enough for a busy event loop. */
 const SHORT_RECOVERY: RecoveryOptions = { minIdleMs: 5_000, intervalMs: 300 };
 const DEFAULT_LEASE_MS = 60_000;
 const OWNERSHIP_MS = 6_000;
 
-/** The `recovery` of a mode's members; nothing for the default. */
+/** The `recovery` of a mode's members; undefined for the default. */
 export const recoveryOf = ({ recovery }: Mode): RecoveryOptions | undefined =>
   recovery === 'default' ? undefined : { ...SHORT_RECOVERY, ...recovery };
 
@@ -98,7 +98,7 @@ export function promisesOf(mode: Mode): Promises {
   };
 }
 
-/** Both modes at once; nothing where they set the same thing. */
+/** Both modes combined; undefined if they set the same thing. */
 export function together(one: Mode, other: Mode): Mode | undefined {
   const both = both2(one, other, ['name', 'subscription']);
   const subscription = both2(one.subscription ?? {}, other.subscription ?? {}, []);

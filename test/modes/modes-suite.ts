@@ -14,13 +14,13 @@ import { serversForTests, startCluster, startOneServer } from './servers.js';
 
 const AT_ONCE = 30;
 const WITHIN_MS = 600_000;
-/** How often a cell is tried whose process stood still, since the machine did other things. */
+/** How often a cell is tried if its process was stopped because the machine did other things. */
 const MOST_ATTEMPTS = 3;
-/** What Nest logs of errors that handlers here throw, without saying whose they are. */
+/** What Nest logs about errors that handlers here throw, without saying whose they are. */
 const THROWN = /^(once|always|no use|after it was settled|Try again in \d+ ms)$/;
-/** Only cells whose title matches, for work on some of them. */
+/** Only cells whose title matches, for working on some of them. */
 const ONLY = new RegExp(process.env['MODES_ONLY'] ?? '');
-/** Everything at its full size, for when there is time. */
+/** Everything at its full size, if there is time. */
 export const IS_FULL = process.env['MODES_FORM'] === 'full';
 const FULL_SIZE = { backlog: 20_000, restarts: 30 };
 const SMALL_SIZE = { backlog: 500, restarts: 2 };
@@ -28,7 +28,7 @@ const SMALL_SIZE = { backlog: 500, restarts: 2 };
 interface SuiteOptions {
   readonly title: string;
   /**
-   * How long what is sent needs to Redis, and an answer back.
+   * How long a message to Redis takes, and an answer back.
    *
    * @default 0
    */
@@ -41,7 +41,7 @@ interface SuiteOptions {
   readonly heavy?: boolean;
 }
 
-/** Every behaviour in each of these modes. The cells run side by side, and each is a test of its own. */
+/** Every behaviour in each of these modes. The cells run concurrently, and each is a test of its own. */
 export function modesSuite(
   modes: readonly Mode[],
   { title: suite, latencyMs = 0, heavy = IS_FULL }: SuiteOptions,
@@ -70,7 +70,8 @@ export function modesSuite(
         try {
           return await shown(cell, behaviour);
         } catch (error) {
-          // Nothing is promised to a process that stands still for as long as a lease. It is renewed three times in that time.
+          // A process that is stopped for as long as a lease has no promises. The lease is renewed three
+          // times in that time.
           const stalledMs = stalls.longestSince(since);
           if (attempt === MOST_ATTEMPTS || stalledMs < cell.promises.leaseMs / 2) throw error;
         }
@@ -101,7 +102,7 @@ export function modesSuite(
         }
       });
     }
-    it('and nothing else is said to be wrong', async () => {
+    it('and nothing else is reported as wrong', async () => {
       await Promise.allSettled(results.values());
       expect(rejections).toEqual([]);
       const errors = recordedLog.lines.filter(({ level }) => level === 'error');
@@ -128,7 +129,7 @@ async function shown(cell: Cell, behaviour: Behaviour): Promise<void> {
     if (error instanceof Error) error.message += `\n${await cell.describe()}`;
     throw error;
   } finally {
-    // What went wrong first is what to tell.
+    // Report what went wrong first.
     await cell.end().catch((error: unknown) => {
       if (isOver) throw error;
     });

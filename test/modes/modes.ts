@@ -54,7 +54,7 @@ export const QUICK_MODES: readonly Mode[] = ALL.filter(
   ({ recovery, server }) => recovery !== 'default' && server === undefined,
 );
 
-/** Two modes that contradict each other: `refused.spec.ts` shows what is said to whoever wants both. */
+/** Two modes that contradict each other: `refused.spec.ts` shows the resulting error. */
 const CONTRADICTIONS: readonly (readonly Mode[])[] = [
   [MODES.atMostOnce, MODES.blocking],
   [MODES.partitions, MODES.wildcard],
@@ -64,12 +64,12 @@ const CONTRADICTIONS: readonly (readonly Mode[])[] = [
   [MODES.requests, MODES.handlersAtOnce],
 ];
 
-/** Whether both can be had at once: they set different things, and do not contradict each other. */
+/** Whether both can be combined: they set different things, and do not contradict each other. */
 export const arePair = (one: Mode, other: Mode): boolean =>
   together(one, other) !== undefined &&
   !CONTRADICTIONS.some((modes) => modes.includes(one) && modes.includes(other));
 
-/** A mode with each of those with which it can be had. */
+/** A mode with each of those with which it can be combined. */
 export const eachWith = (mode: Mode, all: readonly Mode[]): Mode[] =>
   all.filter((other) => arePair(mode, other)).map((other) => pair(mode, other));
 
@@ -77,25 +77,25 @@ export const eachWith = (mode: Mode, all: readonly Mode[]): Mode[] =>
 export const pairsOf = (all: readonly Mode[]): Mode[] =>
   all.flatMap((mode, at) => eachWith(mode, all.slice(at + 1)));
 
-/** The mode of this name, or the pair of modes. */
+/** The mode with this name, or the pair of modes. */
 export function modeNamed(name: string): Mode {
   const [first = '', ...others] = name.split(' × ');
-  const named = (its: string): Mode => {
-    const mode = ALL.find((each) => each.name === its);
-    if (mode === undefined) throw new Error(`There is no mode "${its}"`);
+  const named = (modeName: string): Mode => {
+    const mode = ALL.find((each) => each.name === modeName);
+    if (mode === undefined) throw new Error(`There is no mode "${modeName}"`);
     return mode;
   };
-  return others.reduce((mode, its) => pair(mode, named(its)), named(first));
+  return others.reduce((mode, each) => pair(mode, named(each)), named(first));
 }
 
-/** Two modes at once. @throws where they are no pair */
+/** Two modes combined. @throws if they cannot be combined */
 export function pair(one: Mode, other: Mode): Mode {
   const both = together(one, other);
   if (both === undefined) throw new Error(`"${one.name}" and "${other.name}" set the same`);
   return both;
 }
 
-/** Fills the ledger, if it is empty, and packs all of it. */
+/** Fills the ledger if it is empty, and packs all of it. */
 async function packLedger(group: GroupInRedis): Promise<void> {
   for (const place of group.places) {
     const { ledger, packedLedger } = group.keysOf(place);

@@ -1,7 +1,7 @@
 import { commandLine, type CommandLine } from '../support/command-line.js';
 import type { Address } from './address.js';
 
-/** What `nest-streams overview` says of a group of a stream, or of one partition. */
+/** What `nest-streams overview` reports about a group of a stream, or of one partition. */
 export interface Overview {
   readonly stream: string;
   readonly group?: string;
@@ -16,7 +16,7 @@ export interface Overview {
 
 const TOGETHER_MS = 300;
 
-/** Runs the command once for all who want to know at the same time. */
+/** Runs the command once for all callers who ask at the same time. */
 export class Overviews {
   private line: Promise<CommandLine> | undefined;
   private readonly next = new Map<string, Promise<Overview[]>>();

@@ -4,7 +4,7 @@ import { IS_FULL, modesSuite } from './modes-suite.js';
 const { partitions, atMostOnce, noLedger, wildcard, requests, redriven, blocking } = MODES;
 const { manyAtOnce, keyPrefix, oneField, delayed, packedLedger, handlersAtOnce } = MODES;
 
-/** Those in which one mode changes how the other one works. The full form has all pairs, and these. */
+/** Those in which one mode changes how the other one works. The full form has all pairs, including these. */
 const CHOSEN = [
   pair(atMostOnce, noLedger),
   pair(atMostOnce, redriven),

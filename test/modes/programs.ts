@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
 
 import { compiledPackage } from '../support/compiled-package.js';
-import { DeathRow } from './death-row.js';
+import { DoomedMembers } from './doomed-members.js';
 import { Overviews } from './overviews.js';
 
-/** What cells run in processes of their own. */
+/** What cells run in separate processes. */
 export interface Programs {
-  readonly deathRow: DeathRow;
+  readonly doomedMembers: DoomedMembers;
   readonly overviews: Overviews;
 }
 
@@ -18,13 +18,13 @@ export function programsForTests(): () => Programs {
   let programs: Programs | undefined;
   beforeAll(async () => {
     const compiled = await compiledPackage('test/modes', 'test/support');
-    // The modes import the package by its path, as all tests do. Another spec file may have made this.
+    // The modes import the package by its path, as all tests do. Another spec file may have created this.
     const lib = join(compiled.root, 'programs/lib');
     await symlink(join(compiled.root, 'dist/esm'), lib).catch(ifNotThere);
-    programs = { deathRow: new DeathRow(compiled), overviews: new Overviews() };
+    programs = { doomedMembers: new DoomedMembers(compiled), overviews: new Overviews() };
   }, 60_000);
   afterAll(async () => {
-    await programs?.deathRow.end();
+    await programs?.doomedMembers.end();
     await programs?.overviews.end();
   });
   return () => {

@@ -33,7 +33,7 @@ describe('modes that contradict each other are refused', () => {
     expect(error.path).toContain(path);
   });
 
-  it('at most once and blocking retries, wherever they are set together', async () => {
+  it('at most once and blocking retries, wherever they are combined', async () => {
     const both = { delivery: 'at-most-once', retry: { blocking: true } } as const;
     expect((await refusal(() => subscription(both))).path).toBe('subscription.retry.blocking');
     const module = await refusal(() => resolveModuleOptions({ group: 'billing', ...both }));

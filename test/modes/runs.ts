@@ -1,11 +1,11 @@
 import type { RedisStreamsContext } from '../../lib/index.js';
-import type { Body } from './body.js';
+import type { Body } from './payload.js';
 import type { MemberWork } from './member.js';
 
 /** One run of a message's handler. */
 export interface Run extends Body {
   readonly attempt: number;
-  /** Whose it was. */
+  /** The member that ran it. */
   readonly consumer: string;
   readonly signal: AbortSignal;
   readonly startedAt: number;
@@ -20,16 +20,16 @@ export type Work = (run: Run, context: RedisStreamsContext) => unknown;
 export class Runs {
   /** In the order in which they began. */
   readonly all: Run[] = [];
-  /** Messages with a run that succeeded. */
+  /** Messages with a successful run. */
   readonly handled = new Set<number>();
   /** Messages that ran. */
   readonly begun = new Set<number>();
-  /** What the second handler got, where the mode has one. */
+  /** What the second handler got, if the mode has one. */
   readonly ofSecondHandler: number[] = [];
-  /** What came on the second stream, where the mode has one. */
+  /** What came on the second stream, if the mode has one. */
   readonly ofSecondStream: number[] = [];
 
-  /** Those that came to an end without an error, in the order of their ends. */
+  /** Those that ended without an error, in the order of their ends. */
   get succeeded(): Run[] {
     return this.all
       .filter(({ outcome }) => outcome === 'succeeded')

@@ -6,17 +6,17 @@ import { type ClusterRedis, startClusterRedis } from '../support/cluster-redis.j
 import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import type { Address } from './address.js';
 
-/** The servers that cells are on. */
+/** The servers that cells run on. */
 export interface Servers {
-  /** How members and clients connect: with latency, where that is tried. */
+  /** How members and clients connect: with latency, if that is tested. */
   readonly address: Address;
   /** The same without latency. */
   readonly direct: Address;
-  /** To look into Redis with, without latency. */
+  /** For inspecting Redis, without latency. */
   readonly client: Redis;
   flushScripts(): Promise<void>;
   flushAll(): Promise<void>;
-  /** Another way to the same servers, whose connections can be reset. */
+  /** Another path to the same servers, whose connections can be reset. */
   resettable(): Promise<Resettable>;
   stop(): Promise<void>;
 }
@@ -66,7 +66,7 @@ export async function startCluster(latencyMs: number): Promise<Servers> {
   return {
     address: slow?.address ?? redis.connection,
     direct: redis.connection,
-    // It has the commands of a connection to one server, and nothing here needs more.
+    // It has the commands of a connection to one server, and nothing more is needed here.
     client: redis.client as unknown as Redis,
     flushScripts: () => onMasters((client) => client.script('FLUSH')),
     flushAll: () => onMasters((client) => client.flushall()),
@@ -96,7 +96,7 @@ async function throughProxies({ nodes }: ClusterRedis, latencyMs: number): Promi
   };
 }
 
-/** The servers of a spec file: there from `beforeAll` on, gone after `afterAll`. */
+/** The servers of a spec file: available from `beforeAll` on, gone after `afterAll`. */
 export function serversForTests(start: () => Promise<Servers>): () => Servers {
   let servers: Servers | undefined;
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 
 const EVERY_MS = 100;
 
-/** Knows for how long the event loop of this process stood still, which is no fault of what runs in it. */
+/** Knows how long the event loop of this process was stopped, which is not the fault of what runs in it. */
 export class StallWatch {
   private readonly stalls: { readonly at: number; readonly ms: number }[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -22,7 +22,7 @@ export class StallWatch {
     clearInterval(this.timer);
   }
 
-  /** The longest one that ended after a time of `performance.now()`, in ms. */
+  /** The longest stop that ended after a time of `performance.now()`, in ms. */
   longestSince(time: number): number {
     return Math.max(0, ...this.stalls.filter(({ at }) => at >= time).map(({ ms }) => ms));
   }

@@ -1,4 +1,7 @@
-/** An app with everything that watches it: health, metrics, traces. Each observed app is this file, compiled its own way. */
+/**
+ * An app with everything that observes it: health, metrics, traces. Each observed app is this file, compiled
+ * differently.
+ */
 import 'reflect-metadata';
 
 import assert from 'node:assert/strict';
@@ -45,7 +48,7 @@ class AppController {
   notReady() {
     return this.health.check([
       async () => {
-        // What it says where something is wrong is an answer with 503, in each version of terminus.
+        // With problems the answer is a 503, in each version of terminus.
         const { streams } = await this.streams.isHealthy('streams', { timeoutMs: 5_000 });
         assert.equal(streams.status, 'up');
         return { streams: { status: 'down', problems: ['as if'] } };
@@ -96,7 +99,7 @@ async function main(): Promise<void> {
   assert.match(metrics, /^redis_streams_published_total\{.*outcome="published".*\} 1$/m);
 
   instrumentation.disable();
-  // No process.exit(): what is still open after this keeps the process, and the run fails for it.
+  // No process.exit(): anything still open after this keeps the process running, and the run fails.
   await app.close();
   await redis.stop();
 }

@@ -1,4 +1,7 @@
-/** The smallest app that publishes a message and handles it, asks and answers. Each packed app is this file, compiled its own way. */
+/**
+ * The smallest app that publishes a message and handles it, sends a request and answers it. Each packed app
+ * is this file, compiled differently.
+ */
 import 'reflect-metadata';
 
 import assert from 'node:assert/strict';
@@ -71,7 +74,7 @@ async function main(): Promise<void> {
   assert.deepEqual(await ask('tea'), ['tea', 'costs']);
   await assert.rejects(ask(''), { status: 'error', message: 'what?' });
 
-  // No process.exit(): what is still open after this keeps the process, and the run fails for it.
+  // No process.exit(): anything still open after this keeps the process running, and the run fails.
   await app.close();
   await redis.stop();
 }

@@ -1,9 +1,9 @@
-/** What must not come, or be asked for, where nobody uses it: the optional libraries. */
+/** Optional libraries, which must not be installed or loaded unless they are used. */
 import { access, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 const PACKAGE = 'nestjs-redis-streams';
-/** Types that are left out with `import type` count too: whoever compiles needs them. */
+/** Types imported with `import type` count too: whoever compiles needs them. */
 const IMPORTED = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\(\s*)['"]([^'"]+)['"]/g;
 
 /** The libraries that only some users have. */
@@ -12,7 +12,10 @@ export async function optionalLibraries(root) {
   return Object.keys(peerDependenciesMeta).filter((name) => peerDependenciesMeta[name].optional);
 }
 
-/** Which of `libraries` are in what `npm ls --all --json` printed, at any depth. What is not installed has no version there. */
+/**
+ * Which of `libraries` are in the output of `npm ls --all --json`, at any depth. What is not installed has no
+ * version there.
+ */
 export function installedOf(tree, libraries) {
   const names = ({ dependencies = {} }) =>
     Object.entries(dependencies).flatMap(([name, its]) =>
@@ -24,7 +27,7 @@ export function installedOf(tree, libraries) {
 }
 
 /**
- * Which files that the root export reaches name one of `libraries`, as `file: library`.
+ * Which files that are reachable from the root export name one of `libraries`, as `file: library`.
  *
  * @param suffix `.d.ts` for what its types need, `.js` for what it loads
  */

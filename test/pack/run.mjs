@@ -1,9 +1,9 @@
 /**
- * Installs the packed package into apps as its users have them, and runs them over a real Redis.
+ * Installs the packed package into apps like those of its users, and runs them over a real Redis.
  *
  * node test/pack/run.mjs [file for { passed, failed }]
  *
- * PACK_TARBALL names a package that is packed already.
+ * PACK_TARBALL names a package that is already packed.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -16,15 +16,15 @@ import { installedOf, namedFromRoot, optionalLibraries } from './optional.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..');
 const PACKAGE = 'nestjs-redis-streams';
-/** For what never ends: they run beside all other tests. */
+/** For commands that hang: they run together with all other tests. */
 const TIMEOUT_MS = 600_000;
 const QUIET = ['--no-audit', '--no-fund'];
-/** For work on one of them: its folder. */
+/** For working on one of them: its folder. */
 const ONLY = process.env['PACK_APP'];
 
 const counts = { passed: 0, failed: 0 };
 
-/** What a command printed. Its whole process group is ended where it takes too long. */
+/** The output of a command. Its whole process group is killed if it takes too long. */
 async function run(cwd, command, ...args) {
   const child = spawn(command, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -75,7 +75,7 @@ async function install(app, tarball) {
 const tsc = (app, ...args) =>
   run(app, process.execPath, 'node_modules/typescript/bin/tsc', ...args);
 
-/** Our own declarations against this app's Nest. Errors in those of others are not ours to find. */
+/** Our own declarations with this app's Nest. Errors in other packages' declarations are ignored. */
 async function ownDeclarations(app) {
   const { output } = await tsc(app, '--noEmit', '--skipLibCheck', 'false');
   const ours = output.split('\n').filter((line) => line.includes(`node_modules/${PACKAGE}/`));
@@ -84,7 +84,7 @@ async function ownDeclarations(app) {
 
 const program = (name) => (app) => run(app, process.execPath, `dist/${name}.js`);
 
-/** It starts by the name that npm gives it, and says what is wrong where no Redis answers. */
+/** It starts under the name that npm gives it, and reports that no Redis answers. */
 async function commandLine(app) {
   const version = await run(app, 'npx', '--no', 'nest-streams', '--version');
   if (!version.ok || !/^\d+\.\d+\.\d+/.test(version.output)) return { ...version, ok: false };
@@ -101,7 +101,7 @@ async function vitest(app) {
   return run(app, process.execPath, 'node_modules/vitest/vitest.mjs', 'run');
 }
 
-/** Nobody is made to install, compile or load a library that only some users have. */
+/** Nobody has to install, compile or load a library that only some users need. */
 async function optionalLibrariesStayAway(app, tarball) {
   const libraries = await optionalLibraries(ROOT);
   const leaveOut = ['--omit=optional', '--omit=peer'];
@@ -153,7 +153,7 @@ try {
   }
   for (const { folder, name, source, does, runs } of tarball === undefined ? [] : APPS) {
     const app = await copied(folder);
-    // Each app is a copy of it, and compiles it its own way.
+    // Each app is a copy of it, and compiles it differently.
     if (source !== undefined) {
       await mkdir(join(app, 'src'));
       await cp(join(HERE, `${source}.ts`), join(app, 'src', `${source}.ts`));

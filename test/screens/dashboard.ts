@@ -1,7 +1,7 @@
 import type { Prometheus, Series } from './prometheus.js';
 import { label, picture } from './svg.js';
 
-/** What is drawn of a panel of the dashboard. */
+/** What is drawn for a panel of the dashboard. */
 export interface Panel {
   readonly type: string;
   readonly title: string;
@@ -15,7 +15,7 @@ interface Line {
   readonly points: Series['points'];
 }
 
-/** A Grafana has 24 columns. */
+/** Grafana has 24 columns. */
 const [CELL, ROW, GAP] = [54, 34, 8];
 const COLOURS = [
   '#73bf69',
@@ -33,7 +33,7 @@ const COLOURS = [
 ];
 const LEGEND = 4;
 
-/** The panels of the dashboard as Prometheus answers them, one below the other as Grafana would place them. */
+/** The panels of the dashboard with Prometheus's answers, placed as Grafana would. */
 export async function dashboardPicture(
   panels: readonly Panel[],
   prometheus: Prometheus,
@@ -47,7 +47,7 @@ export async function dashboardPicture(
         .replaceAll('$__rate_interval', '15s')
         .replaceAll(/\$(?:stream|group)/g, '.*');
       for (const { labels, points } of await prometheus.range(asked, from, to)) {
-        const name = legendFormat.replaceAll(/{{(\w+)}}/g, (_, its: string) => labels[its] ?? '');
+        const name = legendFormat.replaceAll(/{{(\w+)}}/g, (_, key: string) => labels[key] ?? '');
         lines.push({ name, points: points.filter(([, value]) => Number.isFinite(value)) });
       }
     }
@@ -125,7 +125,7 @@ function graphOf(
 
 const colour = (at: number): string => COLOURS[at % COLOURS.length] ?? '#fff';
 
-/** A round number that is no less. */
+/** A round number that is no smaller. */
 function niceAbove(value: number): number {
   if (value <= 0) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
@@ -133,7 +133,7 @@ function niceAbove(value: number): number {
 }
 
 function textOf(value: number, unit: string): string {
-  const short = (its: number): string => String(Number(its.toPrecision(3)));
+  const short = (number: number): string => String(Number(number.toPrecision(3)));
   if (unit === 'percentunit') return `${short(value * 100)}%`;
   if (unit === 's')
     return value < 1 && value > 0 ? `${short(value * 1_000)} ms` : `${short(value)} s`;

@@ -1,6 +1,7 @@
 /**
- * Makes the screens of docs/operations.md: a shop of six processes runs for four minutes on a Redis of its own, a Prometheus reads its
- * metrics, and then `nest-streams` is run in a terminal and the dashboard drawn. It takes `prometheus` and `script` on the PATH.
+ * Makes the screens of docs/operations.md: a shop of six processes runs for four minutes on a Redis of its
+ * own, a Prometheus reads its metrics, and then `nest-streams` is run in a terminal and the dashboard drawn.
+ * It needs `prometheus` and `script` on the PATH.
  *
  * npm run screens
  */
@@ -54,7 +55,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What a command writes to a terminal of 80 columns, whatever it ends with. */
+/** What a command writes to a terminal of 80 columns, whatever its exit code. */
 async function inTerminal(command: string, url: string): Promise<string> {
   const line = `stty cols 80; exec '${process.execPath}' '${root('dist/cjs/cli/main.js')}' ${command}`;
   const env = { ...process.env, REDIS_URL: url, NO_COLOR: '1' };
@@ -74,7 +75,7 @@ async function pendingOf(consumer: string): Promise<number> {
 }
 
 try {
-  // A service that was there once, and left its group.
+  // A former service, which left its group behind.
   await client.xgroup('CREATE', 'orders', 'analytics', '0', 'MKSTREAM');
   const ports: number[] = [];
   for (const name of SERVICES) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { sleep } from './setting.js';
 
-/** A line of a panel: what it is called, and its points. */
+/** A line of a panel: its name and its points. */
 export interface Series {
   readonly labels: Readonly<Record<string, string>>;
   /** Time in seconds, and value. */
@@ -14,14 +14,14 @@ export interface Series {
 
 /** A Prometheus that reads the metrics of some ports. */
 export interface Prometheus {
-  /** @throws where `expr` is none */
+  /** @throws if `expr` is invalid */
   range(expr: string, from: number, to: number): Promise<Series[]>;
   stop(): Promise<void>;
 }
 
 const STEP_S = 3;
 
-/** Starts the `prometheus` of the PATH. */
+/** Starts the `prometheus` on the PATH. */
 export async function startPrometheus(
   port: number,
   targets: readonly number[],
@@ -30,7 +30,10 @@ export async function startPrometheus(
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s' },
     scrape_configs: [
-      { job_name: 'shop', static_configs: [{ targets: targets.map((its) => `127.0.0.1:${its}`) }] },
+      {
+        job_name: 'shop',
+        static_configs: [{ targets: targets.map((each) => `127.0.0.1:${each}`) }],
+      },
     ],
   };
   // JSON is YAML too.

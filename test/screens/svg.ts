@@ -4,7 +4,7 @@ const escaped = (text: string): string =>
 export const FONT = 'ui-sans-serif, system-ui, "DejaVu Sans", sans-serif';
 const MONO = 'monospace';
 
-/** Text at a place, of one size and colour. */
+/** Text at a position, with size and colour. */
 export const label = (
   [x, y]: readonly [number, number],
   text: string,
@@ -22,11 +22,11 @@ export const picture = (width: number, height: number, parts: readonly string[])
     '',
   ].join('\n');
 
-/** Lines that begin so. */
+/** Lines with this beginning. */
 const COLOUR_OF: Readonly<Record<string, string>> = { ERROR: '#f2726f', WARNING: '#e5ac0e' };
 const [CHAR, LINE, EDGE] = [7.83, 18, 16];
 
-/** What a terminal of 80 columns showed, below what was typed. */
+/** What a terminal of 80 columns showed, below the typed command. */
 export function terminalPicture(typed: string, output: string): string {
   const lines = [`$ ${typed}`, ...output.replace(/\s+$/, '').split('\n')];
   const columns = Math.max(80, ...lines.map((line) => line.length));

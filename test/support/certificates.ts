@@ -14,28 +14,28 @@ interface Certificate {
   readonly key: string;
 }
 
-/** Certificates made on the spot, for 127.0.0.1. */
+/** Certificates generated for the test, for 127.0.0.1. */
 export interface Certificates {
   readonly caFile: string;
   readonly ca: string;
-  /** Of an authority that signed none of them. */
+  /** From an authority that signed none of them. */
   readonly otherCa: string;
   readonly server: Certificate;
   readonly client: Certificate;
-  /** The client's key, which can be read with the pass phrase only. */
+  /** The client's key, which can only be read with the passphrase. */
   readonly lockedKey: string;
   readonly passphrase: string;
   remove(): Promise<void>;
 }
 
-/** Whether certificates can be made here. */
+/** Whether certificates can be generated here. */
 export const hasOpenssl = (): Promise<boolean> =>
   run('openssl', ['version']).then(
     () => true,
     () => false,
   );
 
-/** Makes them with `openssl`. They are good for a day. */
+/** Generates them with `openssl`. They are valid for a day. */
 export async function makeCertificates(): Promise<Certificates> {
   const dir = await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-tls-'));
   const path = (name: string): string => join(dir, name);
@@ -53,8 +53,8 @@ export async function makeCertificates(): Promise<Certificates> {
     const files = ['-keyout', `${name}.key`, '-out', `${name}.csr`];
     await openssl('req', '-new', ...NEW_KEY, '-subj', `/CN=${name}`, ...files);
     const by = '-CA ca.crt -CAkey ca.key -CAcreateserial -days 1'.split(' ');
-    const its = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.crt`];
-    await openssl('x509', '-req', ...by, ...its);
+    const requestArgs = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.crt`];
+    await openssl('x509', '-req', ...by, ...requestArgs);
     const [certFile, keyFile] = [path(`${name}.crt`), path(`${name}.key`)];
     const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
     return { certFile, keyFile, cert, key };

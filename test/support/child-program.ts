@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 
-/** A Node program as a process of its own. */
+/** A Node program as a separate process. */
 export interface ChildProgram {
   readonly pid: number;
-  /** All that it wrote until now, to stdout and stderr. */
+  /** Everything that it has written so far, to stdout and stderr. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
   /** Its exit code, or the signal that ended it. */
@@ -14,9 +14,12 @@ const running = new Set<ChildProgram>();
 
 /** How a program is run. */
 export interface ChildProgramOptions {
-  /** Variables beside those of this process; `undefined` takes one away. */
+  /** Variables in addition to those of this process; `undefined` removes one. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Whether it gets a process group of its own, so that `process.kill(-pid)` reaches it as Ctrl-C in a terminal does. */
+  /**
+   * Whether it gets a process group of its own, so that `process.kill(-pid)` reaches it as Ctrl-C in a
+   * terminal does.
+   */
   readonly ownGroup?: boolean;
 }
 
@@ -52,7 +55,7 @@ export function childProgram(
   return program;
 }
 
-/** For `afterEach`: ends what a failed test left running. */
+/** For `afterEach`: kills what a failed test left running. */
 export async function endChildPrograms(): Promise<void> {
   await Promise.all(
     [...running].map((program) => {

@@ -7,9 +7,9 @@ import { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 /** Options of a client. */
 export type ClientOptions = ConstructorParameters<typeof ClientRedisStreams>[0];
 
-/** Makes clients without an app around them. */
+/** Creates clients without an app around them. */
 export interface ClientsForTests {
-  /** A way to Redis that is closed after the test. */
+  /** A proxy to Redis that is closed after the test. */
   proxy(): Promise<TcpProxy>;
   clientFor(options?: ClientOptions): ClientRedisStreams;
   /** A client that is connected, through a proxy. */
@@ -18,7 +18,7 @@ export interface ClientsForTests {
   ): Promise<{ client: ClientRedisStreams; proxy: TcpProxy }>;
 }
 
-/** Clients of the tests of a file: each is closed after its test, whatever became of it. */
+/** Clients for the tests of a file: each is closed after its test, whatever happened in it. */
 export function clientsForTests(redis: RedisForTests): ClientsForTests {
   const clients = new Set<ClientRedisStreams>();
   const proxies = new Set<TcpProxy>();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from '@jest/globals';
 import { type ClusterRedis, startClusterRedis } from './cluster-redis.js';
 import { ownRedis } from './own-redis.js';
 
-/** Whether this machine can have one: for `describe.skip` at the top of a file. */
+/** Whether this machine can run one: for `describe.skip` at the top of a file. */
 export const canHaveCluster = async (): Promise<boolean> => (await ownRedis()) === 'process';
 
 /** The cluster of a `describe`. */
@@ -28,7 +28,7 @@ export function clusterForTests(args: readonly string[] = []): ClusterForTests {
       return redis !== undefined;
     },
     get redis() {
-      if (redis === undefined) throw new Error('The cluster is there in tests and hooks only');
+      if (redis === undefined) throw new Error('The cluster is available only in tests and hooks');
       return redis;
     },
   };

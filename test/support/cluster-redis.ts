@@ -10,7 +10,7 @@ const HOST = '127.0.0.1';
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-/** A node of a cluster, and a connection to this node alone. */
+/** A node of a cluster, and a connection to this node only. */
 export interface ClusterNode {
   readonly server: StartedRedis;
   readonly client: Redis;
@@ -22,13 +22,13 @@ export interface ClusterRedis {
   /** For `connection`. */
   readonly connection: { cluster: { host: string; port: number }[] };
   readonly nodes: readonly ClusterNode[];
-  /** A connection to look into all of it with, closed with the cluster. */
+  /** A connection for inspecting all of it, closed with the cluster. */
   readonly client: Cluster;
-  /** The node that has the slot of this key, as the nodes say. */
+  /** The node that has the slot of this key, according to the nodes. */
   masterOf(key: string): Promise<ClusterNode>;
-  /** A master that has not the slot of this key. */
+  /** A master that does not have the slot of this key. */
   otherMaster(key: string): Promise<ClusterNode>;
-  /** Moves the slot of this key with all that is in it to another master. */
+  /** Moves the slot of this key with everything in it to another master. */
   move(key: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export async function startClusterRedis(args: readonly string[] = []): Promise<C
 async function startNode(args: readonly string[]): Promise<ClusterNode> {
   for (let attempt = 1; ; attempt++) {
     try {
-      // The nodes speak with each other on a port that is 10 000 higher.
+      // The nodes talk to each other on a port that is 10 000 higher.
       const port = await freePort();
       const server = await startRedis({
         port,
@@ -97,8 +97,11 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
   await Promise.all(
     masters.map(({ client }, index) => {
       const [from, to] = [index, index + 1].map((n) => Math.ceil((SLOTS * n) / MASTERS));
-      const its = Array.from({ length: (to ?? 0) - (from ?? 0) }, (_, slot) => slot + (from ?? 0));
-      return client.call('CLUSTER', 'ADDSLOTS', ...its);
+      const slots = Array.from(
+        { length: (to ?? 0) - (from ?? 0) },
+        (_, slot) => slot + (from ?? 0),
+      );
+      return client.call('CLUSTER', 'ADDSLOTS', ...slots);
     }),
   );
   const [first] = nodes;
@@ -123,7 +126,7 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
   for (const { client } of nodes.slice(MASTERS)) {
     await says(() => client.info('replication'), 'master_link_status:up');
   }
-  // Each has to know of each replica, or a master that dies at once has nobody to follow it.
+  // Each has to know of each replica, or a master that dies at once has no successor.
   for (const { client } of nodes) {
     await waitFor(
       async () => String(await client.call('CLUSTER', 'NODES')).match(/slave/g)?.length === MASTERS,
@@ -137,7 +140,7 @@ async function masterOfSlot(nodes: readonly ClusterNode[], key: string): Promise
     async () => {
       for (const node of nodes) {
         if (node.client.status !== 'ready' || !(await isMaster(node))) continue;
-        // It answers for keys of its own, and sends us on for those of others.
+        // It answers for its own keys, and redirects for those of others.
         const mine = await node.client.exists(key).catch(() => undefined);
         if (mine !== undefined) return node;
       }
@@ -168,7 +171,7 @@ async function moveSlot(
     if (keys.length === 0) break;
     const where = [HOST, to.server.port, '', 0, 5_000, 'KEYS', ...keys] as const;
     await from.client.call('MIGRATE', ...where);
-    // As when it is done over a network: between two keys there is time for commands that need both.
+    // As over a network: between two keys there is time for commands that need both.
     await delay(20);
   }
   const others = nodes.filter((node) => node !== from && node !== to);

@@ -23,7 +23,7 @@ interface RunningCommand {
 
 /** The compiled `nest-streams`, run as a process. */
 export interface CommandLine {
-  /** Runs it without a terminal, to its end. `input` is its stdin. */
+  /** Runs it to its end without a terminal. `input` is its stdin. */
   run(args: readonly string[], input?: string): Promise<CommandResult>;
   start(args: readonly string[]): RunningCommand;
   /** Runs it in a pseudo-terminal. */

@@ -7,7 +7,7 @@ import { transformFile } from '@swc/core';
 
 /** The package as it is built, with programs that import it by its name. */
 export interface CompiledPackage {
-  /** Where its `package.json` is. */
+  /** The directory of its `package.json`. */
   readonly root: string;
   /** Path of a compiled program, given that of its source: `sample/01-orders/src/main.ts`. */
   program(source: string): string;
@@ -16,9 +16,9 @@ export interface CompiledPackage {
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Compiles `lib/` and folders with programs, for tests that run one as a process. It takes a second, no build beforehand,
- * and can go on beside a build. All spec files of a run share the directory: what one has compiled is there for the next.
- * Types are checked by `npm run check`, not here.
+ * Compiles `lib/` and folders with programs, for tests that run one as a process. It takes a second, needs no
+ * build beforehand, and can run during a build. All spec files of a run share the directory: what one has
+ * compiled is available to the next. Types are checked by `npm run check`, not here.
  *
  * @param folders Folders with programs, from the root of the repository.
  */
@@ -67,7 +67,7 @@ async function compileFolder(
   );
 }
 
-/** Has a file written, which is there for others only once it is complete. Several processes may be at it. */
+/** Writes a file that becomes visible to others only once it is complete. Several processes may do so at once. */
 async function unlessThere(path: string, write: (path: string) => Promise<void>): Promise<void> {
   const isThere = await stat(path).then(
     () => true,

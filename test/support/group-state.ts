@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 
-/** What Redis says of a group. */
+/** What Redis reports about a group. */
 export interface GroupState {
   readonly pending: number;
   readonly lastDeliveredId: string;
 }
 
-/** The state of `group`, or nothing where it is not there. */
+/** The state of `group`, or undefined if it does not exist. */
 export async function groupState(
   client: Redis,
   stream: string,
@@ -25,21 +25,21 @@ export async function groupState(
   return undefined;
 }
 
-/** Whether the group was given all there is, and nothing of it is pending. */
+/** Whether everything was delivered to the group, and nothing of it is pending. */
 export async function isCaughtUp(client: Redis, stream: string, group: string): Promise<boolean> {
   const state = await groupState(client, stream, group);
   const [last] = await client.xrevrange(stream, '+', '-', 'COUNT', 1);
   return state?.pending === 0 && (last === undefined || last[0] === state.lastDeliveredId);
 }
 
-/** A pending entry: its ID, whose it is, and how often it was delivered. */
+/** A pending entry: its ID, its consumer, and how often it was delivered. */
 export interface PendingEntry {
   readonly id: string;
   readonly consumer: string;
   readonly deliveries: number;
 }
 
-/** What is pending in a group, oldest first. */
+/** The pending entries of a group, oldest first. */
 export async function pendingEntries(
   client: Redis,
   stream: string,

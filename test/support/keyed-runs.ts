@@ -1,18 +1,18 @@
 import type { RedisStreamsContext } from '../../lib/index.js';
 
-/** What a message with a key is in tests: the n-th of its key. */
+/** A message with a key in tests: its number within its key. */
 export interface Keyed {
   readonly key: string;
   readonly n: number;
 }
 
-/** What ran, in order, and what ran beside another of its key. */
+/** What ran, in order, and what ran while another message with its key did. */
 export class KeyedRuns {
   readonly started: string[] = [];
   readonly handled: string[] = [];
   readonly together: string[] = [];
   readonly partitions = new Map<string, number | undefined>();
-  /** How many ran at the same time at the most. */
+  /** The most that ran at the same time. */
   most = 0;
   private readonly now = new Set<string>();
 
@@ -35,14 +35,14 @@ export class KeyedRuns {
     }
   };
 
-  /** Which of a key were handled, in order. */
+  /** The handled messages of a key, in order. */
   of(key: string): number[] {
-    const its = this.handled.filter((each) => each.startsWith(`${key}:`));
-    return its.map((each) => Number(each.split(':')[1]));
+    const ofKey = this.handled.filter((each) => each.startsWith(`${key}:`));
+    return ofKey.map((each) => Number(each.split(':')[1]));
   }
 }
 
-/** Entries of so many keys, `each` of every one, from number `from` on. */
+/** Entries with this many keys, `each` for every one, starting with number `from`. */
 export const keyedEntries = (
   keys: number,
   each: number,

@@ -6,7 +6,7 @@ import type { DeliveryMode } from '../../lib/consume/delivery/mode.js';
 import type { Message } from '../../lib/consume/message.js';
 import type { Holder } from '../../lib/wire/message-ids.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
-import { DEFAULTS } from '../../lib/options/defaults.js';
+import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
@@ -16,7 +16,7 @@ import { scriptsOf } from './scripts-of.js';
 
 const WINDOW_MS = 60_000;
 
-/** A consumer's scripts, and those of maintenance, for a ledger of which few stay in the ZSET. */
+/** The scripts of a consumer and of maintenance, for a ledger that keeps few IDs in the ZSET. */
 export class LedgerConsumer {
   static readonly GROUP = 'billing';
   static readonly WINDOW_MS = WINDOW_MS;
@@ -50,7 +50,7 @@ export class LedgerConsumer {
     return this.modeOf('outcomes').giveBack(messages);
   }
 
-  /** What became of each, under a token of its own. */
+  /** The result of each, under a separate token. */
   async reserve(messageIds: readonly string[], token = freshName('token')): Promise<string[]> {
     const kinds: string[] = [];
     for (const some of hundreds(messageIds)) {
@@ -116,6 +116,6 @@ export class LedgerConsumer {
 const hundreds = <Item>(all: readonly Item[]): Item[][] =>
   Array.from({ length: Math.ceil(all.length / 100) }, (_, n) => all.slice(n * 100, n * 100 + 100));
 
-/** Its entry was published in the year 2100: nobody asks whether it is pending. */
+/** Its entry was published in the year 2100, so nobody checks whether it is pending. */
 const asMessage = (messageId: string, n: number): Message =>
   aMessage(`4102444800000-${n}`, messageId);

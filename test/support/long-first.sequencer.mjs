@@ -9,8 +9,9 @@ const rankOf = ({ path }) => {
 };
 
 /**
- * Without durations of an earlier run, Jest begins with the largest files. Those of the conformance suite have three
- * lines and take a minute: begun last, they would run alone at the end, one on each worker.
+ * Without durations of an earlier run, Jest begins with the largest files. Those of the conformance suite
+ * have three lines and take a minute: if they began last, they would run alone at the end, one on each
+ * worker.
  */
 export default class LongFirst extends Sequencer {
   sort(tests) {

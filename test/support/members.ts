@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** The record in which the members of a group say that they are alive. */
+/** The record in which the members of a group report that they are alive. */
 export interface MembersRecord {
   /** ZSET: consumer → until when it counts as alive (Redis time, ms). */
   readonly members: string;
@@ -20,7 +20,7 @@ export async function redisNow(client: Redis): Promise<number> {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }
 
-/** Until when a member counts as alive; 0 where it has no row. */
+/** Until when a member counts as alive; 0 if it has no row. */
 export async function aliveUntil(
   client: Redis,
   { members }: MembersRecord,

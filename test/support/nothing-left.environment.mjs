@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestEnvironment } from 'jest-environment-node';
 
-/** ioredis keeps some of its timers for two seconds after it was disconnected. A busy machine needs longer. */
+/** ioredis keeps some of its timers for two seconds after a disconnect. A busy machine needs longer. */
 const PATIENCE_MS = 15_000;
 
 /**
- * What keeps this process alive, by kind. Pipes are left out: those of this process itself are there from their first use on,
- * and a child process that is left behind is counted as one.
+ * What keeps this process alive, by kind. Pipes are left out: those of this process itself exist from their
+ * first use on, and a child process that is left behind is counted as one.
  */
 function countActive() {
   const counts = new Map();
@@ -17,8 +17,8 @@ function countActive() {
 }
 
 /**
- * Fails a spec file that leaves timers, sockets or processes behind. They would keep its worker from ending, and be
- * heard of by the files that run there after it.
+ * Fails a spec file that leaves timers, sockets or processes behind. They would keep its worker from ending,
+ * and affect the files that run there after it.
  */
 export default class NothingLeftEnvironment extends TestEnvironment {
   before = countActive();

@@ -1,8 +1,8 @@
 import { startRedis } from '../../lib/testing/index.js';
 
 /**
- * How this machine gives a test a Redis of its own: as a process, which can be killed and started again; as a container;
- * or not at all, where there is nothing but a `REDIS_URL`. For `describe.skip` at the top of a file.
+ * How this machine can give a test a separate Redis: as a process, which can be killed and started again; as
+ * a container; or not at all, if there is only a `REDIS_URL`. For `describe.skip` at the top of a file.
  *
  * @example
  * const withProcess = (await ownRedis()) === 'process' ? describe : describe.skip;

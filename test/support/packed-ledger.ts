@@ -16,7 +16,7 @@ export interface PackedRecord {
   readonly at: number;
 }
 
-/** What stands for a message ID in a packed ledger: 104 bits of its SHA-1, as two numbers, the second one first. */
+/** Represents a message ID in a packed ledger: 104 bits of its SHA-1, as two numbers, the second one first. */
 export function packedDigest(messageId: string): string {
   const hex = createHash('sha1').update(messageId).digest('hex');
   const bytes = Buffer.from(`0${hex.slice(0, 13)}0${hex.slice(13, 26)}`, 'hex');
@@ -28,7 +28,8 @@ export function packedDigest(messageId: string): string {
 /**
  * All records of a packed ledger.
  *
- * @throws where one is in a bucket in which nobody would look for it, or they are not as many as it says
+ * @throws if one is in a bucket in which nobody would look for it, or their number differs from the stored
+ * one
  */
 export async function packedRecords(client: Redis, where: Where): Promise<PackedRecord[]> {
   const { buckets, entries, rows } = await readPacked(client, where);
@@ -46,7 +47,7 @@ export async function packedRecords(client: Redis, where: Where): Promise<Packed
   return records;
 }
 
-/** Has all that is packed be processed at `at`, and all of it be due to be looked through. */
+/** Makes everything packed look processed at `at`, and all of it due for the next sweep. */
 export async function setPackedTimes(client: Redis, where: Where, at: number): Promise<void> {
   const { rows } = await readPacked(client, where);
   for (const [name, records] of rows) {
@@ -81,7 +82,7 @@ function recordsOf(bucket: Buffer): PackedRecord[] {
   }));
 }
 
-/** Of the first number its lower 48 bits are enough for as many buckets as there can be here. */
+/** The lower 48 bits of the first number are enough for as many buckets as there can be here. */
 function bucketOf(first: number, count: number): number {
   const power = 2 ** Math.floor(Math.log2(count));
   const bucket = first % (power * 2);

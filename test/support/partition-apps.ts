@@ -39,11 +39,11 @@ export const startMember = (
     { controllers: [handlerOf<Keyed>(stream, runs.handle, subscription)] },
   );
 
-/** What a group keeps of one partition. */
+/** What a group stores about one partition. */
 export const partitionKey = (name: string, what: string): string =>
   `stream:${name}:group:${GROUP}:${what}`;
 
-/** The owner of each partition, `undefined` for one that nobody owns. */
+/** The owner of each partition, `undefined` for one without an owner. */
 export const partitionOwners = (
   redis: RedisForTests,
   stream: string,
@@ -56,7 +56,7 @@ export const partitionOwners = (
     ),
   );
 
-/** A key of each partition, in their order. */
+/** A key of each partition, in order. */
 export const keyOfEach = (partitions: number): string[] =>
   Array.from({ length: partitions }, (_, partition) => {
     for (let k = 0; ; k++) if (partitionOf(`k${k}`, partitions) === partition) return `k${k}`;
@@ -75,12 +75,12 @@ export const evenlyShared = (
       const first = owners.filter((owner) => owner === owners[0]).length;
       return !members.has(undefined) && members.size === 2 && first * 2 === partitions && owners;
     },
-    { timeoutMs: 60_000, description: 'two members own as many partitions as each other' },
+    { timeoutMs: 60_000, description: 'two members own the same number of partitions' },
   );
 
 export const deadLettersOf = ({ app }: StreamsApp): DeadLetters => app.get(DeadLetters);
 
-/** A promise to await in a handler, and what resolves it. */
+/** A promise to await in a handler, and the function that resolves it. */
 export function gate(): { readonly wait: Promise<void>; readonly open: () => void } {
   let open: () => void = () => undefined;
   const wait = new Promise<void>((resolve) => (open = resolve));

@@ -5,12 +5,15 @@ import { isCaughtUp } from './group-state.js';
 
 export interface KeyedEntry {
   readonly body: unknown;
-  /** Without one the message ID says which partition has it. */
+  /** Without one the message ID determines the partition. */
   readonly key?: string;
   readonly id?: string;
 }
 
-/** Writes entries of a stream with partitions as this package's client does, in one pipeline. @returns their entry IDs */
+/**
+ * Writes entries of a stream with partitions as this package's client does, in one pipeline. @returns their
+ * entry IDs
+ */
 export async function addToPartitions(
   client: Redis,
   stream: string,
@@ -29,7 +32,7 @@ export async function addToPartitions(
   return replies.map(([, id]) => String(id));
 }
 
-/** Whether the group was given all there is in all partitions, and nothing of it is pending. */
+/** Whether everything in all partitions was delivered to the group, and nothing of it is pending. */
 export async function arePartitionsCaughtUp(
   client: Redis,
   stream: string,

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** A line of the log: its level, and what was said. */
+/** A line of the log: its level and text. */
 export interface LogLine {
   readonly level: 'log' | 'warn' | 'error' | 'debug';
   readonly text: string;
@@ -13,7 +13,7 @@ const keep =
     lines.push({ level, text: message instanceof Error ? message.message : String(message) });
   };
 
-/** A logger for Nest that keeps what it was told, so that tests can look for it and stay quiet otherwise. */
+/** A logger for Nest that records everything, so that tests can look for it and stay quiet otherwise. */
 export const recordedLog: LoggerService & { readonly lines: readonly LogLine[] } = {
   lines,
   log: keep('log'),
@@ -24,7 +24,7 @@ export const recordedLog: LoggerService & { readonly lines: readonly LogLine[] }
   verbose: keep('debug'),
 };
 
-/** What was said at `level` with `part` in it. */
+/** The lines at `level` that contain `part`. */
 export function logged(level: LogLine['level'], part: string): string[] {
   return lines
     .filter((line) => line.level === level && line.text.includes(part))

@@ -3,24 +3,24 @@ import { Redis } from 'ioredis';
 
 import { startRedis, type StartedRedis, type StartRedisOptions } from '../../lib/testing/index.js';
 
-/** The Redis of a spec file. Everything in it is there from `beforeAll` on, and gone after `afterAll`. */
+/** The Redis of a spec file. It is available from `beforeAll` on, and gone after `afterAll`. */
 export interface RedisForTests {
   readonly url: string;
-  /** A connection to look into Redis with. */
+  /** A connection for inspecting Redis. */
   readonly client: Redis;
   readonly server: StartedRedis;
   /** One more connection, closed at the end with the others. */
   connect(): Redis;
 }
 
-/** To install a server takes longer than to start one. */
+/** Installing a server takes longer than starting one. */
 const START_WITHIN_MS = 300_000;
 
 /**
- * Starts one Redis for all tests of the file or `describe` that calls it, and stops it after them. Names have to be
- * fresh for each test: with `REDIS_URL` the server is shared with other files too.
+ * Starts one Redis for all tests of the file or `describe` that calls it, and stops it after them. Use fresh
+ * names in each test: with `REDIS_URL` the server is also shared with other files.
  *
- * @param options Asks for a server of its own, to kill or to configure.
+ * @param options Asks for a separate server, to kill or to configure.
  * @example
  * const redis = redisForTests();
  * it('…', async () => {
@@ -34,13 +34,13 @@ export function redisForTests(options?: StartRedisOptions): RedisForTests {
 
   const running = (): StartedRedis => {
     if (server === undefined) {
-      throw new Error('redisForTests: Redis is there in tests and hooks only');
+      throw new Error('redisForTests: Redis is available only in tests and hooks');
     }
     return server;
   };
   const connect = (): Redis => {
     const connection = new Redis(running().url);
-    // Tests that take Redis away expect this; the command that fails says so itself.
+    // Tests that take Redis away expect this; the failing command reports it.
     connection.on('error', () => undefined);
     connections.push(connection);
     return connection;

@@ -3,22 +3,22 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** A request that a client sent: its connection, and its words. */
 export interface SentRequest {
-  /** Which connection it came on, counted from 0 in the order in which they were made. */
+  /** The connection, counted from 0 in the order in which they were opened. */
   readonly connection: number;
   readonly words: readonly string[];
 }
 
-/** A way to Redis on which all that is sent is counted. */
+/** A proxy to Redis that counts everything sent. */
 export interface RequestMeter {
-  /** `redis://…` of the way. */
+  /** `redis://…` of the proxy. */
   readonly url: string;
-  /** How many connections there are now. */
+  /** How many connections are open now. */
   readonly connections: number;
-  /** All requests since the last {@link reset}, in their order. */
+  /** All requests since the last {@link reset}, in order. */
   readonly requests: readonly SentRequest[];
   /**
-   * Round trips since the last {@link reset}: how often a connection began to send, having its answers. What is sent
-   * before the answer to something else has come shares its round trip.
+   * Round trips since the last {@link reset}: how often a connection began to send while it had all its
+   * answers. What is sent before the answer to something else has arrived shares its round trip.
    */
   readonly roundTrips: number;
   reset(): void;
@@ -85,7 +85,7 @@ export async function requestMeter(targetUrl: string): Promise<RequestMeter> {
 
 const LINE_END = Buffer.from('\r\n');
 
-/** Takes what a client sends as it comes, and gives each request once it is whole: a list of texts of known lengths. */
+/** Collects what a client sends, and returns each request once it is complete: a list of texts of known lengths. */
 function requestReader(onRequest: (words: string[]) => void): (sent: Buffer) => void {
   let rest = Buffer.alloc(0);
   return (sent) => {
@@ -114,7 +114,7 @@ function firstRequest(bytes: Buffer): { words: string[]; end: number } | undefin
   return { words, end: at };
 }
 
-/** What a line such as `*3` or `$12` says, and where the next one begins. */
+/** The number in a line such as `*3` or `$12`, and where the next line begins. */
 function sizeAt(bytes: Buffer, at: number): { size: number; end: number } | undefined {
   const lineEnd = bytes.indexOf(LINE_END, at);
   if (lineEnd < 0) return undefined;

@@ -10,11 +10,11 @@ const HOST = '127.0.0.1';
 export interface SentinelRedis extends Sentinels {
   readonly primary: StartedRedis;
   readonly replicas: readonly StartedRedis[];
-  /** A connection to look into the primary with, whichever it is. */
+  /** A connection for inspecting the current primary. */
   connect(): Redis;
   /**
-   * Kills the primary once its replicas have what it has, waits until another has its place, and brings it back as a replica of
-   * that one. What is on its way then is not executed any more.
+   * Kills the primary once its replicas are in sync, waits until another has its place, and restarts it as a
+   * replica of that one. Commands under way are not executed any more.
    */
   failOver(): Promise<void>;
 }
@@ -25,9 +25,9 @@ export interface SentinelRedis extends Sentinels {
  * @param args for each Redis
  */
 export async function startSentinelRedis(args: readonly string[]): Promise<SentinelRedis> {
-  const its = [...args, '--repl-diskless-sync-delay', '0'];
-  const replicaOf = (port: number): string[] => [...its, '--replicaof', HOST, String(port)];
-  const primary = await startRedis({ args: its });
+  const serverArgs = [...args, '--repl-diskless-sync-delay', '0'];
+  const replicaOf = (port: number): string[] => [...serverArgs, '--replicaof', HOST, String(port)];
+  const primary = await startRedis({ args: serverArgs });
   const replicas = await Promise.all(
     [1, 2].map(() => startRedis({ args: replicaOf(primary.port) })),
   );
@@ -56,16 +56,19 @@ export async function startSentinelRedis(args: readonly string[]): Promise<Senti
   };
 }
 
-/** Redis answers before its replicas have what was written: killed in between, it would have lost what it confirmed. */
+/**
+ * Redis answers before its replicas have what was written: killed in between, it would have lost what it
+ * confirmed.
+ */
 async function replicasHaveAll(primaryPort: number): Promise<void> {
   const look = new Redis(primaryPort, HOST);
   await look.client('PAUSE', 10_000, 'WRITE');
   await waitFor(
     async () => {
-      const said = await look.info('replication');
-      const offset = /master_repl_offset:(\d+)/.exec(said)?.[1];
-      const theirs = [...said.matchAll(/,offset=(\d+)/g)].map(([, its]) => its);
-      return theirs.length > 0 && theirs.every((its) => its === offset);
+      const info = await look.info('replication');
+      const offset = /master_repl_offset:(\d+)/.exec(info)?.[1];
+      const theirs = [...info.matchAll(/,offset=(\d+)/g)].map(([, replicaOffset]) => replicaOffset);
+      return theirs.length > 0 && theirs.every((each) => each === offset);
     },
     { description: 'replicas have all that was written' },
   );

@@ -20,7 +20,7 @@ export interface Sentinels {
   readonly processes: readonly GuardedChild[];
   /** A connection to the first of them. */
   readonly client: Redis;
-  /** Where they say that the primary is. */
+  /** Where they report the primary to be. */
   primaryPort(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface SentinelsOptions {
   readonly lines?: readonly string[];
 }
 
-/** What sentinels need: a program of this machine. */
+/** What sentinels need: a program on this machine. */
 export const sentinelProgram = (): Promise<string | undefined> =>
   executablePath('redis-server', 'valkey-server');
 

@@ -26,7 +26,7 @@ import {
 } from '../../lib/index.js';
 import { recordedLog } from './recorded-log.js';
 
-/** A Nest app with this package in it, that listens. */
+/** A Nest app that contains this package and listens. */
 export interface StreamsApp {
   readonly app: INestApplication;
   readonly server: ServerRedisStreams;
@@ -37,22 +37,22 @@ export interface StreamsApp {
 }
 
 export interface StreamsAppParts extends ModuleMetadata {
-  /** @default true: the app's global enhancers are the handlers' too */
+  /** @default true: the app's global enhancers apply to handlers too */
   readonly inheritAppConfig?: boolean;
-  /** Done with the app before it listens. */
+  /** Called with the app before it listens. */
   readonly before?: (app: INestApplication) => void;
 }
 
 const opened = new Set<StreamsApp>();
 
-/** Closes every app of the file after each test, whatever became of it. */
+/** Closes every app of the file after each test, whatever happened in it. */
 export function closeAppsAfterEach(): void {
   afterEach(async () => {
     await Promise.all([...opened].map((app) => app.close()));
   });
 }
 
-/** Starts an app whose controllers get messages. Its log goes to {@link recordedLog}. */
+/** Starts an app whose controllers receive messages. Its log goes to {@link recordedLog}. */
 export async function streamsApp(
   options: RedisStreamsModuleOptions,
   parts: StreamsAppParts,

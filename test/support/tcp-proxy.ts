@@ -1,28 +1,31 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Where a connection is reset: before Redis sees what was sent, or after it did, with its answer thrown away. */
+/**
+ * Where a connection is reset: before Redis sees what was sent, or after Redis executed it, with its answer
+ * dropped.
+ */
 export type ResetAt = 'before-request' | 'before-reply';
 
-/** A way to Redis that can be broken. */
+/** A proxy to Redis that can be broken. */
 export interface TcpProxy {
   /** `redis://…` of the proxy. */
   readonly url: string;
   /** How many connections go through it now. */
   readonly connections: number;
   /**
-   * Resets the connection on which the next request that matches is sent, once.
+   * Resets the connection on which the next matching request is sent, once.
    *
-   * @param matches given what was sent, as it came; a request is small enough to come in one piece
-   * @returns fulfilled once it did
+   * @param matches called with the raw data; a request is small enough to come in one piece
+   * @returns resolves once it did
    */
   resetOnce(at: ResetAt, matches: (request: Buffer) => boolean): Promise<void>;
   /** Resets all connections. */
   resetAll(): void;
-  /** Lets nothing through in either direction, and keeps the connections, until `thaw`. */
+  /** Forwards nothing in either direction, and keeps the connections, until `thaw`. */
   freeze(): void;
   thaw(): void;
-  /** The connections of now carry nothing any more, and nobody is told; those that come work. */
+  /** The current connections forward nothing any more, and neither side is notified; new ones work. */
   deaden(): void;
   close(): Promise<void>;
 }
@@ -121,7 +124,7 @@ export async function tcpProxy(
   };
 }
 
-/** One that is at its end already cannot be reset, and Node would keep its handle. */
+/** One that has already ended cannot be reset, and Node would keep its handle. */
 function reset(socket: Socket): void {
   if (socket.readyState === 'open') socket.resetAndDestroy();
   else socket.destroy();

@@ -17,7 +17,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 
-/** What an app's SDK for Node brings: a context that follows what is asynchronous. */
+/** What an app's SDK for Node provides: a context that follows asynchronous code. */
 class AsyncContextManager implements ContextManager {
   private readonly store = new AsyncLocalStorage<Context>();
 
@@ -26,12 +26,12 @@ class AsyncContextManager implements ContextManager {
   }
 
   with<Args extends unknown[], Fn extends (...args: Args) => ReturnType<Fn>>(
-    its: Context,
+    active: Context,
     fn: Fn,
     thisArg?: ThisParameterType<Fn>,
     ...args: Args
   ): ReturnType<Fn> {
-    return this.store.run(its, () => fn.apply(thisArg, args));
+    return this.store.run(active, () => fn.apply(thisArg, args));
   }
 
   bind<T>(_: Context, target: T): T {
@@ -52,11 +52,11 @@ export interface RecordedSpans {
   /** Those of one stream, by name, in the order in which they ended. */
   of(stream: string): ReadableSpan[];
   named(name: string): ReadableSpan[];
-  /** Takes everything that was made global away again. */
+  /** Removes everything that was made global. */
   end(): void;
 }
 
-/** Makes global what an app's SDK does: spans are kept in memory, contexts travel as the W3C has it. */
+/** Registers globally what an app's SDK does: spans are kept in memory, contexts travel in the W3C format. */
 export function recordedSpans(): RecordedSpans {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });

@@ -1,7 +1,7 @@
 import { freePort } from '../../lib/testing/redis/process/free-port.js';
 import type { Certificates } from './certificates.js';
 
-/** A port for TLS, and the arguments with which a Redis listens there, beside its plain one. */
+/** A port for TLS, and the arguments with which a Redis also listens there. */
 export async function tlsArguments(
   { caFile, server }: Certificates,
   asksClients: boolean,

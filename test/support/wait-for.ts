@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long `waitFor` waits, and how it names what it waits for. */
+/** How long `waitFor` waits, and a description for its error. */
 export interface WaitForOptions {
-  /** For what never comes: a busy machine may take long. @default 60 000 */
+  /** For what never happens: a busy machine may be slow. @default 60 000 */
   readonly timeoutMs?: number;
   /** @default 5 */
   readonly pollMs?: number;
@@ -13,8 +13,8 @@ export interface WaitForOptions {
 const POLL_MS = 5;
 
 /**
- * Waits until a condition gives something truthy, and gives that back. A condition that throws is not met yet, so
- * `expect` can be used in it.
+ * Waits until a condition returns something truthy, and returns that. A condition that throws is not met yet,
+ * so `expect` can be used in it.
  *
  * @example
  * await waitFor(() => handled.length === 3);

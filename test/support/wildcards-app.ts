@@ -7,7 +7,7 @@ import { type StreamsApp, streamsApp } from './streams-app.js';
 /** How often the apps of these tests look for streams. */
 export const INTERVAL_MS = 200;
 
-/** Starts apps that look for streams behind a prefix, where they meet none of other tests. */
+/** Starts apps that look for streams behind a prefix, so that they find no streams of other tests. */
 export const wildcardsAppOf =
   (redis: RedisForTests, group: string) =>
   (

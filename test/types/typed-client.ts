@@ -1,6 +1,6 @@
 /**
- * What the compiler says to users of `ClientRedisStreams`. Nothing here runs: `npm run check:types` is the test, and an
- * expected error that does not come is an error.
+ * What the compiler tells users of `ClientRedisStreams`. Nothing here runs: `npm run check:types` is the
+ * test, and an expected error that does not occur is an error.
  */
 import { type INestApplicationContext, Injectable, Module } from '@nestjs/common';
 import { ClientProxy, ClientsModule } from '@nestjs/microservices';
@@ -27,7 +27,7 @@ type Events = { orders: Order; payments: Payment };
 const order: Order = { id: 'o-1', quantity: 2 };
 const payment: Payment = { amount: 7, currency: 'EUR' };
 
-/** A typed client: injected by its class, as ever. */
+/** A typed client: injected by its class, as usual. */
 @Injectable()
 export class TypedService {
   constructor(private readonly client: ClientRedisStreams<Events>) {}
@@ -87,7 +87,7 @@ export class TypedService {
     this.client.emitBatch('orders', order);
   }
 
-  /** Who wants no types still has a `ClientProxy`. */
+  /** Without types it is still a `ClientProxy`. */
   asProxy(): ClientProxy {
     return this.client;
   }
@@ -106,7 +106,7 @@ export function otherTypes(client: ClientRedisStreams<Ticks>): void {
   client.emit('ticks', { kind: 'stop' });
 }
 
-/** Without types it takes whatever it took before there were any. */
+/** Without types it accepts what it accepted before types existed. */
 export function untyped(client: ClientRedisStreams, pattern: unknown, data: unknown): void {
   const receipt = client.emit('orders', order);
   expectType<Equal<typeof receipt, Observable<PublishReceipt>>>();
@@ -126,7 +126,7 @@ export function untyped(client: ClientRedisStreams, pattern: unknown, data: unkn
   client.emitBatch('orders', order);
 }
 
-/** What Nest's containers give for the token is untyped, and can be given the types. */
+/** What Nest's containers return for the token is untyped, and can be given the types. */
 export function fromContainer(app: INestApplicationContext): void {
   app.get(ClientRedisStreams).emit('anything', 7);
   const client: ClientRedisStreams<Events> = app.get(ClientRedisStreams);
@@ -135,7 +135,7 @@ export function fromContainer(app: INestApplicationContext): void {
   app.get<ClientRedisStreams<Events>>(ClientRedisStreams).emit('orders', payment);
 }
 
-/** Both can stand for each other: the class is one, and so is its token. */
+/** Both are assignable to each other: the class is one, and so is its token. */
 export function toEachOther(bare: ClientRedisStreams, typed: ClientRedisStreams<Events>): void {
   const proxies: ClientProxy[] = [bare, typed];
   const asTyped: ClientRedisStreams<Events> = bare;
@@ -144,7 +144,7 @@ export function toEachOther(bare: ClientRedisStreams, typed: ClientRedisStreams<
   void [asTyped, asBare];
 }
 
-/** Nest's own module takes the class. */
+/** Nest's own module accepts the class. */
 @Module({
   imports: [
     ClientsModule.register([{ name: 'ORDERS', customClass: ClientRedisStreams, options: {} }]),

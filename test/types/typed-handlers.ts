@@ -1,6 +1,6 @@
 /**
- * What the compiler says to users of Nest's typed `@EventPattern` (since Nest 12.1). Nothing here runs: `npm run check:types`
- * is the test.
+ * What the compiler tells users of Nest's typed `@EventPattern` (since Nest 12.1). Nothing here runs: `npm
+ * run check:types` is the test.
  */
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
@@ -30,7 +30,7 @@ export class TypedHandlers {
   @EventPattern<Orders>('orders')
   wrongPayload(@Payload() _payment: Payment): void {}
 
-  // @ts-expect-error: the payload of another stream, beside options
+  // @ts-expect-error: the payload of another stream, with options
   @EventPattern<Orders>('orders', subscription({ concurrency: 8 }))
   wrongPayloadWithOptions(@Payload() _payment: Payment): void {}
 
@@ -38,7 +38,7 @@ export class TypedHandlers {
   @EventPattern<Events>('order')
   noSuchStream(@Payload() _payload: Order | Payment): void {}
 
-  // Nest checks against the payloads of all streams of the type, which is why one stream is picked above.
+  // Nest compares with the payloads of all streams of the type, which is why one stream is picked above.
   @EventPattern<Events>('orders', subscription())
   anyOfThem(@Payload() _payload: Order | Payment): void {}
 
@@ -46,11 +46,11 @@ export class TypedHandlers {
   @EventPattern<Events>('orders')
   oneOfThem(@Payload() _order: Order): void {}
 
-  // @ts-expect-error: and as soon as this is none, a typed context can stand beside a typed payload
+  // @ts-expect-error: once this is no error, a typed context can be combined with a typed payload
   @EventPattern<Orders>('orders', subscription())
   withContext(@Payload() _order: Order, @Ctx() _context: RedisStreamsContext): void {}
 
-  /** Until then: the payload is looked up in the type, and Nest does not compare it. */
+  /** Until then the payload is looked up in the type, and Nest does not compare it. */
   @EventPattern<string>('orders', subscription())
   lookedUp(@Payload() _order: Events['orders'], @Ctx() _context: RedisStreamsContext): void {}
 

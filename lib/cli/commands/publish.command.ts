@@ -3,14 +3,13 @@ import { text as readAll } from 'node:stream/consumers';
 import type { LoggerService } from '@nestjs/common';
 import type { Command } from 'commander';
 import { resolveClientOptions } from '../../options/resolve-options.js';
-import { ClientPublisher } from '../../publish/client-publisher.js';
 import { MessageEncoder } from '../../publish/message-encoder.js';
-import { OutgoingMessages } from '../../publish/outgoing-messages.js';
+import { MessagePublisher } from '../../publish/message-publisher.js';
 import {
   type RedisStreamsRecord,
   RedisStreamsRecordBuilder,
 } from '../../publish/redis-streams.record.js';
-import { SendingOrder } from '../../publish/sending-order.js';
+import { RoutingPublisher } from '../../publish/routing-publisher.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/terminal.js';
@@ -53,16 +52,16 @@ export function publish(
   }
   return Session.with(command, async (session) => {
     await checkPartitions(session, stream, partitions);
-    const { publisher, outgoing } = openPublisher(session, stream, partitions);
+    const { publisher, messages } = openPublisher(session, stream, partitions);
     try {
-      if (lines) return await publishLines(session, outgoing, stream, flags, headers);
+      if (lines) return await publishLines(session, messages, stream, flags, headers);
       const payload = parsed(
         given ?? (await readAll(process.stdin)),
         flags,
         (why) => `the payload is not JSON (${why}); --text takes it as plain text`,
       );
       const data = recordOf(payload, flags, headers);
-      const receipt = await outgoing.send({ pattern: stream, data });
+      const receipt = await messages.publish({ pattern: stream, data });
       session.answer(receipt, () => {
         const id = visible(receipt.messageId);
         if (receipt.entryId === null) {
@@ -102,22 +101,21 @@ function openPublisher(
   { client, prefix, codec, timeoutMs }: Session,
   stream: string,
   partitions: number | undefined,
-): { publisher: ClientPublisher; outgoing: OutgoingMessages } {
+): { publisher: RoutingPublisher; messages: MessagePublisher } {
   const options = resolveClientOptions({
     keyPrefix: prefix,
     codec,
     publishTimeoutMs: timeoutMs,
     streams: partitions === undefined ? {} : { [stream]: { partitions } },
   });
-  const publisher = new ClientPublisher(client, options, SILENT);
-  const encoder = new MessageEncoder(options);
-  const outgoing = new OutgoingMessages(encoder, new SendingOrder(), () => ({ publisher }));
-  return { publisher, outgoing };
+  const publisher = new RoutingPublisher(client, options, SILENT);
+  const messages = new MessagePublisher(new MessageEncoder(options), () => publisher);
+  return { publisher, messages };
 }
 
 async function publishLines(
   session: Session,
-  outgoing: OutgoingMessages,
+  messages: MessagePublisher,
   stream: string,
   flags: Flags,
   headers: Record<string, string>,
@@ -126,7 +124,10 @@ async function publishLines(
   let [published, duplicates, read] = [0, 0, 0];
   let page: RedisStreamsRecord[] = [];
   const send = async (): Promise<void> => {
-    const receipts = await outgoing.sendAll(stream, page, (data) => ({ pattern: stream, data }));
+    const receipts = await messages.publishBatch(stream, page, (data) => ({
+      pattern: stream,
+      data,
+    }));
     const before = receipts.filter(({ duplicate }) => duplicate).length;
     published += receipts.length - before;
     duplicates += before;

@@ -19,6 +19,7 @@ abstract class AtLeastOnce implements DeliveryMode {
   readonly successStep = 'commit';
   readonly giveBackStep = 'hand-over';
   abstract readonly countsPendingAsStarted: boolean;
+  abstract readonly givesBackUnreserved: boolean;
 
   constructor(
     protected readonly scripts: DeliveryScripts,
@@ -32,7 +33,6 @@ abstract class AtLeastOnce implements DeliveryMode {
 
   abstract isLive(message: Message, nowMs: number): boolean;
   abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
-  abstract giveBackUnreserved(messages: readonly Message[]): Promise<unknown>;
 
   isAcknowledged(): boolean {
     return false;
@@ -68,8 +68,12 @@ abstract class AtLeastOnce implements DeliveryMode {
   }
 
   async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.scripts.handOver(messages, this.claim.leaseIdOf);
+    await this.handOver(messages);
     return messages.map(() => true);
+  }
+
+  handOver(messages: readonly Message[]): Promise<unknown> {
+    return this.scripts.handOver(messages, this.claim.leaseIdOf);
   }
 
   deadLetter(dead: DeadMessage): Promise<unknown> {
@@ -104,6 +108,10 @@ export class Leased extends AtLeastOnce {
     super(scripts, { leaseIdOf: byMessageId, isFenced: true, hasLedger: true }, maxDeadLetters);
   }
 
+  get givesBackUnreserved(): boolean {
+    return !this.scripts.isPartition;
+  }
+
   /** The owner of a partition renews its ownership instead. */
   isLive(message: Message, nowMs: number): boolean {
     const { isPartition, place } = this.scripts;
@@ -114,17 +122,13 @@ export class Leased extends AtLeastOnce {
     const { windowMs } = this;
     return this.scripts.reserve(messages, { windowMs, mode: 'leased', leaseIdOf: byMessageId });
   }
-
-  async giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    // The next owner of a partition claims all that is pending.
-    if (this.scripts.isPartition) return undefined;
-    return this.scripts.handOver(messages, byMessageId);
-  }
 }
 
 /** Without a ledger: that an entry is pending for this consumer is all that makes it ours. */
 export class PendingOnly extends AtLeastOnce {
   readonly countsPendingAsStarted = true;
+  /** What is pending counts as started unless it is given back. */
+  readonly givesBackUnreserved = true;
 
   constructor(scripts: DeliveryScripts, maxDeadLetters: number | undefined) {
     super(scripts, { leaseIdOf: byMessageId, isFenced: false, hasLedger: false }, maxDeadLetters);
@@ -141,16 +145,12 @@ export class PendingOnly extends AtLeastOnce {
     }
     return this.scripts.reserveWithoutLedger(messages, false);
   }
-
-  /** What is pending counts as started, unless it was given back. */
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    return this.giveBack(messages);
-  }
 }
 
 /** Dead letters that run again: they have no pending entry, so they have a lease in every mode. */
 export class Redrives extends AtLeastOnce {
   readonly countsPendingAsStarted = false;
+  readonly givesBackUnreserved = true;
 
   /** @param windowMs of the ledger; 0 if there is none */
   constructor(
@@ -178,9 +178,5 @@ export class Redrives extends AtLeastOnce {
 
   override commit(messages: readonly Message[]): Promise<unknown> {
     return this.scripts.commitRedrives(messages, this.claim.leaseIdOf, this.claim.hasLedger);
-  }
-
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    return this.giveBack(messages);
   }
 }

@@ -10,6 +10,7 @@ abstract class AtMostOnce implements DeliveryMode {
   readonly countsPendingAsStarted = false;
   readonly successStep = 'release';
   abstract readonly canGiveBack: boolean;
+  abstract readonly givesBackUnreserved: boolean;
   abstract readonly giveBackStep: 'hand-over' | 'put-back';
 
   constructor(
@@ -30,7 +31,6 @@ abstract class AtMostOnce implements DeliveryMode {
   abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
   abstract renew(messages: readonly Message[]): Promise<boolean[]>;
   abstract giveBack(messages: readonly Message[]): Promise<readonly boolean[]>;
-  abstract giveBackUnreserved(messages: readonly Message[]): Promise<unknown>;
 
   /** Nobody else can have what is acknowledged, however long it waits. */
   isLive(): boolean {
@@ -47,6 +47,10 @@ abstract class AtMostOnce implements DeliveryMode {
 
   countAttempt(): Promise<boolean> {
     return Promise.resolve(true);
+  }
+
+  handOver(messages: readonly Message[]): Promise<unknown> {
+    return this.scripts.handOver(messages, this.leaseIdOf);
   }
 
   deadLetter(dead: DeadMessage): Promise<unknown> {
@@ -88,6 +92,10 @@ export class RecordedFirst extends AtMostOnce {
     return this.windowMs > 0;
   }
 
+  get givesBackUnreserved(): boolean {
+    return !this.scripts.isPartition;
+  }
+
   isAcknowledged(): boolean {
     return true;
   }
@@ -114,16 +122,12 @@ export class RecordedFirst extends AtMostOnce {
     if (!this.canGiveBack) return Promise.resolve(messages.map(() => false));
     return this.scripts.putBack(messages);
   }
-
-  async giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    if (this.scripts.isPartition) return undefined;
-    return this.scripts.handOver(messages, byMessageId);
-  }
 }
 
 /** Dead letters that run again, once: each stays a dead letter until its handler starts, and is leased until then. */
 export class RedrivesOnce extends AtMostOnce {
   readonly canGiveBack = true;
+  readonly givesBackUnreserved = true;
   readonly giveBackStep = 'hand-over';
 
   constructor(scripts: DeliveryScripts, windowMs: number, maxDeadLetters: number | undefined) {
@@ -162,11 +166,7 @@ export class RedrivesOnce extends AtMostOnce {
   }
 
   async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.scripts.handOver(messages, this.leaseIdOf);
+    await this.handOver(messages);
     return messages.map(() => true);
-  }
-
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    return this.giveBack(messages);
   }
 }

@@ -162,8 +162,8 @@ export class Delivery {
 
   /** Lets others have what was read and not reserved. */
   giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    if (messages.length === 0) return Promise.resolve();
-    return this.step('hand over', messages, () => this.mode.giveBackUnreserved(messages));
+    if (messages.length === 0 || !this.mode.givesBackUnreserved) return Promise.resolve();
+    return this.step('hand over', messages, () => this.mode.handOver(messages));
   }
 
   /** Something else is about to be sent: what waits goes along in one write, if it is worth it. */

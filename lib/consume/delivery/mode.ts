@@ -26,6 +26,8 @@ export interface DeliveryMode {
   readonly canGiveBack: boolean;
   /** Whether an entry that is pending for a consumer that is gone counts as a run that did not finish. */
   readonly countsPendingAsStarted: boolean;
+  /** Whether what was read and not reserved has to be given back. The next owner of a partition claims it without that. */
+  readonly givesBackUnreserved: boolean;
   /** What the step that records a success is called in events. */
   readonly successStep: 'commit' | 'release';
   /** What the step that gives back what did not start is called in events. */
@@ -53,7 +55,7 @@ export interface DeliveryMode {
   /** Lets another member have what did not start. @returns for each whether that was possible */
   giveBack(messages: readonly Message[]): Promise<readonly boolean[]>;
   /** Lets another member have what was read and not reserved. */
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown>;
+  handOver(messages: readonly Message[]): Promise<unknown>;
   deadLetter(dead: DeadMessage): Promise<unknown>;
   /** Nothing of the entry is left: it was deleted while it was pending. */
   acknowledgeDeleted(rowId: string): Promise<unknown>;

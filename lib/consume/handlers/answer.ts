@@ -1,9 +1,9 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, Observable } from 'rxjs';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { takeOriginal } from './original-errors.js';
 import type { RedisStreamsContext } from './redis-streams.context.js';
-import type { RunReplies } from '../../requests/run-replies.js';
+import type { RunReplies } from '../../requests/replier.js';
 import type { Verdict } from './run.js';
 
 /** Runs a request's handler, and replies with each value that it gives. What becomes of the request says how the replies end. */

@@ -1,4 +1,4 @@
-import { HandlerTimeoutError } from '../../errors/handler-timeout.error.js';
+import { HandlerTimeoutError } from '../../errors/handler.errors.js';
 import type { Invoke } from '../consumed-stream.js';
 import type { Message } from '../message.js';
 import type { StreamTally } from '../tallies.js';

@@ -2,7 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { validate, type Validated } from '../../wire/payload-schema.js';
-import { MessageValidationError } from '../../errors/message-validation.error.js';
+import { MessageValidationError } from '../../errors/message.errors.js';
 import type { HandlersMode } from '../../options/subscription-options.js';
 import { answer } from './answer.js';
 import { answererByName, handlersByName, type NamedHandler } from './handlers-by-name.js';

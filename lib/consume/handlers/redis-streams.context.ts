@@ -1,5 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import { SettledAlreadyError } from '../../errors/settled-already.error.js';
+import { SettledAlreadyError } from '../../errors/handler.errors.js';
 import { publishedAtMs } from '../../redis/read/entry-id.js';
 import type { RunSignal, Verdict } from './run.js';
 import type { Message } from '../message.js';

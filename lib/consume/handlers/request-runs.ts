@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
-import { RequestAbandonedError } from '../../errors/request-abandoned.error.js';
-import type { Replier, ReplyOutcome } from '../../requests/replier.js';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
+import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
 import { RequestClock } from '../../requests/request-clock.js';
-import { RunReplies } from '../../requests/run-replies.js';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-fields.js';
 import type { Invoke } from '../consumed-stream.js';

@@ -1,4 +1,4 @@
-import type { MessageValidationError } from '../../errors/message-validation.error.js';
+import type { MessageValidationError } from '../../errors/message.errors.js';
 
 /** What a run of a message's handlers came to. */
 export type Verdict =

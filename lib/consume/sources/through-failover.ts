@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { UnsupportedServerError } from '../../errors/unsupported-server.error.js';
+import { UnsupportedServerError } from '../../errors/redis.errors.js';
 import { reconnectDelayMs } from '../../redis/connect/reconnect-delay.js';
 import { isClusterFault, isRedisReply } from '../../redis/server/redis-errors.js';
 

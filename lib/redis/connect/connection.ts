@@ -1,11 +1,11 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type {
-  AddedConnectionOptions,
-  ConnectionOption,
-  ConnectionRole,
+import {
+  type AddedConnectionOptions,
+  type ConnectionOption,
+  type ConnectionRole,
+  isClusterOptions,
+  isRedisInstance,
 } from '../../options/connection-option.js';
-import { isClusterOptions } from '../../options/is-cluster-options.js';
-import { isRedisInstance } from '../../options/is-redis-instance.js';
 import { AskingRedis } from './asking-redis.js';
 import { asClient, clusterOf } from './cluster-client.js';
 import { followNodes, makeCluster } from './cluster-connection.js';

@@ -1,8 +1,11 @@
 import type { Redis } from 'ioredis';
-import { InvalidOptionsError } from '../../errors/invalid-options.error.js';
-import type { ConnectionFactory, ConnectionRequest } from '../../options/connection-option.js';
-import { hasKeyPrefix } from '../../options/is-cluster-options.js';
-import { isRedisInstance } from '../../options/is-redis-instance.js';
+import { InvalidOptionsError } from '../../errors/options.errors.js';
+import {
+  type ConnectionFactory,
+  type ConnectionRequest,
+  hasKeyPrefix,
+  isRedisInstance,
+} from '../../options/connection-option.js';
 import { asClient } from './cluster-client.js';
 import { clusterNeeds, nodeNeeds } from './cluster-connection.js';
 import { neededOptions } from './role-options.js';

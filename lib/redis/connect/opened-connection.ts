@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { ConnectionClosedError } from '../../errors/connection-closed.error.js';
+import { ConnectionClosedError } from '../../errors/redis.errors.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { type Connection, connectionFor, dropConnection, openConnection } from './connection.js';
 import { type RedisStreamsStatus, watchConnection } from './connection-watch.js';

@@ -1,4 +1,4 @@
-import { ConnectionEndedError } from '../../errors/connection-ended.error.js';
+import { ConnectionEndedError } from '../../errors/redis.errors.js';
 import type { Redis } from 'ioredis';
 import { cleanCause, errorText } from '../server/redis-errors.js';
 

@@ -1,4 +1,4 @@
-import { UnexpectedReplyError } from '../../errors/unexpected-reply.error.js';
+import { UnexpectedReplyError } from '../../errors/redis.errors.js';
 
 /** An entry as Redis gave it. `fields` is `undefined` where the entry was deleted while it was pending. */
 export interface RawEntry {

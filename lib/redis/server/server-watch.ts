@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { UnsupportedServerError } from '../../errors/unsupported-server.error.js';
+import { UnsupportedServerError } from '../../errors/redis.errors.js';
 import { mastersOf } from '../connect/cluster-client.js';
 import { reconnectDelayMs } from '../connect/reconnect-delay.js';
 import { askServerFacts } from './server-facts.js';

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { object, timerMs, withMethods } from '../../options/schema-parts.js';
+import { object, timerMs, withMethods } from '../../options/value.schemas.js';
 
 /** Options of {@link RedisStreamsMetricsModule}. */
 export interface RedisStreamsMetricsOptions {

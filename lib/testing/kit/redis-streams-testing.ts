@@ -7,7 +7,7 @@ import type {
 } from '../../events/message-events.js';
 import type { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import type { StreamPattern } from '../../options/stream-pattern.js';
-import type { PublishReceipt } from '../../publish/publish-receipt.js';
+import type { PublishReceipt } from '../../publish/entry-publisher.js';
 import type { MessageHistory, WhichMessage } from './message-history.js';
 import type { TestingKit } from './testing-kit.js';
 import type {

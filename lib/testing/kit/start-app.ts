@@ -7,7 +7,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
-import { withOverride } from '../../nest/option-overrides.js';
+import { withOverride } from '../../nest/redis-streams.module.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import { StreamsTestingError } from './message-history.js';

@@ -8,7 +8,7 @@ import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import { checkOptions } from '../../options/check-options.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import type { StreamPattern } from '../../options/stream-pattern.js';
-import type { PublishReceipt } from '../../publish/publish-receipt.js';
+import type { PublishReceipt } from '../../publish/entry-publisher.js';
 import { OpenedConnection } from '../../redis/connect/opened-connection.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { placesOf } from '../../wire/partitions.js';

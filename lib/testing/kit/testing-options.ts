@@ -10,8 +10,8 @@ import type {
 } from '@nestjs/common';
 import { z } from 'zod';
 import type { ConnectionOption } from '../../options/connection-option.js';
-import type { RedisStreamsModuleOptions } from '../../options/module-options.js';
-import { object, timerMs } from '../../options/schema-parts.js';
+import type { RedisStreamsModuleOptions } from '../../options/server-options.js';
+import { object, timerMs } from '../../options/value.schemas.js';
 
 /** The part of `Test.createTestingModule(…)` that `RedisStreamsTesting` uses. What was overridden there stays overridden. */
 export interface TestedBuilder {

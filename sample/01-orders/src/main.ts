@@ -27,7 +27,7 @@ async function close(): Promise<void> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Stays registered: npm passes on a Ctrl-C that the terminal has sent already, and the second one has to do nothing.
+  // Stays registered: after a Ctrl-C npm sends the signal a second time, which must do nothing.
   process.on(signal, () => {
     closing ??= close();
   });
@@ -39,7 +39,7 @@ await orders.place({ item: 'teapot', quantity: 1 });
 await orders.place({ item: 'cup', quantity: 6 });
 
 const url = (await shop.getUrl()).replace('[::1]', 'localhost');
-logger.log('Ready. Ctrl-C ends it; an order of your own:');
+logger.log('Ready. Ctrl-C stops it. To place an order yourself:');
 logger.log(
   `curl -X POST ${url}/orders -H 'content-type: application/json' -d '{"item":"tea","quantity":2}'`,
 );

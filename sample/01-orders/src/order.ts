@@ -1,12 +1,12 @@
 import { BadRequestException } from '@nestjs/common';
 
-/** What a customer asks for. */
+/** A customer's request. */
 export interface OrderRequest {
   readonly item: string;
   readonly quantity: number;
 }
 
-/** What the shop publishes, once for all services. */
+/** The message that the shop publishes once for all services. */
 export interface Order extends OrderRequest {
   readonly id: string;
 }

@@ -2,7 +2,7 @@ import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ServerRedisStreams } from 'nestjs-redis-streams';
 
-/** A Nest app whose `@EventPattern` handlers get their messages from now on. */
+/** Starts a Nest app whose `@EventPattern` handlers receive messages. */
 export async function startService(module: DynamicModule): Promise<INestApplication> {
   const app = await NestFactory.create(module);
   app.connectMicroservice({ strategy: app.get(ServerRedisStreams) }, { inheritAppConfig: true });

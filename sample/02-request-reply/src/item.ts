@@ -1,15 +1,15 @@
-/** What the shop asks for. */
+/** An item whose price the shop requests. */
 export interface Item {
   readonly name: string;
   readonly quantity: number;
 }
 
-/** What the pricing service replies. */
+/** The reply of the pricing service. */
 export interface Quote {
   readonly total: number;
   readonly currency: 'EUR';
 }
 
-/** The stream that requests travel on, and what kinds of them there are. */
+/** The stream for requests, and the names of the two kinds of requests on it. */
 export const PRICE = { stream: 'quotes', name: 'price' };
 export const HISTORY = { stream: 'quotes', name: 'history' };

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** A bank as they are: it is away for a moment, it refuses, and one payment it cannot digest before it is repaired. */
+/** A bank with the usual problems: it is briefly unavailable, it refuses, and one payment fails until a bug is fixed. */
 @Injectable()
 export class Bank {
   private isRepaired = false;

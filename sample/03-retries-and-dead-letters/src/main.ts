@@ -27,11 +27,13 @@ await lastValueFrom(client.emitBatch('payments', PAYMENTS));
 await until(() => counts().handled + counts().deadLettered === PAYMENTS.length);
 
 for (const { reason, error, attempts, payload } of await deadLetters.list({ stream: 'payments' })) {
-  const said = error?.message ?? 'nothing';
-  logger.log(`Dead letter ${JSON.stringify(payload)}: ${reason} (${said}; attempts: ${attempts})`);
+  const message = error?.message ?? 'nothing';
+  logger.log(
+    `Dead letter ${JSON.stringify(payload)}: ${reason} (${message}; attempts: ${attempts})`,
+  );
 }
 
-logger.log('The bank is repaired: what it had a bug with is run again, in this group alone');
+logger.log('The bank is repaired: the payment that hit its bug is redriven, in this group only');
 app.get(Bank).repair();
 const { redriven } = await deadLetters.redrive({
   stream: 'payments',
@@ -40,9 +42,9 @@ const { redriven } = await deadLetters.redrive({
 await until(async () => (await deadLetters.count({ stream: 'payments' })) === 1);
 const { handled, retried, deadLettered } = counts();
 logger.log(
-  `Redriven: ${redriven}. Handled: ${handled}, put off: ${retried}, given up: ${deadLettered}`,
+  `Redriven: ${redriven}. Handled: ${handled}, retried: ${retried}, dead letters: ${deadLettered}`,
 );
-// What is left will never be paid.
+// The remaining payment can never be paid.
 const { purged } = await deadLetters.purge({ stream: 'payments' });
 logger.log(`Purged: ${purged}`);
 

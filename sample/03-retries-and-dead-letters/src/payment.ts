@@ -1,10 +1,10 @@
-/** A payment that the bank is to be asked for. */
+/** A payment to be made by the bank. */
 export interface Payment {
   readonly id: string;
   readonly amount: number;
 }
 
-/** What goes through the streams of this app: the client takes nothing else. */
+/** The payloads of this app's streams: the client accepts nothing else. */
 export interface Events {
   payments: Payment;
 }

@@ -21,7 +21,7 @@ export class PaymentsController {
   onPayment(@Payload() payment: Events['payments'], @Ctx() context: RedisStreamsContext): void {
     const attempt = context.getAttempt();
     this.logger.log(`${payment.id}: attempt ${attempt}`);
-    // It will be no better the next time.
+    // Another attempt would not help.
     if (payment.amount <= 0) throw new DeadLetterException('nothing to pay');
     this.bank.book(payment.id, attempt);
     this.logger.log(`${payment.id}: paid`);

@@ -8,10 +8,10 @@ import { Bank } from '../src/bank.js';
 let streams: RedisStreamsTesting;
 
 before(async () => {
-  // What the module says of the connection does not matter: the kit brings its own.
+  // The module's connection does not matter: the kit replaces it.
   streams = await RedisStreamsTesting.create(AppModule.register('redis://production'), {
     logger: false,
-    // A machine that is busy with other tests may take its time.
+    // A machine that is busy with other tests may be slow.
     timeoutMs: 12_000,
   });
 });

@@ -4,7 +4,7 @@ import { EventPattern, Payload } from '@nestjs/microservices';
 import { revived, UserCreated } from './messages.js';
 import { StreamedEvents } from './streamed-events.js';
 
-/** Brings events from the stream to the `@EventsHandler`s of a service. */
+/** Passes events from the stream to the `@EventsHandler`s of a service. */
 @Controller()
 export class EventsController {
   constructor(private readonly events: StreamedEvents) {}

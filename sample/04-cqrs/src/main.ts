@@ -16,7 +16,7 @@ const logger = new Logger('Sample');
 const NAMES = ['Ada', 'Grace', 'Edsger', 'Barbara'];
 
 const redis = await startRedis();
-// Two instances of users share its commands; mail and audit each get every event.
+// Two instances of users share the commands; mail and audit each get every event.
 const users = await Promise.all([1, 2].map(() => startService(UsersModule.register(redis.url))));
 const mail = await startService(MailModule.register(redis.url));
 const audit = await startService(AuditModule.register(redis.url));
@@ -24,11 +24,11 @@ const audit = await startService(AuditModule.register(redis.url));
 const handledBy = (...services: INestApplication[]): number =>
   services.reduce((sum, app) => sum + app.get(StreamsMonitor).getStats().counts.handled, 0);
 
-// Anybody may send a command: here it is the service that writes mail.
+// Any service may send a command: here it is the mail service.
 const commands = mail.get(StreamedCommands, { strict: false });
 const sent = NAMES.map((name) => new CreateUser(randomUUID(), name));
 await Promise.all(sent.map((command) => commands.send(command)));
-// A command that is sent again is the same command.
+// Sending a command again makes no second command.
 const again = await Promise.all(sent.map((command) => commands.send(command)));
 logger.log(`sent twice, known as duplicates: ${again.every(({ duplicate }) => duplicate)}`);
 

@@ -1,4 +1,4 @@
-/** Something that is to be done, by one service. */
+/** A task for one service. */
 export class CreateUser {
   constructor(
     readonly id: string,
@@ -6,7 +6,7 @@ export class CreateUser {
   ) {}
 }
 
-/** Something that has happened, for all services that care. */
+/** Something that happened, for all interested services. */
 export class UserCreated {
   constructor(
     readonly id: string,
@@ -14,8 +14,8 @@ export class UserCreated {
   ) {}
 }
 
-/** A payload is what JSON left of it: here it is an instance of its class again, by which the buses know it. */
+/** Turns a payload, which is plain JSON, back into an instance of its class, because the buses dispatch by class. */
 export const revived = <Message extends object>(
-  its: { readonly prototype: Message },
+  type: { readonly prototype: Message },
   payload: object,
-): Message => Object.assign(Object.create(its.prototype), payload);
+): Message => Object.assign(Object.create(type.prototype), payload);

@@ -11,7 +11,7 @@ import { firstValueFrom } from 'rxjs';
 export class StreamedCommands {
   constructor(private readonly client: ClientRedisStreams) {}
 
-  /** Once this is fulfilled Redis has the command: it will be executed. */
+  /** Once this resolves, Redis has the command: it will be executed. */
   send(command: { readonly id: string }): Promise<PublishReceipt> {
     const { name } = command.constructor;
     const record = new RedisStreamsRecordBuilder(command)

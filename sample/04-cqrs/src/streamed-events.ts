@@ -7,7 +7,7 @@ import {
 } from 'nestjs-redis-streams';
 import { firstValueFrom, lastValueFrom, of } from 'rxjs';
 
-/** What `EventBus.publish()` gives an event to: the stream, from which every service has it, this one too. */
+/** Receives the events of `EventBus.publish()` and publishes them to the stream, from which every service, including this one, gets them. */
 @Injectable()
 export class StreamedEvents implements IEventPublisher {
   constructor(
@@ -25,8 +25,8 @@ export class StreamedEvents implements IEventPublisher {
   }
 
   /**
-   * Runs the `@EventsHandler`s of this service. The bus itself would not say how they ended: then a message whose handler failed
-   * would be acknowledged. Its operators do, with `rethrowUnhandled`.
+   * Runs the `@EventsHandler`s of this service. The bus itself does not report how they ended, so a message whose handler
+   * failed would be acknowledged. With `rethrowUnhandled` its operators do report it.
    */
   async handle(event: IEvent): Promise<void> {
     const runs = this.bus.eventOperators.map((operator) =>

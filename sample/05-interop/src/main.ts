@@ -20,7 +20,7 @@ const deadLetters = app.get(DeadLetters);
 await deadLetters.purge({ stream: ORDERS });
 const go = new Logger('Go');
 
-// Another service is written in Python, and sometimes gets it wrong.
+// Another service is written in Python, and sometimes sends an invalid order.
 await python(raw, ORDERS, 'order.created', { order_id: 'ORD-1', quantity: 2 });
 await python(raw, ORDERS, 'order.created', { order_id: 'ORD-2', quantity: '2' });
 await until(async () => (await deadLetters.count({ stream: ORDERS })) === 1);
@@ -28,7 +28,7 @@ await until(async () => (await raw.xlen(SHIPMENTS)) === 1);
 const [letter] = await deadLetters.list({ stream: ORDERS });
 new Logger('Orders').log(`Dead letter ${JSON.stringify(letter?.payload)}: ${letter?.reason}`);
 
-// Another one in Go: it reads what was written here, and answers.
+// A third one is written in Go: it reads our messages and answers.
 for (const message of await goRead(raw, SHIPMENTS)) go.log(message);
 await goPublish(
   raw,
@@ -42,7 +42,7 @@ await app.close();
 await raw.quit();
 await redis.stop();
 
-/** Whether the group is at the end of what Go wrote. */
+/** Whether the group has read all entries that Go wrote. */
 async function isRead(): Promise<boolean> {
   const processed = `stream:{${SHIPPED}}:group:sample-05-nest:processed`;
   return (await raw.zcard(processed)) > 0;

@@ -15,7 +15,7 @@ export class OrdersController {
 
   constructor(private readonly client: ClientRedisStreams) {}
 
-  /** From Python; what Go is to ship goes on to another stream, in the form that Go reads. */
+  /** From Python. Orders to be shipped by Go are published to another stream, in the format that Go reads. */
   @EventPattern<string>('sample-05-orders')
   async onOrder(@Payload() order: Order, @Ctx() context: RedisStreamsContext): Promise<void> {
     this.logger.log(`${context.getName()}: ${order.quantity} × ${order.order_id}`);
@@ -27,7 +27,7 @@ export class OrdersController {
     await firstValueFrom(this.client.emit('sample-05-shipments', record));
   }
 
-  /** From Go: its metadata are the headers. */
+  /** From Go: its metadata arrives as headers. */
   @EventPattern<string>('sample-05-shipped')
   onShipped(@Payload() order: Pick<Order, 'order_id'>, @Ctx() context: RedisStreamsContext): void {
     const { carrier } = context.getHeaders();

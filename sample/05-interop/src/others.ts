@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { decode, encode } from '@msgpack/msgpack';
 import type { Redis } from 'ioredis';
 
-/** `streamer.send_message(stream, Message(name=…, body=…))` of dtpyfw, as it reaches Redis. */
+/** The entry that dtpyfw's `streamer.send_message(stream, Message(name=…, body=…))` writes. */
 export async function python(
   redis: Redis,
   stream: string,
@@ -13,7 +13,7 @@ export async function python(
   await redis.xadd(stream, '*', 'name', name, 'body', JSON.stringify(body));
 }
 
-/** `publisher.Publish(stream, msg)` of Watermill, as it reaches Redis. */
+/** The entry that Watermill's `publisher.Publish(stream, msg)` writes. */
 export async function goPublish(
   redis: Redis,
   stream: string,
@@ -32,12 +32,12 @@ export async function goPublish(
   );
 }
 
-/** What a Watermill subscriber would find: UUID, payload, metadata. */
+/** What a Watermill subscriber would read: UUID, payload, metadata. */
 export async function goRead(redis: Redis, stream: string): Promise<string[]> {
   const entries = await redis.xrangeBuffer(stream, '-', '+');
   return entries.map(([, fields]) => {
     const field = (name: string): Buffer =>
-      fields[fields.findIndex((its, at) => at % 2 === 0 && its.toString() === name) + 1] ??
+      fields[fields.findIndex((each, at) => at % 2 === 0 && each.toString() === name) + 1] ??
       Buffer.alloc(0);
     const metadata = JSON.stringify(decode(field('metadata')));
     return `${field('_watermill_message_uuid').toString()} ${field('payload').toString()} ${metadata}`;

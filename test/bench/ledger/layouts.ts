@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { PACK_LEDGER } from './pack-ledger.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
 
-/** A way to keep a ledger: how some message IDs are looked for, and recorded. */
+/** A layout of a ledger: how message IDs are looked up and recorded. */
 export interface Layout {
   readonly name: string;
   /** Lua with the message IDs as a JSON list, or their digests in one text, in ARGV[1]; the time in ms in ARGV[2]. */
@@ -13,7 +13,7 @@ export interface Layout {
   /** The keys for some message IDs in a ledger of `size`. */
   readonly keys: (ids: readonly string[], size: number) => string[];
   readonly argument: (ids: readonly string[]) => string | Buffer;
-  /** What maintenance does with what is recorded; how many entries it was done for. */
+  /** What maintenance does with recorded IDs; returns for how many. */
   readonly pack?: (client: Redis) => Promise<number>;
 }
 
@@ -42,7 +42,7 @@ const oneZset: Layout = {
   argument: asJson,
 };
 
-/** Each bucket is a key: Redis keeps small ZSETs as one list of bytes. */
+/** Each bucket is a key: Redis stores small ZSETs as one list of bytes. */
 const smallZsets: Layout = {
   name: `a ZSET for each ${MEAN}, 16 byte digests, each expires`,
   lookFor: `for n = 1, #KEYS do redis.call('ZSCORE', KEYS[n], string.sub(ARGV[1], n * 16 - 15, n * 16)) end`,

@@ -1,6 +1,6 @@
 /**
- * What a ledger costs, layout by layout: bytes for each message ID, and the work of Redis (its CPU time) for each message
- * that is looked for, or recorded, in batches of 100, or packed.
+ * What a ledger costs, for each layout: bytes for each message ID, and the work of Redis (its CPU time) for
+ * each message that is looked up, recorded (in batches of 100) or packed.
  *
  *     node dist/programs/test/bench/ledger/main.js 100000 1000000
  */
@@ -87,7 +87,7 @@ async function usedCpu(client: Redis): Promise<number> {
 for (const size of process.argv.slice(2).map(Number)) {
   const ledgers: Filled[] = [];
   for (const layout of LAYOUTS) ledgers.push(await Filled.make(layout, size));
-  // In turn, so that whatever else the machine does meets all alike.
+  // In turn, so that other load on the machine affects all alike.
   for (let round = 0; round < ROUNDS; round++) {
     for (const what of ['lookFor', 'record'] as const) {
       for (const ledger of ledgers) await ledger.measure(what);

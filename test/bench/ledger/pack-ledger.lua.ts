@@ -1,6 +1,7 @@
 /**
- * A copy of what is in lib/redis/scripts/, as beside: packs the oldest of KEYS[1] into KEYS[2]; ARGV has the window in ms, how many stay, and
- * how many leave at the most. After `PACKED_LEDGER`.
+ * A copy of the script in lib/redis/scripts/, like the file next to it: packs the oldest of KEYS[1] into
+ * KEYS[2]; ARGV has the window in ms, how many stay, and how many are moved at most. Goes after
+ * `PACKED_LEDGER`.
  */
 export const PACK_LEDGER = `
 local FULL = 16

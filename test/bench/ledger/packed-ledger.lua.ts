@@ -1,21 +1,22 @@
-/** A copy of what is in lib/redis/scripts/: programs are users, and see only what is exported. */
+/** A copy of the Lua in lib/redis/scripts/: programs are users of the package, and see only what is exported. */
 
 /**
- * Lua for the packed part of a ledger: a HASH beside the ZSET, for what is not among its newest. A message ID takes 130
- * bytes and more in a ZSET, and packed less than 30.
+ * Lua for the packed part of a ledger: a HASH in addition to the ZSET, for all but the newest IDs. A message
+ * ID takes 130 bytes and more in a ZSET, and packed less than 30.
  *
  *     buckets   how many there are
  *     entries   how many records are in them
- *     swept     which bucket is looked through next for what has left the window, and when that was due
- *     4 bytes   a bucket each, by its number from 0: records of 20 bytes, the oldest first but for a few. A record is the first
- *               104 bits of the message ID's SHA-1, as two numbers of 7 bytes, then when it was processed, in ms, in 6 bytes
+ *     swept     which bucket is swept next for expired records, and when that was due
+ *     4 bytes   a bucket, by its number from 0: records of 20 bytes, with few exceptions the oldest first. A record is the
+ *               first 104 bits of the message ID's SHA-1, as two numbers of 7 bytes, then the time of processing, in ms, in 6 bytes
  *
- * The first of the two numbers says which bucket it is. As there are more entries, one bucket after the other is split
- * (linear hashing), so that they have about 16 each: what is written of them goes to replicas and the AOF as a whole.
- * All of it is one key, so that who calls a script needs to know nothing of the buckets to name its keys.
+ * The first of the two numbers determines the bucket. As entries are added, one bucket after the other is
+ * split (linear hashing), so that each has about 16 records: a written bucket goes to replicas and the AOF as
+ * a whole. All of it is one key, so that callers of a script need to know nothing of the buckets to name its
+ * keys.
  *
- * Of a record the second number stands before the first, and its lowest byte first: that one differs between the records of
- * a bucket, so that a search passes over the others at once.
+ * In a record the second number comes before the first, and its lowest byte first: it differs between the
+ * records of a bucket, so a search skips the others at once.
  */
 export const PACKED_LEDGER = `
 local DIGEST, RECORD = 14, 20
@@ -49,7 +50,7 @@ local function find(records, digest, from)
 end
 `;
 
-/** Lua that says when some message IDs were processed, of those that are packed; after {@link PACKED_LEDGER}. */
+/** Lua that returns when some message IDs were processed, for those that are packed; after {@link PACKED_LEDGER}. */
 export const FIND_PACKED = `
 local function newestOf(records, digest)
   local at, newest = find(records, digest, 1), nil

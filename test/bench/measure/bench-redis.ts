@@ -7,11 +7,11 @@ export interface BenchRedis {
   readonly client: Redis;
 }
 
-/** Starts a Redis of its own for `action`, and stops it afterwards. */
+/** Starts a separate Redis for `action`, and stops it afterwards. */
 export async function withRedis<Result>(
   action: (redis: BenchRedis) => Promise<Result>,
 ): Promise<Result> {
-  // Arguments ask for a server of our own: one that others use measures them too.
+  // Arguments ask for a separate server: on a shared one, others would be measured too.
   const server = await startRedis({ args: [] });
   const client = new Redis(server.url);
   try {

@@ -7,7 +7,7 @@ import type { Task, TaskResult } from './task.js';
 export class Contender {
   private constructor(private readonly child: ChildProcess) {}
 
-  /** @param worker the name of a file in `workers/`, or where a program is that serves tasks as those do */
+  /** @param worker the name of a file in `workers/`, or the path of a program that serves tasks as those do */
   static start(worker: string | URL): Contender {
     const program =
       worker instanceof URL ? worker : new URL(`../workers/${worker}.js`, import.meta.url);

@@ -4,7 +4,7 @@ import type { Task } from './task.js';
 
 /** One side of a comparison. */
 export interface Side {
-  /** A file in `workers/`, or where a program is that serves tasks as those do. */
+  /** A file in `workers/`, or the path of a program that serves tasks as those do. */
   readonly worker: string | URL;
   readonly task: Task;
   /** Brings Redis into the state in which each run begins. */
@@ -22,7 +22,7 @@ export interface InTurn<Name extends string> {
   readonly onProgress: (share: number) => void;
 }
 
-/** Runs all sides in turn, so that whatever else the machine does meets all alike. */
+/** Runs all sides in turn, so that other load on the machine affects all alike. */
 export async function inTurn<Name extends string>({
   sides,
   size,
@@ -37,7 +37,7 @@ export async function inTurn<Name extends string>({
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < names.length; turn++) {
         onProgress((round + turn / names.length) / rounds);
-        // None always comes first.
+        // No side always comes first.
         const n = round % 2 === 0 ? turn : names.length - 1 - turn;
         const { task, prepare } = sides[names[n]!];
         await prepare();

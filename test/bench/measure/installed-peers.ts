@@ -12,10 +12,10 @@ const SOURCE = join('test', 'bench', 'peers');
 const TARGET = join(tmpdir(), 'nestjs-redis-streams-bench-peers');
 
 /**
- * Installs what a peer's manifest names, exactly, into a folder of its own outside of this one, where it is not there
- * already: no peer meets the versions of another, or ours.
+ * Installs what a peer's manifest names, exactly, into a separate folder outside the repository, unless it is
+ * already installed: no peer meets the versions of another, or ours.
  *
- * @returns where its worker is
+ * @returns the path of its worker
  */
 export async function installedPeer(peer: Peer): Promise<URL> {
   const folder = join(TARGET, peer);
@@ -31,7 +31,7 @@ export async function installedPeer(peer: Peer): Promise<URL> {
   return pathToFileURL(join(folder, 'worker.mjs'));
 }
 
-/** What was installed to its end; nothing where that was interrupted. */
+/** What was installed completely; undefined if that was interrupted. */
 const installedManifest = (folder: string): Promise<string | undefined> =>
   readFile(join(folder, 'installed.json'), 'utf8').catch(() => undefined);
 

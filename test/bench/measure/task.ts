@@ -4,17 +4,17 @@ import type { SubscriptionOptions } from 'nestjs-redis-streams';
 export interface Task {
   readonly redisUrl: string;
   readonly messages: number;
-  /** How ours subscribes, where not by the defaults. */
+  /** How our side subscribes, if not with the defaults. */
   readonly subscription?: SubscriptionOptions;
-  /** Whether ours keeps in mind what was published. */
+  /** Whether our side stores published IDs. */
   readonly publishDedup?: boolean;
-  /** What the bare side speaks. */
+  /** The protocol of the bare side. */
   readonly protocol?: 2 | 3;
   /** How much a handler does: rounds of {@link work}. */
   readonly rounds?: number;
   /** How long a handler waits. */
   readonly waitMs?: number;
-  /** What one of several tasks of a worker is. */
+  /** Which of several tasks of a worker to do. */
   readonly what?: string;
 }
 

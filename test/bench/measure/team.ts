@@ -1,7 +1,10 @@
 import { Contender } from './contender.js';
 import type { Task } from './task.js';
 
-/** Processes that do one task together. Each answers with when it began and when all was done, in ms of the clock. */
+/**
+ * Processes that do one task together. Each answers with when it began and when everything was done, in ms of
+ * the clock.
+ */
 export class Team {
   private constructor(private readonly members: readonly Contender[]) {}
 

@@ -1,6 +1,7 @@
 /**
- * What messages cost Redis: memory for each row that this package keeps, and what a message sends through the network and into
- * the append-only file. None of it is a time, so it may run on a machine that does other things; CPU time is the upper end then.
+ * What messages cost Redis: memory for each row that this package stores, and the bytes of a message in the
+ * network and in the append-only file. Except for CPU time, which is an upper bound then, nothing depends on
+ * other load on the machine.
  *
  *     npm run measure:memory             # 100 000 of each
  *     npm run measure:memory -- 1000000
@@ -17,7 +18,7 @@ const count = Number(process.argv[2] ?? 100_000);
 if (!Number.isInteger(count) || count < 1_000) throw new Error('a whole number, 1000 or more');
 
 Logger.overrideLogger(['error']);
-// A file that is written anew meanwhile would be shorter than what was written.
+// If the file were rewritten meanwhile, it would be shorter than what was written.
 const args = '--appendonly yes --appendfsync no --auto-aof-rewrite-percentage 0'.split(' ');
 const server = await startRedis({ args });
 const client = new Redis(server.url);

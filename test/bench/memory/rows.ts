@@ -8,7 +8,7 @@ import { CONSUMER, fieldsOf, GROUP, payloadOf, STREAM } from './message.js';
 /** A kind of row, written as the scripts write it. */
 interface Row {
   readonly name: string;
-  /** What has to be there before, and is not counted. */
+  /** What must exist before, and is not counted. */
   readonly prepare?: (client: Redis, count: number) => Promise<unknown>;
   readonly write: (client: Redis, count: number) => Promise<unknown>;
 }
@@ -69,7 +69,7 @@ const deadLetterOf = (n: number): (string | Buffer)[] => [
 export const ROWS: readonly Row[] = [
   { name: 'entry of the stream: 150 bytes of JSON, UUID', write: messages },
   {
-    name: 'published of late (publishDedup): UUID',
+    name: 'recently published (publishDedup): UUID',
     write: each((pipeline, n) =>
       pipeline.zadd(`stream:{${STREAM}}:published`, (START + n) * 2048, randomUUID()),
     ),
@@ -100,7 +100,7 @@ export const ROWS: readonly Row[] = [
     ),
   },
   {
-    name: 'entry that waits for a retry, with its attempts',
+    name: 'entry waiting for a retry, with its attempts',
     write: each((pipeline, n) =>
       pipeline
         .zadd(`${OF_GROUP}:retries`, START + n, entryId(n))
@@ -113,5 +113,5 @@ export const ROWS: readonly Row[] = [
       pipeline.xadd(`${OF_GROUP}:dead-letters`, '*', ...deadLetterOf(n)),
     ),
   },
-  { name: 'message for later: 150 bytes of JSON, UUID', write: delayedMessages },
+  { name: 'delayed message: 150 bytes of JSON, UUID', write: delayedMessages },
 ];

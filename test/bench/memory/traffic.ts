@@ -14,7 +14,7 @@ import { GROUP, payloadOf, STREAM } from './message.js';
 interface Cost {
   readonly toRedis: number;
   readonly fromRedis: number;
-  /** What replicas get is the same, but for a few bytes. */
+  /** Replicas receive the same, except for a few bytes. */
   readonly toFile: number;
   readonly cpuUs: number;
 }
@@ -47,7 +47,7 @@ async function costOf(client: Redis, count: number, work: () => Promise<void>): 
   };
 }
 
-/** Publishes all with a client of its own. */
+/** Publishes all with a separate client. */
 const publishing =
   (
     publishDedup: false | undefined,
@@ -55,7 +55,7 @@ const publishing =
     send: (client: ClientRedisStreams, from: number, to: number) => Promise<unknown>,
   ): Traffic['run'] =>
   async (client, url, most) => {
-    // One round trip after the other takes its time.
+    // One round trip after the other is slow.
     const count = atOnce === 1 ? most / 10 : most;
     const ours = new ClientRedisStreams({
       connection: url,
@@ -78,7 +78,7 @@ const singly = (client: ClientRedisStreams, from: number, to: number): Promise<u
 const batch = (client: ClientRedisStreams, from: number, to: number): Promise<unknown> =>
   firstValueFrom(client.emitBatch(STREAM, numbers(from, to).map(payloadOf)));
 
-/** Handles all that is in the stream, with a new group each time. */
+/** Handles everything in the stream, with a new group each time. */
 const handling =
   (options: Parameters<typeof subscription>[0]): Traffic['run'] =>
   async (client, url) => {

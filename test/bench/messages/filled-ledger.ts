@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 const AT_ONCE = 10_000;
 const WINDOW_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** Lua that records message IDs as spread over the window as they would be; made by the server, which is fastest. */
+/** Lua that records message IDs spread over the window; run by the server, which is fastest. */
 const FILL = `
 local from, many, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -20,12 +20,13 @@ for n = from, from + many - 1 do
   end
 end`;
 
-/** In so many parts a ledger grows; after each of them there is a maintenance run. */
+/** The ledger grows in this many parts; after each there is a maintenance run. */
 const PARTS = 20;
 
 /**
- * Fills the ledger `key` with message IDs of the last seven days, as many as `size`. They go where any program may put
- * them, in its ZSET, some after the others: `maintain` brings them into whatever form they are kept in.
+ * Fills the ledger `key` with `size` message IDs of the last seven days. They are written as any program may
+ * write them, to its ZSET, one part after the other: `maintain` brings them into the form in which the
+ * library keeps them.
  */
 export async function fillLedger(
   client: Redis,
@@ -34,7 +35,7 @@ export async function fillLedger(
   maintain: () => Promise<void>,
   onProgress: (share: number) => void,
 ): Promise<void> {
-  // Those that leave the window while it is filled would be missed.
+  // Those that leave the window during filling would be missing.
   const spread = WINDOW_MS - 60 * 60 * 1000;
   const part = Math.ceil(size / PARTS);
   for (let from = 0; from < size;) {

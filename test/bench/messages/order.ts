@@ -1,4 +1,4 @@
-/** What a message of the bench carries: with its ID and its name an entry of about 150 bytes. */
+/** The payload of the bench's messages: with ID and name an entry of about 150 bytes. */
 export interface Order {
   readonly orderId: number;
   readonly customer: string;

@@ -20,7 +20,7 @@ export async function writeMessages(client: Redis, messages: number): Promise<vo
   }
 }
 
-/** Makes all that was written wait for the group again, as if nobody had ever read it. */
+/** Makes everything that was written wait for the group again, as if it had never been read. */
 export async function startOver(client: Redis): Promise<void> {
   const keys = await client.keys('*');
   await client.unlink('-', ...keys.filter((key) => key !== STREAM));
@@ -29,7 +29,7 @@ export async function startOver(client: Redis): Promise<void> {
   await client.xgroup('CREATE', STREAM, GROUP, '0');
 }
 
-/** Messages that nobody has read, in place of those that were: the group's ledger does not know them. */
+/** New unread messages instead of the read ones: the group's ledger does not know them. */
 export async function replaceMessages(client: Redis, messages: number): Promise<void> {
   await client.xtrim(STREAM, 'MAXLEN', 0);
   await writeMessages(client, messages);

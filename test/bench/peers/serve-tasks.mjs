@@ -1,6 +1,6 @@
 /**
- * What the bench's own workers have too, for programs that live where another package is installed: does each task, and
- * answers with what was measured.
+ * The same as in the bench's own workers, for programs that live where another package is installed: does
+ * each task, and answers with the measurement.
  */
 export function serveTasks(run) {
   process.once('disconnect', () => process.exit());
@@ -12,7 +12,7 @@ export function serveTasks(run) {
   });
 }
 
-/** Does `action` for 0, 1, … `many` − 1: so many at a time, and the next once all of them are done. */
+/** Does `action` for 0, 1, … `many` − 1: this many at a time, and the next once all of them are done. */
 export async function inRounds(many, atOnce, action) {
   for (let from = 0; from < many; from += atOnce) {
     const length = Math.min(atOnce, many - from);
@@ -20,7 +20,7 @@ export async function inRounds(many, atOnce, action) {
   }
 }
 
-/** Counts what is handled: `done` is fulfilled once it was so many. */
+/** Counts handled messages: `done` resolves at this number. */
 export function countdown(many) {
   let left = many;
   let end;

@@ -17,7 +17,7 @@ interface ChartRow {
   readonly kind: 'bar' | 'other' | 'missed';
 }
 
-/** Bars of what was measured on each side, from nothing on, with how far the runs lay apart. */
+/** Bars of the figures of each side, starting at zero, with the spread of the runs. */
 export function barChart(title: string, figures: readonly Figure[], ours: RegExp): string {
   const rows = figures.map(({ label, unit, values }): ChartRow => {
     const value = median(values);
@@ -28,8 +28,8 @@ export function barChart(title: string, figures: readonly Figure[], ours: RegExp
   return svg(title, TOP + rows.length * ROW + 14, drawn(rows));
 }
 
-/** How near each figure is to what it has to reach: the line is at 1, and right of it is well. */
-export function reachedChart(
+/** How close each figure is to its target: the line is at 1, and right of it the target is met. */
+export function targetChart(
   title: string,
   figures: readonly (readonly [label: string, figure: Figure])[],
 ): string {
@@ -54,7 +54,7 @@ export function reachedChart(
   const one = LEFT + (RIGHT - LEFT) / 2;
   return svg(title, height, [
     ...drawn(rows, 2),
-    text(one, TOP - 12, 'has to be', 'class="small" text-anchor="middle"'),
+    text(one, TOP - 12, 'target', 'class="small" text-anchor="middle"'),
     line([
       [one, TOP - 6],
       [one, height - 10],
@@ -84,7 +84,7 @@ function drawn(
 
 const CURVE_HEIGHT = 260;
 
-/** A line over what one long run gave. */
+/** A line for the samples of one long run. */
 export function curveChart(title: string, { across, up, points }: Curve): string {
   const [left, right, top, bottom] = [60, WIDTH - 24, 50, CURVE_HEIGHT - 44];
   const mostX = Math.max(...points.map(([x]) => x));

@@ -15,7 +15,7 @@ const TEXT: Record<Unit, (value: number) => string> = {
 
 export const valueText = (unit: Unit, value: number): string => TEXT[unit](value);
 
-/** The figure in words: its median, how far the runs lay apart, what it has to reach, and whether it does. */
+/** The figure in words: its median, the spread of the runs, its target, and whether it is met. */
 export interface FigureText {
   readonly label: string;
   readonly middle: string;

@@ -2,10 +2,10 @@ import { median } from '../measure/statistics.js';
 
 export type Unit = 'per second' | 'ms' | 'times' | 'percent' | 'MB' | 'count';
 
-/** What a figure has to reach. */
+/** The target of a figure. */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };
 
-/** A figure, with what each run gave. */
+/** A figure, with the values of each run. */
 export interface Figure {
   readonly label: string;
   readonly unit: Unit;
@@ -16,7 +16,7 @@ export interface Figure {
 export interface ScenarioResult {
   readonly title: string;
   readonly figures: readonly Figure[];
-  /** What one long run looked like. */
+  /** The samples of one long run. */
   readonly curve?: Curve;
 }
 
@@ -34,7 +34,7 @@ export const figure = (
   bar?: Bar,
 ): Figure => ({ label, unit, values, ...(bar === undefined ? {} : { bar }) });
 
-/** Ours against theirs, run by run: what else the machine did in that moment met both. */
+/** Ours divided by theirs, run by run: other load at that moment affected both. */
 export const ratio = (
   label: string,
   ours: readonly number[],

@@ -1,7 +1,7 @@
 import type { ScenarioResult } from './figure.js';
 import type { Setting } from './setting.js';
 
-/** A scenario's result, with what it depends on. */
+/** A scenario's result, with the setting that it depends on. */
 export interface Measured {
   readonly key: string;
   readonly quick: boolean;

@@ -3,13 +3,13 @@ import { figureText } from './figure-text.js';
 import type { Measured } from './measured.js';
 import { settingText } from './setting.js';
 
-/** What of a page is made by the bench; what is outside is written by hand, and stays. */
-const BEGIN = '<!-- bench: what follows is written by it -->';
-const END = '<!-- bench: what follows is written by hand -->';
+/** The bench generates the part between these lines; everything outside is written by hand, and stays. */
+const BEGIN = '<!-- bench: generated from here -->';
+const END = '<!-- bench: written by hand from here -->';
 
 const SIGN = { met: 'met', missed: '**missed**', '': '' } as const;
 
-/** The page with the bench's part made new. */
+/** The page with the bench's part replaced. */
 export function withResults(page: string, results: string): string {
   const [before, rest] = parted(page, BEGIN);
   const [, after] = parted(rest, END);
@@ -22,16 +22,16 @@ function parted(text: string, mark: string): [before: string, after: string] {
   return [text.slice(0, at), text.slice(at + mark.length)];
 }
 
-/** All results, as Markdown: first what has to be reached, then each scenario with its runs. */
+/** All results, as Markdown: first the targets, then each scenario with its runs. */
 export function resultsText(
   all: readonly Measured[],
   pictureOf: (key: string) => string | undefined,
 ): string {
   return [
     settings(all),
-    '## What has to be reached',
+    '## Targets',
     '',
-    picture('Each figure beside its bar', pictureOf('bars')),
+    picture('Each figure compared with its target', pictureOf('bars')),
     barsTable(all),
     ...all.flatMap(({ key, result, quick }) => [
       `## ${result.title}`,
@@ -57,7 +57,7 @@ const picture = (title: string, path: string | undefined): string =>
   path === undefined ? '' : `![${title}](${path})\n`;
 
 const barsTable = (all: readonly Measured[]): string => `
-| scenario | figure | median | has to be | |
+| scenario | figure | median | target | |
 | --- | --- | ---: | ---: | --- |
 ${all
   .filter(({ quick }) => !quick)
@@ -73,7 +73,7 @@ function barsRow(key: string, figure: Figure): string {
 }
 
 const table = ({ figures }: ScenarioResult): string => `
-| | median | smallest – largest | has to be | |
+| | median | smallest – largest | target | |
 | --- | ---: | ---: | ---: | --- |
 ${figures
   .map(figureText)

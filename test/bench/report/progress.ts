@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 
-/** A part of the bench, and how long it takes on a machine like ours. */
+/** A part of the bench, and how long it takes on a typical machine. */
 export interface Planned {
   readonly key: string;
   readonly seconds: number;
@@ -10,8 +10,8 @@ const WIDTH = 24;
 const ERASE_LINE = '\r\u001B[2K';
 
 /**
- * Says how far the bench is, and how long is left: the plan, corrected by how long what is done took. On a terminal as a
- * bar, else as a line for each part.
+ * Shows the progress of the bench and the remaining time: the plan, corrected by how long the finished parts
+ * took. On a terminal as a bar, else as a line for each part.
  */
 export class Progress {
   private donePlanned = 0;
@@ -65,7 +65,7 @@ export class Progress {
   private left(share: number): string {
     const done = this.done(share);
     const took = (performance.now() - this.startedAt) / 1000;
-    // The first moments say nothing about the pace.
+    // The first moments say nothing about the speed.
     const pace = done > 10 ? took / done : 1;
     const seconds = (this.planned - done) * pace;
     return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;

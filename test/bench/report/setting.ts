@@ -30,7 +30,7 @@ export async function currentSetting(): Promise<Setting> {
 export const settingText = ({ node, redis, ioredis, nest, cpu, memoryGb }: Setting): string =>
   `Node ${node}, ${redis}, ioredis ${ioredis}, Nest ${nest}, ${cpu}, ${memoryGb} GB`;
 
-/** Not all packages let their manifest be imported. */
+/** Not all packages allow importing their manifest. */
 async function installedVersion(name: string): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(`node_modules/${name}/package.json`, 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest

@@ -1,4 +1,4 @@
-/** What a chart is drawn with. GitHub shows pictures on a light page and on a dark one. */
+/** The colours and sizes of a chart. GitHub shows pictures on a light page and on a dark one. */
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600 }
@@ -12,7 +12,7 @@ const STYLE = `
 
 export const WIDTH = 720;
 
-/** A picture with a title, which is also what is read aloud in its place. */
+/** A picture with a title, which is also its text alternative. */
 export function svg(title: string, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">`,

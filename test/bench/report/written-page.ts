@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 import { ALL_KEYS } from '../scenarios/scenario-order.js';
-import { barChart, curveChart, reachedChart } from './charts.js';
+import { barChart, curveChart, targetChart } from './charts.js';
 import type { Measured } from './measured.js';
 import { resultsText, withResults } from './page-text.js';
 
@@ -12,10 +12,10 @@ const PAGE = join(DOCS, 'performance.md');
 const FOLDER = 'performance';
 const RESULTS = join(DOCS, FOLDER, 'results.json');
 
-/** Rows that are about this package: the others are what it stands beside. */
+/** Rows that are about this package; the others are what it is compared with. */
 const OURS = /nestjs-redis-streams|emit|once|dedup|full ledger|processes|ours/;
 
-/** Puts what was measured into the page, in place of what it said of the same scenarios. What it says of others stays. */
+/** Puts the measurements into the page, replacing those of the same scenarios. Others stay. */
 export async function writePage(measured: readonly Measured[]): Promise<void> {
   const all = merged(await formerResults(), measured);
   await mkdir(join(DOCS, FOLDER), { recursive: true });
@@ -50,7 +50,7 @@ function picturesOf(all: readonly Measured[]): Map<string, string> {
     .flatMap(({ key, result }) =>
       result.figures.map((figure) => [`${key}: ${figure.label}`, figure] as const),
     );
-  const pictures = new Map([['bars', reachedChart('Beside what has to be reached', bars)]]);
+  const pictures = new Map([['bars', targetChart('Figures compared with their targets', bars)]]);
   for (const { key, result } of all) {
     const { title, curve, figures } = result;
     const [first] = figures;
@@ -61,7 +61,7 @@ function picturesOf(all: readonly Measured[]): Map<string, string> {
   return pictures;
 }
 
-/** As `npm run format` would: the check is for what is generated too. */
+/** Formats like `npm run format`: the check covers generated files too. */
 async function writeFormatted(path: string, content: string): Promise<void> {
   const config = await resolveConfig(path);
   await writeFile(path, await format(content, { ...config, filepath: path }));

@@ -1,6 +1,6 @@
 import type { Scenario } from './scenario.js';
 
-/** Those that `only` names, or all of them where it names none. */
+/** Those that `only` names, or all of them if it names none. */
 export function chosenScenarios(
   known: readonly Scenario[],
   only: readonly string[],

@@ -7,7 +7,7 @@ import { startOver, writeMessages } from '../messages/waiting-messages.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** How fast one process gets through what waits, with a handler that does nothing. */
+/** How fast one process handles waiting messages, with a handler that does nothing. */
 export const drain: Scenario = {
   key: 'drain',
   seconds: 110,
@@ -41,7 +41,7 @@ export const drain: Scenario = {
       });
       const resp2 = measured.resp2.flat();
       const resp3 = measured.resp3.flat();
-      // What ioredis can do is what it does at its best.
+      // The faster of the two is what ioredis can do.
       const [faster, name] = median(resp3) > median(resp2) ? [resp3, 'RESP3'] : [resp2, 'RESP2'];
       const atLeastOnce = measured.atLeastOnce.flat();
       const atMostOnce = measured.atMostOnce.flat();

@@ -46,7 +46,7 @@ async function publishing(
   });
 }
 
-/** How many messages one process publishes where it waits for the answers of a hundred before the next. */
+/** How many messages one process publishes if it waits for a hundred answers before the next hundred. */
 export const emit: Scenario = {
   key: 'emit',
   seconds: 65,

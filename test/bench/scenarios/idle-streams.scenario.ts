@@ -5,7 +5,7 @@ import { Contender } from '../measure/contender.js';
 import { figure } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** What a process costs that has many streams, and nothing to do. */
+/** What a process with many idle streams costs. */
 export const idleStreams: Scenario = {
   key: 'streams',
   seconds: 100,

@@ -5,7 +5,7 @@ import { startOver } from '../messages/waiting-messages.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** How long one message takes from `emit()` to its handler, where nothing else happens. */
+/** How long one message takes from `emit()` to its handler if nothing else happens. */
 export const idle: Scenario = {
   key: 'idle',
   seconds: 90,
@@ -27,7 +27,7 @@ export const idle: Scenario = {
       const medians = { ours: measured.ours.map(median), bare: measured.bare.map(median) };
       const p99s = { ours: measured.ours.map(p99), bare: measured.bare.map(p99) };
       return {
-        title: `Idle stream: ${size.idle} messages, each once all is quiet again`,
+        title: `Idle stream: ${size.idle} messages, each sent when the stream is idle again`,
         figures: [
           figure('XADD → bare read, median', 'ms', medians.bare),
           figure('emit → handler, median', 'ms', medians.ours),

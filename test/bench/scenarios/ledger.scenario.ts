@@ -7,10 +7,10 @@ import { LEDGER } from '../bench-stream.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** How much of the time goes to making the long ledger. */
+/** How much of the time is spent on creating the long ledger. */
 const FILLING = 0.5;
 
-/** Whether a group that has a week behind it is slower than one that begins. */
+/** Whether a group with a week of history is slower than a new one. */
 export const ledger: Scenario = {
   key: 'ledger',
   seconds: 150,
@@ -57,7 +57,7 @@ export const ledger: Scenario = {
     ),
 };
 
-/** Has `action` bring the ledger into the form in which the library keeps it. */
+/** Lets `action` bring the ledger into the form in which the library keeps it. */
 async function withMaintenance(
   { url }: BenchRedis,
   action: (maintain: () => Promise<void>) => Promise<void>,

@@ -6,11 +6,11 @@ import { startOver, writeMessages } from '../messages/waiting-messages.js';
 import { figure } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** How often it is looked at after the warm-up. */
+/** How many samples are taken after the warm-up. */
 const LOOKS = 20;
 const MB = 2 ** 20;
 
-/** Whether a process grows with what goes through it. */
+/** Whether a process grows with the messages that it handles. */
 export const memory: Scenario = {
   key: 'memory',
   seconds: 110,
@@ -33,12 +33,12 @@ export const memory: Scenario = {
       } finally {
         await contender.end();
       }
-      // Collections of garbage make each look one of a range: a few together say where it is.
+      // Garbage collection makes single samples vary: a few together are more accurate.
       const warm = points.filter(([handled]) => handled <= size.memoryWarmUp).map(([, rss]) => rss);
       const after = points.filter(([handled]) => handled > size.memoryWarmUp).map(([, rss]) => rss);
       const atFirst = median(warm.slice(-3));
       return {
-        title: `Memory: ${size.memory} messages through one process, ${size.memoryWarmUp} before`,
+        title: `Memory: ${size.memory} messages through one process, after a warm-up of ${size.memoryWarmUp}`,
         figures: [
           figure('RSS after the warm-up', 'MB', warm.slice(-3)),
           figure('RSS at the end', 'MB', after.slice(-3)),

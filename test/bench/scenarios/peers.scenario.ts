@@ -5,7 +5,7 @@ import { installedPeer, pinnedVersion } from '../measure/installed-peers.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** What waits in a stream beside what waits in a queue. */
+/** Waiting messages in a stream, compared with waiting jobs in a queue. */
 const drain: Scenario = {
   key: 'peers-drain',
   seconds: 110,
@@ -35,7 +35,7 @@ const drain: Scenario = {
         });
         const [bullmq, ours] = [measured.bullmq.flat(), measured.ours.flat()];
         return {
-          title: `Drain of ${messages} beside a BullMQ ${version} worker, concurrency 100`,
+          title: `Drain of ${messages} compared with a BullMQ ${version} worker, concurrency 100`,
           figures: [
             figure(`BullMQ ${version}`, 'per second', bullmq),
             figure('nestjs-redis-streams', 'per second', ours),
@@ -47,7 +47,7 @@ const drain: Scenario = {
   },
 };
 
-/** One process that publishes and handles what it published, with each of what a Nest user could take instead. */
+/** One process that publishes and handles its own messages, with each package that a Nest user could take instead. */
 const publishAndConsume: Scenario = {
   key: 'peers-publish',
   seconds: 150,
@@ -83,7 +83,7 @@ const publishAndConsume: Scenario = {
       });
       const ours = measured.ours.flat();
       return {
-        title: `Publish ${messages}, 50 at a time, and consume, beside others`,
+        title: `Publish ${messages}, 50 at a time, and consume, compared with others`,
         figures: [
           figure('nestjs-redis-streams', 'per second', ours),
           figure("Nest's Redis pub/sub", 'per second', measured.nest.flat()),
@@ -100,5 +100,5 @@ const publishAndConsume: Scenario = {
   },
 };
 
-/** What is measured beside packages that are installed for it. */
+/** The scenarios with packages that are installed for them. */
 export const PEERS: readonly Scenario[] = [drain, publishAndConsume];

@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js';
 const MANY = 4;
 const WORK_MS = 0.2;
 
-/** What more processes bring where the handlers' work is the limit, and Redis is not. */
+/** What more processes gain if the handlers' work is the limit, and Redis is not. */
 export const processes: Scenario = {
   key: 'processes',
   seconds: 45,
@@ -34,7 +34,7 @@ export const processes: Scenario = {
         await Promise.all(teams.map((team) => team.end()));
       }
       return {
-        title: `Handler of ${WORK_MS} ms of work: ${MANY} processes beside 1, ${messages} messages`,
+        title: `Handler of ${WORK_MS} ms of work: ${MANY} processes compared with 1, ${messages} messages`,
         figures: [
           figure('1 process', 'per second', rates[0]),
           figure(`${MANY} processes`, 'per second', rates[1]),

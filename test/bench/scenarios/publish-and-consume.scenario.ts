@@ -3,7 +3,10 @@ import { inTurn, type Side } from '../measure/in-turn.js';
 import { figure, ratio } from '../report/figure.js';
 import type { Scenario } from './scenario.js';
 
-/** One process that publishes and handles what it published, beside Nest's own transport, which keeps nothing. */
+/**
+ * One process that publishes and handles its own messages, compared with Nest's own transport, which stores
+ * nothing.
+ */
 export const publishAndConsume: Scenario = {
   key: 'publish',
   seconds: 35,

@@ -1,7 +1,7 @@
 import type { BenchSize } from '../bench-size.js';
 import type { ScenarioResult } from '../report/figure.js';
 
-/** What a scenario is run with. */
+/** The tools that a scenario runs with. */
 export interface ScenarioParts {
   readonly size: BenchSize;
   readonly onProgress: (share: number) => void;
@@ -9,9 +9,9 @@ export interface ScenarioParts {
 
 /** Something that is measured. */
 export interface Scenario {
-  /** What `--only` calls it. */
+  /** Its name in `--only`. */
   readonly key: string;
-  /** About how long it takes, whole, on two cores that do nothing else. */
+  /** About how long all of it takes, on two idle cores. */
   readonly seconds: number;
   /** How long it takes in its quick form. */
   readonly quickSeconds: number;

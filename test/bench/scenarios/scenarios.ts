@@ -9,7 +9,7 @@ import { publishAndConsume } from './publish-and-consume.scenario.js';
 import type { Scenario } from './scenario.js';
 import { waiting } from './waiting.scenario.js';
 
-/** What is measured without anything that is not installed, in the order in which it is run. */
+/** The scenarios that need no other package, in the order in which they are run. */
 export const OURS: readonly Scenario[] = [
   drain,
   publishAndConsume,

@@ -7,7 +7,7 @@ import type { Scenario } from './scenario.js';
 const CONCURRENCY = 100;
 const WAIT_MS = 10;
 
-/** Whether handlers that wait are kept busy: a hundred at once, ten milliseconds each, is ten thousand in a second. */
+/** Whether waiting handlers are kept busy: a hundred at once, ten milliseconds each, is ten thousand in a second. */
 export const waiting: Scenario = {
   key: 'waiting',
   seconds: 60,

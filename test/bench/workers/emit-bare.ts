@@ -8,7 +8,7 @@ import { serveTasks } from './serve-tasks.js';
 
 const BATCH = 1_000;
 
-/** The fields that ours writes too. */
+/** The same fields as on our side. */
 const fieldsOf = (n: number): string[] => [
   'name',
   STREAM,

@@ -10,7 +10,7 @@ import { serveTasks } from './serve-tasks.js';
 
 const BATCH = 1_000;
 
-// Where no app sets it, a client says in Nest's log that it has connected.
+// Without an app that sets a logger, a client logs that it has connected.
 Logger.overrideLogger(['error', 'warn']);
 
 serveTasks(async ({ redisUrl, messages, publishDedup, what }) => {

@@ -1,4 +1,4 @@
-/** Does `action` for 0, 1, … `many` − 1: so many at a time, and the next once all of them are done. */
+/** Does `action` for 0, 1, … `many` − 1: this many at a time, and the next once all of them are done. */
 export async function inRounds(
   many: number,
   atOnce: number,

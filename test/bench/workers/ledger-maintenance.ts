@@ -9,7 +9,7 @@ import { LedgerMaintenanceJob, RedisStreamsModule, ServerRedisStreams } from 'ne
 import { GROUP, STREAM } from '../bench-stream.js';
 import { serveTasks } from './serve-tasks.js';
 
-// It rests between its steps, so that others have Redis meanwhile: here nobody waits but the bench.
+// It pauses between its steps, so that others can use Redis meanwhile; here only the bench waits.
 Object.assign(timers, { setTimeout: () => timers.setImmediate() });
 syncBuiltinESMExports();
 

@@ -10,7 +10,7 @@ import { Tally } from './tally.js';
 const tally = new Tally();
 let opened: { readonly app: INestMicroservice; readonly watch: Redis } | undefined;
 
-/** Waits in one app until so many are handled in all, and answers with the memory of the process, in bytes. */
+/** Waits in one app until this many are handled in total, and answers with the memory of the process, in bytes. */
 serveTasks(async ({ redisUrl, messages }) => {
   if (opened === undefined) {
     opened = { app: await openService(redisUrl, () => tally.one()), watch: new Redis(redisUrl) };

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 
 import { GROUP, STREAM } from '../bench-stream.js';
 
-/** Fulfilled once all that the group was given is settled. */
+/** Resolves once everything that was delivered to the group is settled. */
 export async function nonePending(client: Redis): Promise<void> {
   for (;;) {
     const [count] = await client.xpending(STREAM, GROUP);

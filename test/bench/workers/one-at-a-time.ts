@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Long enough for everything to be done that comes after a message: the stream is idle again. */
+/** Long enough for all work after a message to be done: the stream is idle again. */
 const PAUSE_MS = 8;
 
-/** Not measured: the connections and the blocked read have to be there first. */
+/** Not measured: the connections and the blocked read have to be open first. */
 const FIRST = 10;
 
 /**

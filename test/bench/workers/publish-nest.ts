@@ -16,7 +16,7 @@ import { Tally } from './tally.js';
 import { inRounds } from './in-rounds.js';
 import { serveTasks } from './serve-tasks.js';
 
-/** Nest's own Redis transport: pub/sub, which keeps nothing for whoever is not there. */
+/** Nest's own Redis transport: pub/sub, which keeps nothing for absent subscribers. */
 serveTasks(async ({ redisUrl, messages }) => {
   const { hostname: host, port } = new URL(redisUrl);
   const tally = new Tally();

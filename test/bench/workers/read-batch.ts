@@ -11,7 +11,7 @@ export interface ParsedEntry {
 
 type Reply = [stream: string, entries: [id: string, fields: string[]][]][] | null;
 
-/** `XREADGROUP` of at most 100 entries, blocked for a second where there are none, and parsed. */
+/** `XREADGROUP` of at most 100 entries, blocked for a second if there are none, and parsed. */
 export async function readBatch(client: Redis): Promise<ParsedEntry[]> {
   const reply = (await client.xreadgroup(
     'GROUP',

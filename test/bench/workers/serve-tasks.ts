@@ -1,8 +1,8 @@
 import type { Task, TaskResult } from '../measure/task.js';
 
 /**
- * Does each task that the bench sends, and answers with what was measured. The process ends with the bench, however that
- * ends, and whatever is still open.
+ * Does each task that the bench sends, and answers with the measurement. The process ends with the bench,
+ * however that ends, and whatever is still open.
  */
 export function serveTasks(run: (task: Task) => Promise<readonly number[]>): void {
   process.once('disconnect', () => process.exit());

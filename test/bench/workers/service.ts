@@ -5,7 +5,7 @@ import { ServerRedisStreams, subscription, type SubscriptionOptions } from 'nest
 
 import { GROUP, STREAM } from '../bench-stream.js';
 
-/** A Nest microservice with one handler, and the defaults of this package where nothing else is asked for. */
+/** A Nest microservice with one handler, and the defaults of this package unless other options are given. */
 export async function openService(
   redisUrl: string,
   handle: (payload: unknown) => unknown,

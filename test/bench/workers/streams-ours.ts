@@ -9,7 +9,7 @@ import { serveTasks } from './serve-tasks.js';
 
 let app: INestMicroservice | undefined;
 
-/** Answers with the share of one core, in percent, that this process takes while it has nothing to do. */
+/** Answers with the share of one core, in percent, that this process uses while idle. */
 serveTasks(async ({ redisUrl, messages: streams, waitMs = 0 }) => {
   if (app === undefined) {
     app = await openMicroservice(redisUrl, controllerOf(streams));

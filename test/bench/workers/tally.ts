@@ -1,4 +1,4 @@
-/** Counts what is handled, and says when it was enough. */
+/** Counts handled messages, and reports when there were enough. */
 export class Tally {
   private counted = 0;
   private readonly waiting: { readonly many: number; readonly reached: () => void }[] = [];
@@ -10,7 +10,7 @@ export class Tally {
     }
   }
 
-  /** Fulfilled once so many were counted, in all. */
+  /** Resolves once this many were counted, in total. */
   async reached(many: number): Promise<void> {
     if (this.counted >= many) return;
     await new Promise<void>((resolve) => this.waiting.push({ many, reached: resolve }));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { serveTasks } from './serve-tasks.js';
 
-/** As many loops as ours runs at once, and nothing between them and the timers. */
+/** As many loops as our side runs at once, with only the timers in them. */
 serveTasks(async ({ messages, subscription, waitMs = 0 }) => {
   let left = messages;
   const loop = async (): Promise<void> => {

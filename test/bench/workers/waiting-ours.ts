@@ -10,7 +10,7 @@ import { serveTasks } from './serve-tasks.js';
 serveTasks(async ({ redisUrl, messages, subscription, waitMs = 0 }) => {
   const watch = new Redis(redisUrl);
   const tally = new Tally();
-  // What it takes to start an app is no matter here.
+  // The time to start an app does not count here.
   let startedAt = 0;
   const app = await openService(
     redisUrl,

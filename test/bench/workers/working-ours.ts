@@ -7,7 +7,7 @@ import { work } from '../measure/rounds-of.js';
 import { openService } from './service.js';
 import { serveTasks } from './serve-tasks.js';
 
-/** So often does it ask whether the group is done: what it costs is next to nothing then. */
+/** It checks this often whether the group is done, which costs next to nothing. */
 const ASK_MS = 10;
 
 /** One of several processes of a group. It answers with when it began, and when the group was done. */

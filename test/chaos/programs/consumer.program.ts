@@ -10,20 +10,20 @@ import { RedisStreamsContext, RedisStreamsModule, ServerRedisStreams } from 'nes
 
 import { setupOfThisProcess } from './setup.js';
 
-// A member of a group that writes each of its runs into a journal. What it does with a message, the message says.
+// A member of a group that writes each of its runs into a journal. The message says what to do with it.
 const setup = await setupOfThisProcess();
 
 interface Work {
   readonly workMs?: number;
   /** How many attempts fail. */
   readonly fails?: number;
-  /** Whether it takes its process with it. */
+  /** Whether it kills its process. */
   readonly poison?: boolean;
 }
 
 let runs = 0;
 
-// To a file and at once: it is there also where this process is killed with its next instruction.
+// To a file, synchronously: it is there even if this process is killed at its next instruction.
 function write(run: number, what: string, context: RedisStreamsContext, detail: string): void {
   const at = process.hrtime.bigint();
   const line = [process.pid, run, what, context.getMessageId(), context.getEntryId()];
@@ -41,7 +41,7 @@ class Orders {
     if (workMs !== 0) await delay(workMs);
     if (context.getAttempt() <= (work.fails ?? 0)) {
       write(run, 'failed', context, '');
-      throw new Error('as it was told to');
+      throw new Error('as requested');
     }
     write(run, 'handled', context, '');
   }

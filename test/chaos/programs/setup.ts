@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a consumer is told to be. */
+/** The setup of a consumer. */
 export interface Setup {
   readonly redisUrl: string;
   readonly stream: string;
@@ -10,11 +10,11 @@ export interface Setup {
   readonly journal: string;
   /** How long each handler takes, whatever the message says. */
   readonly workMs?: number;
-  /** The server's options, as JSON has them. */
+  /** The server's options as JSON. */
   readonly options: object;
 }
 
-/** Waits for the file of this process, for as long as whoever started it is there. */
+/** Waits for this process's file, as long as its parent is alive. */
 export async function setupOfThisProcess(): Promise<Setup> {
   const parent = process.ppid;
   for (;;) {

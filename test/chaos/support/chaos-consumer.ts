@@ -5,19 +5,19 @@ import type { CommandProxy } from './command-proxy.js';
 import type { Journal, Run } from './journal.js';
 import type { Spares } from './spares.js';
 
-/** How long a lease lasts, and how long what a dead consumer left stays idle. The shortest that the options take. */
+/** How long a lease lasts, and how long what a dead consumer left stays idle. The shortest that the options allow. */
 export const LEASE_MS = 1_000;
 
 /** How a consumer differs from a healthy one. */
 export interface ConsumerSetup {
   /** How long each handler takes here, whatever the message says. */
   readonly workMs?: number;
-  /** How far its host's clock is off. */
+  /** The offset of its host's clock. */
   readonly clockOffsetMs?: number;
   readonly options?: Partial<RedisStreamsModuleOptions>;
 }
 
-/** What a consumer needs to be started. */
+/** What is needed to start a consumer. */
 export interface ConsumerParts {
   readonly spares: Spares;
   readonly stream: string;
@@ -26,7 +26,7 @@ export interface ConsumerParts {
   readonly proxy: CommandProxy;
 }
 
-/** A member of the group as a process of its own, with its own way to Redis. */
+/** A member of the group as a separate process, with its own connection to Redis. */
 export class ChaosConsumer {
   private constructor(
     private readonly program: ChildProgram,
@@ -60,12 +60,12 @@ export class ChaosConsumer {
     return this.program.ended;
   }
 
-  /** All that it said until now. */
+  /** Everything that it has printed so far. */
   get output(): string {
     return this.program.output();
   }
 
-  /** Fulfilled once it reads. */
+  /** Resolves once it reads. */
   async ready(): Promise<this> {
     const reads = waitFor(() => this.output.includes('ready,'), { timeoutMs: 30_000 });
     await Promise.race([reads, this.ended]);
@@ -73,19 +73,19 @@ export class ChaosConsumer {
     return this;
   }
 
-  /** Ends it as a power cut does. */
+  /** Kills it, like a power cut. */
   async kill(): Promise<void> {
     this.program.kill('SIGKILL');
     await this.ended;
   }
 
-  /** Ends it as a deploy does. */
+  /** Ends it, like a deploy. */
   async close(): Promise<number | NodeJS.Signals> {
     this.program.kill('SIGTERM');
     return this.ended;
   }
 
-  /** Stops it where it stands. */
+  /** Stops it at its current instruction. */
   freeze(): void {
     this.program.kill('SIGSTOP');
   }
@@ -94,17 +94,17 @@ export class ChaosConsumer {
     this.program.kill('SIGCONT');
   }
 
-  /** Sets its host's clock right. */
+  /** Corrects its host's clock. */
   setClockRight(): void {
     this.program.kill('SIGWINCH');
   }
 
-  /** The runs that it began. */
+  /** The runs that it started. */
   async runs(): Promise<Run[]> {
     return (await this.journal.runs()).filter(({ pid }) => pid === this.pid);
   }
 
-  /** Of these: the ones that did not end. */
+  /** Of these, the ones that did not end. */
   async unfinished(): Promise<Run[]> {
     return (await this.runs()).filter(({ outcome }) => outcome === undefined);
   }

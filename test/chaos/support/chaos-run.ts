@@ -34,19 +34,19 @@ export class ChaosRun {
   readonly journal: Journal;
   /** Messages that Redis has, by their IDs. */
   readonly published = new Set<string>();
-  /** What was asked of each. */
+  /** What each was asked to do. */
   private readonly works = new Map<string, Work>();
-  /** Looks into the Redis of the day; a failover puts another here. */
+  /** Inspects the current Redis; a failover replaces it. */
   redis: Redis;
-  /** Where consumers without a proxy of their own go. */
+  /** Where consumers without a proxy of their own connect. */
   redisUrl: string;
   readonly consumers: ChaosConsumer[] = [];
-  /** What was done to them, and when, for whoever reads a failure. */
+  /** The faults and their times, to understand a failure. */
   readonly notes: { readonly at: number; readonly what: string }[] = [];
   private readonly proxies: CommandProxy[] = [];
   private readonly publishers: Publisher[] = [];
   private lastId = 0;
-  /** Where its stream has partitions: how many. Said before anything is started. */
+  /** The number of partitions of its stream, if any. Set before anything is started. */
   partitions: number | undefined;
 
   constructor(private readonly parts: ChaosRunParts) {
@@ -56,19 +56,19 @@ export class ChaosRun {
     this.redisUrl = parts.redisUrl;
   }
 
-  /** Remembers a fault. */
+  /** Records a fault. */
   note(what: string): void {
     this.notes.push({ at: sharedNowMs(), what });
   }
 
-  /** A way to Redis that is closed with the run. */
+  /** A proxy to Redis that is closed with the run. */
   async proxy(): Promise<CommandProxy> {
     const proxy = await commandProxy(this.redisUrl);
     this.proxies.push(proxy);
     return proxy;
   }
 
-  /** Starts a consumer, with a way to Redis of its own unless it is given one. */
+  /** Starts a consumer, with a proxy of its own unless one is given. */
   async consumer(setup: ConsumerSetup & { proxy?: CommandProxy } = {}): Promise<ChaosConsumer> {
     const { spares, journal } = this.parts;
     const { stream, group } = this;
@@ -98,7 +98,7 @@ export class ChaosRun {
     return id;
   }
 
-  /** The messages that fail as often as that, and so end as dead letters. */
+  /** The messages that fail that often, and so become dead letters. */
   failing(maxAttempts: number): Set<string> {
     const fail = [...this.works].filter(([, { fails = 0 }]) => fails >= maxAttempts);
     return new Set(fail.map(([id]) => id));
@@ -111,7 +111,7 @@ export class ChaosRun {
     return publisher;
   }
 
-  /** Has Redis write messages, without a client in between. @returns their IDs */
+  /** Makes Redis write messages, without a client in between. @returns their IDs */
   async add(count: number, work: (n: number) => Work = () => ({})): Promise<string[]> {
     const pipeline = this.redis.pipeline();
     const ids = Array.from({ length: count }, (_, n) => {
@@ -128,7 +128,7 @@ export class ChaosRun {
     return ids;
   }
 
-  /** Adds messages all the time that something else takes. */
+  /** Adds messages for as long as something else takes. */
   async addDuring<Result>(
     doing: Promise<Result>,
     works: () => readonly Work[],
@@ -145,7 +145,7 @@ export class ChaosRun {
     return doing;
   }
 
-  /** The messages that the ledger has. */
+  /** The messages in the ledger. */
   async ledger(): Promise<Set<string>> {
     const ledgers = this.names.map((name) => streamKeys('', name, this.group).ledger);
     const ids = ledgers.map((ledger) => this.redis.zrange(ledger, '0', '-1'));
@@ -166,10 +166,11 @@ export class ChaosRun {
   }
 
   /**
-   * What a consumer that is dead or stopped had begun and not committed: its effect may be there, and the design lets it
-   * be run again.
+   * What a dead or stopped consumer had started and not committed: it may have had its effect, and the guarantees
+   * let it run again.
    *
-   * @param ledger what was committed when it was cut off; what is now, unless somebody else may have committed it since
+   * @param ledger what was committed when it was cut off; what is committed now, unless another consumer may
+   * have done so since
    */
   async cutOff(consumer: ChaosConsumer, ledger?: ReadonlySet<string>): Promise<Set<string>> {
     const committed = ledger ?? (await this.ledger());
@@ -177,7 +178,7 @@ export class ChaosRun {
     return new Set(begun.map(({ messageId }) => messageId).filter((id) => !committed.has(id)));
   }
 
-  /** Fulfilled once nothing is pending or unread; `fresh` healthy consumers help. */
+  /** Resolves once nothing is pending or unread; `fresh` healthy consumers help. */
   async drain({ fresh = 1, timeoutMs = 30_000 } = {}): Promise<void> {
     await this.readyConsumers(fresh, { options: { concurrency: 10 } });
     await waitFor(() => this.isCaughtUp(), {
@@ -186,7 +187,7 @@ export class ChaosRun {
     });
   }
 
-  /** What its stream is called in Redis: each partition has a name of its own. */
+  /** The stream's name in Redis: each partition has a name of its own. */
   get names(): readonly string[] {
     const { stream, partitions } = this;
     return partitions === undefined ? [stream] : partitionNames(stream, partitions);

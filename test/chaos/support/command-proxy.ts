@@ -5,35 +5,35 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Script } from '../../../lib/redis/scripts/script.js';
 import { RespFrames, wordsOf } from './resp-frames.js';
 
-/** A command on its way to Redis: its words, the name first and in lower case. */
+/** A command on its way to Redis: its words, first the name in lower case. */
 type Command = readonly [name: string, ...args: string[]];
 
-/** Whether a command is meant. */
+/** Whether a command matches. */
 export type Match = (command: Command) => boolean;
 
-/** Where a command is caught: before Redis sees it, or after Redis did it and before its answer is passed on. */
+/** Where a command is caught: before Redis sees it, or after Redis executed it and before its answer is forwarded. */
 export type CaughtAt = 'request' | 'reply';
 
-/** A command that was caught. Its connection carries nothing in that direction until one of these is called. */
+/** A command that was caught. Its connection forwards nothing in that direction until one of these is called. */
 export interface Caught {
   readonly command: Command;
-  /** Lets it go on as if nothing had been. */
+  /** Lets it continue as if nothing had happened. */
   release(): void;
   /** Resets the connection: what was held never arrives. */
   reset(): void;
 }
 
-/** A way to Redis that knows the commands it carries, and can be broken at one of them. */
+/** A proxy to Redis that understands the commands it forwards, and can break at one of them. */
 export interface CommandProxy {
   readonly url: string;
   /** Catches the next command that matches, once. */
   catchOnce(at: CaughtAt, matches: Match): Promise<Caught>;
   /** Resets all connections. */
   resetAll(): void;
-  /** Carries nothing in either direction, and keeps the connections, until `thaw`. */
+  /** Forwards nothing in either direction, and keeps the connections, until `thaw`. */
   freeze(): void;
   thaw(): void;
-  /** Resets all connections; whoever connects from now on gets to another Redis. */
+  /** Resets all connections; new ones go to another Redis. */
   switchTo(targetUrl: string): void;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ interface Trap {
   readonly sprung: (caught: Caught) => void;
 }
 
-/** A command by its name, and where two are needed by the second word too. */
+/** A command by its name, and if two words are needed by the second too. */
 export const named =
   (name: string): Match =>
   ([first]) =>
@@ -58,7 +58,7 @@ export const runsScript =
 
 const digestOf = (lua: string): string => createHash('sha1').update(lua).digest('hex');
 
-/** Starts a proxy on a free port. It carries RESP 2, without subscriptions. */
+/** Starts a proxy on a free port. It supports RESP 2, without subscriptions. */
 export async function commandProxy(firstTargetUrl: string): Promise<CommandProxy> {
   let target = new URL(firstTargetUrl);
   const connections = new Set<Connection>();
@@ -104,7 +104,7 @@ export async function commandProxy(firstTargetUrl: string): Promise<CommandProxy
 class Connection {
   /** Sent to Redis, and not answered yet. */
   private readonly unanswered: Command[] = [];
-  /** What is held back in a direction, where something was caught in it. */
+  /** What is held back in a direction if something was caught in it. */
   private readonly held: Record<CaughtAt, Buffer[] | undefined> = {
     request: undefined,
     reply: undefined,
@@ -132,7 +132,7 @@ class Connection {
 
   readonly reset = (): void => {
     this.onEnd();
-    // One that is at its end already cannot be reset, and Node would keep its handle.
+    // One that has already ended cannot be reset, and Node would keep its handle.
     if (this.client.readyState === 'open') this.client.resetAndDestroy();
     else this.client.destroy();
     this.redis.destroy();
@@ -158,7 +158,7 @@ class Connection {
   private onReply(frame: Buffer): void {
     const command = this.unanswered.shift();
     if (this.held.reply !== undefined) return void this.held.reply.push(frame);
-    // A script that Redis does not know was not run: it comes again, whole.
+    // A script that Redis does not know was not run: it is sent again, whole.
     const unknown = frame.subarray(0, 9).toString() === '-NOSCRIPT';
     if (command !== undefined && !unknown && this.isCaught('reply', command, frame)) return;
     this.client.write(frame);

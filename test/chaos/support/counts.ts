@@ -4,7 +4,7 @@ import { type StreamKeys, streamKeys } from '../../../lib/wire/stream-keys.js';
 import { pendingEntries } from '../../support/group-state.js';
 import type { Run } from './journal.js';
 
-/** What became of a scenario's messages, by their IDs. */
+/** What happened to a scenario's messages, by their IDs. */
 export interface Counts {
   readonly published: ReadonlySet<string>;
   readonly handled: ReadonlySet<string>;
@@ -14,15 +14,15 @@ export interface Counts {
   readonly lost: ReadonlySet<string>;
   /** Run again although the run before did not fail. */
   readonly runTwice: ReadonlySet<string>;
-  /** Whatever should not be there, in words. */
+  /** Anything that should not exist, in words. */
   readonly unexpected: readonly string[];
 }
 
-/** What the design allows in a scenario, by message IDs; none where nothing is said. */
+/** What the guarantees allow in a scenario, by message IDs; none unless given. */
 export interface Bound {
   readonly lost?: ReadonlySet<string>;
   readonly runTwice?: ReadonlySet<string>;
-  /** Those that end as dead letters, all of them and no others. */
+  /** The messages that must become dead letters: all of them and no others. */
   readonly dead?: ReadonlySet<string>;
   /** Published, perhaps: Redis never said. */
   readonly perhapsPublished?: ReadonlySet<string>;
@@ -31,7 +31,7 @@ export interface Bound {
 /** Where a scenario's messages go. */
 export interface Where {
   readonly redis: Redis;
-  /** What the stream is called in Redis: more than one where it has partitions. */
+  /** The stream's names in Redis: more than one if it has partitions. */
   readonly names: readonly string[];
   readonly group: string;
 }
@@ -52,11 +52,11 @@ export async function countMessages(
   for (const name of names) {
     const keys = streamKeys('', name, group);
     dead.push(...(await deadLetters(redis, keys)));
-    const its = await pendingEntries(redis, name, group).catch(() => []);
-    for (const { id } of its) {
+    const waiting = await pendingEntries(redis, name, group).catch(() => []);
+    for (const { id } of waiting) {
       pending.push(idIn((await redis.xrange(name, id, id))[0]?.[1] ?? []));
     }
-    left.push(...(await leftovers(redis, keys, its.length)));
+    left.push(...(await leftovers(redis, keys, waiting.length)));
   }
   const somewhere = new Set([...handled, ...dead, ...pending]);
   const lost = new Set([...published].filter((id) => !somewhere.has(id)));
@@ -80,7 +80,7 @@ export async function deadLetters(redis: Redis, keys: StreamKeys): Promise<strin
   return (await redis.xrange(keys.deadLetters, '-', '+')).map(([, fields]) => idIn(fields));
 }
 
-/** Messages of which more runs than one did not fail. */
+/** Messages with more than one run that did not fail. */
 function ranTwice(runs: readonly Run[]): Set<string> {
   const once = new Set<string>();
   const twice = new Set<string>();
@@ -110,7 +110,7 @@ function deadAndHandled(dead: readonly string[], handled: ReadonlySet<string>): 
   ];
 }
 
-/** Rows about messages that are through. */
+/** Rows about finished messages. */
 async function leftovers(redis: Redis, keys: StreamKeys, pending: number): Promise<string[]> {
   if (pending > 0) return [];
   const leases = await redis.hgetall(keys.leases);
@@ -130,7 +130,7 @@ function idIn(fields: readonly string[]): string {
   return 'a message without ID';
 }
 
-/** What a scenario's counts have too much of, in words; nothing where they are within its bound. */
+/** What exceeds the bound in a scenario's counts, in words; nothing if they are within it. */
 export function beyond(counts: Counts, bound: Bound): string[] {
   const { lost = new Set(), runTwice = new Set(), dead = new Set() } = bound;
   const more = (what: string, ids: Iterable<string>, allowed: ReadonlySet<string>): string[] =>

@@ -1,4 +1,4 @@
-/** What is promised, or an error that names it where it does not come in time. */
+/** The promised value, or an error that names it if it does not come in time. */
 export async function inTime<Value>(
   promise: Promise<Value>,
   what: string,

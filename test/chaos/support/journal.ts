@@ -1,17 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** A run of a handler, as the process that made it wrote it down. */
+/** A run of a handler, as the process that made it recorded it. */
 export interface Run {
   readonly pid: number;
   readonly messageId: string;
   readonly entryId: string;
   readonly attempt: number;
-  /** What the message said, as text. */
+  /** The payload of the message, as text. */
   readonly payload: string;
   /** By the clock that all processes of this machine share, in ms. */
   readonly startedAt: number;
   endedAt?: number;
-  /** How it ended; nothing where it did not. */
+  /** How it ended; undefined if it did not. */
   outcome?: 'handled' | 'failed';
 }
 
@@ -23,7 +23,7 @@ export class Journal {
     await writeFile(this.path, '');
   }
 
-  /** All runs until now, in the order of their starts. */
+  /** All runs so far, in the order of their starts. */
   async runs(): Promise<Run[]> {
     const runs = new Map<string, Run>();
     const lines = (await readFile(this.path, 'utf8')).split('\n');

@@ -1,6 +1,6 @@
 import { build } from 'esbuild';
 
-/** What Nest loads only where somebody asks for it, and is not installed here. */
+/** What Nest loads only if needed, and is not installed here. */
 const NOT_INSTALLED = [
   'mqtt',
   '@nats-io/*',
@@ -14,8 +14,8 @@ const NOT_INSTALLED = [
 ];
 
 /**
- * Makes one file of a compiled program and all that it imports: it starts in a third of the time, and a scenario starts
- * several.
+ * Bundles a compiled program with everything that it imports into one file: it starts in a third of the time,
+ * and a scenario starts several.
  *
  * @returns its path
  */
@@ -27,10 +27,10 @@ export async function oneFile(programPath: string): Promise<string> {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    // Nest goes by names of classes.
+    // Nest uses the names of classes.
     keepNames: true,
     external: NOT_INSTALLED,
-    // CommonJS packages in it ask for Node's own modules.
+    // CommonJS packages in it require Node's own modules.
     banner: {
       js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
     },

@@ -10,15 +10,18 @@ export function outOfOrder(
   const byKey = new Map<string, Run[]>();
   for (const run of runs) {
     const { key = '' } = workOf(run);
-    const its = byKey.get(key);
-    if (its === undefined) byKey.set(key, [run]);
-    else its.push(run);
+    const ofKey = byKey.get(key);
+    if (ofKey === undefined) byKey.set(key, [run]);
+    else ofKey.push(run);
   }
-  for (const its of byKey.values()) wrong.push(...wrongOf(its, stopped));
+  for (const each of byKey.values()) wrong.push(...wrongOf(each, stopped));
   return wrong;
 }
 
-/** A run of the same message again may be, of one before never, and of the next once the message was handled. */
+/**
+ * Another run of the same message is allowed, one of an earlier message never, and one of the next once the
+ * message was handled.
+ */
 function wrongOf(runs: readonly Run[], stopped: ReadonlySet<number>): string[] {
   const wrong: string[] = [];
   let at = -1;
@@ -32,7 +35,7 @@ function wrongOf(runs: readonly Run[], stopped: ReadonlySet<number>): string[] {
       wrong.push(`${run.messageId} ran before its predecessor was handled`);
     const overlaps = before?.endedAt !== undefined && before.endedAt > run.startedAt;
     if (overlaps && !stopped.has(before?.pid ?? 0)) {
-      wrong.push(`${run.messageId} ran beside another of its key`);
+      wrong.push(`${run.messageId} ran concurrently with another of its key`);
     }
     if (n !== at) isHandled = false;
     if (run.outcome === 'handled') isHandled = true;

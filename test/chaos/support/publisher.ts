@@ -7,18 +7,18 @@ import { ClientRedisStreams, PublishError, RedisStreamsRecordBuilder } from '../
 import { recordedLog } from '../../support/recorded-log.js';
 import type { Work } from './work.js';
 
-/** Where a publisher publishes, and what it tells of. */
+/** Where a publisher publishes, and what it reports. */
 export interface PublishesTo {
   readonly stream: string;
   readonly published: Set<string>;
   newMessage(work: Work): string;
 }
 
-/** Publishes with the real client, as a careful user does: what failed is published again, with the same message ID. */
+/** Publishes with the real client, like a careful user: what failed is published again, with the same message ID. */
 export class Publisher {
   /** How many calls of `emit()` failed. */
   failed = 0;
-  /** Of these: the ones that may have been written all the same. */
+  /** Of these, the ones that may have been written anyway. */
   ambiguous = 0;
   private readonly client: ClientRedisStreams;
   private stopping = false;
@@ -28,7 +28,7 @@ export class Publisher {
     private readonly chaos: PublishesTo,
     url: string,
   ) {
-    // What is said of each lost connection is of no use here.
+    // The error of each lost connection is of no use here.
     Logger.overrideLogger(recordedLog);
     this.client = new ClientRedisStreams({ connection: url, publishTimeoutMs: 5_000 });
   }
@@ -64,7 +64,7 @@ export class Publisher {
     this.steady = publishing();
   }
 
-  /** Fulfilled once the last one is accepted. */
+  /** Resolves once the last one is accepted. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.steady;

@@ -1,4 +1,4 @@
-/** Random numbers that a seed gives again. */
+/** Random numbers that a seed reproduces. */
 export class Random {
   private state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed;
   }
 
-  /** From 0 up to, and without, 1. */
+  /** From 0 up to, but not including, 1. */
   next(): number {
     // mulberry32
     this.state = (this.state + 0x6d2b79f5) | 0;

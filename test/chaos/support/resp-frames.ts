@@ -1,4 +1,4 @@
-/** Splits what a connection carries into whole values of RESP 2: requests and replies have the same form. */
+/** Splits the bytes of a connection into whole values of RESP 2: requests and replies have the same form. */
 export class RespFrames {
   private rest: Buffer = Buffer.alloc(0);
 
@@ -28,7 +28,7 @@ export function wordsOf(request: Buffer): string[] {
   return words;
 }
 
-/** Where the value that begins at `at` ends, or -1 where it is not complete. */
+/** Where the value that begins at `at` ends, or -1 if it is not complete. */
 function endOf(buffer: Buffer, at: number): number {
   const line = buffer.indexOf('\r\n', at);
   if (line < 0) return -1;

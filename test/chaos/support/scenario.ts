@@ -15,11 +15,11 @@ import { Journal } from './journal.js';
 import { oneFile } from './one-file.js';
 import { Spares } from './spares.js';
 
-/** How a scenario is made: it injects its faults, drains, and says what the design allows. */
+/** How a scenario is written: it injects its faults, drains, and returns what the guarantees allow. */
 type ScenarioBody = (chaos: ChaosRun) => Promise<Bound>;
 
 interface ScenarioOptions {
-  /** The promises of section 2 of the design that it is about, and what they allow: for whoever reads a failure. */
+  /** The promises of `docs/guarantees.md` that it concerns, and what they allow, to understand a failure. */
   readonly promises: string;
   /** How often it is run in the full form, each time with another seed. @default 3 */
   readonly rounds?: number;
@@ -69,9 +69,9 @@ export function scenarios(redis: RedisForTests): Scenario {
             spares,
           });
           try {
-            // A scenario that hangs ends before its test does, so that what it started is ended too.
-            const inTime: ScenarioBody = (its) =>
-              Promise.race([body(its), timeout(timeoutMs - CLEANUP_MS)]);
+            // A hanging scenario ends before its test does, so that what it started is ended too.
+            const inTime: ScenarioBody = (chaosRun) =>
+              Promise.race([body(chaosRun), timeout(timeoutMs - CLEANUP_MS)]);
             await expect(play({ name, promises, seed }, chaos, inTime)).resolves.toBeUndefined();
           } finally {
             await chaos.close();
@@ -83,7 +83,7 @@ export function scenarios(redis: RedisForTests): Scenario {
   };
 }
 
-/** For what comes after a scenario: counting, saying what was wrong, and ending what runs. */
+/** For what comes after a scenario: counting, reporting, and ending what runs. */
 const CLEANUP_MS = 15_000;
 
 async function timeout(ms: number): Promise<never> {
@@ -130,7 +130,7 @@ async function play(
   );
 }
 
-/** The runs of the messages that a failure names, between the faults, in their order. */
+/** The runs of the messages that a failure names, between the faults, in order. */
 async function timeline(chaos: ChaosRun, wrong: readonly string[]): Promise<string[]> {
   const named = new Set(wrong.slice(0, 5).map((what) => what.split(' ', 1)[0]));
   const events = [...chaos.notes];

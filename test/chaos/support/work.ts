@@ -4,9 +4,9 @@ export interface Work {
   readonly workMs?: number;
   /** How many attempts fail. */
   readonly fails?: number;
-  /** Whether it takes its process with it. */
+  /** Whether it kills its process. */
   readonly poison?: boolean;
-  /** Its ordering key, and which of that key it is, from 0. */
+  /** Its ordering key, and its number within that key, from 0. */
   readonly key?: string;
   readonly n?: number;
   /** When it was published, by the clock of the journal. */

@@ -10,19 +10,19 @@ import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js
 
 const GROUP = 'billing';
 const PUBLISHERS = 5;
-/** How many messages of each publisher are on their way at a time. */
+/** How many messages of each publisher are under way at a time. */
 const LANES = 20;
 /** Before each restart, and after the last. */
 const MESSAGES = 3_334;
 const RESTARTS = 2;
-/** Between two messages of a lane: a broker that takes seconds to come back leaves no mountain of work. */
+/** Between two messages of a lane, so that a broker that takes seconds to come back leaves no large backlog. */
 const PAUSE_MS = 20;
 
 /** A broker that is killed and comes back with its data. */
 export function brokerRestart(broker: BrokerUnderTest): void {
   it('restarted twice under a load of 10 000 messages, it loses none that was accepted, and none is handled twice', async () => {
     const stream = freshName('orders');
-    // Now and then slow, so that messages run and wait when the broker goes.
+    // Slow now and then, so that messages run and wait when the broker goes away.
     const recorder = new Recorder(({ payload }) => numberOf(payload) % 10 === 0 && delay(1));
     const streams = [stream];
     await broker.openConsumer({ group: GROUP, streams, handle: recorder.handle });
@@ -38,7 +38,7 @@ export function brokerRestart(broker: BrokerUnderTest): void {
       await waitFor(() => load.accepted.length >= before + MESSAGES && isEnough(), PATIENCE);
     };
     for (let restart = 1; restart <= RESTARTS; restart++) {
-      // Else the broker would not be under load when it goes.
+      // Otherwise the broker would not be under load when it goes away.
       await more(() => load.underWay > 0 && recorder.runs.length > 0);
       await broker.restart();
     }
@@ -54,7 +54,7 @@ export function brokerRestart(broker: BrokerUnderTest): void {
   });
 }
 
-/** What became of what was published. */
+/** What happened to the published messages. */
 interface Load {
   readonly accepted: string[];
   /** How many messages are sent, and not answered. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { expect, it } from '@jest/globals';
 
 import { freshName } from '../../support/fresh-name.js';
-import { ownTimeOf } from '../../support/own-time.js';
+import { timeWithoutStalls } from '../../support/time-without-stalls.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { BrokerUnderTest, ConsumerOptions, IncomingMessage } from '../broker-under-test.js';
 import { publishMany } from '../publish-many.js';
@@ -11,10 +11,10 @@ import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js
 
 const GROUP = 'billing';
 const DRAIN_MS = 100;
-/** `close()` may take a second more than the drain; and the machine may be busy. */
+/** `close()` may take a second longer than the drain, and the machine may be busy. */
 const ENDS_WITHIN_MS = DRAIN_MS + 1_000 + 1_000;
 
-/** What becomes of handlers that do not end by themselves when their consumer closes. */
+/** What happens to handlers that do not end by themselves when their consumer closes. */
 export function closing(broker: BrokerUnderTest): void {
   const { retries } = broker.promises;
 
@@ -34,7 +34,7 @@ export function closing(broker: BrokerUnderTest): void {
     await publishMany(await broker.openPublisher(), stream, 1);
     const run = await waitFor(() => recorder.runs[0], PATIENCE);
     expect(run.signal.aborted).toBe(false);
-    expect(await ownTimeOf(consumer.close())).toBeLessThan(ENDS_WITHIN_MS);
+    expect(await timeWithoutStalls(consumer.close())).toBeLessThan(ENDS_WITHIN_MS);
     return run;
   };
 
@@ -61,7 +61,7 @@ export function closing(broker: BrokerUnderTest): void {
     expect(recorder.runs).toHaveLength(10);
   });
 
-  it('the signal of a handler fires when its consumer closes; what ends by it has not used up an attempt', async () => {
+  it('the signal of a handler is aborted when its consumer closes; a message that fails because of that has used no attempt', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(async ({ signal }) => {
       await once(signal, 'abort');
@@ -76,7 +76,7 @@ export function closing(broker: BrokerUnderTest): void {
     expect(next.runs.map(({ attempt }) => attempt)).toEqual(retries ? [1] : []);
   });
 
-  it('a handler that hangs does not hold up closing; its message comes back once its lease is over', async () => {
+  it('a hanging handler does not hold up closing; its message comes back once its lease is over', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(() => new Promise(() => undefined));
     const options = { recovery: { minIdleMs: 1_000, intervalMs: 100 } };

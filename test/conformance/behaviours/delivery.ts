@@ -8,7 +8,7 @@ import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js
 
 const GROUP = 'billing';
 
-/** One of each kind that JSON has, by turns. */
+/** One of each kind that JSON has, in turn. */
 const payloadOf = (n: number): unknown =>
   [
     { n, nested: { list: [n, null, { deep: true }], text: 'grüße, 世界 🚚' } },
@@ -21,7 +21,7 @@ const payloadOf = (n: number): unknown =>
 
 /** Messages arrive as they were sent: all of them, in their streams, once. */
 export function delivery(broker: BrokerUnderTest): void {
-  it('100 messages arrive with the payload, the headers and the message ID that they were sent with', async () => {
+  it('100 messages arrive with the payload, headers and message ID that they were sent with', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     await broker.openConsumer({ group: GROUP, streams: [stream], handle: recorder.handle });
@@ -43,7 +43,7 @@ export function delivery(broker: BrokerUnderTest): void {
     await expectSettled(broker, stream, GROUP, { processed: 100 });
   });
 
-  it('of 5 000 messages from 50 publishers, 50 consumers handle each once', async () => {
+  it('50 consumers handle each of 5 000 messages from 50 publishers once', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     await Promise.all(
@@ -79,9 +79,9 @@ export function delivery(broker: BrokerUnderTest): void {
     }
   });
 
-  it('nothing leaks between streams: neither messages, nor what was processed, nor failures', async () => {
+  it('nothing leaks between streams: neither messages, nor records of processed ones, nor failures', async () => {
     const name = freshName('orders');
-    // Names of which one is a part of the other.
+    // Names of which one is part of the other.
     const streams = [name, `${name}:group`, `${name}:group:${GROUP}`, `{${name}}:group`];
     const failing = streams[1];
     const recorder = new Recorder(({ stream, attempt }) => {

@@ -8,7 +8,7 @@ import { expectExactly, expectSettled, PATIENCE, Recorder } from '../recorder.js
 
 const GROUP = 'billing';
 
-/** What becomes of messages that a handler failed to handle. */
+/** What happens to messages that a handler failed to handle. */
 export function failures(broker: BrokerUnderTest): void {
   if (broker.promises.retries) {
     arriveLater(broker);
@@ -59,14 +59,14 @@ function arriveLater(broker: BrokerUnderTest): void {
   });
 }
 
-/** With the default, a message would be a dead letter after five of the failures. */
+/** With the default, a message would be a dead letter after five failures. */
 const PATIENT: ConsumerOptions = { retry: { delayMs: 5, maxAttempts: 1_000 } };
 
 /** The consumers of {@link failsAndCloses}, and how many failures each of them sees before it closes. */
 const FAILING = 3;
 const FAILURES = 100;
 
-/** Opens one consumer after the other that fails to handle all that it gets, and closes it after {@link FAILURES}. */
+/** Opens one consumer after the other that fails to handle everything, and closes it after {@link FAILURES}. */
 async function failsAndCloses(broker: BrokerUnderTest, stream: string): Promise<string[]> {
   const failed: string[] = [];
   for (let consumers = 1; consumers <= FAILING; consumers++) {
@@ -101,7 +101,7 @@ function goOn(broker: BrokerUnderTest): void {
 }
 
 function stayInOrder(broker: BrokerUnderTest): void {
-  it('with retries in order, nothing is delivered past an unfinished message', async () => {
+  it('with blocking retries, no message overtakes an unfinished one', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(({ payload, attempt }) => {
       if (numberOf(payload) % 3 === 0 && attempt <= 2) throw new Error('not yet');
@@ -116,7 +116,8 @@ function stayInOrder(broker: BrokerUnderTest): void {
     await expectSettled(broker, stream, GROUP, { processed: 30 });
     expectExactly(recorder.handled, sent);
     expect(recorder.runs).toHaveLength(50);
-    // Each instance waits for its own: its runs are in the order of the stream or partition, attempt after attempt.
+    // Each instance waits for its own messages: its runs are in the order of the stream or partition, attempt
+    // after attempt.
     const readers = new Set(recorder.runs.map(readerOf));
     for (const reader of readers) {
       const runs = recorder.runs.filter((run) => readerOf(run) === reader).map(placeOf);
@@ -145,7 +146,7 @@ function areDeadAtOnce(broker: BrokerUnderTest): void {
 }
 
 function areDeadOnce(broker: BrokerUnderTest): void {
-  it('what three consumers fail to handle that close after a hundred is a dead letter once, and the rest is handled', async () => {
+  it('what three consumers fail to handle before they close becomes a dead letter once, and the rest is handled', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     const { handle } = recorder;

@@ -5,9 +5,9 @@ import type { BrokerUnderTest } from '../broker-under-test.js';
 import { publishMany } from '../publish-many.js';
 import { expectExactly, expectSettled, Recorder } from '../recorder.js';
 
-/** What groups have in common, and what each has for itself. */
+/** What groups share, and what each has for itself. */
 export function groups(broker: BrokerUnderTest): void {
-  it('two groups each get all messages, and a failure of one does not concern the other', async () => {
+  it('two groups each get all messages, and a failure in one does not affect the other', async () => {
     const stream = freshName('orders');
     const billing = new Recorder();
     const shipping = new Recorder(({ attempt }) => {
@@ -31,7 +31,7 @@ export function groups(broker: BrokerUnderTest): void {
     expect(billing.runs).toHaveLength(100);
   });
 
-  it('two groups of which nobody is there each get what is published meanwhile', async () => {
+  it('two groups without consumers each get later what is published meanwhile', async () => {
     const stream = freshName('orders');
     const groupNames = ['billing', 'shipping'];
     const streams = [stream];
@@ -47,7 +47,7 @@ export function groups(broker: BrokerUnderTest): void {
     }
   });
 
-  it('a late group reads what was published before it, where it starts from the beginning', async () => {
+  it('a late group that starts from the beginning reads what was published before it', async () => {
     const stream = freshName('orders');
     const streams = [stream];
     const early = new Recorder();

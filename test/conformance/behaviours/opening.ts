@@ -9,9 +9,9 @@ import { expectExactly, expectSettled, Recorder } from '../recorder.js';
 
 const GROUP = 'billing';
 
-/** Consumers come and go, and the messages do not notice. */
+/** Consumers come and go without any effect on the messages. */
 export function opening(broker: BrokerUnderTest): void {
-  it('of 5 000 messages, a consumer that is closed and opened over and over loses none, and handles none twice', async () => {
+  it('a consumer that is closed and opened again and again loses none of 5 000 messages, and handles none twice', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(({ payload }) => numberOf(payload) % 25 === 0 && delay(2));
     const open = (): Promise<OpenConsumer> =>
@@ -32,7 +32,7 @@ export function opening(broker: BrokerUnderTest): void {
     expect(recorder.runs).toHaveLength(sent.length);
   });
 
-  it('5 000 messages that waited are each handled once by consumers of which each closes after a thousand', async () => {
+  it('consumers that each close after a thousand handle each of 5 000 waiting messages once', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(() => new Promise(setImmediate));
     const open = (): Promise<OpenConsumer> =>
@@ -64,7 +64,7 @@ export function opening(broker: BrokerUnderTest): void {
     expect(recorder.runs).toHaveLength(sent.length);
   });
 
-  it('of 5 000 messages, ten instances that open and close at once while they come in lose none, and handle none twice', async () => {
+  it('ten instances that open and close together while 5 000 messages arrive lose none, and handle none twice', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(({ payload }) => {
       const n = numberOf(payload);

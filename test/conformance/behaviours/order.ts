@@ -11,10 +11,10 @@ const KEYS = 16;
 
 /** In which order messages are handled, and what holds them back. */
 export function order(broker: BrokerUnderTest): void {
-  /** What order takes: one message at a time, or keys. */
+  /** What order requires: one message at a time, or keys. */
   const inOrder: ConsumerOptions = broker.promises.order === 'key' ? {} : { concurrency: 1 };
 
-  it('1 000 messages that are published while nobody is there are handled in order, once somebody is', async () => {
+  it('1 000 messages that are published while no consumer runs are handled in order later', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     const open = (): Promise<OpenConsumer> =>
@@ -32,7 +32,7 @@ export function order(broker: BrokerUnderTest): void {
     expectInOrder(broker, recorder.runs);
   });
 
-  it('1 000 messages are handled in order by consumers that close in the middle, each of them once', async () => {
+  it('1 000 messages are handled in order, each once, by consumers that close in the middle', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder(() => new Promise(setImmediate));
     const open = (): Promise<OpenConsumer> =>
@@ -47,7 +47,7 @@ export function order(broker: BrokerUnderTest): void {
     const sent = await publishMany(publisher, stream, 500, { keys: KEYS });
     for (let closes = 1; closes <= 9; closes++) {
       const consumer = await open();
-      // Also beside one that reads.
+      // Even if another one is reading.
       if (closes === 3) {
         sent.push(...(await publishMany(publisher, stream, 500, { keys: KEYS, from: 500 })));
       }
@@ -61,7 +61,7 @@ export function order(broker: BrokerUnderTest): void {
     expectInOrder(broker, recorder.runs);
   });
 
-  it('what is not finished holds back what comes after it, and nothing else; it is not run again', async () => {
+  it('an unfinished message holds back those after it, and nothing else; it is not run again', async () => {
     const [stream, other] = [freshName('orders'), freshName('orders')];
     let finish = (): void => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));
@@ -76,13 +76,13 @@ export function order(broker: BrokerUnderTest): void {
     const sent = await publishMany(publisher, stream, 10, { keys: 1 });
     const held = () => recorder.runs.filter((run) => run.stream === stream);
     await waitFor(() => held().length > 0, PATIENCE);
-    // Time enough for more: these come later, and are handled.
+    // Time enough for more: these arrive later, and are handled.
     await publishMany(publisher, other, 500, { keys: KEYS });
     await expectSettled(broker, other, GROUP, {
       processed: 500,
       othersRun: true,
     });
-    // One at a time: of each member, or of all where the order is promised.
+    // One at a time: for each member, or for all if order is promised.
     const { order: promised } = broker.promises;
     const lanes = held().map(({ instance }) => (promised === 'none' ? instance : 0));
     expect(lanes).toHaveLength(new Set(lanes).size);

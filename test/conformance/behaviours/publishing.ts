@@ -11,7 +11,7 @@ const EACH = 500;
 
 /** What publishers can rely on. */
 export function publishing(broker: BrokerUnderTest): void {
-  it('20 publishers that close right after 10 000 messages lose none that was accepted, and all are', async () => {
+  it('20 publishers that close right after 10 000 messages lose none that was accepted, and all are accepted', async () => {
     const stream = freshName('orders');
     const recorder = new Recorder();
     await broker.openConsumer({ group: GROUP, streams: [stream], handle: recorder.handle });
@@ -24,7 +24,7 @@ export function publishing(broker: BrokerUnderTest): void {
     const accepted = (await results)
       .filter((result) => result.status === 'fulfilled')
       .map(({ value }) => value.messageId);
-    // They were connected, and closing waits for the answers to what was sent.
+    // They were connected, and closing waits for the outstanding answers.
     expect(accepted).toHaveLength(CLIENTS * EACH);
     await expectSettled(broker, stream, GROUP, { processed: accepted.length });
     expectExactly(recorder.handled, accepted);
@@ -41,7 +41,7 @@ export function publishing(broker: BrokerUnderTest): void {
         ids.map((messageId) => publisher.publish({ stream, payload: { round }, messageId })),
       );
     }
-    // Comes after all others, so that it is known when they are through.
+    // Arrives after all others, so that their end is known.
     const { messageId: last } = await publisher.publish({ stream, payload: 'last' });
     await expectSettled(broker, stream, GROUP, { processed: ids.length + 1 });
     expectExactly(recorder.handled, [...ids, last]);

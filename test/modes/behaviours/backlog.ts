@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import type { Member } from '../member.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
@@ -8,7 +8,7 @@ import type { Behaviour } from './behaviour.js';
 const BATCH = 50;
 const AT_A_TIME = 1_000;
 
-/** What a process holds does not grow with what waits for it. */
+/** What a process holds does not grow with the backlog. */
 export const backlog: Behaviour = {
   name: 'a backlog is handled once, in order, with no more in the process than concurrency and three batches',
   shown: async (cell) => {
@@ -18,8 +18,8 @@ export const backlog: Behaviour = {
     }
     let most = 0;
     let member: Member | undefined = undefined;
-    const look = (its?: Member): void => {
-      most = Math.max(most, its?.server.consumer?.unsettled ?? 0);
+    const look = (running?: Member): void => {
+      most = Math.max(most, running?.server.consumer?.unsettled ?? 0);
     };
     member = await cell.member(() => look(member), { batchSize: BATCH });
     await cell.untilHandled(count);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 

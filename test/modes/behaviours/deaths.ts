@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 
@@ -9,7 +9,10 @@ const INTERRUPTED = 0;
 const BEFORE = 6;
 const COUNT = 9;
 
-/** What died with its process is run again by another member, or lost, as the mode has it; nothing else is touched. */
+/**
+ * What died with its process is run again by another member, or lost, depending on the mode; nothing else is
+ * affected.
+ */
 export const killed: Behaviour = {
   name: 'kill -9 in a handler loses nothing that the mode does not allow',
   shown: async (cell) => {
@@ -24,7 +27,7 @@ export const killed: Behaviour = {
     const mayBeLost = (n: number): boolean =>
       recordedFirst && (n === INTERRUPTED || (losesReadAhead && n < BEFORE));
     const needed = left.filter((n) => !mayBeLost(n));
-    await cell.until('what is left is handled', () => {
+    await cell.until('the rest is handled', () => {
       const handled = cell.runs.succeeded.map(({ n }) => n);
       expect(handled).toEqual(expect.arrayContaining(needed));
       return true;
@@ -33,7 +36,7 @@ export const killed: Behaviour = {
     await expectSettled(cell, { handled: COUNT, ran, replied: recordedFirst ? 'any' : COUNT });
 
     for (const n of left) expect(cell.runs.of(n).length).toBeLessThanOrEqual(1);
-    // The run that was cut off counts; a neighbour is charged once at the most.
+    // The interrupted run counts; a neighbour is charged at most once.
     const attempts = cell.runs.of(INTERRUPTED).map(({ attempt }) => attempt);
     expect(attempts).toEqual(recordedFirst ? [] : [2]);
     for (const { attempt } of cell.runs.all) expect(attempt).toBeLessThanOrEqual(2);

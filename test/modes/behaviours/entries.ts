@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
 import { RetryException } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 
@@ -27,7 +27,7 @@ export const secondEntry: Behaviour = {
 };
 
 export const undecodable: Behaviour = {
-  name: 'an entry that cannot be decoded becomes a dead letter, and holds up nobody',
+  name: 'an entry that cannot be decoded becomes a dead letter, and holds up no other',
   shown: async (cell) => {
     cell.expectLog(/cannot be (read|decoded)/);
     await cell.publish(bodies(COUNT));
@@ -35,14 +35,14 @@ export const undecodable: Behaviour = {
     await cell.publish(bodies(COUNT, { from: COUNT }));
     await cell.inRedis.addUndecodable();
     await cell.member();
-    const each = 2 * cell.inRedis.places.length;
-    await expectSettled(cell, { handled: 2 * COUNT, undecodable: each });
+    const unreadable = 2 * cell.inRedis.places.length;
+    await expectSettled(cell, { handled: 2 * COUNT, undecodable: unreadable });
     expectOnce(cell, 2 * COUNT);
     expectOrder(cell);
     const dead = await cell.listDeadLetters();
     const fields = ['junk', '1'].map((text) => Buffer.from(text));
-    expect(dead.map((its) => [its.attempts, its.fields])).toEqual(
-      Array.from({ length: each }, () => [0, fields]),
+    expect(dead.map((each) => [each.attempts, each.fields])).toEqual(
+      Array.from({ length: unreadable }, () => [0, fields]),
     );
   },
 };
@@ -50,7 +50,7 @@ export const undecodable: Behaviour = {
 const [FAILS, DELETED] = [1, 3];
 
 export const deleted: Behaviour = {
-  name: 'an entry that is deleted while it waits holds up nobody',
+  name: 'an entry that is deleted while it waits holds up no other',
   shown: async (cell) => {
     const { retries, retryKeepsSlot } = cell.promises;
     cell.expectLog(/attempt|dead letter|answered with an error/, /deleted|gone|lost/);
@@ -61,7 +61,7 @@ export const deleted: Behaviour = {
     });
     if (retries) {
       await cell.until('it waits for its retry', () => cell.runs.of(FAILS)[0]?.outcome === 'threw');
-      await cell.until('it is put off', async () => {
+      await cell.until('its retry is scheduled', async () => {
         return retryKeepsSlot || (await cell.inRedis.records()).retries > 0;
       });
       await cell.remove(FAILS);
@@ -74,12 +74,12 @@ export const deleted: Behaviour = {
     });
     expect(cell.runs.of(DELETED)).toEqual([]);
     if (!retries) return expectSettled(cell, { handled: others.length, failed: 1 });
-    await cell.until('it is over', async () => {
+    await cell.until('it is settled', async () => {
       const { pending, retries: waiting } = await cell.inRedis.records();
       // Redis may have dropped it while the member still has it, for its next attempt.
       return pending + waiting + (member.server.consumer?.unsettled ?? 0) === 0;
     });
-    // Where it was in memory, it may have been tried again all the same.
+    // If it was in memory, it may have been tried again anyway.
     const handled = cell.runs.handled.size;
     await expectSettled(cell, { handled, ran: others.length + 1, replied: handled });
     for (const n of others) expect(cell.runs.of(n)).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 
@@ -8,7 +8,7 @@ const COUNT = 12;
 const EACH_MS = 25;
 
 export const dropsConnections: Behaviour = {
-  name: 'connections that drop lose nothing, and have nothing run twice',
+  name: 'dropped connections lose nothing, and cause no second run',
   shown: async (cell) => {
     const way = await cell.tools.servers.resettable();
     try {
@@ -29,7 +29,7 @@ export const dropsConnections: Behaviour = {
 };
 
 export const flushesScripts: Behaviour = {
-  name: 'SCRIPT FLUSH is not noticed',
+  name: 'SCRIPT FLUSH has no visible effect',
   shown: async (cell) => {
     await cell.publish(bodies(COUNT));
     await cell.member(() => delay(EACH_MS));
@@ -56,11 +56,13 @@ export const flushesAll: Behaviour = {
     await cell.member();
     await expectSettled(cell, { handled: HALF });
     await cell.tools.servers.flushAll();
+    // So that the callers' next request checks their inbox.
+    await delay(50);
     await cell.publish(bodies(HALF, { from: HALF }));
     await cell.untilHandled(2 * HALF);
-    // What was settled before is forgotten. So is the inbox of those who ask, whose replies nobody promises then.
+    // What was settled before is forgotten.
     cell.inRedis.ledgerBefore = -HALF;
-    await expectSettled(cell, { handled: 2 * HALF, replied: 'any' });
+    await expectSettled(cell, { handled: 2 * HALF });
     expectOnce(cell, 2 * HALF);
     expectOrder(cell);
   },

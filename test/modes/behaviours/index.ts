@@ -17,7 +17,7 @@ import {
 import { slowHandler } from './slow-handler.js';
 import { tellsTruth } from './truth.js';
 
-/** The table of behaviours. Those that take long begin first. */
+/** The table of behaviours. Those that take long are first. */
 export const BEHAVIOURS: readonly Behaviour[] = [
   slowHandler,
   killed,

@@ -6,7 +6,7 @@ import {
   RetryException,
   type SubscriptionOptions,
 } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import type { Cell } from '../cell.js';
 import type { Run, Work } from '../runs.js';
 import { expectOrder, expectSettled } from '../expectations.js';
@@ -20,7 +20,7 @@ const LATER_MS = 300;
 
 const attemptsOf = (cell: Cell): number[] => cell.runs.of(BAD).map(({ attempt }) => attempt);
 
-/** The log says of a failed message what becomes of it. */
+/** The log says what happens to a failed message. */
 const FAILURES = [/attempt/, /dead letter/, /is answered with an error/];
 
 async function runs(
@@ -38,7 +38,7 @@ async function runs(
   expectOrder(cell, cell.promises.orderThroughRetry ? undefined : others);
 }
 
-/** It is tried again where the mode has retries, and is handled then; else it is given up. */
+/** If the mode has retries, it is tried again and then handled; otherwise it is dead-lettered. */
 async function expectSecondAttempt(
   cell: Cell,
   work: Work,
@@ -49,18 +49,18 @@ async function expectSecondAttempt(
   expect(attemptsOf(cell)).toEqual(retries ? [1, 2] : [1]);
 }
 
-/** It is given up after its first attempt, for this reason. */
+/** It is dead-lettered after its first attempt, for this reason. */
 async function expectGivenUp(cell: Cell, work: Work, reason: string): Promise<void> {
   await runs(cell, work, COUNT - 1, { asked: true });
   expect(attemptsOf(cell)).toEqual([1]);
   await expectDeadLetter(cell, { attempts: 1, reason: expect.stringContaining(reason) }, true);
 }
 
-async function expectDeadLetter(cell: Cell, its: object, asked = false): Promise<void> {
+async function expectDeadLetter(cell: Cell, expected: object, asked = false): Promise<void> {
   const { replies, deadLetters } = cell.promises;
   if (replies) expect(cell.replies.get(BAD)).toHaveProperty('error');
   if (!deadLetters && !asked) return;
-  expect(await cell.listDeadLetters()).toMatchObject([{ payload: { n: BAD }, ...its }]);
+  expect(await cell.listDeadLetters()).toMatchObject([{ payload: { n: BAD }, ...expected }]);
 }
 
 const onFirst =
@@ -81,7 +81,7 @@ export const throwsOnce: Behaviour = {
 };
 
 export const throwsAlways: Behaviour = {
-  name: 'a handler that always throws has its attempts, and is given up',
+  name: 'a handler that always throws gets its attempts, and then a dead letter',
   shown: async (cell) => {
     const attempts = cell.promises.retries ? MAX_ATTEMPTS : 1;
     await runs(
@@ -96,7 +96,7 @@ export const throwsAlways: Behaviour = {
 };
 
 export const throwsRetry: Behaviour = {
-  name: 'RetryException is obeyed',
+  name: 'RetryException is applied',
   shown: async (cell) => {
     const fail = thrown(() => new RetryException({ delayMs: LATER_MS }));
     await expectSecondAttempt(cell, onFirst(fail));
@@ -105,7 +105,7 @@ export const throwsRetry: Behaviour = {
 };
 
 export const throwsDeadLetter: Behaviour = {
-  name: 'DeadLetterException is obeyed',
+  name: 'DeadLetterException is applied',
   shown: (cell) =>
     expectGivenUp(
       cell,
@@ -115,7 +115,7 @@ export const throwsDeadLetter: Behaviour = {
 };
 
 export const acksByHand: Behaviour = {
-  name: 'context.ack() is obeyed, whatever the handler throws then',
+  name: 'context.ack() is applied, whatever the handler throws then',
   shown: async (cell) => {
     await runs(
       cell,
@@ -130,7 +130,7 @@ export const acksByHand: Behaviour = {
 };
 
 export const retriesByHand: Behaviour = {
-  name: 'context.retry() is obeyed',
+  name: 'context.retry() is applied',
   shown: async (cell) => {
     await expectSecondAttempt(
       cell,
@@ -141,7 +141,7 @@ export const retriesByHand: Behaviour = {
 };
 
 export const deadLettersByHand: Behaviour = {
-  name: 'context.deadLetter() is obeyed',
+  name: 'context.deadLetter() is applied',
   shown: (cell) => expectGivenUp(cell, (_, context) => context.deadLetter('by hand'), 'by hand'),
 };
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from '@jest/globals';
 
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import { expectOnce, expectOrder, expectSettled } from '../expectations.js';
 import type { Behaviour } from './behaviour.js';
 

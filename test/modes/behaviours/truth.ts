@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
 import { RetryException } from '../../../lib/index.js';
-import { bodies } from '../body.js';
+import { bodies } from '../payload.js';
 import type { Cell } from '../cell.js';
 import type { Member } from '../member.js';
 import { expectSettled } from '../expectations.js';
@@ -12,22 +12,22 @@ const [DEAD, HELD, PUT_OFF] = [1, 2, COUNT];
 const LONG_MS = 600_000;
 
 interface Truth {
-  /** Messages that Redis still has to give or to see settled; nothing where it cannot know all of them. */
+  /** Messages that Redis still has to deliver or to see settled; undefined if it cannot know all of them. */
   readonly unfinished: number | undefined;
   readonly retries: number | undefined;
   readonly deadLetters: number | undefined;
   readonly ledger: number | undefined;
 }
 
-/** What `inspect()` and the command line say, in the same words. */
-async function said(cell: Cell, member: Member): Promise<{ inspected: Truth; shown: Truth }> {
+/** What `inspect()` and the command line report, in the same words. */
+async function reportsOf(cell: Cell, member: Member): Promise<{ inspected: Truth; shown: Truth }> {
   const inspection = await member.monitor.inspect();
   const row = inspection.streams.find(({ stream }) => stream === cell.stream);
   if (row === undefined) throw new Error('inspect() does not know the stream');
   const rows = await cell.overview();
   expect(rows).toHaveLength(cell.inRedis.places.length);
   const sum = (of: (row: (typeof rows)[number]) => number | undefined): number =>
-    rows.reduce((total, its) => total + (of(its) ?? Number.NaN), 0);
+    rows.reduce((total, each) => total + (of(each) ?? Number.NaN), 0);
   return {
     inspected: {
       unfinished: row.pending + (row.lag ?? Number.NaN),
@@ -47,10 +47,10 @@ async function said(cell: Cell, member: Member): Promise<{ inspected: Truth; sho
 const known = (truth: Truth): Partial<Truth> =>
   Object.fromEntries(Object.entries(truth).filter(([, value]) => value !== undefined));
 
-/** Waits until both say what is true, and shows what they say where they never do. */
+/** Waits until both report the truth, and shows what they report if they never do. */
 async function expectTruth(cell: Cell, member: Member, truth: Truth): Promise<void> {
-  await cell.until('what is said is true', async () => {
-    const { inspected, shown } = await said(cell, member);
+  await cell.until('the reports are true', async () => {
+    const { inspected, shown } = await reportsOf(cell, member);
     expect(inspected).toMatchObject(known(truth));
     expect(shown).toMatchObject(known(truth));
     return true;
@@ -113,7 +113,7 @@ export const tellsTruth: Behaviour = {
 
     if (!retries) return;
     await cell.publish(bodies(1, { keys: COUNT + 1, from: PUT_OFF }));
-    await cell.until('one is put off', async () => {
+    await cell.until('a retry is scheduled', async () => {
       const { counts: now } = member.monitor.getStats();
       return now.retried === 1;
     });

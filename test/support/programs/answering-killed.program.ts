@@ -4,7 +4,7 @@ import { MessagePattern } from '@nestjs/microservices';
 import { ServerRedisStreams } from 'nestjs-redis-streams';
 import { concat, NEVER, of } from 'rxjs';
 
-// Replies with two values and comes to no end: for the tests that kill it there.
+// Replies with two values and never ends: for the tests that kill it there.
 const { REDIS_URL = '', STREAM = '', LEASE_MS = '' } = process.env;
 
 @Controller()

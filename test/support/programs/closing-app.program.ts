@@ -5,7 +5,8 @@ import { NestFactory } from '@nestjs/core';
 import { EventPattern } from '@nestjs/microservices';
 import { RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
 
-// An app whose handler takes its time and then needs another provider: for the tests of what a signal does to it.
+// An app whose handler takes a while and then needs another provider: for the tests of what a signal does to
+// it.
 const { REDIS_URL = '', STREAM = '', DATABASE = 'before', IS_GLOBAL } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 

@@ -1,6 +1,6 @@
 import { ServerRedisStreams } from 'nestjs-redis-streams';
 
-// A server that reads nothing, and so only sees to what is to be published later: for the tests that kill it there.
+// A server that reads nothing, and so only publishes delayed messages: for the tests that kill it there.
 const { REDIS_URL = '' } = process.env;
 
 const server = new ServerRedisStreams({ connection: REDIS_URL, group: 'billing' });

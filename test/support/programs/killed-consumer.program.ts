@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern } from '@nestjs/microservices';
 import { RedisStreamsContext, ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 
-// A consumer whose handler says that it runs and never ends: for the tests that kill it there.
+// A consumer whose handler prints that it runs and never ends: for the tests that kill it there.
 const { REDIS_URL = '', STREAM = '', LEASE_MS = '', AT_MOST_ONCE, DEDUP } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { EventPattern } from '@nestjs/microservices';
 import { type RedisStreamsServerOptions, ServerRedisStreams } from 'nestjs-redis-streams';
 
-// A member that has nothing to do: for the tests that kill it.
+// An idle member: for the tests that kill it.
 const { STREAM = '', OPTIONS = '' } = process.env;
 
 @Controller()

@@ -5,7 +5,8 @@ import { NestFactory } from '@nestjs/core';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { RedisStreamsModule, ServerRedisStreams } from 'nestjs-redis-streams';
 
-// An app that says which message it handles, with all defaults: for the tests of what a signal does to their order.
+// An app that prints which message it handles, with all defaults: for the tests of what a signal does to the
+// order.
 const { REDIS_URL = '', STREAM = '' } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 

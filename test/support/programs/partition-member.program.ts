@@ -3,7 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { RedisStreamsContext, ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 
-// A member that shares the partitions of a stream, and whose handler says what it runs. It never ends if the message asks for that.
+// A member that shares the partitions of a stream, and whose handler prints what it runs. It never ends if
+// the message asks for that.
 const { REDIS_URL = '', STREAM = '', PARTITIONS = '' } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -16,7 +17,7 @@ class Orders {
   ): Promise<void> | void {
     say(`running ${key}:${n}`);
     if (hangs !== true) return undefined;
-    context.getSignal().addEventListener('abort', () => say(`told to end ${key}:${n}`));
+    context.getSignal().addEventListener('abort', () => say(`asked to end ${key}:${n}`));
     return new Promise(() => undefined);
   }
 }

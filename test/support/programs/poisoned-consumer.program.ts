@@ -4,7 +4,8 @@ import { EventPattern, Payload } from '@nestjs/microservices';
 import { ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 import { z } from 'zod';
 
-// A consumer that one kind of message kills at once: for the tests of what becomes of that, and of its neighbours.
+// A consumer that one kind of message kills at once: for the tests of what happens to that message and its
+// neighbours.
 const { REDIS_URL = '', STREAM = '', LEASE_MS = '', DEDUP = '', KILLED_BY = '' } = process.env;
 
 interface Order {

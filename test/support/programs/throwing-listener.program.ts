@@ -3,7 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { EventPattern } from '@nestjs/microservices';
 import { onStreamsEvent, ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 
-// A service with a listener that throws, which goes on after uncaught exceptions: jest has a process of its own making.
+// A service with a listener that throws, which continues after uncaught exceptions. Jest replaces `process`,
+// so this needs a separate one.
 const { REDIS_URL = '', STREAM = '' } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 

@@ -11,7 +11,7 @@ import {
 import { ServerRedisStreams, subscription } from 'nestjs-redis-streams';
 import { RedisStreamsInstrumentation } from 'nestjs-redis-streams/opentelemetry';
 
-// A service that is traced, and says each span that ended: for the test that what two processes do is one tree.
+// A service with tracing that prints each span that ended: for the test that two processes form one tree.
 const { REDIS_URL = '', STREAM = '' } = process.env;
 
 function say(span: ReadableSpan): void {

@@ -10,11 +10,10 @@ import {
   type Outcome,
 } from '../../../lib/consume/decide.js';
 import type { Verdict } from '../../../lib/consume/handlers/run.js';
-import { DeadLetterException } from '../../../lib/errors/dead-letter.exception.js';
-import { MessageValidationError } from '../../../lib/errors/message-validation.error.js';
-import { RetryException } from '../../../lib/errors/retry.exception.js';
+import { DeadLetterException, RetryException } from '../../../lib/errors/handler.errors.js';
+import { MessageValidationError } from '../../../lib/errors/message.errors.js';
 import { resolveServerOptions } from '../../../lib/options/resolve-options.js';
-import type { RetryOptions } from '../../../lib/options/retry-options.js';
+import type { RetryOptions } from '../../../lib/options/subscription-options.js';
 import { aMessage } from '../../support/a-message.js';
 
 const policy = (retry: RetryOptions = {}, more: Partial<FailurePolicy> = {}): FailurePolicy => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { InvalidOptionsError } from '../../../lib/errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../../../lib/errors/options.errors.js';
 import {
   resolveClientOptions,
   resolveServerOptions,

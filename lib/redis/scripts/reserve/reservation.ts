@@ -1,4 +1,4 @@
-import { UnexpectedReplyError } from '../../../errors/unexpected-reply.error.js';
+import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseText } from '../../read/replies.js';
 
 /**

@@ -3,7 +3,7 @@ import { RedisStreamsModule } from 'nestjs-redis-streams';
 
 import { ShippingController } from './shipping.controller.js';
 
-/** Ships each order as the group `shipping`, which gets all of them, whatever billing does. */
+/** Ships each order as the group `shipping`, which gets all orders independently of billing. */
 @Module({})
 export class ShippingModule {
   static register(connection: string): DynamicModule {

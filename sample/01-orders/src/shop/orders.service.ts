@@ -10,7 +10,7 @@ import type { Order, OrderRequest } from '../order.js';
 export class OrdersService {
   constructor(private readonly client: ClientRedisStreams) {}
 
-  /** Once this is fulfilled Redis has the order, and every service gets it. */
+  /** Once this resolves, Redis has the order, and every service gets it. */
   async place(request: OrderRequest): Promise<Order> {
     const order: Order = { id: randomUUID(), ...request };
     await firstValueFrom(this.client.emit('orders', order));

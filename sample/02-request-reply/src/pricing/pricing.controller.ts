@@ -14,7 +14,7 @@ const PRICES = new Map([
 export class PricingController {
   private readonly logger = new Logger('Pricing');
 
-  /** One reply: what the handler returns. */
+  /** One reply: the returned value. */
   @MessagePattern<StreamPattern>(PRICE, subscription({ concurrency: 8 }))
   price(@Payload() item: Item, @Ctx() context: RedisStreamsContext): Quote {
     this.logger.log(`asked for ${item.name} (message ${context.getMessageId()})`);
@@ -30,7 +30,7 @@ export class PricingController {
 
   private pricesOf(name: string): readonly number[] {
     const prices = PRICES.get(name);
-    // What an RpcException carries reaches the caller; of other errors it learns no more than that there was one.
+    // The caller gets the content of an RpcException; of any other error it learns only that there was one.
     if (prices === undefined) throw new RpcException({ code: 'NO_SUCH_ITEM', name });
     return prices;
   }

@@ -3,7 +3,7 @@ import { RedisStreamsModule } from 'nestjs-redis-streams';
 
 import { PricingController } from './pricing.controller.js';
 
-/** Answers requests, as the group `pricing`: each is answered by one instance. */
+/** Answers requests as the group `pricing`: each is answered by one instance. */
 @Module({})
 export class PricingModule {
   static register(connection: string): DynamicModule {

@@ -4,7 +4,7 @@ import { ClientRedisStreams } from 'nestjs-redis-streams';
 
 import { ShopService } from './shop.service.js';
 
-/** Asks for prices. It reads no stream, so Nest's own ClientsModule is all that it needs. */
+/** Requests prices. It reads no stream, so Nest's own ClientsModule is enough. */
 @Module({})
 export class ShopModule {
   static register(connection: string): DynamicModule {

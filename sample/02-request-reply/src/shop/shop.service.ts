@@ -8,17 +8,17 @@ import { HISTORY, PRICE, type Item, type Quote } from '../item.js';
 export class ShopService {
   constructor(@Inject('QUOTES') private readonly quotes: ClientRedisStreams) {}
 
-  /** Asks, and gives the reply. */
+  /** Sends a request and returns its reply. */
   price(item: Item): Promise<Quote> {
     return firstValueFrom(this.quotes.send<Quote>(PRICE, item));
   }
 
-  /** Asks, and gives all replies. */
+  /** Sends a request and returns all replies. */
   history(name: string): Promise<number[]> {
     return lastValueFrom(this.quotes.send<number>(HISTORY, { name }).pipe(toArray()));
   }
 
-  /** What to tell somebody who asked in vain. */
+  /** A readable reason why a request failed. */
   reason(error: unknown): string {
     if (error instanceof RequestTimeoutError) return 'nobody answered in time';
     return `refused: ${JSON.stringify(error)}`;

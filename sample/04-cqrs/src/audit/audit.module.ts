@@ -5,7 +5,7 @@ import { EventsController } from '../events.controller.js';
 import { UserCreated } from '../messages.js';
 import { StreamedCqrsModule } from '../streamed-cqrs.module.js';
 
-/** Fails the first time, to show that the event comes again: to this service, and to no other. */
+/** Fails the first time, to show that the event is delivered again to this service and to no other. */
 @EventsHandler(UserCreated)
 class AuditHandler implements IEventHandler<UserCreated> {
   private readonly logger = new Logger('Audit');

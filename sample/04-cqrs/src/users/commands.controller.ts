@@ -8,7 +8,7 @@ import { CreateUser, revived } from '../messages.js';
 export class CommandsController {
   constructor(private readonly commands: CommandBus) {}
 
-  /** What the command handler throws is a failed attempt: it is executed again, by policy. */
+  /** An error thrown by the command handler is a failed attempt: the command is retried by policy. */
   @EventPattern({ stream: 'commands', name: CreateUser.name })
   createUser(@Payload() payload: CreateUser): Promise<void> {
     return this.commands.execute(revived(CreateUser, payload));

@@ -11,7 +11,7 @@ export class CreateUserHandler implements ICommandHandler<CreateUser> {
 
   async execute({ id, name }: CreateUser): Promise<void> {
     this.logger.log(`created ${name}`);
-    // The command is done once Redis has the event: a service that dies before executes it again.
+    // The command is done once Redis has the event: if the service dies before, it is executed again.
     await this.events.publish(new UserCreated(id, name));
   }
 }

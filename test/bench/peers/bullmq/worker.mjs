@@ -15,7 +15,7 @@ const connectionOf = ({ redisUrl }) => {
   return { host, port: Number(port) };
 };
 
-/** A worker of BullMQ's own, which is faster than one behind Nest, over jobs that wait. */
+/** BullMQ's own worker, which is faster than one behind Nest, with waiting jobs. */
 async function drain(task) {
   const { messages } = task;
   const connection = connectionOf(task);
@@ -39,7 +39,7 @@ async function drain(task) {
   return [messages / seconds];
 }
 
-/** Through Nest, as its users have it. */
+/** Through Nest, as its users do. */
 async function publishAndConsume(task) {
   const { messages } = task;
   const { done, one } = countdown(messages);

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 
 import { countdown, inRounds, orderOf, serveTasks } from './serve-tasks.mjs';
 
-// All of it is CommonJS, and some of it names its exports in ways that an import does not see.
+// All of it is CommonJS, and some of it names its exports in a form that an import does not see.
 const require = createRequire(import.meta.url);
 const { Controller, Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
@@ -12,7 +12,7 @@ const { RedisStreamClient, RedisStreamServer } = require('@de-novo/nestjs-redis-
 
 const STREAM = 'orders';
 
-// Its close() breaks a read that it does not wait for.
+// Its close() breaks a read without waiting for it.
 process.on('unhandledRejection', () => undefined);
 
 serveTasks(async ({ redisUrl, messages }) => {
@@ -37,10 +37,11 @@ serveTasks(async ({ redisUrl, messages }) => {
   });
   const client = new RedisStreamClient(options);
   await Promise.all([app.listen(), client.connect()]);
-  // Its groups begin with what comes after them, and nobody is told when they are there.
+  // Its groups start with later messages, and nothing reports when they exist.
   await new Promise((resolve) => setTimeout(resolve, 500));
   const startedAt = performance.now();
-  // Its emit() waits for a reply, which an event has none of: this is what it calls, and waits for the XADD.
+  // Its emit() waits for a reply, which an event does not have: this is the function that it calls, which
+  // waits for the XADD.
   await inRounds(messages, 50, (n) =>
     client.publishStream({ pattern: STREAM, data: { value: orderOf(n) } }),
   );

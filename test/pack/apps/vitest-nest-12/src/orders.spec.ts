@@ -14,7 +14,7 @@ class Bills {
 
 @Controller()
 class OrdersController {
-  // Vitest compiles with esbuild, which writes no types down for Nest.
+  // Vitest compiles with esbuild, which emits no type metadata for Nest.
   constructor(@Inject(Bills) private readonly bills: Bills) {}
 
   @EventPattern<string>('orders')
@@ -50,7 +50,7 @@ describe('the test kit in Vitest', () => {
   }, 60_000);
   afterAll(() => streams.close());
 
-  it('waits until a message was put off, and handled', async () => {
+  it('waits until a message was retried and handled', async () => {
     const receipt = await streams.emit('orders', { item: 'tea' });
     await streams.retried(receipt);
     expect((await streams.handled(receipt)).attempt).toBe(2);

@@ -1,0 +1,97 @@
+import { RpcException } from '@nestjs/microservices';
+import { RedisStreamsError } from './redis-streams.error.js';
+
+/**
+ * Thrown by a handler to have its message tried again after a delay of its own choice. It counts as an attempt: after the
+ * last one the message still becomes a dead letter.
+ *
+ * @example
+ * ```ts
+ * if (response.status === 429) throw new RetryException({ delayMs: 30_000 });
+ * ```
+ */
+export class RetryException extends RpcException {
+  /** The delay in ms, 0 or more. */
+  readonly delayMs: number;
+
+  constructor({ delayMs }: { delayMs: number }) {
+    super(`Try again in ${delayMs} ms`);
+    this.delayMs = delayMs;
+  }
+}
+
+/**
+ * Thrown by a handler whose message will never succeed: it becomes a dead letter now.
+ *
+ * @example
+ * ```ts
+ * if (order.total < 0) throw new DeadLetterException('negative total');
+ * ```
+ */
+export class DeadLetterException extends RpcException {
+  /** Kept with the dead letter. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+/** `ack()`, `retry()` or `deadLetter()` was called on a context after one of them had been called already. */
+export class SettledAlreadyError extends RedisStreamsError {
+  readonly code = 'SETTLED_ALREADY';
+
+  constructor(readonly entryId: string) {
+    super(
+      `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
+    );
+  }
+}
+
+/**
+ * A handler took longer than `handlerTimeoutMs`: the reason of its signal, and of the failed attempt. What it still does may
+ * overlap the next attempt.
+ */
+export class HandlerTimeoutError extends RedisStreamsError {
+  readonly code = 'HANDLER_TIMEOUT';
+
+  constructor(
+    readonly stream: string,
+    readonly entryId: string,
+    readonly timeoutMs: number,
+  ) {
+    super(
+      `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`,
+    );
+  }
+}
+
+/** The reason of a handler's signal if another consumer has its message now: what it still does may be done twice. */
+export class LeaseLostError extends RedisStreamsError {
+  readonly code = 'LEASE_LOST';
+
+  constructor(
+    readonly stream: string,
+    readonly entryId: string,
+  ) {
+    super(
+      `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`,
+    );
+  }
+}
+
+/**
+ * The reason of a handler's signal if its caller has gone, has unsubscribed, or has waited longer than
+ * `requestTimeoutMs`: nobody will see its result.
+ */
+export class RequestAbandonedError extends RedisStreamsError {
+  readonly code = 'REQUEST_ABANDONED';
+
+  constructor(
+    readonly stream: string,
+    readonly messageId: string,
+  ) {
+    super(`Nobody waits for the reply to request ${messageId} on stream "${stream}" any longer`);
+  }
+}

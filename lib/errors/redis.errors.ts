@@ -1,0 +1,71 @@
+import { RedisStreamsError } from './redis-streams.error.js';
+
+/** The server or client was closed while something still waited for Redis. */
+export class ConnectionClosedError extends RedisStreamsError {
+  readonly code = 'CONNECTION_CLOSED';
+
+  constructor(readonly waitingFor: string) {
+    super(`Closed while waiting for ${waitingFor}`);
+  }
+}
+
+/**
+ * A connection has ended and will not be opened again: a client certificate or its key cannot be read, your own
+ * `retryStrategy` gave up, or your own ioredis instance was closed.
+ */
+export class ConnectionEndedError extends RedisStreamsError {
+  readonly code = 'CONNECTION_ENDED';
+
+  constructor(
+    /** What ended it, if that is known. */
+    readonly reason: string | undefined,
+    options?: ErrorOptions,
+  ) {
+    super(`The connection to Redis has ended${reason === undefined ? '' : `: ${reason}`}`, options);
+  }
+}
+
+/** Redis did not answer in time, or there is no connection to ask it on. */
+export class NoAnswerError extends RedisStreamsError {
+  readonly code = 'NO_ANSWER';
+
+  constructor(
+    /** How long the answer was waited for. */
+    readonly timeoutMs: number,
+  ) {
+    super(`Redis did not answer within ${timeoutMs} ms`);
+  }
+}
+
+/** Redis gave a reply that this package does not understand, as a proxy in between might. */
+export class UnexpectedReplyError extends RedisStreamsError {
+  readonly code = 'UNEXPECTED_REPLY';
+
+  constructor(readonly command: string) {
+    super(`Redis answered ${command} in a form that is not known here`);
+  }
+}
+
+/** The server is too old, or lacks commands that are needed. */
+export class UnsupportedServerError extends RedisStreamsError {
+  readonly code = 'UNSUPPORTED_SERVER';
+}
+
+/** A job failed for some streams; for the others it succeeded. `cause` is the first failure. */
+export class JobFailedError extends RedisStreamsError {
+  readonly code = 'JOB_FAILED';
+
+  constructor(
+    /** The streams for which it failed. */
+    readonly streams: readonly string[],
+    /** How many things it still removed. */
+    readonly removed: number,
+    reason: string,
+    options: ErrorOptions,
+  ) {
+    super(
+      `Failed for ${streams.map((stream) => `stream "${stream}"`).join(', ')}: ${reason}`,
+      options,
+    );
+  }
+}

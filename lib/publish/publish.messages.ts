@@ -1,0 +1,55 @@
+export const notText = (what: string): string => `its ${what} is not a text, or empty`;
+
+export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
+
+export const twoNames = (inPattern: string, inRecord: string): string =>
+  `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
+
+export const TWO_TIMES = 'its record sets both delayMs and deliverAt';
+
+export const notADelay = (value: unknown): string =>
+  `its delayMs is ${String(value)}; allowed is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`;
+
+export const NOT_A_DATE = 'its deliverAt is not a Date, or an invalid one';
+
+export const tooLarge = (bytes: number, most: number): string =>
+  `it takes ${bytes} bytes, and maxPayloadBytes is ${most}`;
+
+export const notValidatedInTime = (timeoutMs: number): string =>
+  `the schema gave no answer within ${timeoutMs} ms`;
+
+export const CANNOT_CARRY_REQUESTS =
+  'its FieldCodec writes entries of one field, which cannot be marked as requests: use emit(), or another codec';
+
+export const NO_DELAYED_REQUESTS =
+  'a request is sent now, since its caller waits for the reply; setDelayMs() and setDeliverAt() are for emit()';
+
+export const NOT_A_LIST = 'a batch is a list of payloads or records';
+
+export const nothingToSend = (value: null | undefined): string =>
+  `it is ${value}; a record can carry null`;
+
+export const notSentAfter = (reason: string): string =>
+  `not sent, because one before it failed: ${reason}`;
+
+export const notInTime = (timeoutMs: number, sent: boolean): string =>
+  sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
+
+export const CLOSED = 'the client was closed';
+
+export const NOT_WRITTEN = 'Redis wrote no entry';
+
+export const LEFT_THE_WINDOW =
+  'no answer within the window of publishDedup, after which it is not sent again';
+
+export const notListed = (reason: string): string =>
+  `stored, but perhaps not found when it is due: ${reason}`;
+
+export const ttlFailed = (stream: string, reason: string): string =>
+  `ttlMs of stream "${stream}" could not be set: ${reason}`;
+
+export const delayedNotChecked = (reason: string): string =>
+  `Cannot look for delayed messages that are due: ${reason}. Trying again until it works`;
+
+export const delayedRefused = (streamKey: string, reason: string): string =>
+  `Delayed messages of stream "${streamKey}" are due and cannot be published: ${reason}. Trying again until it works`;

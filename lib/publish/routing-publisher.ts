@@ -1,0 +1,78 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import { DeduplicatingPublisher } from './deduplicating-publisher.js';
+import { DelayedMessages } from './delayed-messages.js';
+import type {
+  EntryPublisher,
+  OutgoingEntry,
+  PublishOutcome,
+  PublishReceipt,
+} from './entry-publisher.js';
+import { PlainPublisher } from './plain-publisher.js';
+
+/** Sends each entry to the publisher that it needs, and publishes delayed messages when they are due. */
+export class RoutingPublisher implements EntryPublisher {
+  private readonly immediate: EntryPublisher;
+  /** The same publisher if message IDs are remembered: then all messages keep the order of their calls. */
+  private readonly delaying: EntryPublisher;
+  private readonly delayed: DelayedMessages;
+
+  /** @param serverChecks in the module: whether the app's server already publishes what is due */
+  constructor(
+    client: Redis,
+    { publishTimeoutMs, publishDedup }: ResolvedClientOptions,
+    logger: LoggerService,
+    private readonly serverChecks?: () => boolean,
+  ) {
+    const windowMs = publishDedup === false ? 0 : publishDedup.windowMs;
+    this.delaying = new DeduplicatingPublisher(client, publishTimeoutMs, windowMs);
+    this.immediate =
+      publishDedup === false ? new PlainPublisher(client, publishTimeoutMs, logger) : this.delaying;
+    this.delayed = new DelayedMessages(client, logger);
+    if (serverChecks !== undefined) this.startChecks();
+  }
+
+  get isClosing(): boolean {
+    return this.immediate.isClosing;
+  }
+
+  publish(entry: OutgoingEntry): Promise<PublishReceipt> {
+    if (entry.due === undefined) return this.immediate.publish(entry);
+    this.startChecks();
+    return this.delaying.publish(entry);
+  }
+
+  async publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
+    const hasDelayed = entries.some(isDelayed);
+    if (hasDelayed) this.startChecks();
+    if (!hasDelayed || this.immediate === this.delaying) return this.immediate.publishAll(entries);
+    const outcomes = new Map<OutgoingEntry, PublishOutcome>();
+    const send = async (publisher: EntryPublisher, some: OutgoingEntry[]): Promise<void> => {
+      if (some.length === 0) return;
+      const sent = await publisher.publishAll(some);
+      some.forEach((entry, index) => outcomes.set(entry, sent[index] as PublishOutcome));
+    };
+    await Promise.all([
+      send(
+        this.immediate,
+        entries.filter((entry) => !isDelayed(entry)),
+      ),
+      send(this.delaying, entries.filter(isDelayed)),
+    ]);
+    return entries.map((entry) => outcomes.get(entry) as PublishOutcome);
+  }
+
+  async close(): Promise<void> {
+    // A check that Redis no longer answers need not be waited for.
+    void this.delayed.stop();
+    const publishers = new Set([this.immediate, this.delaying]);
+    await Promise.all([...publishers].map((publisher) => publisher.close()));
+  }
+
+  private startChecks(): void {
+    this.delayed.start(() => this.serverChecks?.() !== true);
+  }
+}
+
+const isDelayed = ({ due }: OutgoingEntry): boolean => due !== undefined;

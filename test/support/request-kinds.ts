@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+
+import type { Script } from '../../lib/redis/scripts/script.js';
+import { dueEntriesScript } from '../../lib/redis/scripts/reserve/due-entries.script.js';
+import { dueStreamsScript } from '../../lib/redis/scripts/reserve/due-streams.script.js';
+import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
+import { unattendedStreamsScript } from '../../lib/redis/scripts/reserve/unattended-streams.script.js';
+import type { SentRequest } from './request-meter.js';
+
+/** Scripts that a test looks for. The others do not matter to it. */
+const NAMED: readonly (readonly [string, Script<unknown>])[] = [
+  ['due', dueEntriesScript],
+  // Used for the first check if there are many streams.
+  ['due', dueStreamsScript],
+  ['renew', renewScript],
+  ['unattended', unattendedStreamsScript],
+];
+
+/**
+ * The kind of a request: the command, in capitals, or the name of the script that it runs, `script` if it has
+ * none.
+ */
+export function kindOf({ words: [command = '', script = ''] }: SentRequest): string {
+  const name = command.toUpperCase();
+  if (name !== 'EVAL' && name !== 'EVALSHA') return name;
+  const sha = name === 'EVALSHA' ? script : createHash('sha1').update(script).digest('hex');
+  return NAMED.find(([, known]) => known.sha === sha)?.[0] ?? 'script';
+}
+
+/** How many requests there are of each kind. */
+export function countedByKind(requests: readonly SentRequest[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const request of requests) {
+    const kind = kindOf(request);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
