@@ -33,13 +33,13 @@ export const failedOnClose = (
 ): string =>
   `Failed while closing, left to the group (${of(stream, group, message)})${because(reason)}`;
 
-export const NOT_AN_INBOX = 'the request names a place for its replies that is no inbox';
+export const NOT_AN_INBOX = 'the request asks for its replies in a key that is not an inbox';
 
 export const REQUEST_DUPLICATE =
-  'A message with the ID of this request was settled before: it is not run again';
+  'A message with the ID of this request was settled before, so it is not run again';
 
 export const repliesFailed = (reason: string): string =>
-  `Replies could not be written: ${reason}. Trying again until they are`;
+  `Replies could not be written: ${reason}. Trying again until it works`;
 
 export const answeredWithError = (
   stream: string,
@@ -49,7 +49,7 @@ export const answeredWithError = (
 ): string => `Request failed, its caller is told (${of(stream, group, message)})${because(reason)}`;
 
 export const abandoned = (stream: string, group: string, message: Message): string =>
-  `Nobody waits for this request any longer: not run, or ended (${of(stream, group, message)})`;
+  `Nobody waits for this request any longer: it was not run, or was ended (${of(stream, group, message)})`;
 
 export const entryNotDecodable = (
   stream: string,
@@ -62,34 +62,34 @@ export const entryLost = (stream: string, group: string, entryId: string): strin
   `Lost: the entry was deleted from its stream before it was handled (${at(stream, group, entryId)})`;
 
 export const lostOnClose = (stream: string, group: string, entryId: string): string =>
-  `Lost: acknowledged before its handler (at-most-once), and closed before it began (${at(stream, group, entryId)})`;
+  `Lost: acknowledged before its handler ran (at-most-once), and the consumer closed before that (${at(stream, group, entryId)})`;
 
 export const stepFailed = (what: string, stream: string, reason: string): string =>
-  `Redis refused to ${what} (stream "${stream}"): ${reason}. Trying again until it does`;
+  `Redis refused to ${what} (stream "${stream}"): ${reason}. Trying again until it works`;
 
 export const readFailed = (reason: string): string =>
   `Reading failed: ${reason}. Trying again until it works`;
 
 export const groupMade = (stream: string, group: string, from: string): string =>
-  `Group "${group}" of stream "${stream}" made, beginning after ${from}`;
+  `Group "${group}" of stream "${stream}" was created, beginning after ${from}`;
 
 export const groupSetBack = (stream: string, group: string, to: string): string =>
-  `Group "${group}" of stream "${stream}" had been made again too far on, set back to ${to}`;
+  `Group "${group}" of stream "${stream}" had been recreated too far ahead, and was set back to ${to}`;
 
 export const streamGone = (stream: string): string =>
-  `Stream "${stream}" is gone: it is read again once it is there again`;
+  `Stream "${stream}" is gone: it is read again once it exists again`;
 
 export const lookFailed = (reason: string): string =>
-  `Looking for streams that wildcards mean failed: ${reason}. Trying again until it works`;
+  `Looking for streams that wildcards match failed: ${reason}. Trying again until it works`;
 
 export const streamLeftAlone = (stream: string, reason: string): string =>
-  `Stream "${stream}" is left alone, though a wildcard means it: ${reason}`;
+  `Stream "${stream}" is not read, although a wildcard matches it: ${reason}`;
 
 export const stillRunning = (stream: string, running: number): string =>
   `${running} handler(s) of stream "${stream}" did not end in time; their messages stay pending`;
 
 export const heldFull = (stream: string, most: number): string =>
-  `${stream}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is through`;
+  `${stream}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is done`;
 
 export const closedWithFault = (reason: string): string =>
-  `Closing: a step failed, and the connections are closed all the same: ${reason}`;
+  `A step of closing failed, and the connections are closed all the same: ${reason}`;

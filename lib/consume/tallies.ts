@@ -22,7 +22,7 @@ export interface ConsumerCounts {
   deadLettered: number;
   /** Wanted by no handler: acknowledged, or made a dead letter. */
   unhandled: number;
-  /** Requests that nobody waited for any longer: not run, or ended. */
+  /** Requests that nobody waited for any longer: they did not run, or were ended. */
   abandoned: number;
   /** Deleted from the stream before they were handled. */
   lost: number;
@@ -47,12 +47,12 @@ export interface TalliedWhere {
 }
 
 /**
- * What becomes of one stream's messages here: counted, and told on the channels. An event is made only where somebody
+ * Counts what becomes of one stream's messages here, and announces it on the channels. An event is made only if somebody
  * listens, since all of this is done for each message.
  */
 export class StreamTally {
   readonly counts = noCounts();
-  /** How long handlers ran, whatever they came to. */
+  /** How long handlers ran, whether or not they succeeded. */
   readonly handlerMs = new Histogram();
   /** From publishing, by Redis's clock, to the first attempt. */
   readonly publishToHandleMs = new Histogram();
@@ -86,7 +86,7 @@ export class StreamTally {
     this.publishToHandleMs.record(message.waitedMs);
   }
 
-  /** Its handlers have ended; what that means is decided after it. */
+  /** Its handlers have ended; the outcome is decided later. */
   ran(message: Message, { kind }: Verdict, ms: number): void {
     this.inFlight--;
     message.ranMs = ms;
@@ -127,7 +127,7 @@ export class StreamTally {
     channels.deadLettered.publish({ ...this.about(message), attempts: attempt, reason, error });
   }
 
-  /** No codec reads the entry: of its message nothing is known. */
+  /** No codec reads the entry: nothing is known about its message. */
   undecodable(entryId: string, reason: string, error: unknown): void {
     this.count('deadLettered');
     if (!channels.deadLettered.hasSubscribers) return;
@@ -143,14 +143,14 @@ export class StreamTally {
     channels.lost.publish({ ...about, why: 'deleted' });
   }
 
-  /** It was acknowledged before its run, and closed before it began. */
+  /** It was acknowledged before its run, and the consumer closed before it began. */
   lostOnClose(message: Message): void {
     this.count('lost');
     if (channels.lost.hasSubscribers)
       channels.lost.publish({ ...this.about(message), why: 'closed' });
   }
 
-  /** Whether anybody follows runs of handlers: only then they go through {@link traced}. */
+  /** Whether anybody follows runs of handlers. Only then do they go through {@link traced}. */
   get isTraced(): boolean {
     return operations.handle.hasSubscribers;
   }
@@ -191,7 +191,7 @@ export class StreamTally {
   }
 }
 
-/** What one member of a group did since it began: for each of its streams, and all together. */
+/** What one member of a group did since it started: for each of its streams, and in total. */
 export class ConsumerTallies {
   readonly total: ConsumerCounts = noCounts();
   readonly clock = new RedisClock();
@@ -204,7 +204,7 @@ export class ConsumerTallies {
     private readonly consumer: string,
   ) {}
 
-  /** A stream that was read before goes on with what it had. */
+  /** A stream that was read before keeps its counts. */
   of(stream: string): StreamTally {
     let tally = this.byStream.get(stream);
     if (tally === undefined) {

@@ -216,7 +216,7 @@ export class ServerRedisStreams
     const { group, consumer } = this.options;
     const where = { stream, group, consumer };
     const schema = this.options.schemas.get(stream);
-    const invoke = invoker({ handlers, where, mode: options.handlers, schema, hooks: this.hooks });
+    const invoke = invoker(handlers, where, options.handlers, schema, this.hooks);
     return { stream, options, invoke, isNamed, wildcards };
   }
 

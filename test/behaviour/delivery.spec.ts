@@ -329,7 +329,7 @@ describe('at most once', () => {
     release();
     await closed;
     expect(got).toEqual([0]);
-    expect(logged('error', `before it began (stream "${stream}"`)).toHaveLength(1);
+    expect(logged('error', `closed before that (stream "${stream}"`)).toHaveLength(1);
   });
 
   it.each([

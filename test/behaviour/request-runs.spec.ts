@@ -316,7 +316,7 @@ describe('a message ID', () => {
     await caughtUp(stream);
     await expect(failure(ask(app, stream, withId('q-1')))).resolves.toEqual({
       status: 'error',
-      message: 'A message with the ID of this request was settled before: it is not run again',
+      message: 'A message with the ID of this request was settled before, so it is not run again',
     });
     expect(runs).toBe(1);
   });

@@ -188,7 +188,7 @@ describe('handlers by name and by wildcard', () => {
     await app.emit('parcels.eu', 1);
     await waitFor(() => got.length === 1);
     const [logLine] = await waitFor(() => {
-      const lines = logged('error', `Stream "${stream}" is left alone`);
+      const lines = logged('error', `Stream "${stream}" is not read`);
       return lines.length > 0 && lines;
     });
     expect(logLine).toContain('subscription.concurrency');

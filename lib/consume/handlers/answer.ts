@@ -6,7 +6,7 @@ import type { RedisStreamsContext } from './redis-streams.context.js';
 import type { RunReplies } from '../../requests/replier.js';
 import type { Verdict } from './run.js';
 
-/** Runs a request's handler, and replies with each value that it gives. What becomes of the request says how the replies end. */
+/** Runs a request's handler, and replies with each value that it gives. The outcome decides how the replies end. */
 export async function answer(
   handler: MessageHandler,
   payload: unknown,
@@ -23,12 +23,12 @@ export async function answer(
     const original = takeOriginal(context, error);
     if (byHand !== undefined) return byHand;
     if (error instanceof RequestAbandonedError) return { kind: 'abandoned' };
-    // The caller gets what filters made of it, as with Nest's own transports.
+    // The caller gets what filters made of the error, as with Nest's own transports.
     return { kind: 'failed', error: original, reply: error };
   }
 }
 
-/** Ends early where nobody waits any longer: an Observable may have no end of its own. */
+/** Ends early if nobody waits any longer: an Observable may never complete. */
 function eachValue(
   values: Observable<unknown>,
   replies: RunReplies,

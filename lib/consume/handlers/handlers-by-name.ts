@@ -3,15 +3,15 @@ import type { MessageHandler } from '@nestjs/microservices';
 /** A handler, and which messages of its stream it wants. */
 export interface NamedHandler {
   readonly handler: MessageHandler;
-  /** Only those of this name; all of the stream where there is none. */
+  /** It wants only messages of this name; undefined if it wants all of the stream. */
   readonly name: string | undefined;
-  /** Whether it is for requests; else it is for events. */
+  /** Whether it is for requests; otherwise it is for events. */
   readonly answers: boolean;
 }
 
 /**
- * @returns what gives the one handler that answers requests of a name: one for the name before one for all of the stream,
- *   and of several that are alike, as with Nest's own transports, the last one registered
+ * @returns finds the handler that answers requests of a name: one for the name before one for the whole stream. Of several that
+ *   are alike, it is the last one registered, as with Nest's own transports
  */
 export function answererByName(
   handlers: readonly NamedHandler[],
@@ -22,7 +22,7 @@ export function answererByName(
   return (name) => byName.get(name) ?? byName.get(undefined);
 }
 
-/** @returns what gives the handlers that want events of a name, in the order of registration */
+/** @returns finds the handlers that want events of a name, in the order of registration */
 export function handlersByName(
   all: readonly NamedHandler[],
 ): (name: string) => readonly MessageHandler[] {
@@ -31,7 +31,7 @@ export function handlersByName(
     handlers
       .filter((its) => its.name === undefined || its.name === name)
       .map(({ handler }) => handler);
-  // Names that nobody asked for come from outside, and can be any number: they all have the same handlers.
+  // There can be any number of names that no handler asks for: they come from outside, and all have the same handlers.
   const ofAnyName = wanting(undefined);
   const byName = new Map(
     handlers.flatMap(({ name }) => (name === undefined ? [] : [[name, wanting(name)]])),

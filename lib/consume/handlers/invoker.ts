@@ -12,32 +12,22 @@ import { RedisStreamsContext } from './redis-streams.context.js';
 import type { Invoke } from '../consumed-stream.js';
 import { type Verdict, worse } from './run.js';
 
-/** Where the handlers run: what their context tells them. */
+/** What handlers learn from their context about where they run. */
 interface HandledWhere {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
 }
 
-export interface InvokerParts {
-  readonly handlers: readonly NamedHandler[];
-  readonly where: HandledWhere;
-  readonly mode: HandlersMode;
-  /** What payloads have to fit before a handler gets them. */
-  readonly schema: StandardSchemaV1 | undefined;
-  /** Asked for each message, since hooks can be set at any time; nothing where none are set. */
-  readonly hooks: () => ProcessingHooks | undefined;
-}
-
 /**
- * Validated as part of its run, not when it was read: what the ledger knows is not looked at again, and a schema that takes
- * long, hangs or ends the process is dealt with as a handler that does.
+ * Validation is part of the run: what the ledger knows is not validated again, and a schema that takes long, hangs or ends the
+ * process is treated like a handler that does.
  */
 function runValid(
   validated: Validated | Promise<Validated>,
   runAll: (payload: unknown) => Promise<Verdict>,
 ): Promise<Verdict> {
-  if (validated instanceof Promise) return validated.then((its) => runValid(its, runAll));
+  if (validated instanceof Promise) return validated.then((result) => runValid(result, runAll));
   return validated instanceof MessageValidationError
     ? Promise.resolve({ kind: 'invalid', error: validated })
     : runAll(validated.payload);
@@ -46,15 +36,27 @@ function runValid(
 type Run = () => Promise<Verdict>;
 
 /**
- * Runs the handlers of one stream: all that want a message get it, whatever becomes of the others, and the message's
- * verdict is the worst of theirs. Of several that are as bad it is that of the one registered first.
+ * Runs the handlers of one stream: all that want a message get it, even if others fail, and the message has the worst of their
+ * verdicts. Of several that are equally bad, it has that of the handler that was registered first.
+ *
+ * @param schema what payloads must fit before a handler gets them
+ * @param hooks asked for each message, since hooks can be set at any time; undefined if none are set
  */
-export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts): Invoke {
+export function invoker(
+  handlers: readonly NamedHandler[],
+  where: HandledWhere,
+  mode: HandlersMode,
+  schema: StandardSchemaV1 | undefined,
+  hooks: () => ProcessingHooks | undefined,
+): Invoke {
   watchOriginalErrors();
   const wanting = handlersByName(handlers);
   const answerer = answererByName(handlers);
   const inMode = mode === 'in-order' ? inOrder : allAtOnce;
-  const valid = (payload: unknown, runAll: (its: unknown) => Promise<Verdict>): Promise<Verdict> =>
+  const valid = (
+    payload: unknown,
+    runAll: (valid: unknown) => Promise<Verdict>,
+  ): Promise<Verdict> =>
     schema === undefined
       ? runAll(payload)
       : runValid(validate(schema, where.stream, payload), runAll);
@@ -65,8 +67,8 @@ export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts):
       const handler = answerer(name);
       if (handler === undefined) return Promise.resolve({ kind: 'unhandled' });
       const context = new RedisStreamsContext([message, where, signal]);
-      return valid(payload, (its) => {
-        const runAnswer = (): Promise<Verdict> => answer(handler, its, context, replies);
+      return valid(payload, (validPayload) => {
+        const runAnswer = (): Promise<Verdict> => answer(handler, validPayload, context, replies);
         const set = hooks();
         return set === undefined ? runAnswer() : betweenHooks(set, context, runAnswer);
       });
@@ -75,15 +77,15 @@ export function invoker({ handlers, where, mode, schema, hooks }: InvokerParts):
     const [first, second] = wanted;
     if (first === undefined) return Promise.resolve({ kind: 'unhandled' });
     const newContext = (): RedisStreamsContext => new RedisStreamsContext([message, where, signal]);
-    const runAll = (its: unknown): Promise<Verdict> => {
+    const runAll = (validPayload: unknown): Promise<Verdict> => {
       const set = hooks();
-      // Most often there is no other, and nothing around it: this is done for every message.
-      if (set === undefined && second === undefined) return run(first, its, newContext());
-      // Each has a context of its own, to settle by hand; hooks are told with what the first handler gets.
+      // Most often there is one handler and no hook: this is done for every message.
+      if (set === undefined && second === undefined) return run(first, validPayload, newContext());
+      // Each handler settles by hand in a context of its own; hooks get that of the first handler.
       const shown = newContext();
       const runs = wanted.map((handler, index) => {
         const context = index === 0 ? shown : newContext();
-        return () => run(handler, its, context);
+        return () => run(handler, validPayload, context);
       });
       return set === undefined ? inMode(runs) : betweenHooks(set, shown, () => inMode(runs));
     };

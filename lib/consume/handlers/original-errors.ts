@@ -1,14 +1,13 @@
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
 
-/** The first error seen of each context: later ones are what filters made of it. */
+/** The first error seen for each context: filters turn it into others later. */
 const firstErrors = new WeakMap<RedisStreamsContext, { readonly error: unknown }>();
 let watching = false;
 
 /**
- * Has Nest's exception layer tell us what was thrown, before it makes `{ status, message: 'Internal server error' }` of it.
- * Its handler is the one place that sees the errors of guards, pipes, interceptors and handlers, in standalone and hybrid
- * apps alike.
+ * Notes what was thrown before Nest's exception layer turns it into `{ status, message: 'Internal server error' }`. Its handler
+ * is the one place that sees the errors of guards, pipes, interceptors and handlers, in standalone and hybrid apps.
  */
 export function watchOriginalErrors(): void {
   if (watching) return;
@@ -24,7 +23,7 @@ export function watchOriginalErrors(): void {
   };
 }
 
-/** Takes the original of `error`, where Nest replaced it. */
+/** Takes the original of `error`, if Nest replaced it. */
 export function takeOriginal(context: RedisStreamsContext, error: unknown): unknown {
   const first = firstErrors.get(context);
   firstErrors.delete(context);

@@ -3,16 +3,16 @@ import type { Verdict } from './run.js';
 
 /** What is called around the handlers of a message: Nest's hooks, which instrumentation sets. */
 export interface ProcessingHooks {
-  /** `done` runs the handlers, and is fulfilled once they have ended, also where they failed. */
+  /** `done` runs the handlers, and resolves once they have ended, even if they failed. */
   readonly start: (context: RedisStreamsContext, done: () => Promise<void>) => unknown;
   readonly end: (context: RedisStreamsContext) => unknown;
-  /** Told of a hook's error that has no say in the message's outcome. */
+  /** Called with the error of a hook that does not change the message's outcome. */
   readonly onFault: (error: unknown) => void;
 }
 
 /**
- * Runs a message's handlers between the hooks, each of which is called once. A start hook that fails before it called
- * `done` has kept the handlers from running: the message failed. Whatever else hooks do does not change its outcome.
+ * Runs a message's handlers between the hooks, each of which is called once. If a start hook fails before it calls `done`, the
+ * handlers do not run, and the message has failed. Nothing else that hooks do changes its outcome.
  */
 export function betweenHooks(
   { start, end, onFault }: ProcessingHooks,
@@ -33,7 +33,7 @@ export function betweenHooks(
       () => start(context, done),
       (error) => {
         if (running !== undefined) return onFault(error);
-        // Where it calls done() later all the same, the message may be running again by then.
+        // If it calls done() later all the same, the message may be running again by then.
         keptOff = true;
         resolve({ kind: 'failed', error });
       },

@@ -4,7 +4,7 @@ import { publishedAtMs } from '../../redis/read/entry-id.js';
 import type { RunSignal, Verdict } from './run.js';
 import type { Message } from '../message.js';
 
-/** What {@link RedisStreamsContext} knows of a message, and what `getArgs()` gives. */
+/** What {@link RedisStreamsContext} knows about a message, and what `getArgs()` returns. */
 export type RedisStreamsContextArgs = [
   message: Message,
   where: { readonly stream: string; readonly group: string; readonly consumer: string },
@@ -30,7 +30,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[1].stream;
   }
 
-  /** Which partition of its stream holds it, from 0; `undefined` where the stream has none. */
+  /** The number of its partition, from 0; `undefined` if its stream has none. */
   getPartition(): number | undefined {
     return this.args[0].partition;
   }
@@ -40,17 +40,17 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[0].envelope.name;
   }
 
-  /** Redis's ID of the entry: `1729768245123-0`. A redrive has that of its entry, which may be deleted by now. */
+  /** Redis's ID of the entry: `1729768245123-0`. The entry of a redrive may be deleted by now. */
   getEntryId(): string {
     return this.args[0].entryId;
   }
 
-  /** The ID that the producer gave the message; the entry ID where it gave none. */
+  /** The ID that the producer gave the message, or its entry ID. */
   getMessageId(): string {
     return this.args[0].messageId;
   }
 
-  /** Which attempt this is, from 1; a redrive begins with 1 again. */
+  /** The number of this attempt, from 1. A redrive starts with 1 again. */
   getAttempt(): number {
     return this.args[0].attempt;
   }
@@ -63,17 +63,17 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return this.args[1].consumer;
   }
 
-  /** Text by name; empty where the producer sent none. */
+  /** Text by name; empty if the producer sent none. */
   getHeaders(): Readonly<Record<string, string>> {
     return this.args[0].envelope.headers ?? {};
   }
 
-  /** The ordering key that the producer set; `undefined` where it set none, or the codec has no room for it. */
+  /** The ordering key that the producer set; `undefined` if it set none, or the codec cannot carry one. */
   getKey(): string | undefined {
     return this.args[0].envelope.key;
   }
 
-  /** What Nest's dispatch hook attached at the producer; `undefined` where it attached nothing. */
+  /** What Nest's dispatch hook attached at the producer; `undefined` if it attached nothing. */
   getMetadata(): Readonly<Record<string, unknown>> | undefined {
     return this.args[0].envelope.metadata;
   }
@@ -83,33 +83,33 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     return new Date(publishedAtMs(this.args[0].entryId));
   }
 
-  /** Aborted when the lease is lost, the handler timed out, or the app closes and the time for running handlers is over. */
+  /** Aborted when the lease is lost, the handler times out, or the app closes and the time for running handlers is over. */
   getSignal(): AbortSignal {
     return this.args[2].signal;
   }
 
   /**
-   * The message is handled, whatever the handler does from here on. It is acknowledged when the handler ends.
+   * Marks the message as handled, even if the handler fails later. It is acknowledged when the handler ends.
    *
-   * @throws SettledAlreadyError where it was settled by hand before
+   * @throws SettledAlreadyError if it was settled by hand before
    */
   ack(): void {
     this.settle({ kind: 'handled' });
   }
 
   /**
-   * The message is to be tried again, in `delayMs` (0 or more); counts as an attempt.
+   * Has the message tried again in `delayMs` (0 or more). This run counts as an attempt.
    *
-   * @throws SettledAlreadyError where it was settled by hand before
+   * @throws SettledAlreadyError if it was settled by hand before
    */
   retry({ delayMs }: { delayMs: number }): void {
     this.settle({ kind: 'retry', delayMs });
   }
 
   /**
-   * The message becomes a dead letter when the handler ends.
+   * Makes the message a dead letter when the handler ends.
    *
-   * @throws SettledAlreadyError where it was settled by hand before
+   * @throws SettledAlreadyError if it was settled by hand before
    */
   deadLetter(reason: string): void {
     this.settle({ kind: 'dead-letter', reason, error: undefined });

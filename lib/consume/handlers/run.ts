@@ -1,18 +1,18 @@
 import type { MessageValidationError } from '../../errors/message.errors.js';
 
-/** What a run of a message's handlers came to. */
+/** How a run of a message's handlers ended. */
 export type Verdict =
   | { readonly kind: 'handled' }
   /** No handler wanted it. */
   | { readonly kind: 'unhandled' }
-  /** A request that nobody waits for any longer: it did not run, or was ended. */
+  /** Nobody waits for the request any longer: it did not run, or was ended. */
   | { readonly kind: 'abandoned' }
   /** Its payload does not fit the stream's schema: no handler was asked. */
   | { readonly kind: 'invalid'; readonly error: MessageValidationError }
   | {
       readonly kind: 'failed';
       readonly error: unknown;
-      /** Of a request: what its caller is told, where that is something else. */
+      /** What the caller of a request is told, if that is something else. */
       readonly reply?: unknown;
     }
   | { readonly kind: 'retry'; readonly delayMs: number }
@@ -32,7 +32,7 @@ const SEVERITY = {
 export const worse = (a: Verdict, b: Verdict): Verdict =>
   SEVERITY[b.kind] > SEVERITY[a.kind] ? b : a;
 
-/** The signal of one run of a message's handlers, made only where a handler asks for it. */
+/** The signal of one run of a message's handlers, made only if a handler asks for it. */
 export class RunSignal {
   private controller: AbortController | undefined;
   private reason: Error | undefined;

@@ -1,4 +1,4 @@
-/** A member that is new or was away may miss others that were away with it: it waits for them this long. */
+/** A member that is new, or was away, may not know of others that were away with it: it waits for them this long. */
 const PATIENCE_MS = 2_500;
 
 /** How long a member has announced itself without a break, and so which partitions it may take. */
@@ -14,7 +14,7 @@ export class Presence {
 
   /**
    * @param wasListed whether Redis still listed this member when it announced itself
-   * @param elsewhere the partitions that other members say they have
+   * @param elsewhere the partitions that other members have announced
    */
   note(wasListed: boolean, elsewhere: Iterable<number>): void {
     const now = performance.now();
@@ -44,26 +44,26 @@ export class Presence {
   }
 }
 
-/** What a member of a group is to do so that all have as many partitions as each other. */
+/** What a member of a group has to do so that all members have equally many partitions. */
 export interface Share {
-  /** Those that it has beyond its share. */
+  /** Partitions that it has beyond its share. */
   readonly surplus: readonly number[];
-  /** Those that nobody has, and that are its to take. */
+  /** Partitions that nobody has, and that it has to take. */
   readonly wanted: readonly number[];
 }
 
 /**
- * Shares partitions evenly, and moves no more of them than that takes: who has more already has the larger share. All
- * members that see the same come to the same.
+ * Shares partitions evenly, and moves as few of them as possible: whoever has more already has the larger share. Members that see
+ * the same holdings get the same result.
  *
- * @param holdings what each member says it has, `me` among them
+ * @param holdings the partitions that each member has announced, including `me`
  */
 export function shareOf(
   me: string,
   holdings: ReadonlyMap<string, readonly number[]>,
   partitions: number,
 ): Share {
-  // Who was told of another number may have more.
+  // A member with another partition count may hold more.
   const held = (member: string): number[] =>
     (holdings.get(member) ?? []).filter((partition) => partition < partitions);
   const ranked = [...holdings.keys()].sort(
