@@ -15,17 +15,19 @@ export type { DecodedEnvelope, MessageEnvelope } from './wire/codec.js';
 export type { DurationHistogram } from './consume/histogram.js';
 export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
-export { DeadLetters } from './dead-letters/dead-letters.js';
+export {
+  DeadLetters,
+  type DeadLettersOf,
+  type GetDeadLetter,
+  type ListDeadLetters,
+  type PurgeDeadLetters,
+  type RedriveDeadLetters,
+} from './dead-letters/dead-letters.js';
 export type {
   DeadLetterFilter,
-  DeadLettersOf,
-  GetDeadLetter,
-  ListDeadLetters,
-  PurgeDeadLetters,
-  RedriveDeadLetters,
   RedriveProgress,
   SomeDeadLetters,
-} from './dead-letters/dead-letters.arguments.js';
+} from './dead-letters/group-dead-letters.js';
 export {
   CancelError,
   DuplicateRequestError,

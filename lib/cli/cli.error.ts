@@ -1,6 +1,15 @@
-import { EXIT, type ExitCode } from './exit-codes.js';
+/** The exit codes of `nest-streams`. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  wrongUsage: 2,
+  /** `doctor` found something. */
+  found: 3,
+} as const;
 
-/** Ends the command with a line for its user. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Ends the command with a message for its user. */
 export class CliError extends Error {
   constructor(
     message: string,
@@ -10,7 +19,7 @@ export class CliError extends Error {
   }
 }
 
-/** What was typed cannot be meant. */
+/** What was typed makes no sense. */
 export class UsageError extends CliError {
   constructor(message: string) {
     super(message, EXIT.wrongUsage);

@@ -3,15 +3,10 @@ import type { Redis } from 'ioredis';
 import type { Codec } from '../wire/codec.js';
 import type { PayloadForm } from '../wire/payload-form.js';
 import { codecOf } from './connection/codec-of.js';
-import {
-  type ConnectionFlags,
-  connectionOf,
-  type ConnectionTarget,
-} from './connection/connection-of.js';
-import { openRedis } from './connection/open-redis.js';
-import { jsonText } from './output/json.js';
-import { type Column, tableText } from './output/table.js';
-import { visible } from './output/visible.js';
+import { type ConnectionFlags, connectionOf } from './connection/connection-of.js';
+import type { OpenRedis } from './connection/open-redis.js';
+import { jsonText, visible } from './output/text.js';
+import type { Column } from './output/table.js';
 
 /** The options that every command has. */
 interface GlobalFlags extends ConnectionFlags {
@@ -23,29 +18,31 @@ interface GlobalFlags extends ConnectionFlags {
   readonly yes?: boolean;
 }
 
-const NARROW = 80;
+const DEFAULT_WIDTH = 80;
 
-/** What a command works with: Redis, how messages are written, and where its answer goes. */
+type Open = (role?: 'blocking') => Promise<OpenRedis>;
+
+/** What a command works with: a connection to Redis, the codec of the messages, and its output. */
 export class Session {
-  readonly codec: Codec;
   private readonly closing: (() => void)[] = [];
 
   private constructor(
     private readonly flags: GlobalFlags,
-    private readonly target: ConnectionTarget,
+    readonly codec: Codec,
     readonly client: Redis,
-  ) {
-    this.codec = codecOf(flags.codec, flags.payload);
-  }
+    private readonly open: Open,
+  ) {}
 
-  /** Does `work` over a connection, and closes it. */
+  /** Runs `work` with a connection, which is closed after it. */
   static async with(command: Command, work: (session: Session) => Promise<void>): Promise<void> {
     const flags = command.optsWithGlobals<GlobalFlags>();
-    // What is wrong is found before anybody waits for Redis.
-    codecOf(flags.codec, flags.payload);
+    // Wrong usage is reported before anything waits for Redis.
+    const codec = await codecOf(flags.codec, flags.payload);
     const target = connectionOf(flags);
-    const { client, close } = await openRedis(target, flags.timeout);
-    const session = new Session(flags, target, client);
+    const { openRedis } = await import('./connection/open-redis.js');
+    const open: Open = (role) => openRedis(target, flags.timeout, role);
+    const { client, close } = await open();
+    const session = new Session(flags, codec, client, open);
     try {
       await work(session);
     } finally {
@@ -70,37 +67,42 @@ export class Session {
     return this.flags.timeout;
   }
 
-  /** How wide the answer may be. */
+  /** How many columns the output may have. */
   get width(): number {
-    // A pseudo-terminal that nobody has measured says 0.
-    return (process.stdout.isTTY && process.stdout.columns) || NARROW;
+    // A pseudo-terminal without a size says 0.
+    return (process.stdout.isTTY && process.stdout.columns) || DEFAULT_WIDTH;
   }
 
-  /** One more connection, to wait in Redis with. It is closed with the session. */
+  /** A second connection, for commands that block in Redis. It is closed with the session. */
   async blocking(): Promise<Redis> {
-    const { client, close } = await openRedis(this.target, this.flags.timeout, 'blocking');
+    const { client, close } = await this.open('blocking');
     this.closing.push(close);
     return client;
   }
 
-  /** The answer: `value` for programs, else what `words` makes of it for people. */
+  /** Prints the result: `value` as JSON for programs, `words` for people. */
   answer(value: unknown, words: () => string): void {
     process.stdout.write(`${this.isJson ? jsonText(value, 2) : words()}\n`);
   }
 
-  /** One line of an answer that goes on. */
+  /** Prints one line of a result that continues. */
   line(value: unknown, words: () => string): void {
     process.stdout.write(`${this.isJson ? jsonText(value) : words()}\n`);
   }
 
-  /** The answer as a table, or `none` where there are no rows. */
-  rows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): void {
+  /** Prints a table, or `none` if there are no rows. */
+  async rows<Row>(
+    rows: readonly Row[],
+    columns: readonly Column<Row>[],
+    none: string,
+  ): Promise<void> {
+    const { tableText } = await import('./output/table.js');
     this.answer(rows, () =>
       rows.length === 0 ? visible(none) : tableText(rows, columns, this.width),
     );
   }
 
-  /** Something to know beside the answer: for people only. */
+  /** Prints a remark, for people only. */
   note(words: string): void {
     if (!this.isJson) process.stderr.write(`${visible(words)}\n`);
   }

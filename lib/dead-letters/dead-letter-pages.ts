@@ -1,56 +1,57 @@
 import type { Redis } from 'ioredis';
+import { compareEntryIds } from '../wire/ids.js';
+import type { RawEntry } from '../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../redis/read/stream-reads.js';
 import type { DeadLetterPlace, PlacedEntry, PlacedId } from './dead-letter-places.js';
-import { mergedEntries, PlacedReading } from './merged-entries.js';
 
-/** How many dead letters are read at a time: each may hold a payload of a megabyte. */
+/** How many dead letters one read returns: each may hold a payload of a megabyte. */
 const PAGE = 100;
 
-/** A page of dead letters, and how many IDs or dead letters it stands for. */
+/** A page of dead letters, and how many IDs or dead letters were examined for it. */
 export interface DeadLetterPage {
   readonly entries: readonly PlacedEntry[];
   readonly scanned: number;
 }
 
-/** The dead letters of these IDs, page by page. */
+/** The dead letters with these IDs, page by page. */
 export async function* pagesOf(
   client: Redis,
   ids: readonly PlacedId[],
 ): AsyncGenerator<DeadLetterPage> {
   for (let at = 0; at < ids.length; at += PAGE) {
     const some = ids.slice(at, at + PAGE);
-    const found = await Promise.all(some.map((its) => entryOf(client, its)));
+    const found = await Promise.all(some.map((id) => entryOf(client, id)));
     yield { entries: found.flat(), scanned: some.length };
   }
 }
 
-/** The dead letter of this ID; an empty list where it is not there. */
+/** The dead letter with this ID, or an empty list if it does not exist. */
 export async function entryOf(client: Redis, { place, id }: PlacedId): Promise<PlacedEntry[]> {
   const entries = await readRange(client, place.keys.deadLetters, id, id, 1);
   return entries.map((entry) => ({ place, entry }));
 }
 
 /**
- * The dead letters that are there now, from the oldest on, page by page. What comes meanwhile is left out: a redrive that fails
- * again would be met again, and there would be no end.
+ * All dead letters that exist now, the oldest first, page by page. Those written later are left out: a redrive that fails again
+ * would be met again, without end.
  */
 export async function* pagesOfAll(
   client: Redis,
   places: readonly DeadLetterPlace[],
 ): AsyncGenerator<DeadLetterPage> {
-  const readings = await Promise.all(
+  const readers = await Promise.all(
     places.map(async (place) => {
       const { deadLetters } = place.keys;
       const [last] = await readRangeBackwards(client, deadLetters, '+', '-', 1);
       return last === undefined
         ? []
-        : new PlacedReading(place, shareOf(PAGE, places), (after, count) =>
+        : new PlaceReader(place, shareOf(PAGE, places), (after, count) =>
             readRange(client, deadLetters, after === undefined ? '-' : `(${after}`, last.id, count),
           );
     }),
   );
   let entries: PlacedEntry[] = [];
-  for await (const placed of mergedEntries(readings.flat(), 1)) {
+  for await (const placed of merged(readers.flat(), 1)) {
     entries.push(placed);
     if (entries.length < PAGE) continue;
     yield { entries, scanned: entries.length };
@@ -59,34 +60,92 @@ export async function* pagesOfAll(
   if (entries.length > 0) yield { entries, scanned: entries.length };
 }
 
-/** One page, the newest first: those after `before` in that order. */
+/** One page, the newest first, after `before` in that order. */
 export async function newestOf(
   client: Redis,
   places: readonly DeadLetterPlace[],
   limit: number,
   before: PlacedId | undefined,
 ): Promise<PlacedEntry[]> {
-  const readings = places.map(
+  const readers = places.map(
     (place) =>
-      new PlacedReading(place, shareOf(limit, places), (after, count) => {
+      new PlaceReader(place, shareOf(limit, places), (after, count) => {
         const from = after === undefined ? newestFrom(place, before) : `(${after}`;
         return readRangeBackwards(client, place.keys.deadLetters, from, '-', count);
       }),
   );
   const page: PlacedEntry[] = [];
-  for await (const placed of mergedEntries(readings, -1)) {
+  for await (const placed of merged(readers, -1)) {
     page.push(placed);
     if (page.length === limit) break;
   }
   return page;
 }
 
-/** Of equal IDs, those of higher partitions come later. */
+/** Of equal IDs, the one in the higher partition comes later. */
 function newestFrom({ partition = 0 }: DeadLetterPlace, before: PlacedId | undefined): string {
   if (before === undefined) return '+';
   return partition > (before.place.partition ?? 0) ? before.id : `(${before.id}`;
 }
 
-/** So that a page is about so much in memory, however many places there are. */
+/** How many entries each place reads at a time, so that all of them together hold about `size` in memory. */
 const shareOf = (size: number, places: readonly unknown[]): number =>
   Math.ceil(size / places.length);
+
+/** Reads the dead letters of one place in order, a page at a time. */
+class PlaceReader {
+  private page: readonly RawEntry[] = [];
+  private at = 0;
+  private ended = false;
+  private lastId: string | undefined;
+
+  constructor(
+    readonly place: DeadLetterPlace,
+    private readonly pageSize: number,
+    /** Reads the page after this ID, or the first one. */
+    private readonly read: (after: string | undefined, count: number) => Promise<RawEntry[]>,
+  ) {}
+
+  /** The current entry; `undefined` before {@link fill}, and at the end. */
+  get head(): RawEntry | undefined {
+    return this.page[this.at];
+  }
+
+  next(): void {
+    this.at += 1;
+  }
+
+  async fill(): Promise<void> {
+    if (this.ended || this.head !== undefined) return;
+    this.page = await this.read(this.lastId, this.pageSize);
+    this.at = 0;
+    this.lastId = this.page.at(-1)?.id ?? this.lastId;
+    this.ended = this.page.length < this.pageSize;
+  }
+}
+
+/**
+ * Merges what the readers return into one order: by ID, then by partition.
+ *
+ * @param direction 1 for the oldest first, -1 for the newest first; the readers have the same
+ */
+async function* merged(
+  readers: readonly PlaceReader[],
+  direction: 1 | -1,
+): AsyncGenerator<PlacedEntry> {
+  await Promise.all(readers.map((reader) => reader.fill()));
+  for (;;) {
+    let first: PlaceReader | undefined;
+    let entry: RawEntry | undefined;
+    for (const reader of readers) {
+      const { head } = reader;
+      if (head === undefined) continue;
+      if (entry !== undefined && compareEntryIds(head.id, entry.id) * direction >= 0) continue;
+      [first, entry] = [reader, head];
+    }
+    if (first === undefined || entry === undefined) return;
+    yield { place: first.place, entry };
+    first.next();
+    await first.fill();
+  }
+}

@@ -1,29 +1,27 @@
 import { InvalidOptionsError } from '../errors/options.errors.js';
+import type { RawEntry } from '../redis/read/replies.js';
 import { partitionNames } from '../wire/partitions.js';
 import { type StreamKeys, streamKeys } from '../wire/stream-keys.js';
-import type { RawEntry } from '../redis/read/replies.js';
-import * as text from './dead-letters.messages.js';
 
-/** Where a group has dead letters of a stream: beside it, or beside one of its partitions. */
+/** Where Redis keeps a group's dead letters: with the stream, or with each of its partitions. */
 export interface DeadLetterPlace {
   readonly partition: number | undefined;
   readonly keys: StreamKeys;
 }
 
-/** A dead letter as Redis has it, and where. */
+/** A dead letter as Redis stores it, and its place. */
 export interface PlacedEntry {
   readonly place: DeadLetterPlace;
   readonly entry: RawEntry;
 }
 
-/** Where to look for one. */
+/** The ID of a dead letter in Redis, and its place. */
 export interface PlacedId {
   readonly place: DeadLetterPlace;
-  /** Redis's. */
   readonly id: string;
 }
 
-/** All places of one group of one stream. */
+/** All places of the dead letters of one group of one stream. */
 export class DeadLetterPlaces {
   readonly all: readonly DeadLetterPlace[];
 
@@ -38,28 +36,27 @@ export class DeadLetterPlaces {
   }
 
   /**
-   * Reads an ID as users know it. Redis gives each partition IDs of its own, which can be the same: so these say theirs.
+   * Parses the ID of a dead letter. Entries of two partitions may have the same ID in Redis, so there it includes the partition.
    *
-   * @param path where it was given, for the error
-   * @throws InvalidOptionsError where it names no place, or one that is not there
+   * @param path the option that held the ID, for the error
+   * @throws InvalidOptionsError if it names a partition that does not exist, or none although the stream has partitions
    */
   find(given: string, path: string): PlacedId {
-    const [first] = this.all;
-    const colon = given.indexOf(':');
-    const id = given.slice(colon + 1);
-    const isPartitioned = first?.partition !== undefined;
-    const place =
-      colon < 0
-        ? !isPartitioned && first
-        : isPartitioned && this.all[Number(given.slice(0, colon))];
-    if (place) return { place, id };
-    const allowed = isPartitioned
-      ? text.idWithPartition(this.all.length)
-      : text.ID_WITHOUT_PARTITION;
-    throw new InvalidOptionsError(path, JSON.stringify(given), allowed);
+    const isPartitioned = this.all[0]?.partition !== undefined;
+    const [, partition, id = given] = /^(\d+):(.*)$/.exec(given) ?? [];
+    const isComplete = isPartitioned === (partition !== undefined);
+    const place = isComplete ? this.all[Number(partition ?? 0)] : undefined;
+    if (place !== undefined) return { place, id };
+    throw new InvalidOptionsError(
+      path,
+      JSON.stringify(given),
+      isPartitioned
+        ? `the ID of a dead letter with its partition (0 to ${this.all.length - 1}) before it, such as "0:1729768245123-0"`
+        : 'the ID of a dead letter without a partition: the options name none for its stream',
+    );
   }
 }
 
-/** The ID by which users know a dead letter. */
+/** The ID that users know a dead letter by. */
 export const idOf = ({ place: { partition }, entry: { id } }: PlacedEntry): string =>
   partition === undefined ? id : `${partition}:${id}`;

@@ -1,40 +1,66 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { StreamCodecs } from '../wire/stream-codecs.js';
 import { InvalidOptionsError } from '../errors/options.errors.js';
 import { checkOptions } from '../options/check-options.js';
 import {
-  deadLettersSchemas as schemas,
   type DeadLettersOptions,
+  deadLettersSchemas as schemas,
 } from '../options/dead-letters-options.js';
-import { DEFAULTS, type StreamPartitions } from '../options/resolved-options.js';
 import { resolveCodecs, resolvePartitions } from '../options/resolve-options.js';
+import { DEFAULTS, type StreamPartitions } from '../options/resolved-options.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
-import { type DeadLetter, toDeadLetter } from './dead-letter.js';
+import type { StreamCodecs } from '../wire/stream-codecs.js';
+import type { DeadLetter } from './dead-letter.js';
 import {
-  type DeadLetterPage,
-  entryOf,
-  newestOf,
-  pagesOf,
-  pagesOfAll,
-} from './dead-letter-pages.js';
-import { DeadLetterPlaces, type PlacedEntry } from './dead-letter-places.js';
-import type {
-  DeadLetterFilter,
-  DeadLettersOf,
-  GetDeadLetter,
-  ListDeadLetters,
-  PurgeDeadLetters,
-  RedriveDeadLetters,
-} from './dead-letters.arguments.js';
-import * as text from './dead-letters.messages.js';
-import { purgeEach, redriveEach } from './each-place.js';
+  GroupDeadLetters,
+  type RedriveProgress,
+  type SomeDeadLetters,
+} from './group-dead-letters.js';
 
-const LIST_LIMIT = 100;
+/** Whose dead letters. */
+export interface DeadLettersOf {
+  /** The stream's name, without `keyPrefix`. */
+  readonly stream: string;
+  /** @default the module's group */
+  readonly group?: string;
+}
+
+/** The options of `DeadLetters.list()`. */
+export interface ListDeadLetters extends DeadLettersOf {
+  /**
+   * At most this many, 1 to 1 000.
+   *
+   * @default 100
+   */
+  readonly limit?: number;
+  /** The ID of a dead letter: only older ones. The last ID of a page gives the next page. */
+  readonly before?: string;
+}
+
+/** The options of `DeadLetters.get()`. */
+export interface GetDeadLetter extends DeadLettersOf {
+  readonly id: string;
+}
+
+/** The options of `DeadLetters.redrive()`. */
+export type RedriveDeadLetters = DeadLettersOf &
+  SomeDeadLetters & {
+    /**
+     * How many to redrive, 1 or more, the oldest first.
+     *
+     * @default all of them
+     */
+    readonly limit?: number;
+    /** Called after each page. */
+    readonly onProgress?: (progress: RedriveProgress) => void;
+  };
+
+/** The options of `DeadLetters.purge()`. */
+export type PurgeDeadLetters = DeadLettersOf & SomeDeadLetters;
 
 /**
- * What a group has given up: to look at, to have run again, to throw away. The module provides it; without the module it
- * takes the options it needs, and connects with the first call.
+ * The messages that a group has given up: list them, run them again, delete them. The module provides it. Without the module,
+ * pass the options; it connects with the first call.
  *
  * @example
  * ```ts
@@ -61,139 +87,84 @@ export class DeadLetters implements OnApplicationShutdown {
   }
 
   /** A page of them, the newest first. */
-  async list(its: ListDeadLetters): Promise<DeadLetter[]> {
-    checkOptions(schemas.list, its, 'list');
-    const places = this.placesOf(its, 'list');
-    const { limit = LIST_LIMIT } = its;
-    const before = its.before === undefined ? undefined : places.find(its.before, 'list.before');
-    const entries = await newestOf(await this.ready(), places.all, limit, before);
-    return entries.map((entry) => this.asDeadLetter(entry, its));
+  async list(options: ListDeadLetters): Promise<DeadLetter[]> {
+    checkOptions(schemas.list, options, 'list');
+    return this.of(options, 'list').list(options);
   }
 
-  /** How many there are, with those that wait to run again or are running. */
-  async count(its: DeadLettersOf): Promise<number> {
-    checkOptions(schemas.count, its, 'count');
-    return this.countIn(this.placesOf(its, 'count'));
+  /** How many there are, including those that are being redriven. */
+  async count(options: DeadLettersOf): Promise<number> {
+    checkOptions(schemas.count, options, 'count');
+    return this.of(options, 'count').count();
   }
 
-  /** One of them; nothing where it is not there (any more). */
-  async get(its: GetDeadLetter): Promise<DeadLetter | undefined> {
-    checkOptions(schemas.get, its, 'get');
-    const id = this.placesOf(its, 'get').find(its.id, 'get.id');
-    const [entry] = await entryOf(await this.ready(), id);
-    return entry === undefined ? undefined : this.asDeadLetter(entry, its);
+  /** One of them, or `undefined` if it does not exist (any more). */
+  async get(options: GetDeadLetter): Promise<DeadLetter | undefined> {
+    checkOptions(schemas.get, options, 'get');
+    return this.of(options, 'get').get(options.id);
   }
 
   /**
-   * Has dead letters run again in their group, and in no other, beginning with attempt 1. Each stays a dead letter until its
-   * run is settled: it is removed then, or becomes a new one. (At-most-once removes it when its run begins.) A
-   * consumer of the group takes them; where none runs they wait for one. One that waits or runs already is not redriven a second time.
+   * Runs dead letters again in their group, and in no other, beginning with attempt 1. Each stays a dead letter until its run is
+   * settled: then it is removed, or becomes a new one. (At-most-once removes it when its run begins.) A consumer of the
+   * group takes them; if none is running, they wait for one. One that already waits or runs is not redriven again.
    *
    * @returns how many this call has redriven
    */
-  async redrive(its: RedriveDeadLetters): Promise<{ redriven: number }> {
-    checkOptions(schemas.redrive, its, 'redrive');
-    const { limit = Infinity, onProgress } = its;
-    const places = this.placesOf(its, 'redrive');
-    const codec = this.codecs.of(its.stream);
-    const pages = this.pages(places, its.ids, 'redrive');
-    const client = await this.ready();
-    const total = its.ids?.length ?? (await this.countIn(places));
-    let [redriven, scanned] = [0, 0];
-    for await (const page of pages(client)) {
-      const wanted = await this.wanted(page, its);
-      while (wanted.length > 0 && redriven < limit) {
-        const some = wanted.splice(0, limit - redriven);
-        redriven += await redriveEach(client, some, codec);
-      }
-      scanned += page.scanned;
-      onProgress?.({ redriven, scanned, total });
-      if (redriven >= limit) break;
-    }
-    return { redriven };
+  async redrive(options: RedriveDeadLetters): Promise<{ redriven: number }> {
+    checkOptions(schemas.redrive, options, 'redrive');
+    return this.of(options, 'redrive').redrive(options);
   }
 
   /**
-   * Throws dead letters away, also such as wait to run again. One that is running goes on: it is not tried again, and is a dead
-   * letter anew only where this was its last attempt.
+   * Deletes dead letters, including those that wait to be redriven. One that is running continues: it is not tried again, and
+   * becomes a new dead letter only if this was its last attempt.
    *
-   * @returns how many this call has removed
+   * @returns how many this call has deleted
    */
-  async purge(its: PurgeDeadLetters): Promise<{ purged: number }> {
-    checkOptions(schemas.purge, its, 'purge');
-    const pages = this.pages(this.placesOf(its, 'purge'), its.ids, 'purge');
-    const client = await this.ready();
-    let purged = 0;
-    for await (const page of pages(client)) {
-      purged += await purgeEach(client, await this.wanted(page, its));
-    }
-    return { purged };
+  async purge(options: PurgeDeadLetters): Promise<{ purged: number }> {
+    checkOptions(schemas.purge, options, 'purge');
+    return this.of(options, 'purge').purge(options);
   }
 
-  /** Ends the connection where it is ours. It can be used again. */
+  /** Closes the connection, unless the user passed it in. The next call opens it again. */
   close(): void {
     this.connection?.drop();
     this.connection = undefined;
   }
 
-  /** Nest calls it with the app's end. */
+  /** Called by Nest when the app ends. */
   onApplicationShutdown(): void {
     this.close();
   }
 
-  // Nothing is resent on it: what counts what it did would not count it the second time.
+  private of(
+    { stream, group = this.options.group }: DeadLettersOf,
+    call: string,
+  ): GroupDeadLetters {
+    if (group === undefined) {
+      throw new InvalidOptionsError(
+        `${call}.group`,
+        'nothing',
+        'the name of a group, since there is none in the options',
+      );
+    }
+    return new GroupDeadLetters(() => this.ready(), this.codecs.of(stream), {
+      keyPrefix: this.options.keyPrefix ?? '',
+      stream,
+      group,
+      partitions: this.partitions.get(stream),
+    });
+  }
+
+  // As an operator it never resends a command: the second run of a script would count nothing.
   private ready(): Promise<Redis> {
     this.connection ??= new OpenedConnection(this.options.connection ?? DEFAULTS.connection, {
       role: 'operator',
-      name: text.CONNECTION_NAME,
-      called: text.ROLE,
+      name: 'nestjs-redis-streams:dead-letters',
+      called: 'dead letters',
       logger: this.logger,
     });
     return this.connection.ready();
-  }
-
-  private async countIn({ all }: DeadLetterPlaces): Promise<number> {
-    const client = await this.ready();
-    const counts = await Promise.all(all.map(({ keys }) => client.xlen(keys.deadLetters)));
-    return counts.reduce((sum, its) => sum + its, 0);
-  }
-
-  private pages(
-    places: DeadLetterPlaces,
-    ids: readonly string[] | undefined,
-    call: string,
-  ): (client: Redis) => AsyncGenerator<DeadLetterPage> {
-    const found = ids?.map((id, at) => places.find(id, `${call}.ids.${at}`));
-    return (client) =>
-      found === undefined ? pagesOfAll(client, places.all) : pagesOf(client, found);
-  }
-
-  private async wanted(
-    { entries }: DeadLetterPage,
-    its: DeadLettersOf & { filter?: DeadLetterFilter },
-  ): Promise<PlacedEntry[]> {
-    const { filter } = its;
-    if (filter === undefined) return [...entries];
-    const wanted: PlacedEntry[] = [];
-    for (const entry of entries) {
-      if (await filter(this.asDeadLetter(entry, its))) wanted.push(entry);
-    }
-    return wanted;
-  }
-
-  private asDeadLetter(entry: PlacedEntry, its: DeadLettersOf): DeadLetter {
-    const { stream, group = this.options.group ?? '' } = its;
-    return toDeadLetter(entry, this.codecs.of(stream), { stream, group });
-  }
-
-  private placesOf(
-    { stream, group = this.options.group }: DeadLettersOf,
-    call: string,
-  ): DeadLetterPlaces {
-    if (group === undefined) {
-      throw new InvalidOptionsError(`${call}.group`, 'nothing', text.GROUP_NEEDED);
-    }
-    const { keyPrefix = '' } = this.options;
-    return new DeadLetterPlaces(keyPrefix, stream, group, this.partitions.get(stream));
   }
 }

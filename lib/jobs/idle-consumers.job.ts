@@ -1,33 +1,31 @@
 import type { Redis } from 'ioredis';
+import { livingMembers, readMembers } from '../redis/read/group-members.js';
+import { readConsumers } from '../redis/read/xinfo.js';
+import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
 import { streamOfPlace } from '../wire/partitions.js';
 import { jobKey, streamKeys } from '../wire/stream-keys.js';
-import { livingMembers, readMembers } from '../redis/read/group-members.js';
-import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
-import { readConsumers } from '../redis/read/xinfo.js';
-import { inEachStream } from './each-stream.js';
-import type { JobParts, JobResult } from './job.js';
+import { forEachStream, type JobContext, type JobResult, subscribedStreams } from './job.js';
 import { withJobLock } from './job-lock.js';
-import { subscribedPlaces } from './job-places.js';
 
 /**
- * Removes consumers of this app's group that have been idle for `maintenance.consumerIdleMs`, have nothing pending and are
- * not alive: Redis 7.0 calls one idle whose read waits for long. It runs every
+ * Removes consumers of this app's group that have been idle for `maintenance.consumerIdleMs`, have no pending entries, and do
+ * not report that they are alive: Redis 7.0 shows a consumer as idle while its read is blocked. It runs every
  * `maintenance.consumersIntervalMs`, on one instance at a time, and can be run by hand.
  */
 export class IdleConsumersJob {
-  constructor(private readonly parts: JobParts) {}
+  constructor(private readonly context: JobContext) {}
 
   async run(): Promise<JobResult> {
-    const { options, connection } = this.parts;
+    const { options, connection } = this.context;
     const client = await connection();
-    return inEachStream(subscribedPlaces(this.parts), (stream) => {
+    return forEachStream(subscribedStreams(this.context), (stream) => {
       const key = jobKey(options.keyPrefix, stream, 'consumers', options.group);
       return withJobLock(client, key, () => this.remove(client, stream));
     });
   }
 
   private async remove(client: Redis, stream: string): Promise<number> {
-    const { keyPrefix, group, consumer, partitions, maintenance } = this.parts.options;
+    const { keyPrefix, group, consumer, partitions, maintenance } = this.context.options;
     const keys = streamKeys(keyPrefix, stream, group);
     const consumers = await readConsumers(client, keys.stream, group);
     const idle = consumers.filter(
@@ -35,7 +33,7 @@ export class IdleConsumersJob {
         name !== consumer && pending === 0 && idleMs >= maintenance.consumerIdleMs,
     );
     if (idle.length === 0) return 0;
-    // The script looks too, but the record of a stream with partitions is in another hash slot than they are.
+    // The script checks this too, but not for partitions: the members of their stream are recorded in another hash slot.
     const whole = streamOfPlace(stream, partitions);
     const alive = livingMembers(await readMembers(client, keyPrefix, whole, group));
     let removed = 0;

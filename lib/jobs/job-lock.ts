@@ -3,19 +3,19 @@ import type { Redis } from 'ioredis';
 import { keepJobScript } from '../redis/scripts/admin/keep-job.script.js';
 import { releaseJobScript } from '../redis/scripts/admin/release-job.script.js';
 
-/** How long the right to run lasts where its owner dies. The jobs' steps harm nothing when they run side by side. */
+/** How long the lock outlives an owner that dies. Two instances that run a job at once do no harm. */
 const EXPIRES_MS = 60_000;
 
 /**
- * Runs `work` where nobody else holds the right to it, on any instance.
+ * Runs `work` unless another instance holds its lock.
  *
- * @param work is given what keeps the right, for where it takes long
- * @returns what `work` gave, or `undefined` where another one is at it
+ * @param work gets a function that extends the lock, for work that takes long
+ * @returns the result of `work`, or `undefined` if another instance holds the lock
  */
 export async function withJobLock<Result>(
   client: Redis,
   key: string,
-  work: (keep: () => Promise<unknown>) => Promise<Result>,
+  work: (extend: () => Promise<unknown>) => Promise<Result>,
 ): Promise<Result | undefined> {
   const token = randomUUID();
   const taken = await client.set(key, token, 'PX', EXPIRES_MS, 'NX');

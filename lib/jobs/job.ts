@@ -1,20 +1,68 @@
 import type { Redis } from 'ioredis';
+import { JobFailedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
+import { cleanCause, errorText } from '../redis/server/redis-errors.js';
+import { placesOf } from '../wire/partitions.js';
 
-/** What a job did. */
+/** The result of a job's run. */
 export interface JobResult {
-  /** How many things it removed; 0 where another instance was at it. */
+  /** How many things it removed; 0 if another instance was running it. */
   readonly removed: number;
 }
 
-/** What the jobs work on. */
-export interface JobParts {
+/** What the jobs work with. */
+export interface JobContext {
   readonly options: ResolvedServerOptions;
-  /** What is subscribed to, by the time the job runs. */
+  /** What is subscribed to when the job runs. */
   readonly subscriptions: () => readonly {
     readonly stream: string;
     readonly options: ResolvedSubscription;
   }[];
   /** A connection for commands, once it is ready. */
   readonly connection: () => Promise<Redis>;
+}
+
+/** A stream in Redis, which may be a partition, and the options that a job has for it. */
+type JobStream<Options> = readonly [stream: string, options: Options];
+
+/** The streams in Redis behind these names: a job treats partitions like other streams. */
+export const inPartitions = <Options>(
+  { options: { partitions } }: JobContext,
+  streams: Iterable<JobStream<Options>>,
+): JobStream<Options>[] =>
+  [...streams].flatMap(([stream, options]) =>
+    placesOf(stream, partitions.get(stream)).map((place) => [place, options] as const),
+  );
+
+/** The streams in Redis behind all subscriptions. */
+export const subscribedStreams = (context: JobContext): JobStream<ResolvedSubscription>[] =>
+  inPartitions(
+    context,
+    context.subscriptions().map(({ stream, options }) => [stream, options] as const),
+  );
+
+/**
+ * Does a job's work for one stream after the other. If it fails for one, it continues with the next.
+ *
+ * @param work returns how many things it removed, or undefined if another instance is running the job
+ * @throws JobFailedError at the end, if it failed for some
+ */
+export async function forEachStream<Options>(
+  streams: Iterable<JobStream<Options>>,
+  work: (stream: string, options: Options) => Promise<number | undefined>,
+): Promise<JobResult> {
+  let removed = 0;
+  const failures = new Map<string, unknown>();
+  for (const [stream, options] of streams) {
+    try {
+      removed += (await work(stream, options)) ?? 0;
+    } catch (error) {
+      failures.set(stream, error);
+    }
+  }
+  const [first] = failures.values();
+  if (first === undefined) return { removed };
+  throw new JobFailedError([...failures.keys()], removed, errorText(first), {
+    cause: cleanCause(first),
+  });
 }

@@ -1,23 +1,21 @@
 import type { Redis } from 'ioredis';
-import { jobKey, type StreamKeys, streamKeys } from '../wire/stream-keys.js';
 import { purgeAttemptsScript } from '../redis/scripts/ledger/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/ledger/purge-ledger.script.js';
 import { sweepPackedScript } from '../redis/scripts/ledger/sweep-packed.script.js';
-import { inEachStream } from './each-stream.js';
-import type { JobParts, JobResult } from './job.js';
+import { jobKey, type StreamKeys, streamKeys } from '../wire/stream-keys.js';
+import { forEachStream, type JobContext, type JobResult, subscribedStreams } from './job.js';
 import { withJobLock } from './job-lock.js';
-import { subscribedPlaces } from './job-places.js';
 import { packLedger } from './pack-ledger.js';
 
-/** How many entries one script removes: Redis serves nobody else meanwhile. */
+/** How many ledger entries one script removes: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
-/** How many buckets of a packed ledger, of 16 entries or so. */
+/** How many buckets of a packed ledger one script sweeps; each has about 16 entries. */
 const BUCKETS = 128;
 
 /**
- * Removes ledger entries that have left their window, and attempts that were counted of what is not there any more, for
- * every subscription of this app. `removed` counts the ledger entries. Then it packs what is older than the newest of long
- * ledgers, unless `dedup.packed` is `false`: slowly, so that Redis has its time for messages. It runs every
+ * Removes ledger entries that are older than their window, and the attempts of entries that no longer exist, for every
+ * subscription of this app. `removed` counts the ledger entries. Then it packs the older part of long ledgers, unless
+ * `dedup.packed` is `false`; it does so slowly, to leave Redis its time for messages. It runs every
  * `maintenance.ledgerIntervalMs`, on one instance at a time, and can be run by hand.
  *
  * @example
@@ -28,18 +26,18 @@ const BUCKETS = 128;
 export class LedgerMaintenanceJob {
   private last: Date | undefined;
 
-  constructor(private readonly parts: JobParts) {}
+  constructor(private readonly context: JobContext) {}
 
-  /** When this instance last finished a run; packing may go on. */
+  /** When this instance last finished removing; packing may still be running. */
   get lastRunAt(): Date | undefined {
     return this.last;
   }
 
   async run(): Promise<JobResult> {
-    const { options, connection } = this.parts;
+    const { options, connection } = this.context;
     const { keyPrefix, group } = options;
     const client = await connection();
-    const result = await inEachStream(subscribedPlaces(this.parts), (stream, { dedup }) => {
+    const result = await forEachStream(subscribedStreams(this.context), (stream, { dedup }) => {
       const key = jobKey(keyPrefix, stream, 'ledger', group);
       const keys = streamKeys(keyPrefix, stream, group);
       return withJobLock(client, key, async () => {
@@ -48,7 +46,7 @@ export class LedgerMaintenanceJob {
       });
     });
     this.last = new Date();
-    await inEachStream(subscribedPlaces(this.parts), (stream, { dedup }) => {
+    await forEachStream(subscribedStreams(this.context), (stream, { dedup }) => {
       if (dedup === false || dedup.packed === false) return Promise.resolve(0);
       const keys = streamKeys(keyPrefix, stream, group);
       return packLedger(client, keys, dedup.windowMs, jobKey(keyPrefix, stream, 'ledger', group));
@@ -58,7 +56,7 @@ export class LedgerMaintenanceJob {
 
   private async purgeAttempts(client: Redis, keys: StreamKeys): Promise<void> {
     const { stream, attempts, deadLetters } = keys;
-    const { group } = this.parts.options;
+    const { group } = this.context.options;
     let cursor = '0';
     do {
       cursor = await purgeAttemptsScript.run(
@@ -85,17 +83,17 @@ export class LedgerMaintenanceJob {
 
   private async sweepPacked(client: Redis, keys: StreamKeys, windowMs: number): Promise<number> {
     let total = 0;
-    // Once at the most: of a short window, more is due by the time that is done.
+    // Each bucket at most once: if the window is short, more are due by the time this is done.
     let left = Infinity;
     do {
-      const some = Math.min(BUCKETS, left);
+      const count = Math.min(BUCKETS, left);
       const { removed, due } = await sweepPackedScript.run(
         client,
         [keys.packedLedger],
-        [windowMs, some],
+        [windowMs, count],
       );
       total += removed;
-      left = Math.min(left - some, due);
+      left = Math.min(left - count, due);
     } while (left > 0);
     return total;
   }

@@ -1,27 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { StreamKeys } from '../wire/stream-keys.js';
 import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
+import type { StreamKeys } from '../wire/stream-keys.js';
 import { withJobLock } from './job-lock.js';
 
 /**
- * How many message IDs of a ledger stay in its ZSET: enough for whoever looks there, and so few that 100 000 of them still
- * take no more than 40 bytes each.
+ * How many message IDs of a ledger stay in its ZSET: enough for other programs that read it, and so few that a ledger of
+ * 100 000 takes at most 40 bytes for each.
  */
 export const UNPACKED = 4_000;
-/** How many one script packs: Redis serves nobody else meanwhile. */
+/** How many message IDs one script packs: Redis serves nobody else meanwhile. */
 const STEP = 128;
-/** Between two steps it waits so many times as long as the first took. */
+/** After a step it waits this many times as long as the step took. */
 const RESTS = 9;
 const LONGEST_REST_MS = 100;
-/** A step now and then renews the right to run. */
-const KEEP_MS = 10_000;
+/** How often it extends its lock. */
+const EXTEND_MS = 10_000;
 
 /**
- * Packs what a ledger's ZSET has beyond its newest as it is called, where nobody else is at it. What comes meanwhile is for
- * the next time: a ledger that grows faster than it is packed keeps no other from its turn.
+ * Packs all but the newest message IDs of a ledger's ZSET, as it is now. What is added meanwhile is left for the next call: a
+ * ledger that grows faster than it is packed must not keep other ledgers waiting.
  *
- * @returns how many have left the ZSET; nothing where another instance is at it
+ * @returns how many were packed, or undefined if another instance is packing this ledger
  */
 export async function packLedger(
   client: Redis,
@@ -32,11 +32,11 @@ export async function packLedger(
 ): Promise<number | undefined> {
   const beyond = (await client.zcard(ledger)) - unpacked;
   if (beyond <= 0) return 0;
-  return withJobLock(client, jobKey, async (keep) => {
+  return withJobLock(client, jobKey, async (extend) => {
     let total = 0;
-    let keptAt = performance.now();
+    let extendedAt = performance.now();
     while (total < beyond) {
-      const began = performance.now();
+      const startedAt = performance.now();
       const moved = await packLedgerScript.run(
         client,
         [ledger, packedLedger],
@@ -44,10 +44,10 @@ export async function packLedger(
       );
       if (moved === 0) break;
       total += moved;
-      const took = performance.now() - began;
-      if (performance.now() - keptAt > KEEP_MS) {
-        keptAt = performance.now();
-        await keep();
+      const took = performance.now() - startedAt;
+      if (performance.now() - extendedAt > EXTEND_MS) {
+        extendedAt = performance.now();
+        await extend();
       }
       await delay(Math.min(took * RESTS, LONGEST_REST_MS));
     }

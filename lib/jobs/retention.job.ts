@@ -1,15 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { jobKey, streamKey } from '../wire/stream-keys.js';
 import type { RetentionOptions } from '../options/stream-options.js';
 import { trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
-import { inEachStream } from './each-stream.js';
-import type { JobParts, JobResult } from './job.js';
+import { jobKey, streamKey } from '../wire/stream-keys.js';
+import { forEachStream, inPartitions, type JobContext, type JobResult } from './job.js';
 import { withJobLock } from './job-lock.js';
-import { inPartitions } from './job-places.js';
-import * as text from './jobs.messages.js';
 
-/** How many entries one script looks at: Redis serves nobody else meanwhile. */
+/** How many entries one script examines: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
 
 /**
@@ -19,21 +16,21 @@ const STEP = 1_000;
  */
 export class RetentionJob {
   constructor(
-    private readonly parts: JobParts,
+    private readonly context: JobContext,
     private readonly logger: LoggerService,
   ) {}
 
   async run(): Promise<JobResult> {
-    const { options, connection } = this.parts;
+    const { options, connection } = this.context;
     const client = await connection();
-    return inEachStream(inPartitions(this.parts, options.retention), (stream, retention) => {
+    return forEachStream(inPartitions(this.context, options.retention), (stream, retention) => {
       const key = jobKey(options.keyPrefix, stream, 'retention');
       return withJobLock(client, key, () => this.trim(client, stream, retention));
     });
   }
 
   private async trim(client: Redis, stream: string, retention: RetentionOptions): Promise<number> {
-    const key = streamKey(this.parts.options.keyPrefix, stream);
+    const key = streamKey(this.context.options.keyPrefix, stream);
     const { maxAgeMs, maxLength, ignoreGroups = [], force = false } = retention;
     const args = [maxAgeMs ?? '', maxLength ?? '', STEP, force ? 1 : 0, ...ignoreGroups];
     let removed = 0;
@@ -44,7 +41,11 @@ export class RetentionJob {
       lost += step.lost;
       more = step.more;
     }
-    if (lost > 0) this.logger.warn(text.trimmedUnread(stream, lost));
+    if (lost > 0) {
+      this.logger.warn(
+        `Retention of stream "${stream}" is forced: up to ${lost} entries were removed that some group had not finished`,
+      );
+    }
     return removed;
   }
 }

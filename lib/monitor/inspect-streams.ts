@@ -1,6 +1,4 @@
 import type { Redis } from 'ioredis';
-import { partitionName } from '../wire/partitions.js';
-import { streamKeys, ownerKey } from '../wire/stream-keys.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { compareEntryIds, publishedAtMs } from '../wire/ids.js';
 import {
@@ -16,8 +14,10 @@ import {
 } from '../redis/scripts/admin/inspect-stream.script.js';
 import type { Member } from '../redis/scripts/admin/read-members.script.js';
 import { askServerFacts } from '../redis/server/server-facts.js';
-import { allTogether } from './partitions-together.js';
-import { retentionHeadroom } from './retention-headroom.js';
+import { partitionName } from '../wire/partitions.js';
+import { streamKeys, ownerKey } from '../wire/stream-keys.js';
+import { combinePartitions } from './combine-partitions.js';
+import { retentionHeadroom, type StreamLimits } from './retention-headroom.js';
 import type {
   EntriesInspection,
   InspectedServer,
@@ -25,13 +25,8 @@ import type {
   StreamInspection,
 } from './streams-inspection.js';
 
-/** What removes entries of a stream, whichever way. */
-export interface StreamLimitsKnown {
-  readonly maxAgeMs: number | undefined;
-  readonly maxLength: number | undefined;
-}
-
-export interface Inspected {
+/** What Redis reports about itself and the streams. */
+export interface RedisInspection {
   readonly at: Date;
   readonly server: InspectedServer;
   readonly streams: readonly StreamInspection[];
@@ -39,27 +34,27 @@ export interface Inspected {
 
 type Where = Pick<ResolvedServerOptions, 'keyPrefix' | 'group' | 'partitions'>;
 
-/** What was seen of a stream or a partition, and when by Redis's clock. */
-interface Seen<Inspection> {
+/** An inspection, and its time by Redis's clock. */
+interface Timed<Inspection> {
   readonly nowMs: number;
   readonly inspection: Inspection;
 }
 
-/** Asks for all streams at once: a script for each, or for each partition, and one for its members, sent together. */
+/** Inspects all streams in one round trip: one script for each stream or partition, and one for its members, sent together. */
 export async function inspectStreams(
   client: Redis,
   where: Where,
   streams: readonly string[],
-  limitsOf: (stream: string) => StreamLimitsKnown,
-): Promise<Inspected> {
-  const [{ product, version, role, maxmemoryPolicy }, ...seen] = await Promise.all([
+  limitsOf: (stream: string) => StreamLimits,
+): Promise<RedisInspection> {
+  const [{ product, version, role, maxmemoryPolicy }, ...timed] = await Promise.all([
     askServerFacts(client),
     ...streams.map((stream) => inspectStream(client, where, stream, limitsOf(stream))),
   ]);
   return {
-    at: new Date(seen[0]?.nowMs ?? Date.now()),
+    at: new Date(timed[0]?.nowMs ?? Date.now()),
     server: { product, version, role, maxmemoryPolicy },
-    streams: seen.map(({ inspection }) => inspection),
+    streams: timed.map(({ inspection }) => inspection),
   };
 }
 
@@ -67,44 +62,56 @@ async function inspectStream(
   client: Redis,
   where: Where,
   stream: string,
-  limits: StreamLimitsKnown,
-): Promise<Seen<StreamInspection>> {
+  limits: StreamLimits,
+): Promise<Timed<StreamInspection>> {
   const { group, keyPrefix } = where;
-  const asked = readMembers(client, keyPrefix, stream, group);
-  const [{ nowMs, its, partitions }, members] = await Promise.all([
-    inspectPlaces(client, where, stream, limits, asked),
-    asked,
+  const reading = readMembers(client, keyPrefix, stream, group);
+  const count = where.partitions.get(stream);
+  const [{ nowMs, inspection, partitions }, members] = await Promise.all([
+    count === undefined
+      ? inspectWhole(client, where, stream, limits, reading)
+      : inspectPartitions(client, where, stream, count, limits, reading),
+    reading,
   ]);
-  const consumers = [...its.consumers, ...unlistedMembers(its.consumers, members)];
+  const consumers = [...inspection.consumers, ...unlistedMembers(inspection.consumers, members)];
   const membersAlive = members.length === 0 ? undefined : livingMembers(members).length;
-  return { nowMs, inspection: { stream, group, ...its, consumers, membersAlive, partitions } };
+  return {
+    nowMs,
+    inspection: { stream, group, ...inspection, consumers, membersAlive, partitions },
+  };
 }
 
-interface SeenPlaces {
-  readonly nowMs: number;
-  readonly its: EntriesInspection;
+interface TimedEntries extends Timed<EntriesInspection> {
   readonly partitions: readonly PartitionInspection[] | undefined;
 }
 
-async function inspectPlaces(
+async function inspectWhole(
   client: Redis,
   where: Where,
   stream: string,
-  limits: StreamLimitsKnown,
+  limits: StreamLimits,
   members: Promise<readonly Member[]>,
-): Promise<SeenPlaces> {
-  const count = where.partitions.get(stream);
-  if (count === undefined) {
-    const { nowMs, inspection } = await inspectEntries(client, where, stream, limits, members);
-    return { nowMs, its: inspection, partitions: undefined };
-  }
-  const seen = await Promise.all(
+): Promise<TimedEntries> {
+  const timed = await inspectEntries(client, where, stream, limits, members);
+  return { ...timed, partitions: undefined };
+}
+
+async function inspectPartitions(
+  client: Redis,
+  where: Where,
+  stream: string,
+  count: number,
+  limits: StreamLimits,
+  members: Promise<readonly Member[]>,
+): Promise<TimedEntries> {
+  const timed = await Promise.all(
     Array.from({ length: count }, (_, partition) =>
       inspectPartition(client, where, stream, partition, limits, members),
     ),
   );
-  const partitions = seen.map(({ inspection }) => inspection);
-  return { nowMs: seen[0]?.nowMs ?? Date.now(), its: allTogether(partitions), partitions };
+  const partitions = timed.map(({ inspection }) => inspection);
+  const nowMs = timed[0]?.nowMs ?? Date.now();
+  return { nowMs, inspection: combinePartitions(partitions), partitions };
 }
 
 async function inspectPartition(
@@ -112,17 +119,17 @@ async function inspectPartition(
   where: Where,
   stream: string,
   partition: number,
-  limits: StreamLimitsKnown,
+  limits: StreamLimits,
   members: Promise<readonly Member[]>,
-): Promise<Seen<PartitionInspection>> {
-  const [{ nowMs, inspection }, its] = await Promise.all([
+): Promise<Timed<PartitionInspection>> {
+  const [{ nowMs, inspection }, found] = await Promise.all([
     inspectEntries(client, where, partitionName(stream, partition), limits, members),
     readOwner(client, ownerKey(where.keyPrefix, stream, partition, where.group)),
   ]);
-  const owner = its && {
-    consumer: its.consumer,
-    epoch: its.epoch,
-    endsInMs: Math.max(0, its.endsAt - nowMs),
+  const owner = found && {
+    consumer: found.consumer,
+    epoch: found.epoch,
+    endsInMs: Math.max(0, found.endsAt - nowMs),
   };
   return { nowMs, inspection: { partition, owner, ...inspection } };
 }
@@ -131,21 +138,27 @@ async function inspectEntries(
   client: Redis,
   { keyPrefix, group }: Where,
   name: string,
-  limits: StreamLimitsKnown,
+  limits: StreamLimits,
   members: Promise<readonly Member[]>,
-): Promise<Seen<EntriesInspection>> {
-  const its = streamKeys(keyPrefix, name, group);
-  const keys = [its.stream, its.ledger, its.retries, its.deadLetters, its.packedLedger];
-  const [seen, said] = await Promise.all([inspectStreamScript.run(client, keys, [group]), members]);
-  return { nowMs: seen.nowMs, inspection: inspectionOf(seen, said, limits) };
+): Promise<Timed<EntriesInspection>> {
+  const keys = streamKeys(keyPrefix, name, group);
+  const [stream, known] = await Promise.all([
+    inspectStreamScript.run(
+      client,
+      [keys.stream, keys.ledger, keys.retries, keys.deadLetters, keys.packedLedger],
+      [group],
+    ),
+    members,
+  ]);
+  return { nowMs: stream.nowMs, inspection: inspectionOf(stream, known, limits) };
 }
 
 function inspectionOf(
-  its: InspectedStream,
+  inspected: InspectedStream,
   members: readonly Member[],
-  limits: StreamLimitsKnown,
+  limits: StreamLimits,
 ): EntriesInspection {
-  const { exists, length, group, firstId, lastId, ledgerSize, nextRetryAtMs, nowMs } = its;
+  const { exists, length, group, firstId, lastId, ledgerSize, nextRetryAtMs, nowMs } = inspected;
   const ageOf = (id: string): number | undefined =>
     id === '' ? undefined : Math.max(0, nowMs - publishedAtMs(id));
   const {
@@ -167,10 +180,10 @@ function inspectionOf(
     pending,
     oldestPendingAgeMs: ageOf(oldestPendingId),
     retries: {
-      waiting: its.retries,
+      waiting: inspected.retries,
       nextDueInMs: nextRetryAtMs === undefined ? undefined : Math.max(0, nextRetryAtMs - nowMs),
     },
-    deadLetters: { count: its.deadLetters, oldestAgeMs: ageOf(its.oldestDeadLetterId) },
+    deadLetters: { count: inspected.deadLetters, oldestAgeMs: ageOf(inspected.oldestDeadLetterId) },
     ledgerSize,
     retentionHeadroom: retentionHeadroom({
       ...limits,
@@ -184,7 +197,7 @@ function inspectionOf(
   };
 }
 
-/** The lower of two entry IDs, each of which can be empty for none. */
+/** The lower of two entry IDs. An empty one means none. */
 function lowerOf(a: string, b: string): string {
   if (a === '' || b === '') return a === '' ? b : a;
   return compareEntryIds(a, b) < 0 ? a : b;

@@ -1,23 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { NoAnswerError } from '../errors/redis.errors.js';
 import type { Consumer } from '../consume/consumer.js';
-import type { ConsumerCounts, ConsumerTallies } from '../consume/tallies.js';
+import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
+import { NoAnswerError } from '../errors/redis.errors.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
-import { type Inspected, inspectStreams, type StreamLimitsKnown } from './inspect-streams.js';
-import { partitionStatsOf, streamStatsOf } from './stream-stats.js';
+import { inspectStreams, type RedisInspection } from './inspect-streams.js';
+import type { StreamLimits } from './retention-headroom.js';
 import type { StreamsInspection } from './streams-inspection.js';
-import type { JobStats, StreamsStats } from './streams-stats.js';
+import type { JobStats, PartitionsStats, StreamsStats, StreamStats } from './streams-stats.js';
 
-/** What the monitor has to know of the schedule. */
-interface Schedule {
-  readonly isScheduled: boolean;
-  readonly stats: readonly JobStats[];
-}
-
-/** What the monitor asks its app's server for. */
+/** What the monitor reads from its app's server. */
 interface MonitoredServer {
   readonly options: ResolvedServerOptions;
   readonly inFlight: number;
@@ -27,22 +21,22 @@ interface MonitoredServer {
   subscriptions(): readonly { readonly stream: string }[];
 }
 
-/** What the monitor looks at; the module puts it together. */
-export interface StreamsMonitorParts {
+/** What the monitor reads from; the module provides it. */
+export interface MonitorSources {
   readonly server: MonitoredServer;
   readonly ledgerMaintenance: LedgerMaintenanceJob;
-  readonly schedule: Schedule;
+  readonly schedule: { readonly isScheduled: boolean; readonly stats: readonly JobStats[] };
   /** A connection for commands, once it is ready. */
   readonly connection: () => Promise<Redis>;
   /** What removes entries of a stream. */
-  readonly limitsOf: (stream: string) => StreamLimitsKnown;
+  readonly limitsOf: (stream: string) => StreamLimits;
 }
 
-/** How long Redis may take for an answer unless the caller says otherwise. */
+/** How long Redis may take to answer, by default. */
 const TIMEOUT_MS = 5_000;
 
 /**
- * Says what this app's server does, and how its streams and groups are in Redis.
+ * Reports what this app's server does, and the state of its streams and groups in Redis.
  *
  * @example
  * ```ts
@@ -54,19 +48,19 @@ const TIMEOUT_MS = 5_000;
  * ```
  */
 export class StreamsMonitor {
-  /** One at a time: where Redis is slow, questions do not pile up. */
-  private asking: Promise<Inspected> | undefined;
+  /** One at a time: if Redis is slow, inspections do not pile up. */
+  private inspecting: Promise<RedisInspection> | undefined;
 
-  constructor(private readonly parts: StreamsMonitorParts) {}
+  constructor(private readonly sources: MonitorSources) {}
 
-  /** @internal By this name its server's events are known. */
+  /** @internal The name that the server's events carry. */
   get consumer(): string {
-    return this.parts.server.options.consumer;
+    return this.sources.server.options.consumer;
   }
 
-  /** What this process did and does, without asking Redis. */
+  /** What this process has done and is doing, without asking Redis. */
   getStats(): StreamsStats {
-    const { server, ledgerMaintenance, schedule } = this.parts;
+    const { server, ledgerMaintenance, schedule } = this.sources;
     const { group, consumer, subscription } = server.options;
     const streams = server.subscriptions().map(({ stream }) => stream);
     return {
@@ -81,47 +75,68 @@ export class StreamsMonitor {
       inFlight: server.inFlight,
       counts: { ...server.counts },
       reconnects: server.tallies?.reconnects ?? 0,
-      partitions: partitionStatsOf(
-        server.options.partitions,
-        streams,
-        server.consumer?.ownedPartitions ?? [],
-      ),
-      byStream: (server.tallies?.all() ?? []).map((tally) => streamStatsOf(tally)),
+      partitions: partitionsOf(server, streams),
+      byStream: (server.tallies?.all() ?? []).map((tally) => statsOf(tally)),
       jobs: schedule.stats,
     };
   }
 
   /**
-   * Asks Redis how the streams and groups of this app are, and says what this process does beside it. One round trip,
-   * however many streams there are (two where the user of Redis may not ask for `INFO`). A stream or group that is not there
-   * is said to be so.
+   * Reads the state of this app's streams and groups from Redis, and adds what this process does. It takes one round trip,
+   * however many streams there are (two if the user of Redis may not run `INFO`). A stream or group that does not exist is
+   * reported as such.
    *
-   * @param options.timeoutMs how long Redis may take for it, 1 or more; 5 000 unless given
-   * @throws NoAnswerError where Redis does not answer in time, or cannot be reached
+   * @param options.timeoutMs how long Redis may take to answer, 1 or more; 5 000 by default
+   * @throws NoAnswerError if Redis does not answer in time, or cannot be reached
    */
   async inspect({
     timeoutMs = TIMEOUT_MS,
   }: { timeoutMs?: number } = {}): Promise<StreamsInspection> {
-    this.asking ??= this.ask().finally(() => {
-      this.asking = undefined;
+    this.inspecting ??= this.inspectRedis().finally(() => {
+      this.inspecting = undefined;
     });
-    const { asking } = this;
+    const { inspecting } = this;
     const timeUp = new AbortController();
     const late = delay(timeoutMs, undefined, { signal: timeUp.signal }).then(() => {
       throw new NoAnswerError(timeoutMs);
     });
-    // Whichever is not the first to end has nobody to tell.
-    for (const either of [asking, late]) either.catch(() => undefined);
+    // The one that loses the race may reject when nobody listens any more.
+    for (const either of [inspecting, late]) either.catch(() => undefined);
     try {
-      return { ...(await Promise.race([asking, late])), process: this.getStats() };
+      return { ...(await Promise.race([inspecting, late])), process: this.getStats() };
     } finally {
       timeUp.abort();
     }
   }
 
-  private async ask(): Promise<Inspected> {
-    const { server, connection, limitsOf } = this.parts;
+  private async inspectRedis(): Promise<RedisInspection> {
+    const { server, connection, limitsOf } = this.sources;
     const streams = server.subscriptions().map(({ stream }) => stream);
     return inspectStreams(await connection(), server.options, streams, limitsOf);
   }
+}
+
+function statsOf(tally: StreamTally): StreamStats {
+  return {
+    stream: tally.where.stream,
+    inFlight: tally.inFlight,
+    counts: { ...tally.counts },
+    handlerDuration: tally.handlerMs.snapshot(),
+    publishToHandle: tally.publishToHandleMs.snapshot(),
+  };
+}
+
+function partitionsOf(
+  { options, consumer }: MonitoredServer,
+  streams: string[],
+): PartitionsStats[] {
+  const owned = consumer?.ownedPartitions ?? [];
+  return streams.flatMap((stream) => {
+    const count = options.partitions.get(stream);
+    if (count === undefined) return [];
+    const ofStream = owned.filter((one) => one.stream === stream);
+    return [
+      { stream, count, owned: ofStream.map(({ partition, epoch }) => ({ partition, epoch })) },
+    ];
+  });
 }

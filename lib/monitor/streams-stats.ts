@@ -1,32 +1,32 @@
 import type { DurationHistogram } from '../consume/histogram.js';
 
-/** What {@link StreamsMonitor} says of this process. */
+/** What {@link StreamsMonitor} reports about this process. */
 export interface StreamsStats {
   readonly group: string;
   readonly consumer: string;
   /** The version of this package. */
   readonly version: string;
-  /** The streams that are read. */
+  /** The subscribed streams. */
   readonly streams: readonly string[];
-  /** How many of them there are. */
+  /** How many streams are subscribed to. */
   readonly subscriptions: number;
-  /** The window of the server's `dedup`, in ms; `false` where it is off. */
+  /** The window of the server's `dedup`, in ms; `false` if it is off. */
   readonly dedupWindowMs: number | false;
-  /** When this instance last maintained the ledgers; nothing before the first time. */
+  /** When this instance last maintained the ledgers, if it has. */
   readonly lastLedgerMaintenanceAt: Date | undefined;
   /** Whether the jobs are scheduled. */
   readonly maintenanceScheduled: boolean;
   /** How many messages are being handled now. */
   readonly inFlight: number;
-  /** What became of messages since the server began to listen. */
+  /** The outcomes of messages since the server began to listen. */
   readonly counts: MessageCounts;
-  /** How often a connection of the server was lost, or could not be made, since then. */
+  /** How often a connection of the server was lost, or could not be opened, since then. */
   readonly reconnects: number;
-  /** Of the streams that have partitions: which of them this process has to itself. `inspect()` says who has the others. */
+  /** For streams with partitions: which ones this process owns. `inspect()` reports the owners of the others. */
   readonly partitions: readonly PartitionsStats[];
   /** Each stream that was read since then. */
   readonly byStream: readonly StreamStats[];
-  /** The jobs that are scheduled here. */
+  /** The jobs that are scheduled in this process. */
   readonly jobs: readonly JobStats[];
 }
 
@@ -35,33 +35,33 @@ export interface PartitionsStats {
   readonly stream: string;
   /** How many there are, by the option. */
   readonly count: number;
-  /** Those that this process has to itself now. */
+  /** Those that this process owns now. */
   readonly owned: readonly OwnedPartitionStats[];
 }
 
-/** A partition that this process has to itself. */
+/** A partition that this process owns. */
 export interface OwnedPartitionStats {
   /** Its number, from 0. */
   readonly partition: number;
-  /** Higher with each owner. Never lower than Redis's time when the owner took it, in ms. */
+  /** Increases with each owner. Never lower than the Redis time when the owner took the partition, in ms. */
   readonly epoch: number;
 }
 
-/** What became of messages. */
+/** The outcomes of messages. */
 export interface MessageCounts {
   /** All handlers succeeded. */
   readonly handled: number;
   /** A handler failed. */
   readonly failed: number;
-  /** Of these: put off for another attempt. */
+  /** Failed, and waiting for another attempt. */
   readonly retried: number;
   /** Found in the ledger, and not run. */
   readonly duplicate: number;
-  /** Made a dead letter. */
+  /** Became a dead letter. */
   readonly deadLettered: number;
-  /** Wanted by no handler: acknowledged, or made a dead letter. */
+  /** Matched no handler: acknowledged, or became a dead letter. */
   readonly unhandled: number;
-  /** Requests that nobody waited for any longer: not run, or ended. */
+  /** Requests whose requester no longer waited: not run, or aborted. */
   readonly abandoned: number;
   /** Deleted from the stream before they were handled. */
   readonly lost: number;
@@ -70,12 +70,12 @@ export interface MessageCounts {
 /** What this process did with one stream. */
 export interface StreamStats {
   readonly stream: string;
-  /** How many of its messages are with their handlers now. */
+  /** How many of its messages are being handled now. */
   readonly inFlight: number;
   readonly counts: MessageCounts;
-  /** How long handlers ran, whatever they came to. */
+  /** How long handlers ran, whether they succeeded or failed. */
   readonly handlerDuration: DurationHistogram;
-  /** From publishing to the first attempt, by Redis's clock as it was known when the connection was made. */
+  /** Time from publishing to the first attempt, by Redis's clock as it was when the connection was opened. */
   readonly publishToHandle: DurationHistogram;
 }
 
@@ -86,11 +86,11 @@ export interface JobStats {
   readonly everyMs: number;
   readonly scheduled: boolean;
   readonly running: boolean;
-  /** When the schedule last ran it here to its end, by this host's clock; nothing before the first time. */
+  /** When its last scheduled run in this process ended, by this host's clock. */
   readonly lastRunAt: Date | undefined;
-  /** What that run removed: 0 also where another instance was at it, or it failed. */
+  /** What that run removed: 0 also if another instance was running it, or if it failed. */
   readonly lastRemoved: number | undefined;
   readonly lastDurationMs: number | undefined;
-  /** Why that run failed; nothing where it did not. */
+  /** Why that run failed, if it did. */
   readonly lastError: string | undefined;
 }

@@ -10,11 +10,11 @@ import { ModuleRef } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { ClientRedisStreams } from './client-redis-streams.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
-import type { JobParts } from '../jobs/job.js';
+import type { JobContext } from '../jobs/job.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { RetentionJob } from '../jobs/retention.job.js';
-import { limitsKnown } from '../monitor/limits-known.js';
+import { limitsOf } from '../monitor/retention-headroom.js';
 import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
@@ -49,7 +49,7 @@ const JOB_PARTS = Symbol('JOB_PARTS');
 type Resolved = ReturnType<typeof resolveModuleOptions>;
 
 /** The jobs use the server's connection for commands; in an app that only publishes, the client's. */
-function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobParts {
+function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobContext {
   return {
     options: server.options,
     subscriptions: () => server.subscriptions(),
@@ -114,12 +114,12 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
     ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
       provide: Job,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new Job(parts),
+      useFactory: (parts: JobContext) => new Job(parts),
     })),
     {
       provide: RetentionJob,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobParts) => new RetentionJob(parts, new Logger(RetentionJob.name)),
+      useFactory: (parts: JobContext) => new RetentionJob(parts, new Logger(RetentionJob.name)),
     },
     {
       provide: ScheduledJobs,
@@ -161,7 +161,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
       useFactory: (
         resolved: Resolved,
         server: ServerRedisStreams,
-        { connection }: JobParts,
+        { connection }: JobContext,
         ledgerMaintenance: LedgerMaintenanceJob,
         schedule: ScheduledJobs,
       ) =>
@@ -170,7 +170,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobPa
           ledgerMaintenance,
           schedule,
           connection,
-          limitsOf: (stream) => limitsKnown(resolved, stream),
+          limitsOf: (stream) => limitsOf(resolved, stream),
         }),
     },
   ],

@@ -3,7 +3,6 @@ import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { JobResult } from '../jobs/job.js';
-import * as text from '../jobs/jobs.messages.js';
 import type { JobStats } from '../monitor/streams-stats.js';
 import { errorText } from '../redis/server/redis-errors.js';
 
@@ -99,13 +98,15 @@ export class ScheduledJobs {
     const done = run()
       .then(({ removed }) => {
         note(removed);
-        if (removed > 0) this.logger.debug(text.jobRemoved(name, removed));
+        if (removed > 0) this.logger.debug(`Job "${name}" removed ${removed}`);
       })
       .catch((error: unknown) => {
         const [reason, before] = [errorText(error), this.lastRuns.get(name)?.lastError];
         note(0, reason);
         // Logged once, until it succeeds or fails for another reason. Its connection closes with the app.
-        if (this.isScheduled && reason !== before) this.logger.warn(text.jobFailed(name, reason));
+        if (this.isScheduled && reason !== before) {
+          this.logger.warn(`Job "${name}" failed: ${reason}`);
+        }
       })
       .finally(() => this.running.delete(name));
     this.running.set(name, done);

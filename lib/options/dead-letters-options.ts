@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Codec } from '../wire/codec.js';
-import { connection, type ConnectionOption } from './connection-option.js';
+import type { ConnectionOption } from './connection-option.js';
+import { connection } from './connection.schema.js';
 import { publishedStreams } from './options.schema.js';
 import type { PublishedStreamOptions } from './stream-options.js';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWildcard } from '../wire/wildcard.js';
-import { connection } from './connection-option.js';
+import { connection } from './connection.schema.js';
 import { DEFAULTS, MOST_PARTITIONS } from './resolved-options.js';
 import {
   codec,

@@ -131,7 +131,7 @@ describe('health', () => {
       })) as never;
     await waitFor(async () => (await app.problems(limits)).length === 1);
     expect(await app.problems(limits)).toEqual([
-      expect.stringMatching(/^the reader did not come round for \d+ ms, and 400 are allowed$/),
+      expect.stringMatching(/^the last read ended \d+ ms ago, and 400 are allowed$/),
     ]);
     Reflect.deleteProperty(blocking, 'xreadgroupBuffer');
     fail(new Error('at last'));

@@ -258,7 +258,7 @@ describe('RedisStreamsTesting', () => {
     const good = await streams.emit('orders', {});
     await expect(streams.deadLettered(good)).rejects.toThrow('it was handled');
     const unwanted = await streams.emit({ stream: 'invoices', name: 'other' }, {});
-    await expect(streams.handled(unwanted)).rejects.toThrow('no handler wanted it (name "other")');
+    await expect(streams.handled(unwanted)).rejects.toThrow('no handler matched it (name "other")');
   });
 
   it('says what is known when the time is over: unknown, pending, waiting for an attempt, delayed', async () => {
@@ -270,7 +270,7 @@ describe('RedisStreamsTesting', () => {
     const waiting = await streams.emit('orders', { waitMs: 60_000 });
     await streams.retried(waiting);
     expect(await late(waiting.messageId)).toMatch(
-      /received as entry.*put off for 60000 ms.*waiting for its next attempt in [56]\d{4} ms, 1 attempt used/s,
+      /received as entry.*next attempt in 60000 ms.*waiting for its next attempt in [56]\d{4} ms, 1 attempt used/s,
     );
 
     const delayed = await streams.emit('orders', later({}, 60_000));
@@ -281,7 +281,7 @@ describe('RedisStreamsTesting', () => {
       /pending with consumer test-\w+, delivered 1 times/,
     );
     const unread = await streams.emit('not-subscribed', {});
-    expect(await late(unread.messageId)).toMatch(/which the group was not given yet/);
+    expect(await late(unread.messageId)).toMatch(/which is not yet delivered to the group/);
     await streams.handled(hanging);
   });
 

@@ -32,7 +32,7 @@ async function deadLetters(count: number): Promise<{ stream: string; ids: string
 }
 
 describe('nest-streams publish', () => {
-  it('publishes what a handler gets, from the argument or stdin, with all that goes with it', async () => {
+  it('publishes a message as a handler gets it, from the argument or stdin, with its ID, name, key and headers', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const handler = handlerOf(stream, (data, context) => {
@@ -40,8 +40,16 @@ describe('nest-streams publish', () => {
       got.push([data, context.getMessageId(), context.getName(), context.getKey(), trace]);
     });
     await streamsApp({ connection: redis.url, group: 'billing' }, { controllers: [handler] });
-    const its = ['--message-id', 'order-7', '--name', 'order.created', '--key', 'k'];
-    const args = ['publish', stream, '{"item":"tea"}', ...its, '--header', 'trace=1=2', '--json'];
+    const options = ['--message-id', 'order-7', '--name', 'order.created', '--key', 'k'];
+    const args = [
+      'publish',
+      stream,
+      '{"item":"tea"}',
+      ...options,
+      '--header',
+      'trace=1=2',
+      '--json',
+    ];
     const first = await nestStreams.run(args);
     const second = await nestStreams.run(args);
     const third = await nestStreams.run(['publish', stream, '--text'], 'plain');
@@ -58,7 +66,7 @@ describe('nest-streams publish', () => {
     expect(got[1]).toEqual(expect.arrayContaining(['plain']));
   });
 
-  it('--lines publishes each line in its order, and says which one is no JSON', async () => {
+  it('--lines publishes each line in order, and says which one is not JSON', async () => {
     const stream = freshName('orders');
     const lines = Array.from({ length: 2_500 }, (_, n) => String(n)).join('\n');
     const all = await nestStreams.run(['publish', stream, '--lines'], `${lines}\n`);
@@ -108,7 +116,7 @@ describe('nest-streams dead-letters', () => {
     expect(got).toEqual([3, 0]);
   });
 
-  it('purges only what was answered for', async () => {
+  it('purges only if it was confirmed', async () => {
     const { stream, ids } = await deadLetters(3);
     const purge = ['dead-letters', 'purge', stream, 'billing'];
     const { deadLetters: key } = streamKeys('', stream, 'billing');
@@ -121,7 +129,7 @@ describe('nest-streams dead-letters', () => {
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('no stream') });
   });
 
-  inTerminal('asks in a terminal, and takes no for an answer', async () => {
+  inTerminal('asks in a terminal, and does nothing if the answer is no', async () => {
     const { stream } = await deadLetters(2);
     const { deadLetters: key } = streamKeys('', stream, 'billing');
     for (const [answer, code, left] of [
@@ -161,7 +169,7 @@ describe('nest-streams dead-letters', () => {
 });
 
 describe('nest-streams trim', () => {
-  it('stops at the oldest entry that some group has not finished, and says so before', async () => {
+  it('stops at the oldest entry that some group has not finished, and --dry-run says so', async () => {
     const stream = freshName('orders');
     const ids = await addEntries(
       redis.client,
@@ -188,7 +196,7 @@ describe('nest-streams trim', () => {
     const { code, stdout } = await nestStreams.run([...trim, '--yes']);
     expect([code, stdout]).toEqual([0, expect.stringContaining('group "slow"')]);
     const [first] = await redis.client.xrange(stream, '-', '+', 'COUNT', 1);
-    // Whole nodes of a hundred go.
+    // Redis removes whole nodes of a hundred.
     expect(ids.indexOf(first![0])).toBeGreaterThanOrEqual(900);
     expect(ids.indexOf(first![0])).toBeLessThanOrEqual(1_000);
 
@@ -198,7 +206,7 @@ describe('nest-streams trim', () => {
 });
 
 describe('nest-streams reset-group and ledger', () => {
-  it('a group set back runs again only what its ledger has forgotten', async () => {
+  it('a group that is moved back runs again only what is not in its ledger', async () => {
     const stream = freshName('orders');
     const got: unknown[] = [];
     const handler = handlerOf(stream, (data) => got.push(data), { startFrom: 'beginning' });
@@ -207,17 +215,17 @@ describe('nest-streams reset-group and ledger', () => {
     const options = { connection: redis.url, group: 'billing' };
     const { monitor } = await streamsApp(options, { controllers: [handler] });
     await waitFor(() => got.length === 2);
-    const its = [stream, 'billing'];
-    expect(await nestStreams.json(['ledger', 'size', ...its])).toMatchObject([
+    const group = [stream, 'billing'];
+    expect(await nestStreams.json(['ledger', 'size', ...group])).toMatchObject([
       { size: 2, leases: 0 },
     ]);
 
-    expect(await nestStreams.run(['ledger', 'forget', ...its, 'order-b'])).toMatchObject({
+    expect(await nestStreams.run(['ledger', 'forget', ...group, 'order-b'])).toMatchObject({
       code: 2,
     });
-    const forget = ['ledger', 'forget', ...its, 'order-b', 'order-z', '--yes'];
+    const forget = ['ledger', 'forget', ...group, 'order-b', 'order-z', '--yes'];
     expect(await nestStreams.json(forget)).toEqual({ forgotten: 1, asked: 2 });
-    const reset = ['reset-group', ...its, '--to', 'beginning'];
+    const reset = ['reset-group', ...group, '--to', 'beginning'];
     expect(await nestStreams.run(reset)).toMatchObject({ code: 2 });
     expect(await nestStreams.json([...reset, '--yes'])).toMatchObject({ after: '0-0', ledger: 1 });
     await waitFor(() => monitor.getStats().counts.duplicate === 1);
@@ -229,25 +237,25 @@ describe('nest-streams reset-group and ledger', () => {
     expect(got).toEqual(['a', 'b', 'b', 'a', 'b']);
   });
 
-  it('what is packed is counted, forgotten and emptied like the rest', async () => {
+  it('packed message IDs are counted, forgotten and emptied like the others', async () => {
     const stream = freshName('orders');
-    const its = [stream, 'billing'];
+    const group = [stream, 'billing'];
     const ledger = new LedgerConsumer(redis.client, stream);
     const { keys } = ledger;
     await addEntries(redis.client, stream, [1]);
     await redis.client.xgroup('CREATE', stream, 'billing', '0');
     await redis.client.zadd(keys.ledger, ...[1, 2, 3, 4].flatMap((n) => [Date.now(), `o-${n}`]));
     await ledger.packStep(3, 1);
-    const size = await nestStreams.json(['ledger', 'size', ...its]);
+    const size = await nestStreams.json(['ledger', 'size', ...group]);
     expect(size).toMatchObject([{ size: 4, packed: 3, newest: expect.any(String) }]);
-    const forget = ['ledger', 'forget', ...its, 'o-1', 'o-4', 'o-5', '--yes'];
+    const forget = ['ledger', 'forget', ...group, 'o-1', 'o-4', 'o-5', '--yes'];
     expect(await nestStreams.json(forget)).toEqual({ forgotten: 2, asked: 3 });
-    const reset = ['reset-group', ...its, '--to', 'latest', '--forget-ledger', '--yes'];
+    const reset = ['reset-group', ...group, '--to', 'latest', '--forget-ledger', '--yes'];
     await nestStreams.json(reset);
     expect(await redis.client.exists(keys.ledger, keys.packedLedger)).toBe(0);
   });
 
-  it('a group that skipped what lies between does not come back there when it vanishes', async () => {
+  it('a group that skipped entries does not read them if it is deleted and recreated', async () => {
     const stream = freshName('orders');
     const keys = streamKeys('', stream, 'billing');
     const ids = await addEntries(redis.client, stream, [1, 2, 3]);
@@ -260,7 +268,7 @@ describe('nest-streams reset-group and ledger', () => {
     expect(await redis.client.get(keys.position)).toBe(ids[2]);
   });
 
-  inTerminal('says what a reset means before it asks', async () => {
+  inTerminal('explains what a reset does before it asks', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1, 2, 3]);
     await redis.client.xgroup('CREATE', stream, 'billing', '0');
@@ -269,7 +277,7 @@ describe('nest-streams reset-group and ledger', () => {
     const reset = nestStreams.startInTerminal(['reset-group', stream, 'billing', '--to', 'latest']);
     await waitFor(() => reset.output().includes('[y/N]'));
     const said = reset.output().replace(/\s+/g, ' ');
-    expect(said).toContain('never given what lies between: 2 entries');
+    expect(said).toContain('never gets the entries between: 2 entries');
     expect(said).toContain('ledger has 1 message IDs: those are not run again');
     expect(said).toContain('1 entries stay pending');
     reset.write('n\r');

@@ -24,7 +24,7 @@ withCluster('nest-streams on a Redis Cluster', () => {
     return JSON.parse(result?.stdout ?? '');
   };
 
-  it('sees the streams of all nodes, publishes, follows, and examines without a change', async () => {
+  it('sees the streams of all nodes, publishes, tails, and runs doctor without changing anything', async () => {
     const prefix = freshPrefix();
     const client = asClient(servers.redis.client);
     const streams = ['eu', 'me', 'sa', 'us'];
@@ -48,7 +48,7 @@ withCluster('nest-streams on a Redis Cluster', () => {
     const before = await lengths();
     const findings = await json('doctor', '--prefix', prefix);
     expect(JSON.stringify(findings)).not.toContain('rights');
-    // What it tries of rights is queued on the node that has the stream, and thrown away.
+    // The commands that it tries are queued on the node that has the stream, and discarded.
     expect(await lengths()).toEqual(before);
   });
 });

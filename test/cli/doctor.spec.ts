@@ -9,14 +9,14 @@ import { addEntries } from '../support/group-state.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 
-// Of its own: its settings are changed.
+// Its own server, since the tests change its settings.
 const redis = redisForTests({ args: [] });
 const nestStreams = commandLineForTests(redis);
 
 closeAppsAfterEach();
 
 describe('nest-streams doctor', () => {
-  it('finds nothing where all is well, and ends with 0', async () => {
+  it('finds nothing if all is well, and exits with 0', async () => {
     const keyPrefix = freshPrefix();
     const handler = handlerOf('orders', () => undefined);
     const options = { connection: redis.url, group: 'billing', keyPrefix };
@@ -28,7 +28,7 @@ describe('nest-streams doctor', () => {
     expect(stdout).toMatch(/Redis \d\S*; looked at 1 stream and 1 group\./);
   });
 
-  it('finds eviction, groups without consumers, consumers that are gone, and each with what to do; exit 3', async () => {
+  it('finds eviction, groups without consumers and consumers that are gone, says what to do about each, and exits with 3', async () => {
     const prefix = freshPrefix();
     const left = freshName('left');
     await redis.client.xgroup('CREATE', prefix + left, 'billing', '0', 'MKSTREAM');
@@ -45,7 +45,7 @@ describe('nest-streams doctor', () => {
     );
     await redis.client.pexpire(prefix + left, 3_600_000);
     await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    // A consumer that is gone is one that was silent for a time.
+    // A consumer counts as gone after a time of silence.
     await delay(50);
     const args = ['doctor', '--prefix', prefix, '--gone-after', '20ms', '--max-age', '50ms'];
     const { code, stdout } = await nestStreams.run(args);
@@ -74,7 +74,7 @@ describe('nest-streams doctor', () => {
     ).toMatchObject({ streams: 1, findings: [] });
   });
 
-  it('finds what this user may not do, does nothing of it, and says what it could not look at', async () => {
+  it('finds missing rights without running the commands, and says what it could not read', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     await redis.client.xgroup('CREATE', stream, 'billing', '$');
@@ -104,13 +104,13 @@ describe('nest-streams doctor', () => {
         { check: 'rights', level: 'warning', what: expect.stringContaining('ask and answer') },
         { check: 'rights', level: 'warning', what: expect.stringContaining('wildcards') },
       ],
-      notKnown: expect.arrayContaining([expect.stringContaining('may not look')]),
+      notKnown: expect.arrayContaining([expect.stringContaining('may not read')]),
     });
     expect((await redis.client.keys('*')).sort()).toEqual(keys);
     expect(await redis.client.xlen(stream)).toBe(1);
   });
 
-  it('finds that messages for later, requests or wildcards would not work for this user', async () => {
+  it('finds that delayed messages, requests or wildcards would not work for this user', async () => {
     const stream = freshName('orders');
     await addEntries(redis.client, stream, [1]);
     await redis.client.xgroup('CREATE', stream, 'billing', '$');
@@ -138,7 +138,7 @@ describe('nest-streams doctor', () => {
     ]);
   });
 
-  it('finds no right missing where the user has those of docs/security.md', async () => {
+  it('finds no missing right if the user has those of docs/security.md', async () => {
     const [stream, group] = ['orders', 'billing'];
     await addEntries(redis.client, stream, [1]);
     await redis.client.xgroup('CREATE', stream, group, '$');

@@ -24,31 +24,31 @@ async function someWork(): Promise<{ stream: string; deadLetter: string }> {
 }
 
 describe('nest-streams --json', () => {
-  it('is one document of every command that --help names, and nothing beside it', async () => {
+  it('prints one JSON document for every command in --help, and nothing else', async () => {
     const { stream, deadLetter } = await someWork();
-    const its = [stream, 'billing'];
+    const group = [stream, 'billing'];
     const examples: Record<string, string[][]> = {
       overview: [[stream]],
       groups: [[stream]],
-      pending: [its],
-      consumers: [its],
+      pending: [group],
+      consumers: [group],
       tail: [[stream, '--no-follow', '-n', '1']],
       publish: [[stream, '{"n":1}']],
       'dead-letters': [
-        ['list', ...its],
-        ['show', ...its, deadLetter],
-        ['redrive', ...its, deadLetter],
-        ['purge', ...its, '--all', '--yes'],
+        ['list', ...group],
+        ['show', ...group, deadLetter],
+        ['redrive', ...group, deadLetter],
+        ['purge', ...group, '--all', '--yes'],
       ],
-      retries: [its],
+      retries: [group],
       trim: [
         [stream, '--max-length', '1', '--dry-run'],
         [stream, '--max-length', '1', '--yes'],
       ],
-      'reset-group': [[...its, '--to', 'beginning', '--yes']],
+      'reset-group': [[...group, '--to', 'beginning', '--yes']],
       ledger: [
-        ['size', ...its],
-        ['forget', ...its, 'order-1', '--yes'],
+        ['size', ...group],
+        ['forget', ...group, 'order-1', '--yes'],
       ],
       doctor: [[stream]],
     };
@@ -65,7 +65,7 @@ describe('nest-streams --json', () => {
     }
   });
 
-  it('is one document a line of what goes on', async () => {
+  it('prints one JSON document per line for commands that continue', async () => {
     const { stream } = await someWork();
     const watch = nestStreams.start(['overview', stream, '--watch', '--every', '50ms', '--json']);
     await waitFor(() => watch.output().split('\n').length > 3);
@@ -79,7 +79,7 @@ describe('nest-streams --json', () => {
     expect(JSON.parse(lines.stdout)).toMatchObject({ published: 2 });
   });
 
-  it('says a failure on stderr, with its exit code and nothing on stdout', async () => {
+  it('reports a failure on stderr, with an exit code and nothing on stdout', async () => {
     const text = freshName('text');
     await redis.client.set(text, 'no stream');
     const refused = await nestStreams.run(['publish', text, '1', '--json']);
@@ -91,7 +91,7 @@ describe('nest-streams --json', () => {
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
   });
 
-  inTerminal('is the same in a terminal: no bar, no colour', async () => {
+  inTerminal('prints the same in a terminal: no progress bar, no colour', async () => {
     const { stream } = await someWork();
     const { deadLetters } = streamKeys('', stream, 'billing');
     const pipeline = redis.client.pipeline();

@@ -18,7 +18,7 @@ const OBEYED = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]/;
 const widest = (output: string): number =>
   Math.max(...output.split('\n').map((line) => line.length));
 
-/** Three entries, of which a consumer was given two, and one of these waits for its next attempt. */
+/** Three entries: two are delivered to a consumer, and one of these waits for its next attempt. */
 async function someWork(prefix = ''): Promise<{ stream: string; group: string; ids: string[] }> {
   const stream = freshName('orders');
   const group = 'billing';
@@ -35,8 +35,8 @@ async function someWork(prefix = ''): Promise<{ stream: string; group: string; i
   return { stream, group, ids };
 }
 
-describe('nest-streams, to look with', () => {
-  it('overview shows every stream and group under the prefix, and no stream that stands beside one', async () => {
+describe('the inspecting commands of nest-streams', () => {
+  it('overview shows every stream and group under the prefix, and no internal stream', async () => {
     const prefix = freshPrefix();
     const { stream } = await someWork(prefix);
     const lonely = freshName('lonely');
@@ -64,7 +64,7 @@ describe('nest-streams, to look with', () => {
     expect(stdout).toMatch(/^lonely-\S+ +- +1( +-)+$/m);
   });
 
-  it('says where there is nothing', async () => {
+  it('say so if there is nothing', async () => {
     const { code, stdout } = await nestStreams.run(['overview', '--prefix', freshPrefix()]);
     expect([code, stdout]).toEqual([0, expect.stringContaining('There are no streams')]);
   });
@@ -95,17 +95,17 @@ describe('nest-streams, to look with', () => {
   it('tables fit 80 columns, and cut no ID', async () => {
     const { stream, group, ids } = await someWork();
     for (const command of ['groups', 'pending', 'consumers', 'retries', 'overview']) {
-      const its = command === 'overview' || command === 'groups' ? [] : [group];
-      const { code, stdout } = await nestStreams.run([command, stream, ...its]);
+      const args = command === 'overview' || command === 'groups' ? [] : [group];
+      const { code, stdout } = await nestStreams.run([command, stream, ...args]);
       expect([command, code, widest(stdout) <= 80]).toEqual([command, 0, true]);
     }
     const { stdout } = await nestStreams.run(['pending', stream, group]);
     expect(stdout).toContain(ids[1]);
-    // Both ends tell consumers from one another.
+    // Both ends of the name are needed to recognize a consumer.
     expect(stdout).toMatch(/billing\.a-.*….*deadbeef/);
   });
 
-  it('tail shows the last entries decoded, from the oldest on, and whole as JSON', async () => {
+  it('tail shows the last entries decoded, the oldest first, and completely as JSON', async () => {
     const stream = freshName('orders');
     const fields = ['name', 'order.created', 'body', '{"item":"tea"}', 'id', 'order-7'];
     await addEntries(redis.client, stream, [1, 2]);
@@ -131,7 +131,7 @@ describe('nest-streams, to look with', () => {
     });
   });
 
-  it('tail follows until Ctrl-C, and ends with 0', async () => {
+  it('tail follows until Ctrl-C, and exits with 0', async () => {
     const stream = freshName('orders');
     const tail = nestStreams.start(['tail', stream]);
     await waitFor(async () => {
@@ -142,7 +142,7 @@ describe('nest-streams, to look with', () => {
     expect(await tail.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('reads what other programs write with --codec, and shows the fields of what it cannot read', async () => {
+  it('read entries of other programs with --codec, and show the fields of entries that they cannot decode', async () => {
     const stream = freshName('sensors');
     await redis.client.xadd(stream, '*', 'data', 'warm');
     const args = ['tail', stream, '--no-follow'];
@@ -156,7 +156,7 @@ describe('nest-streams, to look with', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('"morse"') });
   });
 
-  it('shows control characters of messages and names spelled out, also in JSON', async () => {
+  it('show control characters in messages and names as escapes, in JSON too', async () => {
     const prefix = freshPrefix();
     const stream = `orders${EVIL}`;
     const key = prefix + stream;
@@ -201,7 +201,7 @@ describe('nest-streams, to look with', () => {
     }
   });
 
-  inTerminal('overview --watch comes again in place, and ends with Ctrl-C', async () => {
+  inTerminal('overview --watch redraws in place, and ends with Ctrl-C', async () => {
     const { stream } = await someWork();
     const watch = nestStreams.startInTerminal(['overview', stream, '--watch', '--every', '50ms']);
     const times = (): number => watch.output().split('\u001B[H\u001B[J').length - 1;
@@ -212,7 +212,7 @@ describe('nest-streams, to look with', () => {
     expect(await watch.ended).toMatchObject({ code: 0 });
   });
 
-  inTerminal('tables take the width that the terminal has', async () => {
+  inTerminal('tables are as wide as the terminal', async () => {
     const { stream, group } = await someWork();
     const wide = nestStreams.startInTerminal(['pending', stream, group], 200);
     wide.endInput('');

@@ -28,14 +28,14 @@ interface Findings {
 const doctor = async (...args: string[]): Promise<Findings> =>
   (await nestStreams.json(['doctor', ...args])) as Findings;
 
-/** Waits until Redis's clock has gone on for so long. */
+/** Waits for a time by Redis's clock. */
 async function passed(client: Redis, ms: number): Promise<void> {
   const from = await redisNow(client);
   await waitFor(async () => (await redisNow(client)) > from + ms, PATIENCE);
 }
 
-describe('a member that waits in its read', () => {
-  it('is alive to overview, groups, consumers and doctor, whatever Redis lists', async () => {
+describe('a member with a blocked read', () => {
+  it('is alive for overview, groups, consumers and doctor, even if Redis does not list it', async () => {
     const prefix = freshPrefix();
     const app = await streamsApp(
       {
@@ -49,8 +49,8 @@ describe('a member that waits in its read', () => {
     );
     const { consumer, version } = app.monitor.getStats();
     await passed(redis.client, 1_000);
-    const its = { group: GROUP, alive: 1, versions: [version] };
-    // Those who share partitions count for five seconds: a busy machine can keep one from saying so in time for once.
+    const row = { group: GROUP, alive: 1, versions: [version] };
+    // Members that share partitions count as alive for five seconds: on a busy machine one may report itself too late.
     await waitFor(async () => {
       const [overview, groups, consumers, table, found] = await Promise.all([
         nestStreams.json(['overview', '--prefix', prefix]),
@@ -60,11 +60,11 @@ describe('a member that waits in its read', () => {
         doctor('--prefix', prefix, '--gone-after', '1ms'),
       ]);
       expect(overview).toMatchObject([
-        { stream: 'orders', ...its },
-        { stream: '{spread:0}', ...its },
-        { stream: '{spread:1}', ...its },
+        { stream: 'orders', ...row },
+        { stream: '{spread:0}', ...row },
+        { stream: '{spread:1}', ...row },
       ]);
-      expect(groups).toMatchObject([its]);
+      expect(groups).toMatchObject([row]);
       expect(consumers).toMatchObject([{ name: consumer, isAlive: true, version }]);
       expect(table.stdout).toMatch(new RegExp(` yes +${version.replaceAll('.', '\\.')}$`, 'm'));
       expect(found.findings).toEqual([]);
@@ -73,7 +73,7 @@ describe('a member that waits in its read', () => {
     }, PATIENCE);
   });
 
-  it('of an older version is shown beside it, and both by doctor', async () => {
+  it('is shown with a member of an older version, and doctor shows both versions', async () => {
     const stream = freshName('orders');
     const app = await streamsApp(
       { connection: redis.url, group: GROUP },
@@ -103,7 +103,7 @@ describe('a member that was killed', () => {
     compiled = await compiledPackage('test/support/programs');
   });
 
-  it('is dead once its time is over, however little it was idle; only then doctor speaks of XGROUP DESTROY', async () => {
+  it('is dead when its time is over, however short its idle time; only then doctor suggests XGROUP DESTROY', async () => {
     const stream = freshName('orders');
     const options = { connection: redis.url, group: GROUP, consumer: 'one', recovery: OFTEN };
     const program = childProgram(compiled.program('test/support/programs/member.program.ts'), {
@@ -126,14 +126,14 @@ describe('a member that was killed', () => {
     expect(others).toEqual([]);
     expect(finding?.check).toBe('no-consumers');
     expect(finding?.todo).toContain(`XGROUP DESTROY ${stream} ${GROUP}`);
-    // Its members say of themselves that they live, and none does.
+    // Its members report themselves, and none is alive.
     expect(finding?.what).not.toContain('other programs');
     expect(overview).toMatchObject([{ alive: 0, versions: [] }]);
     expect(stdout).toMatch(/ 0$/m);
   });
 });
 
-describe('a group whose members say nothing of themselves', () => {
+describe('a group whose members do not report themselves', () => {
   it('is judged by what Redis lists, and doctor says so', async () => {
     const stream = freshName('orders');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
@@ -148,9 +148,9 @@ describe('a group whose members say nothing of themselves', () => {
     const [row] = overview as [object];
     expect(row).toMatchObject({ consumers: 1 });
     expect(row).not.toHaveProperty('alive');
-    const [its] = consumers as [object];
-    expect(its).toMatchObject({ name: 'python', pending: 1 });
-    expect(its).not.toHaveProperty('isAlive');
+    const [consumer] = consumers as [object];
+    expect(consumer).toMatchObject({ name: 'python', pending: 1 });
+    expect(consumer).not.toHaveProperty('isAlive');
     expect(table.stdout).toMatch(/ 1\?$/m);
     expect(found).toMatchObject({ findings: [], members: [] });
     await passed(redis.client, 5);
@@ -160,7 +160,7 @@ describe('a group whose members say nothing of themselves', () => {
     expect(finding?.todo).toContain('you know that nothing else reads with this group');
   });
 
-  it('beside one of ours is alive while it asks, and no group of them is called dead', async () => {
+  it('is alive as long as it reads, and is not called dead if one of our members is in the group too', async () => {
     const stream = freshName('orders');
     await redis.client.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
     await addEntries(redis.client, stream, [1]);

@@ -22,7 +22,7 @@ const COUNT = 4;
 const note = (stream: string, count: number): Promise<unknown> =>
   redis.client.set(`stream:{${stream}}:partitions`, count);
 
-/** A stream with partitions, all of which have messages and the group. */
+/** A stream whose partitions all have messages and the group. */
 async function partitioned(): Promise<string> {
   const stream = freshName('orders');
   const client = clientFor({ streams: { [stream]: { partitions: COUNT } } });
@@ -35,7 +35,7 @@ async function partitioned(): Promise<string> {
 }
 
 describe('nest-streams with a stream that has partitions', () => {
-  it('overview finds them by the name of the stream, noted or not', async () => {
+  it('overview finds the partitions by the name of the stream, noted or not', async () => {
     const stream = await partitioned();
     const found = async (): Promise<unknown> =>
       ((await nestStreams.json(['overview', stream])) as { stream: string }[]).map(
@@ -47,7 +47,7 @@ describe('nest-streams with a stream that has partitions', () => {
     expect(await found()).toEqual(all);
   });
 
-  it('says that one of them has to be named where a command is for one', async () => {
+  it('a command for one stream says that a partition must be named', async () => {
     const stream = await partitioned();
     const { code, stderr } = await nestStreams.run(['groups', stream]);
     expect(code).toBe(1);
@@ -57,7 +57,7 @@ describe('nest-streams with a stream that has partitions', () => {
     ]);
   });
 
-  it('dead-letters are those of all partitions, by their IDs', async () => {
+  it('dead-letters covers all partitions, with IDs that name the partition', async () => {
     const stream = await partitioned();
     for (const n of [1, 3]) {
       const { deadLetters } = streamKeys('', partitionName(stream, n), GROUP);
@@ -81,7 +81,7 @@ describe('nest-streams with a stream that has partitions', () => {
     expect(none.stderr).toContain('shipping');
   });
 
-  it('publish refuses to place a message where nobody reads, and places it as a client does', async () => {
+  it('publish refuses to write where nobody reads, and chooses the partition as a client does', async () => {
     const stream = await partitioned();
     const plain = await nestStreams.run(['publish', stream, '{"n":1}']);
     expect(plain.code).toBe(2);
@@ -98,7 +98,7 @@ describe('nest-streams with a stream that has partitions', () => {
     expect(await redis.client.xlen(name)).toBe(before + 1);
   });
 
-  it('doctor finds what waits in no partition, and in one that is no more', async () => {
+  it('doctor finds entries outside the partitions, and in partitions beyond their number', async () => {
     const stream = await partitioned();
     await addEntries(redis.client, stream, [1]);
     await note(stream, COUNT - 1);

@@ -21,7 +21,7 @@ withSentinels(title, () => {
   let named: string[];
   beforeAll(async () => {
     redis = await startSentinelRedis([]);
-    // The URL leads nowhere: only what it says of user and database counts.
+    // Nothing listens at the URL: only its user and database are used.
     nestStreams = await commandLine(() => ({ REDIS_URL: 'redis://192.0.2.1:1/0', ...environment }));
     const { sentinels } = redis.connection;
     named = [
@@ -35,7 +35,7 @@ withSentinels(title, () => {
     await redis.stop();
   });
 
-  it('looks, publishes and follows on the primary, before a failover and after it', async () => {
+  it('inspects, publishes and tails on the primary, before and after a failover', async () => {
     const stream = freshName('orders');
     const publish = (body: string): Promise<{ code: number | null; stdout: string }> =>
       nestStreams.run(['publish', stream, body, ...named]);
@@ -54,7 +54,7 @@ withSentinels(title, () => {
     expect(JSON.parse(seen.stdout)).toMatchObject([{ stream, length: 3 }]);
   });
 
-  it('says at once why no sentinel helped, and shows no password', async () => {
+  it('says at once why no sentinel gave the primary, and shows no password', async () => {
     const [, only = ''] = named;
     environment = { REDIS_SENTINEL_PASSWORD: SECRET };
     await redis.client.call('ACL', 'SETUSER', 'default', 'resetpass', '>another');
@@ -66,7 +66,9 @@ withSentinels(title, () => {
       [['--sentinel', named[3] ?? '', '--master-name', 'other'], /knows no primary "other"/],
       [['--sentinel', only, '--master-name', 'main'], new RegExp(`sentinel ${only}`)],
     ];
-    const ended = await Promise.all(cases.map(([its]) => nestStreams.run(['overview', ...its])));
+    const ended = await Promise.all(
+      cases.map(([flags]) => nestStreams.run(['overview', ...flags])),
+    );
     await redis.client.call('ACL', 'SETUSER', 'default', 'nopass');
     environment = {};
     for (const [at, { code, stdout, stderr }] of ended.entries()) {
@@ -76,16 +78,16 @@ withSentinels(title, () => {
     }
   });
 
-  it('a sentinel without the name of the primary, or that is no address, is wrong usage', async () => {
+  it('--sentinel without --master-name, or without a valid address, is wrong usage', async () => {
     const wrong = [
       ['--sentinel', 'localhost'],
       ['--master-name', 'main'],
       ['--sentinel', 'localhost:99999', '--master-name', 'main'],
       ['--sentinel', 'redis://localhost', '--master-name', 'main'],
     ];
-    for (const its of wrong) {
-      const { code, stdout, stderr } = await nestStreams.run(['overview', ...its]);
-      expect([its, code, stdout]).toEqual([its, 2, '']);
+    for (const flags of wrong) {
+      const { code, stdout, stderr } = await nestStreams.run(['overview', ...flags]);
+      expect([flags, code, stdout]).toEqual([flags, 2, '']);
       expect(stderr).toMatch(/--sentinel/);
     }
   });

@@ -43,11 +43,11 @@ withTls(title, () => {
   const publish = (url: string, ...flags: string[]): Promise<CommandResult> =>
     line.run(['publish', 'orders', '{"n":1}', '--url', url, '--timeout', '20s', ...flags]);
 
-  it('publishes and reads, with who signed the certificate of the server', async () => {
+  it("publishes and reads with the CA of the server's certificate", async () => {
     const ca = ['--tls-ca', certificates.caFile];
     const url = `rediss://127.0.0.1:${ports.open}`;
     expect(await publish(url, ...ca)).toMatchObject({ code: 0, stderr: '' });
-    // Also where the URL does not say so.
+    // TLS is used even if the URL does not ask for it.
     expect(await publish(url.replace('rediss', 'redis'), '--tls', ...ca)).toMatchObject({
       code: 0,
     });
@@ -66,7 +66,7 @@ withTls(title, () => {
     });
   });
 
-  it('shows our own certificate to a server that asks for one, also where it waits in Redis', async () => {
+  it('presents the client certificate if the server asks for it, also on a blocking connection', async () => {
     const ca = ['--tls-ca', certificates.caFile];
     const url = `rediss://127.0.0.1:${ports.closed}`;
     expect(await publish(url, ...ca, ...own())).toMatchObject({ code: 0 });
@@ -79,7 +79,7 @@ withTls(title, () => {
     expect(await tail.ended).toMatchObject({ code: 0 });
   });
 
-  it('trusts no certificate that is not known, unless with --insecure', async () => {
+  it('trusts no unknown certificate, except with --insecure', async () => {
     const url = `rediss://127.0.0.1:${ports.open}`;
     const unknown = await publish(url);
     expect(unknown).toMatchObject({
@@ -92,7 +92,7 @@ withTls(title, () => {
     expect(await publish(url, '--insecure')).toMatchObject({ code: 0 });
   });
 
-  it('says which file it cannot read, and what no key is', async () => {
+  it('says which file it cannot read, and that a file is not a key', async () => {
     const url = `rediss://127.0.0.1:${ports.open}`;
     const missing = await publish(url, '--tls-key', '/nowhere/our.key');
     expect(missing).toMatchObject({

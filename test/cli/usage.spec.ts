@@ -29,16 +29,16 @@ const COMMANDS = [
   'doctor',
 ];
 
-describe('nest-streams, as it is typed', () => {
+describe('the usage of nest-streams', () => {
   it('--help shows all commands and the exit codes, and each command has an example', async () => {
     const { code, stdout } = await nestStreams.run(['--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage, 3 doctor');
     await Promise.all(
       COMMANDS.map(async (command) => {
-        const its = await nestStreams.run([...command.split(' '), '--help']);
-        expect(its.code).toBe(0);
-        expect(its.stdout).toMatch(new RegExp(`Examples?:\n  \\$ nest-streams ${command}`));
+        const help = await nestStreams.run([...command.split(' '), '--help']);
+        expect(help.code).toBe(0);
+        expect(help.stdout).toMatch(new RegExp(`Examples?:\n  \\$ nest-streams ${command}`));
         expect(stdout).toContain(`  ${command.split(' ')[0]} `);
       }),
     );
@@ -74,7 +74,7 @@ describe('nest-streams, as it is typed', () => {
     }
   });
 
-  it('a stream or a group that is not there is exit 1', async () => {
+  it('a stream or group that does not exist is exit 1', async () => {
     const stream = freshName('orders');
     const [noStream, noGroup] = await Promise.all([
       nestStreams.run(['groups', freshName('nowhere')]),
@@ -98,14 +98,14 @@ describe('nest-streams, as it is typed', () => {
       ['--url', `redis://bob:hunter2@${url.host}/notanumber`],
       ['--url', `rediss://bob:hunter2@${url.host}`, '--insecure', '--timeout', '2s'],
     ];
-    const ended = await Promise.all(args.map((its) => nestStreams.run(['overview', ...its])));
+    const ended = await Promise.all(args.map((flags) => nestStreams.run(['overview', ...flags])));
     expect(ended.map(({ code }) => code)).toEqual([1, 1, 2, 2, 1]);
     for (const { stdout, stderr } of ended) expect(stdout + stderr).not.toContain('hunter2');
     expect(ended[0]?.stderr).toContain('ECONNREFUSED');
     expect(ended[1]?.stderr).toContain('WRONGPASS');
   });
 
-  it('knows its version', async () => {
+  it('prints its version', async () => {
     const { stdout } = await nestStreams.run(['--version']);
     const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
     expect(stdout.trim()).toBe((JSON.parse(manifest) as { version: string }).version);

@@ -57,7 +57,7 @@ async function freePort(): Promise<number> {
 
 /** What a command writes to a terminal of 80 columns, whatever its exit code. */
 async function inTerminal(command: string, url: string): Promise<string> {
-  const line = `stty cols 80; exec '${process.execPath}' '${root('dist/esm/cli/main.js')}' ${command}`;
+  const line = `stty cols 80; exec '${process.execPath}' '${root('dist/cjs/cli/main.js')}' ${command}`;
   const env = { ...process.env, REDIS_URL: url, NO_COLOR: '1' };
   const ended = await run('script', ['-qec', line, '/dev/null'], { env }).catch((error) => error);
   const last = String(ended.stdout).split('\u001B[2K').at(-1) ?? '';

@@ -5,15 +5,15 @@ import type { RedisForTests } from './redis-for-tests.js';
 
 /** `nest-streams` for a spec file, connected to its Redis by `REDIS_URL`. */
 export interface CommandLineForTests extends Omit<CommandLine, 'end'> {
-  /** Runs it with `--json`, and returns its answer. */
+  /** Runs it with `--json`, and returns the parsed result. */
   json(args: readonly string[]): Promise<unknown>;
 }
 
-/** Compiles the command before the tests of a file, and kills what still runs after them. */
+/** Compiles the command before the tests of a file, and kills commands that still run after them. */
 export function commandLineForTests(redis: RedisForTests): CommandLineForTests {
   let line: CommandLine | undefined;
   const compiled = (): CommandLine => {
-    if (line === undefined) throw new Error('commandLineForTests: it is available only in tests');
+    if (line === undefined) throw new Error('commandLineForTests: use it in tests only');
     return line;
   };
   beforeAll(async () => {

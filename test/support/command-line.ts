@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
-import { compiledPackage } from './compiled-package.js';
+import { compileCommonJs, compiledPackage } from './compiled-package.js';
 
-/** How a command ended, and what it wrote. */
+/** A command's exit code and output. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
@@ -13,7 +13,7 @@ export interface CommandResult {
 
 /** A running command. */
 interface RunningCommand {
-  /** Everything that it has written so far, to stdout and stderr; in a terminal both are one. */
+  /** Its output so far, of stdout and stderr; in a terminal both are one. */
   output(): string;
   write(text: string): void;
   endInput(text: string): void;
@@ -21,7 +21,7 @@ interface RunningCommand {
   readonly ended: Promise<CommandResult>;
 }
 
-/** `nest-streams`, compiled, as a separate process. */
+/** The compiled `nest-streams`, run as a process. */
 export interface CommandLine {
   /** Runs it to its end without a terminal. `input` is its stdin. */
   run(args: readonly string[], input?: string): Promise<CommandResult>;
@@ -32,13 +32,14 @@ export interface CommandLine {
 }
 
 const SCRIPT = process.platform === 'linux' ? await executablePath('script') : undefined;
-/** Whether this machine can give a command a terminal: it needs `script` of util-linux. */
+/** Whether tests can run a command in a terminal: that needs `script` of util-linux. */
 export const hasTerminal = SCRIPT !== undefined;
 
-/** @param environment additional variables, requested for each command */
+/** @param environment returns further environment variables for each command */
 export async function commandLine(environment: () => Record<string, string>): Promise<CommandLine> {
   const compiled = await compiledPackage();
-  const main = join(compiled.root, 'dist/esm/cli/main.js');
+  await compileCommonJs(compiled);
+  const main = join(compiled.root, 'dist/cjs/cli/main.js');
   const running = new Set<RunningCommand>();
 
   const start = (program: string, args: readonly string[]): RunningCommand => {
@@ -49,7 +50,7 @@ export async function commandLine(environment: () => Record<string, string>): Pr
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    // It may end before it has read everything.
+    // The command may end before it has read all of its input.
     child.stdin.on('error', () => undefined);
     const command: RunningCommand = {
       output: () => stdout + stderr,

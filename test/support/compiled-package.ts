@@ -39,14 +39,28 @@ export async function compiledPackage(...folders: readonly string[]): Promise<Co
   };
 }
 
-async function compileFolder(from: string, to: string): Promise<void> {
+/** Compiles `lib/` as CommonJS beside it, for `nest-streams`. */
+export async function compileCommonJs({ root }: CompiledPackage): Promise<void> {
+  const to = join(root, 'dist/cjs');
+  await unlessThere(join(to, 'package.json'), (path) => writeFile(path, '{"type":"commonjs"}'));
+  await compileFolder(join(ROOT, 'lib'), to, 'commonjs');
+}
+
+async function compileFolder(
+  from: string,
+  to: string,
+  type: 'es6' | 'commonjs' = 'es6',
+): Promise<void> {
   const files = await readdir(from, { recursive: true });
   await Promise.all(
     files
       .filter((file) => file.endsWith('.ts'))
       .map((file) =>
         unlessThere(join(to, file.replace(/\.ts$/, '.js')), async (path) => {
-          const { code } = await transformFile(join(from, file), SWC_OPTIONS);
+          const { code } = await transformFile(join(from, file), {
+            ...SWC_OPTIONS,
+            module: { type },
+          });
           await writeFile(path, code);
         }),
       ),
@@ -68,7 +82,6 @@ async function unlessThere(path: string, write: (path: string) => Promise<void>)
 
 const SWC_OPTIONS = {
   swcrc: false,
-  module: { type: 'es6' },
   jsc: {
     target: 'es2022',
     parser: { syntax: 'typescript', decorators: true },

@@ -1,60 +1,47 @@
 import type { Command } from 'commander';
-import { parseSpan, wholeNumber } from '../arguments.js';
-import * as words from '../doctor/doctor.messages.js';
+import { EXIT } from '../cli.error.js';
 import { type Examination, examine, type LivingMember } from '../doctor/examine.js';
 import type { DoctorLimits, Finding } from '../doctor/finding.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
-import { visible } from '../output/visible.js';
-import { streamsOf } from '../reading/streams-of.js';
+import { counted, visible, wrapped } from '../output/text.js';
+import { streamsOf } from '../reading/streams.js';
 import { Session } from '../session.js';
-import { wrapped } from '../output/wrapped.js';
-import * as text from './commands.messages.js';
 
-export function doctorCommand(program: Command, ended: (code: ExitCode) => void): void {
-  program
-    .command('doctor')
-    .summary('look for what is wrong, and say what to do')
-    .description(text.DOCTOR)
-    .argument('[streams...]', 'only these; else all that SCAN finds under --prefix')
-    .option('--max-age <span>', "the streams' retention by age", parseSpan)
-    .option('--max-length <count>', "the streams' retention by length", wholeNumber(1))
-    .option(
-      '--gone-after <span>',
-      'a consumer that does not say whether it is alive asks more often',
-      parseSpan,
-      300_000,
-    )
-    .addHelpText('after', text.example('doctor --max-age 7d', 'doctor orders --json'))
-    .action((named: string[], limits: DoctorLimits, command: Command) =>
-      Session.with(command, async (session) => {
-        const streams = await streamsOf(session, named);
-        const examination = await examine(session, streams, limits);
-        session.answer(examination, () => examinationText(examination, session.width));
-        if (examination.findings.length > 0) ended(EXIT.found);
-      }),
-    );
-}
+export const doctor = (named: string[], limits: DoctorLimits, command: Command): Promise<void> =>
+  Session.with(command, async (session) => {
+    const streams = await streamsOf(session, named);
+    const examination = await examine(session, streams, limits);
+    session.answer(examination, () => examinationText(examination, session.width));
+    if (examination.findings.length > 0) process.exitCode = EXIT.found;
+  });
 
 function examinationText(examination: Examination, width: number): string {
   const { server, streams, groups, findings, members, notKnown } = examination;
+  const looked = `${server}; looked at ${counted(streams, 'stream')} and ${counted(groups, 'group')}.`;
+  const summary = [
+    looked,
+    ...(members.length === 0 ? [] : [membersText(members)]),
+    ...(notKnown.length === 0 ? [] : [`Not known: ${notKnown.join('; ')}.`]),
+  ];
   return [
-    wrapped(words.looked(streams, groups, visible(server)), width),
-    ...(members.length === 0 ? [] : [wrapped(visible(words.alive(byVersion(members))), width)]),
-    ...(notKnown.length === 0 ? [] : [wrapped(visible(words.notLookedAt(notKnown)), width)]),
+    ...summary.map((text) => wrapped(visible(text), width)),
     '',
     ...findings.map((finding) => `${findingText(finding, width)}\n`),
-    findings.length === 0 ? words.NOTHING_FOUND : words.found(findings.length),
+    findings.length === 0 ? 'Nothing found.' : `${counted(findings.length, 'finding')}.`,
   ].join('\n');
 }
 
-/** Of each group its living members, counted by version. */
-function byVersion(members: readonly LivingMember[]): [string, Map<string, number>][] {
+/** The living members of each group, counted by version. */
+function membersText(members: readonly LivingMember[]): string {
   const groups = new Map<string, Map<string, number>>();
   for (const { group, version = 'unknown' } of members) {
     const counts = groups.get(group) ?? new Map<string, number>();
     groups.set(group, counts.set(version, (counts.get(version) ?? 0) + 1));
   }
-  return [...groups];
+  const each = [...groups].map(([group, counts]) => {
+    const versions = [...counts].map(([version, count]) => `${count} of version ${version}`);
+    return `"${group}" ${versions.join(' and ')}`;
+  });
+  return `Members alive: ${each.join('; ')}.`;
 }
 
 function findingText({ level, check, stream, group, what, todo }: Finding, width: number): string {

@@ -1,95 +1,86 @@
 import type { Command } from 'commander';
-import { streamKeys } from '../../wire/stream-keys.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
 import { forgetMessagesScript } from '../../redis/scripts/ledger/forget-messages.script.js';
-import { timeText } from '../output/age.js';
-import { openBar } from '../output/bar.js';
-import { confirm } from '../output/confirm.js';
+import { streamKeys } from '../../wire/stream-keys.js';
+import { timeText } from '../output/text.js';
+import { confirm, openBar } from '../output/terminal.js';
+import type { Column } from '../output/table.js';
 import { groupOf } from '../reading/group-rows.js';
 import { Session } from '../session.js';
-import * as text from './commands.messages.js';
 
-/** How many message IDs one command removes: Redis serves nobody else meanwhile. */
+interface LedgerRow {
+  readonly size: number;
+  readonly packed: number;
+  readonly oldest: string | undefined;
+  readonly newest: string | undefined;
+  readonly leases: number;
+}
+
+const COLUMNS: readonly Column<LedgerRow>[] = [
+  { head: 'message IDs', cell: ({ size }) => size, right: true },
+  { head: 'packed', cell: ({ packed }) => packed, right: true },
+  { head: 'oldest', cell: ({ oldest }) => oldest },
+  { head: 'newest', cell: ({ newest }) => newest },
+  { head: 'leases', cell: ({ leases }) => leases, right: true },
+];
+
+/** How many message IDs one script removes: Redis serves nobody else meanwhile. */
 const STEP = 200;
 
-export function ledgerCommand(program: Command): void {
-  const ledger = program
-    .command('ledger')
-    .summary('the message IDs that a group has processed: size, forget')
-    .description(text.LEDGER);
-  const command = (name: string, summary: string): Command =>
-    ledger
-      .command(name)
-      .summary(summary)
-      .argument('<stream>', "the stream's name, without --prefix")
-      .argument('<group>', 'the consumer group');
-  sizeCommand(command('size', 'how many there are'));
-  forgetCommand(command('forget', 'take some out'));
-}
+export const size = (
+  stream: string,
+  group: string,
+  _flags: unknown,
+  command: Command,
+): Promise<void> =>
+  Session.with(command, async (session) => {
+    const { client, prefix } = session;
+    const keys = streamKeys(prefix, stream, group);
+    const [{ all, packed }, [, oldest], [, newest], leases] = await Promise.all([
+      ledgerSize(client, keys),
+      client.zrange(keys.ledger, 0, '0', 'WITHSCORES'),
+      client.zrange(keys.ledger, -1, '-1', 'WITHSCORES'),
+      client.hlen(keys.leases),
+    ]);
+    // A ledger outlives its stream. If there is neither, the name is probably misspelt.
+    if (all === 0) await groupOf(session, stream, group);
+    const row: LedgerRow = {
+      size: all,
+      packed,
+      // The age of packed IDs is unknown without reading them all.
+      oldest: packed > 0 || oldest === undefined ? undefined : timeText(Number(oldest)),
+      newest: newest === undefined ? undefined : timeText(Number(newest)),
+      leases,
+    };
+    await session.rows([row], COLUMNS, '');
+  });
 
-function sizeCommand(command: Command): void {
-  command
-    .description(text.LEDGER_SIZE)
-    .addHelpText('after', text.example('ledger size orders billing'))
-    .action((stream: string, group: string, _flags: unknown, self: Command) =>
-      Session.with(self, async (session) => {
-        const { client, prefix } = session;
-        const keys = streamKeys(prefix, stream, group);
-        const { ledger, leases } = keys;
-        const [{ all: size, packed }, oldest, newest, leased] = await Promise.all([
-          ledgerSize(client, keys),
-          client.zrange(ledger, 0, '0', 'WITHSCORES'),
-          client.zrange(ledger, -1, '-1', 'WITHSCORES'),
-          client.hlen(leases),
-        ]);
-        // It outlives its stream; what has neither is most often misspelt.
-        if (size === 0) await groupOf(session, stream, group);
-        const its = {
-          size,
-          packed,
-          // When those are from that are packed, nobody knows without a look at all of them.
-          oldest: packed > 0 || oldest[1] === undefined ? undefined : timeText(Number(oldest[1])),
-          newest: newest[1] === undefined ? undefined : timeText(Number(newest[1])),
-          leases: leased,
-        };
-        session.rows(
-          [its],
-          [
-            { head: 'message IDs', cell: (row) => row.size, right: true },
-            { head: 'packed', cell: (row) => row.packed, right: true },
-            { head: 'oldest', cell: (row) => row.oldest },
-            { head: 'newest', cell: (row) => row.newest },
-            { head: 'leases', cell: (row) => row.leases, right: true },
-          ],
-          '',
-        );
-      }),
+export const forget = (
+  stream: string,
+  group: string,
+  ids: string[],
+  _flags: unknown,
+  command: Command,
+): Promise<void> =>
+  Session.with(command, async (session) => {
+    const { client, prefix } = session;
+    const { ledger, packedLedger } = streamKeys(prefix, stream, group);
+    if ((await client.exists(ledger, packedLedger)) === 0) await groupOf(session, stream, group);
+    const which = ids.length === 1 ? 'this message' : `these ${ids.length} messages`;
+    await confirm(
+      `Forget that group "${group}" of stream "${stream}" has processed ${which}?`,
+      session.yes,
     );
-}
-
-function forgetCommand(command: Command): void {
-  command
-    .description(text.LEDGER_FORGET)
-    .argument('<messageIds...>', 'the IDs of messages')
-    .addHelpText('after', text.example('ledger forget orders billing order-7 order-8'))
-    .action((stream: string, group: string, ids: string[], _flags: unknown, self: Command) =>
-      Session.with(self, async (session) => {
-        const { client, prefix } = session;
-        const { ledger, packedLedger } = streamKeys(prefix, stream, group);
-        if ((await client.exists(ledger, packedLedger)) === 0)
-          await groupOf(session, stream, group);
-        await confirm(text.forgetQuestion(ids.length, stream, group), session.yes);
-        const bar = openBar('Forgetting', ids.length);
-        let forgotten = 0;
-        for (let at = 0; at < ids.length; at += STEP) {
-          const some = ids.slice(at, at + STEP);
-          forgotten += await forgetMessagesScript.run(client, [ledger, packedLedger], some);
-          bar.to(at + some.length);
-        }
-        bar.end();
-        session.answer({ forgotten, asked: ids.length }, () =>
-          text.forgotten(forgotten, ids.length),
-        );
-      }),
+    const bar = await openBar('Forgetting', ids.length);
+    let forgotten = 0;
+    for (let at = 0; at < ids.length; at += STEP) {
+      const some = ids.slice(at, at + STEP);
+      forgotten += await forgetMessagesScript.run(client, [ledger, packedLedger], some);
+      bar.to(at + some.length);
+    }
+    bar.end();
+    session.answer(
+      { forgotten, asked: ids.length },
+      () => `${forgotten} of ${ids.length} message IDs removed from the ledger.`,
     );
-}
+  });

@@ -1,23 +1,21 @@
 import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
+import type { LoggerService } from '@nestjs/common';
 import type { Command } from 'commander';
-import type { Observable } from 'rxjs';
-import type { ClientRedisStreams } from '../../nest/client-redis-streams.js';
+import { resolveClientOptions } from '../../options/resolve-options.js';
+import { MessageEncoder } from '../../publish/message-encoder.js';
+import { MessagePublisher } from '../../publish/message-publisher.js';
 import {
   type RedisStreamsRecord,
   RedisStreamsRecordBuilder,
 } from '../../publish/redis-streams.record.js';
-import type { RedisStreamsClientOptions } from '../../options/client-options.js';
+import { RoutingPublisher } from '../../publish/routing-publisher.js';
 import { errorText } from '../../redis/server/redis-errors.js';
-import { MOST_PARTITIONS } from '../../options/resolved-options.js';
-import { collect, wholeNumber } from '../arguments.js';
 import { CliError, UsageError } from '../cli.error.js';
-import { openBar } from '../output/bar.js';
-import { visible } from '../output/visible.js';
-import { knownPartitions } from '../reading/partitions-of.js';
-import { quietNest } from '../quiet-nest.js';
+import { openBar } from '../output/terminal.js';
+import { counted, visible } from '../output/text.js';
+import { knownPartitions } from '../reading/streams.js';
 import { Session } from '../session.js';
-import * as text from './commands.messages.js';
 
 interface Flags {
   readonly messageId?: string;
@@ -32,105 +30,104 @@ interface Flags {
 /** How many lines are published together. */
 const PAGE = 1_000;
 
-export function publishCommand(program: Command): void {
-  program
-    .command('publish')
-    .summary('publish a message')
-    .description(text.PUBLISH)
-    .argument('<stream>', "the stream's name, without --prefix")
-    .argument('[message]', 'the payload, as JSON; else it is read from stdin')
-    .option('--message-id <id>', 'its message ID; else a UUID is made')
-    .option('--name <name>', "what kind of message it is; else the stream's name")
-    .option('--key <key>', 'the ordering key')
-    .option('--header <name=value>', 'a header; may be given several times', collect)
-    .option('--text', 'the payload is text and no JSON')
-    .option('--lines', 'each line of stdin is a message')
-    .option(
-      '--partitions <count>',
-      "over how many keys its services spread the stream: the client's option",
-      wholeNumber(1, MOST_PARTITIONS),
-    )
-    .addHelpText(
-      'after',
-      text.example(
-        `publish orders '{"item":"tea"}' --name order.created`,
-        'publish orders --lines < orders.ndjson',
-      ),
-    )
-    .action((stream: string, given: string | undefined, flags: Flags, command: Command) => {
-      const headers = headersOf(flags.header ?? []);
-      const { lines = false, messageId, key } = flags;
-      if (lines && [given, messageId, key].some((option) => option !== undefined)) {
-        throw new UsageError(text.LINES_FROM_STDIN);
-      }
-      return Session.with(command, async (session) => {
-        const { partitions } = flags;
-        await mustBePlaced(session, stream, partitions);
-        const client = await openClient({
-          connection: session.client,
-          keyPrefix: session.prefix,
-          codec: session.codec,
-          publishTimeoutMs: session.timeoutMs,
-          streams: partitions === undefined ? {} : { [stream]: { partitions } },
-        });
-        try {
-          if (lines) return await publishLines(session, client, stream, flags, headers);
-          const payload = parsed(
-            given ?? (await readAll(process.stdin)),
-            flags,
-            text.payloadNotJson,
-          );
-          const receipt = await answerOf(client.emit(stream, recordOf(payload, flags, headers)));
-          session.answer(receipt, () =>
-            text.published(receipt.entryId, visible(receipt.messageId), receipt.duplicate),
-          );
-        } finally {
-          await client.close();
+/** What a service would log is no output of this command. */
+const SILENT: LoggerService = {
+  log: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+export function publish(
+  stream: string,
+  given: string | undefined,
+  flags: Flags,
+  command: Command,
+): Promise<void> {
+  const headers = headersOf(flags.header ?? []);
+  const { lines = false, messageId, key, partitions } = flags;
+  if (lines && [given, messageId, key].some((option) => option !== undefined)) {
+    throw new UsageError(
+      '--lines reads the messages from stdin: leave out the payload, --message-id and --key',
+    );
+  }
+  return Session.with(command, async (session) => {
+    await checkPartitions(session, stream, partitions);
+    const { publisher, messages } = openPublisher(session, stream, partitions);
+    try {
+      if (lines) return await publishLines(session, messages, stream, flags, headers);
+      const payload = parsed(
+        given ?? (await readAll(process.stdin)),
+        flags,
+        (why) => `the payload is not JSON (${why}); --text takes it as plain text`,
+      );
+      const data = recordOf(payload, flags, headers);
+      const receipt = await messages.publish({ pattern: stream, data });
+      session.answer(receipt, () => {
+        const id = visible(receipt.messageId);
+        if (receipt.entryId === null) {
+          return `Message ${id} already waits to be published later: nothing was written.`;
         }
+        return receipt.duplicate
+          ? `Message ${id} was published before, as entry ${receipt.entryId}: nothing was written.`
+          : `Published entry ${receipt.entryId}, message ${id}.`;
       });
-    });
+    } finally {
+      await publisher.close();
+    }
+  });
 }
 
-/** What is published to a stream itself is read by nobody who reads its partitions. */
-async function mustBePlaced(
+/** Refuses to publish where the stream's consumers would not read it. */
+async function checkPartitions(
   session: Session,
   stream: string,
-  partitions: number | undefined,
+  given: number | undefined,
 ): Promise<void> {
   const { noted, isPartitioned } = await knownPartitions(session, stream);
-  if (partitions === undefined && isPartitioned) {
-    throw new UsageError(text.needsPartitions(stream, noted));
+  if (given === undefined && isPartitioned) {
+    throw new UsageError(
+      `stream "${stream}" has partitions: add --partitions ${noted ?? '<count>, the number that its services use'}`,
+    );
   }
-  if (partitions !== undefined && noted !== undefined && partitions !== noted) {
-    throw new UsageError(text.otherPartitions(stream, partitions, noted));
+  if (given !== undefined && noted !== undefined && given !== noted) {
+    throw new UsageError(
+      `--partitions ${given}: the consumers of stream "${stream}" have ${noted}`,
+    );
   }
 }
 
-// RxJS is a part of that.
-async function answerOf<Answer>(answer: Observable<Answer>): Promise<Answer> {
-  const { lastValueFrom } = await import('rxjs');
-  return lastValueFrom(answer);
-}
-
-// Nest takes a while to load, which no other command should pay for.
-async function openClient(options: RedisStreamsClientOptions): Promise<ClientRedisStreams> {
-  await quietNest();
-  const { ClientRedisStreams } = await import('../../nest/client-redis-streams.js');
-  return new ClientRedisStreams(options);
+/** The publishing half of ClientRedisStreams: loading Nest would triple the time that this command takes. */
+function openPublisher(
+  { client, prefix, codec, timeoutMs }: Session,
+  stream: string,
+  partitions: number | undefined,
+): { publisher: RoutingPublisher; messages: MessagePublisher } {
+  const options = resolveClientOptions({
+    keyPrefix: prefix,
+    codec,
+    publishTimeoutMs: timeoutMs,
+    streams: partitions === undefined ? {} : { [stream]: { partitions } },
+  });
+  const publisher = new RoutingPublisher(client, options, SILENT);
+  const messages = new MessagePublisher(new MessageEncoder(options), () => publisher);
+  return { publisher, messages };
 }
 
 async function publishLines(
   session: Session,
-  client: ClientRedisStreams,
+  messages: MessagePublisher,
   stream: string,
   flags: Flags,
   headers: Record<string, string>,
 ): Promise<void> {
-  const bar = openBar('Publishing', 0);
+  const bar = await openBar('Publishing', 0);
   let [published, duplicates, read] = [0, 0, 0];
   let page: RedisStreamsRecord[] = [];
   const send = async (): Promise<void> => {
-    const receipts = await answerOf(client.emitBatch(stream, page));
+    const receipts = await messages.publishBatch(stream, page, (data) => ({
+      pattern: stream,
+      data,
+    }));
     const before = receipts.filter(({ duplicate }) => duplicate).length;
     published += receipts.length - before;
     duplicates += before;
@@ -149,10 +146,14 @@ async function publishLines(
   } finally {
     bar.end();
   }
-  session.answer({ published, duplicates }, () => text.publishedLines(published, duplicates));
+  const before = duplicates === 0 ? '' : `; ${duplicates} were published before`;
+  session.answer(
+    { published, duplicates },
+    () => `Published ${counted(published, 'message')}${before}.`,
+  );
 }
 
-// What stands before a line that is wrong is published, as the error says.
+/** Parses a line. If it is not JSON, the lines before it are published first, as the error says. */
 async function parsedLine(
   line: string,
   number: number,
@@ -160,7 +161,12 @@ async function parsedLine(
   send: () => Promise<void>,
 ): Promise<unknown> {
   try {
-    return parsed(line, flags, (why) => text.lineNotJson(number, why));
+    return parsed(
+      line,
+      flags,
+      (why) =>
+        `line ${number} is not JSON (${why}); --text takes it as plain text. The lines before it are published`,
+    );
   } catch (error) {
     await send();
     throw new CliError(errorText(error));
@@ -192,7 +198,7 @@ function headersOf(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((header) => {
       const at = header.indexOf('=');
-      if (at < 1) throw new UsageError(text.headerMalformed(header));
+      if (at < 1) throw new UsageError(`--header "${header}" has to look like name=value`);
       return [header.slice(0, at), header.slice(at + 1)];
     }),
   );

@@ -1,24 +1,23 @@
 import type { Redis } from 'ioredis';
 import { connectionFor, dropConnection, openConnection } from '../../redis/connect/connection.js';
-import { errorText } from '../../redis/server/redis-errors.js';
 import { listenToSentinels } from '../../redis/connect/connection-watch.js';
+import { errorText } from '../../redis/server/redis-errors.js';
 import { CliError } from '../cli.error.js';
-import * as text from '../cli.messages.js';
 import type { ConnectionTarget } from './connection-of.js';
 
 const NAME = 'nestjs-redis-streams:command-line';
 
-/** A connection that is there, and its end. */
+/** An open connection. */
 export interface OpenRedis {
   readonly client: Redis;
   close(): void;
 }
 
 /**
- * Connects, once: an operator wants to know at once what is wrong.
+ * Connects without retries: an operator wants to know at once what is wrong.
  *
- * @param role `blocking` for a connection that waits in Redis
- * @throws CliError without the password of the URL
+ * @param role `blocking` for a connection that blocks in Redis
+ * @throws CliError, which never contains the password of the URL
  */
 export async function openRedis(
   { connection: option, where }: ConnectionTarget,
@@ -28,7 +27,7 @@ export async function openRedis(
   const connection = connectionFor(option, role, NAME);
   const { client } = connection;
   const { reasonOf } = listenToSentinels(client);
-  let why: string = text.NO_ANSWER;
+  let why = 'it does not answer';
   client.on('error', (error: unknown) => (why = reasonOf(error) ?? errorText(error)));
   try {
     await new Promise<void>((resolve, reject) => {
@@ -42,7 +41,7 @@ export async function openRedis(
     });
   } catch {
     dropConnection(connection);
-    throw new CliError(text.notReached(where, why));
+    throw new CliError(`Redis at ${where} cannot be reached: ${why}`);
   }
   return { client, close: () => dropConnection(connection) };
 }

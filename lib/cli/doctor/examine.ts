@@ -1,29 +1,25 @@
-import { streamKey } from '../../wire/stream-keys.js';
 import { readGroups } from '../../redis/read/xinfo.js';
 import { livingMembers } from '../../redis/read/group-members.js';
-import { redisTimeMs } from '../../redis/server/clocks.js';
-import { askServerFacts } from '../../redis/server/server-facts.js';
-import { verdictOn } from '../../redis/server/server-verdict.js';
-import { openBar } from '../output/bar.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
-import { groupRows } from '../reading/group-rows.js';
-import { membersOf } from '../reading/members-of.js';
+import { redisTimeMs } from '../../redis/server/clocks.js';
+import { askServerFacts, type ServerFacts } from '../../redis/server/server-facts.js';
+import { IS_REPLICA, verdictOn } from '../../redis/server/server-verdict.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { openBar } from '../output/terminal.js';
+import { groupRows, membersOf } from '../reading/group-rows.js';
 import type { Session } from '../session.js';
-import * as text from './doctor.messages.js';
 import type { DoctorLimits, Finding } from './finding.js';
-import { checkGroup } from './groups.check.js';
-import { checkPartitions } from './partitions.check.js';
+import { checkGroup, checkPartitions } from './groups.check.js';
 import { checkRetention } from './retention.check.js';
 import { checkRights } from './rights.check.js';
-import { checkServer } from './server.check.js';
 
-/** What a look at everything gave. */
+/** The result of all checks. */
 export interface Examination {
   readonly server: string;
   readonly streams: number;
   readonly groups: number;
   readonly findings: readonly Finding[];
-  /** The members that say that they are alive, each once, whatever streams of its group it reads. */
+  /** The members that report that they are alive, each once, however many streams it reads. */
   readonly members: readonly LivingMember[];
   /** What could not be found out. */
   readonly notKnown: readonly string[];
@@ -36,9 +32,9 @@ export interface LivingMember {
   readonly version: string | undefined;
 }
 
-/** For how many groups rights are tried: they are most often the same for all. */
+/** For how many groups rights are tried: usually all groups have the same. */
 const TRIED = 20;
-/** Where groups may not be asked for. */
+/** The group to try if this user may not list groups. */
 const ANY_GROUP = 'doctor';
 
 /** Runs all checks. */
@@ -53,17 +49,19 @@ export async function examine(
   const findings = checkServer(facts);
   const notKnown = verdict.notKnown === undefined ? [] : [verdict.notKnown];
   if (limits.maxAge === undefined && limits.maxLength === undefined) {
-    notKnown.push(text.RETENTION_UNKNOWN);
+    notKnown.push(
+      'how close unread entries are to being trimmed (pass your retention with --max-age or --max-length)',
+    );
   }
 
   const refused = await checkRights(client, prefix, await groupsToTry(session, streams));
-  if (refused === undefined) notKnown.push(text.RIGHTS_UNKNOWN);
+  if (refused === undefined) notKnown.push('rights of this user (it may not run MULTI)');
   else findings.push(...refused);
 
   const now = await redisTimeMs(client);
   let groups = 0;
   const alive = new Map<string, LivingMember>();
-  const bar = openBar('Looking', streams.length);
+  const bar = await openBar('Looking', streams.length);
   try {
     for (const [at, stream] of streams.entries()) {
       try {
@@ -82,7 +80,7 @@ export async function examine(
         findings.push(...(await checkRetention(client, prefix, stream, rows, limits, now)));
       } catch (error) {
         if (!isNotAllowed(error)) throw error;
-        notKnown.push(text.notLookedInto(stream));
+        notKnown.push(`stream "${stream}" (this user may not read it)`);
       }
       bar.to(at + 1);
     }
@@ -90,13 +88,33 @@ export async function examine(
     bar.end();
   }
   return {
-    server: verdict.is ?? text.UNKNOWN_SERVER,
+    server: verdict.is ?? 'A server that does not report its version',
     streams: streams.length,
     groups,
     findings,
     members: [...alive.keys()].sort().flatMap((key) => alive.get(key) ?? []),
     notKnown,
   };
+}
+
+/** Checks the server's version, role and settings. */
+function checkServer(facts: ServerFacts): Finding[] {
+  const { unfit, isReplica, warning } = verdictOn(facts);
+  const findings: Finding[] = [];
+  if (unfit !== undefined) {
+    const todo = 'Use Redis 6.2 or newer, or Valkey 7.2 or newer, with all of its commands.';
+    findings.push({ level: 'error', check: 'server', what: unfit, todo });
+  }
+  if (isReplica) {
+    const todo = 'Connect to the primary, or wait for the failover to end.';
+    findings.push({ level: 'error', check: 'replica', what: IS_REPLICA, todo });
+  }
+  if (warning !== undefined) {
+    const todo =
+      'CONFIG SET maxmemory-policy noeviction, and in redis.conf; give Redis enough memory, and trim streams by retention.';
+    findings.push({ level: 'error', check: 'eviction', what: warning, todo });
+  }
+  return findings;
 }
 
 async function groupsToTry(

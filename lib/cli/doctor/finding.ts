@@ -1,8 +1,8 @@
 /** Something that is wrong, or will go wrong, and what to do about it. */
 export interface Finding {
-  /** `error`: messages are lost, or stand still. */
+  /** `error`: messages are lost, or are not handled. */
   readonly level: 'error' | 'warning';
-  /** What was looked for: a word that stays the same, for programs. */
+  /** What was checked: a word that never changes, for programs. */
   readonly check:
     | 'server'
     | 'replica'
@@ -20,11 +20,11 @@ export interface Finding {
   readonly todo: string;
 }
 
-/** What the checks are held against. */
+/** The limits that the checks apply. */
 export interface DoctorLimits {
-  /** How long a consumer that lives may not ask for anything. */
+  /** How long a consumer may be idle before it counts as gone. */
   readonly goneAfter: number;
-  /** The retention of the streams, where it was said. */
+  /** The retention of the streams, if the user passed it. */
   readonly maxAge?: number;
   readonly maxLength?: number;
 }

@@ -1,20 +1,29 @@
 import type { Redis } from 'ioredis';
-import { streamKey } from '../../wire/stream-keys.js';
 import { livingMembers } from '../../redis/read/group-members.js';
-import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 import { type ConsumerInfo, readConsumers } from '../../redis/read/xinfo.js';
+import type { Member } from '../../redis/scripts/admin/read-members.script.js';
+import { partitionIn } from '../../wire/partitions.js';
+import { streamKey } from '../../wire/stream-keys.js';
+import { spanText } from '../output/text.js';
 import type { GroupRow } from '../reading/group-rows.js';
-import * as text from './doctor.messages.js';
+import { notedPartitions } from '../reading/streams.js';
 import type { DoctorLimits, Finding } from './finding.js';
 
-/** Twice what the job that removes idle consumers waits, unless it is set. */
+/** Twice the default of maintenance.consumerIdleMs, after which the job removes idle consumers. */
 const JOB_IS_LATE_MS = 7_200_000;
 
+const TAKE_OVER =
+  'A running member takes its entries over after recovery.minIdleMs (a minute by default). If one runs and this stays, look into its log.';
+const NO_JOB =
+  'IdleConsumersJob removes it after maintenance.consumerIdleMs (an hour by default), but does not seem to run. Use RedisStreamsModule in the service, or run the job by hand.';
+const GUESSED =
+  '. This is judged by what Redis lists: no member reports whether it is alive, as other programs and older versions of this package never do';
+
 /**
- * Groups without consumers, and consumers that are gone. One that says nothing of itself may belong to another program, or run
- * an older version of this one: it is judged by when it last asked.
+ * Finds groups without consumers, and consumers that are gone. A consumer that reports nothing may belong to another program, or
+ * run an older version of this one: it is judged by its idle time.
  *
- * @param members what the group's members say of themselves
+ * @param members the group's members, as they report themselves
  */
 export async function checkGroup(
   client: Redis,
@@ -26,40 +35,80 @@ export async function checkGroup(
   const key = streamKey(prefix, stream);
   const consumers = await readConsumers(client, key, group);
   const gone = consumers.filter(({ name, idleMs }) => {
-    const its = members.find(({ consumer }) => consumer === name);
-    return its === undefined ? idleMs > goneAfter : !its.isAlive;
+    const member = members.find(({ consumer }) => consumer === name);
+    return member === undefined ? idleMs > goneAfter : !member.isAlive;
   });
-  const findings = gone.flatMap((consumer) => findingOf(stream, group, consumer));
+  const findings = gone.flatMap((consumer) => consumerGone(stream, group, consumer));
   if (livingMembers(members).length > 0 || gone.length < consumers.length) return findings;
   const isKnown = members.length > 0;
-  const isIdle = lag === 0 && pending === 0;
+  const alive = consumers.length > 0 ? ' that is alive' : '';
+  const ifSure = isKnown ? '' : ', and you know that nothing else reads with this group';
   return [
     {
-      level: isIdle ? 'warning' : 'error',
+      level: lag === 0 && pending === 0 ? 'warning' : 'error',
       check: 'no-consumers',
       stream,
       group,
-      what: text.noConsumers(group, text.waiting(lag, pending), consumers.length > 0, isKnown),
-      todo: text.noConsumersTodo(key, group, isKnown),
+      what: `Group "${group}" has no consumer${alive}; ${waiting(lag, pending)}${isKnown ? '' : GUESSED}`,
+      todo: `Start its service. If it will not come back${ifSure}: XGROUP DESTROY ${key} ${group}; until then retention keeps everything that it has not finished.`,
     },
     ...findings,
   ];
 }
 
-function findingOf(
+function waiting(lag: number | undefined, pending: number): string {
+  const parts: string[] = [];
+  if (lag === undefined) parts.push('entries may wait unread');
+  else if (lag > 0) parts.push(`${lag} entries wait unread`);
+  if (pending > 0) parts.push(`${pending} are pending`);
+  return parts.join(', ') || 'nothing waits for it now';
+}
+
+function consumerGone(
   stream: string,
   group: string,
   { name, idleMs, pending }: ConsumerInfo,
 ): Finding[] {
   if (pending === 0 && idleMs < JOB_IS_LATE_MS) return [];
+  const has = pending === 0 ? '' : ` and has ${pending} pending`;
   return [
     {
       level: 'warning',
       check: 'consumer-gone',
       stream,
       group,
-      what: text.gone(name, idleMs, pending),
-      todo: pending === 0 ? text.GONE_IDLE_TODO : text.GONE_PENDING_TODO,
+      what: `Consumer "${name}" has been idle for ${spanText(idleMs)}${has}`,
+      todo: pending === 0 ? NO_JOB : TAKE_OVER,
     },
   ];
+}
+
+/** Finds entries that no consumer reads: outside the stream's partitions, or in a partition beyond their number. */
+export async function checkPartitions(
+  client: Redis,
+  prefix: string,
+  name: string,
+  rows: readonly GroupRow[],
+): Promise<Finding[]> {
+  const { stream, partition } = partitionIn(name) ?? { stream: name, partition: undefined };
+  if (stream.includes('{')) return [];
+  const count = await notedPartitions(client, prefix, stream);
+  if (count === undefined || (partition !== undefined && partition < count)) return [];
+  const unread = rows.filter(({ group, length, lag, pending = 0 }) =>
+    group === undefined ? length > 0 : lag !== 0 || pending > 0,
+  );
+  const where =
+    partition === undefined
+      ? 'entries outside them, which its consumers do not read'
+      : `entries in number ${partition}: it had more partitions once, or somebody publishes with more`;
+  const finding: Finding = {
+    level: 'error',
+    check: 'partitions',
+    stream: name,
+    what: `Stream "${stream}" has ${count} partitions, and ${where}`,
+    todo: 'Set the same streams[name].partitions in all services. docs/partitions.md says how to get these entries handled.',
+  };
+  return unread.map(({ group }) =>
+    group === undefined ? finding : Object.assign({ group }, finding),
+  );
 }

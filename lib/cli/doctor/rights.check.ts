@@ -1,18 +1,29 @@
 import type { Redis } from 'ioredis';
 import { masterFor } from '../../redis/connect/cluster-client.js';
 import { errorText, isNotAllowed, isRedisReply } from '../../redis/server/redis-errors.js';
-import * as text from './doctor.messages.js';
 import type { Finding } from './finding.js';
-import { type Call, type NeededRights, rightsAnywhere, rightsFor } from './needed-rights.js';
+import {
+  type Call,
+  type NeededRights,
+  rightsAnywhere,
+  rightsFor,
+  type RightsUse,
+} from './needed-rights.js';
 
-/** How many keys are named. */
+/** How many keys a finding names. */
 const NAMED = 3;
-/** Where these have their key. Of most others it is the first argument. */
+/** Which argument of a command is its key. For all others it is the first. */
 const KEY_AT: Readonly<Record<string, number>> = { XGROUP: 2, XINFO: 2, XREAD: 2, XREADGROUP: 5 };
-/** Of these, rights are given for each subcommand. */
+/** Commands whose rights are given for each subcommand. */
 const WITH_SUBCOMMANDS = new Set(['CLIENT', 'XGROUP', 'XINFO']);
 
-/** What was refused, of what one thing needs. */
+const USES: Readonly<Record<RightsUse, string>> = {
+  later: 'Only services that publish for later need that',
+  requests: 'Only services that ask and answer (send()) need that',
+  wildcards: 'Only services with wildcards need that',
+};
+
+/** What Redis refused of the rights that one use needs. */
 interface Refused {
   readonly use: NeededRights['use'];
   readonly commands: Set<string>;
@@ -20,10 +31,10 @@ interface Refused {
 }
 
 /**
- * What this user may not do, for all groups given. Redis checks rights when it queues a command of a transaction, and the transaction
- * is thrown away: nothing of it is ever run.
+ * Finds what this user may not do, for all given groups. Redis checks rights when a transaction queues a command, and the
+ * transaction is discarded: no command is ever run.
  *
- * @returns nothing where it cannot be known
+ * @returns undefined if this user may not begin a transaction
  */
 export async function checkRights(
   client: Redis,
@@ -38,23 +49,22 @@ export async function checkRights(
       needed: rightsFor(prefix, stream, group),
     })),
   ]) {
-    // A cluster would send what follows to other nodes than the one that queues.
+    // On a cluster, ioredis would send the commands to other nodes than the one with the transaction.
     const node = masterFor(client, key);
-    // Without it, what follows would be run.
-    if (node === undefined || !(await isQueueing(node))) return undefined;
-    await Promise.all(needed.map((its) => tryAll(node, its, refused)));
+    // Without a transaction the commands would be run.
+    if (node === undefined || !(await beginTransaction(node))) return undefined;
+    await Promise.all(needed.map((rights) => tryAll(node, rights, refused)));
     await node.call('DISCARD');
   }
   const user = await client.call('ACL', 'WHOAMI').then(String, () => 'default');
   return findingsOf(user, refused);
 }
 
-async function isQueueing(client: Redis): Promise<boolean> {
-  return client.call('MULTI').then(
+const beginTransaction = (client: Redis): Promise<boolean> =>
+  client.call('MULTI').then(
     (reply) => String(reply) === 'OK',
     () => false,
   );
-}
 
 async function tryAll(
   client: Redis,
@@ -65,10 +75,10 @@ async function tryAll(
     calls.map(async (call) => {
       const why = await refusal(client, call);
       if (why === undefined) return;
-      const its = refused.get(use) ?? { use, commands: new Set(), keys: new Set() };
-      refused.set(use, its);
-      if (/\bkeys?\b/.test(why)) its.keys.add(keyOf(call));
-      else its.commands.add(nameOf(call));
+      const known = refused.get(use) ?? { use, commands: new Set(), keys: new Set() };
+      refused.set(use, known);
+      if (/\bkeys?\b/.test(why)) known.keys.add(keyOf(call));
+      else known.commands.add(nameOf(call));
     }),
   );
 }
@@ -88,24 +98,34 @@ async function refusal(client: Redis, [command, ...args]: Call): Promise<string 
   }
 }
 
-// What every service needs comes first, and is not said again of the others.
+/** What every service needs comes first, and is not repeated for the other uses. */
 function findingsOf(user: string, refused: ReadonlyMap<NeededRights['use'], Refused>): Finding[] {
   const findings: Finding[] = [];
-  const said = refused.get(undefined);
+  const everywhere = refused.get(undefined);
   for (const use of [undefined, 'later', 'requests', 'wildcards'] as const) {
-    const its = refused.get(use);
-    if (its === undefined) continue;
+    const found = refused.get(use);
+    if (found === undefined) continue;
     const isNew = (what: string): boolean =>
-      its === said || !(said?.commands.has(what) === true || said?.keys.has(what) === true);
-    const [commands, keys] = [its.commands, its.keys].map((all) => [...all].filter(isNew));
+      found === everywhere ||
+      !(everywhere?.commands.has(what) === true || everywhere?.keys.has(what) === true);
+    const commands = [...found.commands].filter(isNew);
+    const keys = [...found.keys].filter(isNew);
     const rights = { level: use === undefined ? 'error' : 'warning', check: 'rights' } as const;
-    if (commands !== undefined && commands.length > 0) {
-      const what = text.noRights(user, commands, use);
-      findings.push({ ...rights, what, todo: text.rightsTodo(user, commands) });
+    const usedFor = use === undefined ? '' : `. ${USES[use]}`;
+    if (commands.length > 0) {
+      findings.push({
+        ...rights,
+        what: `User "${user}" may not run: ${commands.join(', ')}${usedFor}`,
+        todo: `ACL SETUSER ${user} ${commands.map((command) => `+${command.toLowerCase()}`).join(' ')}`,
+      });
     }
-    if (keys !== undefined && keys.length > 0) {
-      const what = text.noKeys(user, keys.slice(0, NAMED), Math.max(0, keys.length - NAMED), use);
-      findings.push({ ...rights, what, todo: text.keysTodo(user) });
+    if (keys.length > 0) {
+      const more = keys.length > NAMED ? ` and ${keys.length - NAMED} more keys` : '';
+      findings.push({
+        ...rights,
+        what: `User "${user}" may not use ${keys.slice(0, NAMED).join(', ')}${more}${usedFor}`,
+        todo: `ACL SETUSER ${user} with "~" for the streams and for "stream:*"`,
+      });
     }
   }
   return findings;

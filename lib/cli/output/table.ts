@@ -1,21 +1,23 @@
 import Table from 'cli-table3';
-import { visible } from './visible.js';
-import { cut, type CutAt, widthOf } from './width.js';
+import { visible, widthOf } from './text.js';
 
 /** A column of a table. */
 export interface Column<Row> {
   readonly head: string;
   readonly cell: (row: Row) => string | number | undefined;
-  /** Numbers stand on the right. */
+  /** Aligns the column to the right, for numbers. */
   readonly right?: boolean;
-  /** May be cut where the table is too wide; what is typed again, such as an ID, is not. */
+  /** Where to cut a cell if the table is too wide. What may be copied, such as an ID, is never cut. */
   readonly shrinks?: CutAt;
 }
 
+/** Which part of a text to cut: its end, or its middle if both ends are needed to recognize it. */
+type CutAt = 'end' | 'middle';
+
 const GAP = 2;
 const NARROWEST = 6;
-/** What stands where nothing is known. */
-const NOTHING = '-';
+const UNKNOWN = '-';
+const DOTS = '…';
 const NO_LINES = Object.fromEntries(
   [
     'top',
@@ -36,7 +38,7 @@ const NO_LINES = Object.fromEntries(
   ].map((name) => [name, '']),
 );
 
-/** A table no wider than `width`, as long as its columns can be cut that far. */
+/** A table that is no wider than `width`, as far as its columns may be cut. */
 export function tableText<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
@@ -45,7 +47,7 @@ export function tableText<Row>(
   const cells = rows.map((row) =>
     columns.map(({ cell }) => {
       const value = cell(row);
-      return value === undefined || value === '' ? NOTHING : visible(String(value));
+      return value === undefined || value === '' ? UNKNOWN : visible(String(value));
     }),
   );
   const widths = columns.map(({ head }, at) =>
@@ -58,8 +60,9 @@ export function tableText<Row>(
     chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
   });
-  for (const row of cells)
+  for (const row of cells) {
     table.push(row.map((content, at) => cut(content, widths[at] ?? 0, columns[at]?.shrinks)));
+  }
   return table
     .toString()
     .split('\n')
@@ -67,17 +70,31 @@ export function tableText<Row>(
     .join('\n');
 }
 
-// The widest gives way first, so that no column is cut for the sake of another.
+/** Narrows the widest column first, so that none is cut more than it must be. */
 function fit(widths: number[], columns: readonly { shrinks?: CutAt }[], most: number): void {
-  const whole = (): number => widths.reduce((sum, its) => sum + its + GAP, -GAP);
+  const whole = (): number => widths.reduce((sum, width) => sum + width + GAP, -GAP);
   while (whole() > most) {
     const widest = Math.max(
-      ...widths.map((its, at) => (columns[at]?.shrinks === undefined ? 0 : its)),
+      ...widths.map((width, at) => (columns[at]?.shrinks === undefined ? 0 : width)),
     );
     if (widest <= NARROWEST) return;
     const at = widths.findIndex(
-      (its, index) => its === widest && columns[index]?.shrinks !== undefined,
+      (width, index) => width === widest && columns[index]?.shrinks !== undefined,
     );
     widths[at] = widest - 1;
   }
+}
+
+/** Cuts a text to `width` columns, with three dots for what is missing. */
+export function cut(text: string, width: number, at: CutAt = 'end'): string {
+  if (widthOf(text) <= width) return text;
+  const characters = [...text];
+  const kept = width - widthOf(DOTS);
+  const tail = at === 'end' ? 0 : Math.ceil(kept / 2);
+  let [from, left] = [characters.length, tail];
+  while ((left -= widthOf(characters[from - 1] ?? '')) >= 0) from -= 1;
+  let to = 0;
+  left = kept - tail;
+  while ((left -= widthOf(characters[to] ?? '')) >= 0) to += 1;
+  return `${characters.slice(0, to).join('')}${DOTS}${characters.slice(from).join('')}`;
 }

@@ -1,46 +1,42 @@
 import type { Redis } from 'ioredis';
-import { streamKey, streamKeys } from '../../wire/stream-keys.js';
-import { publishedAtMs } from '../../wire/ids.js';
+import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
+import { livingMembers, readMembers } from '../../redis/read/group-members.js';
 import { ledgerSize } from '../../redis/read/ledger-size.js';
-import { livingMembers } from '../../redis/read/group-members.js';
+import type { Member } from '../../redis/scripts/admin/read-members.script.js';
+import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
+import { streamOfPartition } from '../../wire/partitions.js';
+import { streamKey, streamKeys } from '../../wire/stream-keys.js';
 import { CliError } from '../cli.error.js';
-import * as text from '../cli.messages.js';
 import type { Session } from '../session.js';
-import { knownLag } from './known-lag.js';
-import { membersOf } from './members-of.js';
-import { noStream, streamsOf } from './streams-of.js';
+import { noStream, streamsOf } from './streams.js';
 
-/** How a group of a stream stands. What is not known is left out. */
+/** The state of a group of a stream. What is unknown is left out. */
 export interface GroupRow {
   readonly stream: string;
   readonly group: string | undefined;
   readonly length: number;
   readonly lag?: number | undefined;
   readonly pending?: number;
-  /** Since the oldest of what is pending was published. */
+  /** The time since the oldest pending entry was published. */
   readonly oldestPendingMs?: number | undefined;
   readonly retries?: number;
   readonly deadLetters?: number;
   readonly ledger?: number;
-  /** As Redis lists them. */
+  /** How many consumers Redis lists. */
   readonly consumers?: number;
-  /** How many members say that they are alive; nothing where none says anything. */
+  /** How many members report that they are alive; undefined if none reports anything. */
   readonly alive?: number | undefined;
-  /** The versions of this package that these run, each once. */
+  /** The versions of this package that they run, each once. */
   readonly versions?: readonly string[] | undefined;
   readonly lastDeliveredId?: string;
 }
 
-/** How many members are alive, for people. Where none says so it may be as many as Redis lists, or others. */
-export const aliveText = ({ alive, consumers }: GroupRow): number | string | undefined =>
-  alive ?? (consumers === undefined ? undefined : `${consumers}?`);
-
-/** How many streams are asked about at a time. */
+/** How many streams are read at a time. */
 const PAGE = 100;
 
-/** A row for each group of each stream, and one for a stream without any. Those that are not there are left out. */
+/** A row for each group of each stream, and one for a stream without groups. Streams that do not exist are left out. */
 export async function groupRows(session: Session, streams: readonly string[]): Promise<GroupRow[]> {
   const rows: GroupRow[] = [];
   for (let at = 0; at < streams.length; at += PAGE) {
@@ -50,22 +46,25 @@ export async function groupRows(session: Session, streams: readonly string[]): P
   return rows;
 }
 
-/** @throws CliError where the stream or the group is not there */
+/** @throws CliError if the stream or the group does not exist */
 export async function groupOf(session: Session, stream: string, group: string): Promise<GroupInfo> {
   const { client, prefix } = session;
   const key = streamKey(prefix, stream);
   const [info, groups] = await Promise.all([readStream(client, key), readGroups(client, key)]);
   if (info === undefined) throw await noStream(session, stream);
   const found = groups.find(({ name }) => name === group);
-  if (found === undefined) throw new CliError(text.noSuchGroup(stream, group));
+  if (found === undefined) throw noGroup(stream, group);
   return found;
 }
 
-/** @throws CliError where no partition of the stream has the group */
+/** @throws CliError if no partition of the stream has the group */
 export async function groupOfAny(session: Session, stream: string, group: string): Promise<void> {
   const rows = await groupRows(session, await streamsOf(session, [stream]));
-  if (!rows.some((row) => row.group === group)) throw new CliError(text.noSuchGroup(stream, group));
+  if (!rows.some((row) => row.group === group)) throw noGroup(stream, group);
 }
+
+const noGroup = (stream: string, group: string): CliError =>
+  new CliError(`stream "${stream}" has no group "${group}"`);
 
 async function rowsOf({ client, prefix }: Session, stream: string): Promise<GroupRow[]> {
   const key = streamKey(prefix, stream);
@@ -113,4 +112,42 @@ async function rowOf(
     versions: living && [...new Set(living.flatMap(({ version }) => version ?? []))].sort(),
     lastDeliveredId: group.lastDeliveredId,
   };
+}
+
+/**
+ * How many entries were not delivered to the group yet. Redis before 8 loses count after some trims, and for groups created in
+ * the middle of a stream.
+ *
+ * @returns undefined if it is unknown, never a wrong 0
+ */
+export function knownLag(stream: StreamInfo, group: GroupInfo): number | undefined {
+  const { length, firstEntryId, lastEntryId } = stream;
+  if (lastEntryId === undefined || firstEntryId === undefined) return 0;
+  if (compareEntryIds(group.lastDeliveredId, lastEntryId) >= 0) return 0;
+  if (compareEntryIds(group.lastDeliveredId, firstEntryId) < 0) return length;
+  return group.lag !== undefined && group.lag > 0 && group.lag < length ? group.lag : undefined;
+}
+
+/**
+ * The members of a group, as they report themselves; none if none does, or if this user may not read it.
+ *
+ * @param name the name of a stream or partition, without the prefix
+ */
+export async function membersOf(
+  client: Redis,
+  prefix: string,
+  name: string,
+  group: string,
+): Promise<Member[]> {
+  // A name that looks like a partition's may also be that of a stream of its own.
+  const streams = [name, streamOfPartition(name)].filter((stream) => stream !== undefined);
+  const records = await Promise.all(
+    streams.map((stream) =>
+      readMembers(client, prefix, stream, group).catch((error: unknown): Member[] => {
+        if (isNotAllowed(error)) return [];
+        throw error;
+      }),
+    ),
+  );
+  return records.find((members) => members.length > 0) ?? [];
 }

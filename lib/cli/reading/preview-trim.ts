@@ -4,10 +4,10 @@ import {
   type TrimPreview,
 } from '../../redis/scripts/admin/preview-trim.script.js';
 
-/** How many entries one script looks at: Redis serves nobody else meanwhile. */
+/** How many entries one script examines: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
 
-/** What a trim is to keep to. */
+/** The limits of a trim. */
 export interface TrimLimits {
   readonly maxAge?: number;
   readonly maxLength?: number;
@@ -18,12 +18,12 @@ export interface TrimLimits {
 export interface TrimPlan {
   /** Entries beyond the limits. */
   readonly beyond: number;
-  /** Of these: such as stay, since some group has not finished with them. */
+  /** Those among them that stay, because some group has not finished them. */
   readonly unfinished: number;
   readonly held: TrimPreview['held'];
 }
 
-/** Counts what a trim would remove; it removes nothing. */
+/** Counts what a trim would remove, without removing anything. */
 export async function previewTrim(
   client: Redis,
   key: string,
@@ -48,7 +48,7 @@ export async function previewTrim(
   return plan;
 }
 
-/** The oldest entry of a stream that some group has not finished; nothing where there is none. */
+/** The oldest entry of a stream that some group has not finished, if there is one. */
 export async function oldestUnfinished(client: Redis, key: string): Promise<TrimPreview['held']> {
   const { held } = await previewTrimScript.run(client, [key], ['', '', 1, '', 0]);
   return held;

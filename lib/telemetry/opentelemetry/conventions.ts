@@ -1,9 +1,9 @@
 import type { Attributes } from '@opentelemetry/api';
 
-/** No convention names Redis Streams yet: it is spelled as those do that it knows. */
+/** The conventions do not name Redis Streams yet: this follows their spelling. */
 const SYSTEM = 'redis_streams';
 
-/** Attributes of OpenTelemetry's conventions for messaging. They are spelled here and nowhere else. */
+/** Attributes of OpenTelemetry's conventions for messaging. */
 export const NAMES = {
   system: 'messaging.system',
   destination: 'messaging.destination.name',
@@ -14,7 +14,7 @@ export const NAMES = {
   messageId: 'messaging.message.id',
   batchCount: 'messaging.batch.message_count',
   errorType: 'error.type',
-  // What is this system's own, where the conventions have others put theirs.
+  // Our own attributes, named as the conventions ask of each system.
   messageName: 'messaging.redis_streams.message.name',
   messageKey: 'messaging.redis_streams.message.key',
   entryId: 'messaging.redis_streams.message.entry_id',
@@ -23,18 +23,11 @@ export const NAMES = {
   outcome: 'messaging.redis_streams.outcome',
 } as const;
 
-/** Of what is done with one stream: the attributes that spans and metrics have in common. */
-export interface Place {
-  readonly stream: string;
-  readonly group?: string;
-}
-
-export type OperationType = 'create' | 'send' | 'process' | 'settle';
-
+/** The attributes that all spans and metrics of an operation have. */
 export function commonAttributes(
-  { stream, group }: Place,
+  { stream, group }: { readonly stream: string; readonly group?: string },
   operation: string,
-  type: OperationType,
+  type: 'create' | 'send' | 'process' | 'settle',
 ): Attributes {
   return {
     [NAMES.system]: SYSTEM,
@@ -45,10 +38,10 @@ export function commonAttributes(
   };
 }
 
-/** What the conventions want for an error that is no object of a class. */
+/** The conventions' value for an error without a class. */
 const OTHER = '_OTHER';
 
-/** Of which kind an error is: its name, as few as there are classes. */
+/** The kind of an error: its name. Messages would give too many values. */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return OTHER;
   return error.name === 'Error' ? error.constructor.name || OTHER : error.name;

@@ -1,10 +1,10 @@
 import { context as contexts, type Context, SpanKind, trace } from '@opentelemetry/api';
 import type { OutgoingMessage, PublishOperation } from '../../events/operations.js';
 import { commonAttributes, NAMES } from './conventions.js';
-import { spanned, type Ended, type Telemetry } from './spanned.js';
-import { inject, linksTo } from './trace-context.js';
+import { type Ended, inject, linksTo, runInSpan } from './span.js';
+import type { Telemetry } from './telemetry.js';
 
-/** One message: the span of its sending is what travels with it. */
+/** Publishing one message. The context of its span travels in the headers of the message. */
 export function sendSpan(telemetry: Telemetry, operation: PublishOperation): void {
   const { stream, isBatch, messages } = operation;
   const [message] = messages;
@@ -18,7 +18,7 @@ export function sendSpan(telemetry: Telemetry, operation: PublishOperation): voi
   );
   const context = trace.setSpan(parent, span);
   inject(context, message.headers);
-  spanned(operation, span, context, (ended) => {
+  runInSpan(operation, span, context, (ended) => {
     const { entryId, duplicate } = Object(ended.result);
     if (typeof entryId === 'string') span.setAttribute(NAMES.entryId, entryId);
     if (duplicate === true) span.setAttribute(NAMES.duplicate, true);
@@ -26,8 +26,8 @@ export function sendSpan(telemetry: Telemetry, operation: PublishOperation): voi
   });
 }
 
-/** Many: each has a span of its own, which travels with it, and that of their sending links to all of them. */
-function sendBatchSpan({ tracer, instruments }: Telemetry, operation: PublishOperation): void {
+/** Publishing a batch. Each message has a span of its own in its headers, and the span of the batch links to all of them. */
+function sendBatchSpan(telemetry: Telemetry, operation: PublishOperation): void {
   const { stream, messages } = operation;
   const parent = contexts.active();
   const created = messages.map((message): Context => {
@@ -35,14 +35,14 @@ function sendBatchSpan({ tracer, instruments }: Telemetry, operation: PublishOpe
       ...commonAttributes(operation, 'create', 'create'),
       ...ofMessage(message),
     };
-    const its = tracer.startSpan(
+    const span = telemetry.tracer.startSpan(
       `create ${stream}`,
       { kind: SpanKind.PRODUCER, attributes },
       parent,
     );
-    const context = trace.setSpan(parent, its);
+    const context = trace.setSpan(parent, span);
     inject(context, message.headers);
-    its.end();
+    span.end();
     return context;
   });
   const attributes = {
@@ -50,9 +50,9 @@ function sendBatchSpan({ tracer, instruments }: Telemetry, operation: PublishOpe
     [NAMES.batchCount]: messages.length,
   };
   const options = { kind: SpanKind.CLIENT, attributes, links: linksTo(created) };
-  const span = tracer.startSpan(`send ${stream}`, options, parent);
-  spanned(operation, span, trace.setSpan(parent, span), (ended) =>
-    count({ tracer, instruments }, operation, ended),
+  const span = telemetry.tracer.startSpan(`send ${stream}`, options, parent);
+  runInSpan(operation, span, trace.setSpan(parent, span), (ended) =>
+    count(telemetry, operation, ended),
   );
 }
 
@@ -61,15 +61,16 @@ const ofMessage = ({ name, messageId }: OutgoingMessage): Record<string, string>
   [NAMES.messageName]: name,
 });
 
-function count({ instruments }: Telemetry, operation: PublishOperation, ended: Ended): void {
+function count({ metrics }: Telemetry, operation: PublishOperation, ended: Ended): void {
   const common = commonAttributes(operation, 'send', 'send');
   const attributes = { ...common, ...ended.attributes };
   const { length } = operation.messages;
-  instruments.operated(ended.seconds, attributes);
-  // Of a batch that was not confirmed as a whole, some may be. By its code: the other module format has its own class.
+  metrics.operated(ended.seconds, attributes);
+  // Of an unconfirmed batch, some messages may be confirmed. The error is recognized by its code: the package's other module
+  // format has a class of its own.
   const { code, items } = Object(ended.error);
-  const isPart = code === 'PUBLISH_BATCH_FAILED' && Array.isArray(items);
-  const arrived = isPart ? items.filter((item) => Object(item).state === 'published').length : 0;
-  instruments.sent(arrived, common);
-  instruments.sent(length - arrived, attributes);
+  const isPartial = code === 'PUBLISH_BATCH_FAILED' && Array.isArray(items);
+  const arrived = isPartial ? items.filter((item) => Object(item).state === 'published').length : 0;
+  metrics.sent(arrived, common);
+  metrics.sent(length - arrived, attributes);
 }

@@ -1,16 +1,15 @@
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { onStreamsOperation } from '../../events/operations.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
-import { processSpan } from './handle-span.js';
-import { Providers } from './providers.js';
+import { processSpan, settleSpan } from './consume-spans.js';
 import { sendSpan } from './publish-spans.js';
-import { settleSpan } from './settle-span.js';
-import { watching } from './spanned.js';
+import { safely } from './span.js';
+import { Telemetry } from './telemetry.js';
 
-/** What {@link RedisStreamsInstrumentation} takes. */
+/** Options of {@link RedisStreamsInstrumentation}. */
 export interface RedisStreamsInstrumentationConfig {
   /**
-   * Whether it begins when it is made. Where not, `enable()` or `registerInstrumentations()` begins it.
+   * Whether it starts at once. Otherwise `enable()` or `registerInstrumentations()` starts it.
    *
    * @default true
    */
@@ -20,8 +19,8 @@ export interface RedisStreamsInstrumentationConfig {
 const NAME = 'nestjs-redis-streams';
 
 /**
- * Spans and metrics of what is published, handled and settled in this process, by OpenTelemetry's conventions for messaging. The
- * context of a trace travels in the headers of messages, and is active in their handlers.
+ * Creates spans and metrics for publishing, handling and settling messages in this process, by OpenTelemetry's conventions for
+ * messaging. The context of a trace travels in the headers of messages, and is active in their handlers.
  *
  * @example
  * ```ts
@@ -32,43 +31,43 @@ export class RedisStreamsInstrumentation {
   readonly instrumentationName = NAME;
   readonly instrumentationVersion = PACKAGE_VERSION;
   private config: RedisStreamsInstrumentationConfig;
-  private ends: (() => void)[] | undefined;
-  private readonly providers = new Providers(NAME, PACKAGE_VERSION);
+  private subscriptions: (() => void)[] | undefined;
+  private readonly telemetry = new Telemetry(NAME, PACKAGE_VERSION);
 
   constructor(config: RedisStreamsInstrumentationConfig = {}) {
     this.config = { enabled: true, ...config };
     if (this.config.enabled === true) this.enable();
   }
 
-  /** Begins, where it has not begun. It does not matter what was made before: clients and servers need not be made again. */
+  /** Starts, unless it has started. It applies to clients and servers that already exist, too. */
   enable(): void {
-    this.ends ??= [
+    this.subscriptions ??= [
       onStreamsOperation('nestjs-redis-streams:publish', {
-        start: (operation) => watching(() => sendSpan(this.providers, operation)),
+        start: (operation) => safely(() => sendSpan(this.telemetry, operation)),
       }),
       onStreamsOperation('nestjs-redis-streams:handle', {
-        start: (operation) => watching(() => processSpan(this.providers, operation)),
+        start: (operation) => safely(() => processSpan(this.telemetry, operation)),
       }),
       onStreamsOperation('nestjs-redis-streams:settle', {
-        start: (operation) => watching(() => settleSpan(this.providers, operation)),
+        start: (operation) => safely(() => settleSpan(this.telemetry, operation)),
       }),
     ];
   }
 
-  /** Ends it. Spans that are open end with what they are of. */
+  /** Stops. Open spans end when their operations end. */
   disable(): void {
-    for (const end of this.ends ?? []) end();
-    this.ends = undefined;
+    for (const unsubscribe of this.subscriptions ?? []) unsubscribe();
+    this.subscriptions = undefined;
   }
 
-  /** Without it the global one is taken. */
+  /** By default the global provider is used. */
   setTracerProvider(provider: TracerProvider): void {
-    this.providers.tracerProvider = provider;
+    this.telemetry.tracerProvider = provider;
   }
 
-  /** Without it the global one is taken. */
+  /** By default the global provider is used. */
   setMeterProvider(provider: MeterProvider): void {
-    this.providers.meterProvider = provider;
+    this.telemetry.meterProvider = provider;
   }
 
   getConfig(): RedisStreamsInstrumentationConfig {

@@ -2,11 +2,11 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { onStreamsEvent } from '../../events/channels.js';
 import type { ConsumedMessage, MessageRun } from '../../events/message-events.js';
 
-/** Streams that are published to can be any number: so many have their name, the others one together. */
+/** An app may publish to any number of streams: this many get a label of their own, the others share one. */
 const MOST_PUBLISHED = 100;
 const OTHERS = '_other';
 
-/** From 0 on: of what is not there before its first time, `increase()` misses that first time. */
+/** Every outcome starts at 0: if a series began with its first message, `increase()` would miss that message. */
 const OUTCOMES = ['handled', 'retried', 'dead_letter', 'duplicate', 'unhandled', 'lost'] as const;
 const CONNECTIONS = ['commands', 'blocking', 'client'] as const;
 
@@ -14,10 +14,10 @@ const HANDLER_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400];
 
 /**
- * The metrics that events make, from now on.
+ * Registers the metrics that are counted from events.
  *
- * @param isOurs whether an event is one of this app's server
- * @returns ends it
+ * @param isOurs whether an event comes from this app's server
+ * @returns removes them
  */
 export function eventMetrics(
   registry: Registry,
@@ -27,32 +27,32 @@ export function eventMetrics(
   const byGroup = ['stream', 'group'] as const;
   const handled = new Counter({
     name: 'redis_streams_messages_handled_total',
-    help: 'Messages by what became of them; one that is retried counts each time.',
+    help: 'Messages by outcome; a message that is retried counts each time.',
     labelNames: [...byGroup, 'outcome'],
     registers,
   });
   const published = new Counter({
     name: 'redis_streams_published_total',
-    help: 'Messages that this process published, by what became of the call.',
+    help: 'Messages that this process published, by the outcome of the call.',
     labelNames: ['stream', 'outcome'],
     registers,
   });
   const reconnects = new Counter({
     name: 'redis_streams_reconnects_total',
-    help: 'How often a connection to Redis was lost, or could not be made.',
+    help: 'How often a connection to Redis was lost, or could not be opened.',
     labelNames: ['connection'],
     registers,
   });
   const handlerSeconds = new Histogram({
     name: 'redis_streams_handler_duration_seconds',
-    help: 'How long the handlers of a message ran, whatever they came to.',
+    help: 'How long the handlers of a message ran, whether they succeeded or failed.',
     labelNames: byGroup,
     buckets: HANDLER_SECONDS,
     registers,
   });
   const waitSeconds = new Histogram({
     name: 'redis_streams_publish_to_handle_seconds',
-    help: 'From publishing a message to its first attempt, by the clock of Redis.',
+    help: 'Time from publishing a message to its first attempt, by the clock of Redis.',
     labelNames: byGroup,
     buckets: WAIT_SECONDS,
     registers,
@@ -62,42 +62,42 @@ export function eventMetrics(
 
   type Outcome = (typeof OUTCOMES)[number];
   const known = new Set<string>();
-  const became =
+  const count =
     (outcome: Outcome) =>
     (message: Pick<ConsumedMessage, 'stream' | 'group' | 'consumer'>): void => {
       if (!isOurs(message)) return;
       const { stream, group } = message;
       if (!known.has(stream)) {
         known.add(stream);
-        for (const its of OUTCOMES) handled.inc({ stream, group, outcome: its }, 0);
+        for (const each of OUTCOMES) handled.inc({ stream, group, outcome: each }, 0);
       }
       handled.inc({ stream, group, outcome });
     };
-  const ran = (message: MessageRun): void => {
+  const observe = (message: MessageRun): void => {
     if (!isOurs(message)) return;
     const { stream, group, durationMs, waitedMs } = message;
     handlerSeconds.observe({ stream, group }, durationMs / 1_000);
     if (waitedMs !== undefined) waitSeconds.observe({ stream, group }, waitedMs / 1_000);
   };
   const named = new Set<string>();
-  const wasPublished = (stream: string, outcome: string): void => {
+  const countPublished = (stream: string, outcome: string): void => {
     if (named.size < MOST_PUBLISHED) named.add(stream);
     published.inc({ stream: named.has(stream) ? stream : OTHERS, outcome });
   };
-  const ends = [
-    onStreamsEvent('nestjs-redis-streams:message:handled', became('handled')),
-    onStreamsEvent('nestjs-redis-streams:message:retried', became('retried')),
-    onStreamsEvent('nestjs-redis-streams:message:dead-lettered', became('dead_letter')),
-    onStreamsEvent('nestjs-redis-streams:message:duplicate', became('duplicate')),
-    onStreamsEvent('nestjs-redis-streams:message:unhandled', became('unhandled')),
-    onStreamsEvent('nestjs-redis-streams:message:lost', became('lost')),
-    onStreamsEvent('nestjs-redis-streams:message:handled', ran),
-    onStreamsEvent('nestjs-redis-streams:message:failed', ran),
+  const subscriptions = [
+    onStreamsEvent('nestjs-redis-streams:message:handled', count('handled')),
+    onStreamsEvent('nestjs-redis-streams:message:retried', count('retried')),
+    onStreamsEvent('nestjs-redis-streams:message:dead-lettered', count('dead_letter')),
+    onStreamsEvent('nestjs-redis-streams:message:duplicate', count('duplicate')),
+    onStreamsEvent('nestjs-redis-streams:message:unhandled', count('unhandled')),
+    onStreamsEvent('nestjs-redis-streams:message:lost', count('lost')),
+    onStreamsEvent('nestjs-redis-streams:message:handled', observe),
+    onStreamsEvent('nestjs-redis-streams:message:failed', observe),
     onStreamsEvent('nestjs-redis-streams:message:published', ({ stream, duplicate }) =>
-      wasPublished(stream, duplicate ? 'duplicate' : 'published'),
+      countPublished(stream, duplicate ? 'duplicate' : 'published'),
     ),
     onStreamsEvent('nestjs-redis-streams:message:publish-failed', ({ stream }) =>
-      wasPublished(stream, 'failed'),
+      countPublished(stream, 'failed'),
     ),
     onStreamsEvent('nestjs-redis-streams:connection:reconnecting', ({ connection }) =>
       reconnects.inc({ connection }),
@@ -105,7 +105,7 @@ export function eventMetrics(
   ];
   const metrics = [handled, published, reconnects, handlerSeconds, waitSeconds];
   return () => {
-    for (const end of ends) end();
+    for (const unsubscribe of subscriptions) unsubscribe();
     for (const metric of metrics) registry.removeSingleMetric(Reflect.get(metric, 'name'));
   };
 }

@@ -2,38 +2,40 @@ import { Gauge, type Registry } from 'prom-client';
 import type { StreamInspection } from '../../monitor/streams-inspection.js';
 import type { StreamsStats } from '../../monitor/streams-stats.js';
 
-/** What the gauges are told when they are read. */
+/** Where the gauges get their values when they are read. */
 export interface MetricsSource {
   stats(): StreamsStats;
-  /** Asks Redis, or gives what it said of late; nothing where it does not answer. */
+  /** What Redis says now, or said recently; undefined if it does not answer. */
   inspection(): Promise<readonly StreamInspection[] | undefined>;
 }
 
 const seconds = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : ms / 1_000;
 
-/** What Redis knows: name, help, and its value, which is left out where it is not known. */
-const OF_GROUPS: readonly [string, string, (its: StreamInspection) => number | undefined][] = [
+/** What Redis knows about a group: name, help and value. An unknown value is left out. */
+const OF_GROUPS: readonly [string, string, (of: StreamInspection) => number | undefined][] = [
   ['redis_streams_length', 'Entries of the stream.', ({ length }) => length],
   [
     'redis_streams_lag',
-    'Entries that the group was not given yet; left out where Redis cannot know it.',
+    'Entries not yet delivered to the group; left out if Redis cannot know it.',
     ({ lag }) => lag,
   ],
   [
     'redis_streams_oldest_unread_seconds',
-    'Age of the oldest entry that the group was not given yet; 0 where there is none.',
-    (its) => seconds(its.groupExists ? (its.oldestUnreadAgeMs ?? 0) : undefined),
+    'Age of the oldest entry not yet delivered to the group; 0 if there is none.',
+    ({ groupExists, oldestUnreadAgeMs = 0 }) =>
+      seconds(groupExists ? oldestUnreadAgeMs : undefined),
   ],
   [
     'redis_streams_pending',
-    'Entries that the group was given and has not finished.',
+    'Entries that were delivered to the group and are not finished.',
     ({ pending }) => pending,
   ],
   [
     'redis_streams_oldest_pending_seconds',
-    'Age of the oldest pending entry, from its publishing; 0 where there is none.',
-    (its) => seconds(its.groupExists ? (its.oldestPendingAgeMs ?? 0) : undefined),
+    'Time since the oldest pending entry was published; 0 if there is none.',
+    ({ groupExists, oldestPendingAgeMs = 0 }) =>
+      seconds(groupExists ? oldestPendingAgeMs : undefined),
   ],
   [
     'redis_streams_retries_waiting',
@@ -49,12 +51,12 @@ const OF_GROUPS: readonly [string, string, (its: StreamInspection) => number | u
   ],
   [
     'redis_streams_retention_headroom_ratio',
-    'How far the oldest unfinished entry is from being removed: 1 far, 0 there; left out without a limit.',
+    'How far the oldest unfinished entry is from being removed: from 1 (far) to 0 (about to be); left out without a limit.',
     ({ retentionHeadroom }) => retentionHeadroom,
   ],
 ];
 
-/** Of a group whose members all died: 0, without a version. */
+/** The living members of a group, by version. If all of them died: 0, without a version. */
 function aliveByVersion({ consumers, membersAlive }: StreamInspection): Map<string, number> {
   const counts = new Map<string, number>();
   if (membersAlive === 0) counts.set('', 0);
@@ -65,9 +67,9 @@ function aliveByVersion({ consumers, membersAlive }: StreamInspection): Map<stri
 }
 
 /**
- * The metrics that are asked for when they are read.
+ * Registers the metrics that are measured when they are read.
  *
- * @returns ends it
+ * @returns removes them
  */
 export function monitorMetrics(registry: Registry, source: MetricsSource): () => void {
   const names: string[] = [];
@@ -78,15 +80,15 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
     fill: (set: (labels: Record<string, string>, value: number | undefined) => void) => unknown,
   ): void => {
     names.push(name);
-    const made: Gauge = new Gauge({
+    const created: Gauge = new Gauge({
       name,
       help,
       labelNames,
       registers: [registry],
       collect: async () => {
-        made.reset();
+        created.reset();
         await fill((labels, value) => {
-          if (value !== undefined) made.set(labels, value);
+          if (value !== undefined) created.set(labels, value);
         });
       },
     });
@@ -94,19 +96,21 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
 
   for (const [name, help, valueOf] of OF_GROUPS) {
     gauge(name, help, ['stream', 'group'], async (set) => {
-      for (const its of (await source.inspection()) ?? []) {
-        set({ stream: its.stream, group: its.group }, valueOf(its));
+      for (const inspection of (await source.inspection()) ?? []) {
+        const { stream, group } = inspection;
+        set({ stream, group }, valueOf(inspection));
       }
     });
   }
   gauge(
     'redis_streams_members_alive',
-    'Members of the group that say that they are alive, by the version of this package; left out where none says anything.',
+    'Members of the group that report that they are alive, by version of this package; left out if none reports anything.',
     ['stream', 'group', 'version'],
     async (set) => {
-      for (const its of (await source.inspection()) ?? []) {
-        for (const [version, count] of aliveByVersion(its)) {
-          set({ stream: its.stream, group: its.group, version }, count);
+      for (const inspection of (await source.inspection()) ?? []) {
+        const { stream, group } = inspection;
+        for (const [version, count] of aliveByVersion(inspection)) {
+          set({ stream, group, version }, count);
         }
       }
     },
@@ -125,17 +129,17 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
   );
   gauge(
     'redis_streams_partitions_owned',
-    'Partitions that this process has to itself; left out for streams without any.',
+    'Partitions that this process owns; left out for streams without partitions.',
     ['stream', 'group'],
     (set) => {
       const { partitions, group } = source.stats();
       for (const { stream, owned } of partitions) set({ stream, group }, owned.length);
     },
   );
-  const ofJobs = 'of a scheduled job in this process; left out before the first.';
+  const ofJob = 'of a scheduled job in this process; left out before the first run.';
   gauge(
     'redis_streams_job_last_run_timestamp_seconds',
-    `End of the last run ${ofJobs}`,
+    `End of the last run ${ofJob}`,
     ['scheduled_job'],
     (set) => {
       for (const { name, lastRunAt } of source.stats().jobs) {
@@ -145,7 +149,7 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
   );
   gauge(
     'redis_streams_job_last_duration_seconds',
-    `Duration of the last run ${ofJobs}`,
+    `Duration of the last run ${ofJob}`,
     ['scheduled_job'],
     (set) => {
       for (const { name, lastDurationMs } of source.stats().jobs) {

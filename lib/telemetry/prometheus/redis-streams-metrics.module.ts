@@ -1,11 +1,24 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { RedisStreamsMetricsOptions } from './metrics-options.js';
-import { RedisStreamsMetrics } from './redis-streams-metrics.js';
+import { register } from 'prom-client';
+import type { StreamInspection } from '../../monitor/streams-inspection.js';
+import { StreamsMonitor } from '../../monitor/streams-monitor.js';
+import { checkOptions } from '../../options/check-options.js';
+import { eventMetrics } from './event-metrics.js';
+import { metricsOptionsSchema, type RedisStreamsMetricsOptions } from './metrics-options.js';
+import { monitorMetrics } from './monitor-metrics.js';
+
+const NO_MONITOR =
+  'RedisStreamsMetricsModule needs RedisStreamsModule in the same app: import it too';
 
 /**
- * Exports what the streams of an app do as metrics of `prom-client`. Import it beside `RedisStreamsModule`, and serve the
- * registry as you serve it for other metrics.
+ * Exports metrics of the app's streams with `prom-client`. Import it in addition to `RedisStreamsModule`, and serve the registry
+ * as you do for other metrics.
  *
  * @example
  * ```ts
@@ -26,5 +39,78 @@ export class RedisStreamsMetricsModule {
         },
       ],
     };
+  }
+}
+
+/** Registers the metrics of one app, and removes them when the app is closed. */
+class RedisStreamsMetrics implements OnModuleInit, OnApplicationShutdown {
+  private readonly removals: (() => void)[];
+  private readonly intervalMs: number;
+  private readonly timeoutMs: number;
+  private answer: Promise<readonly StreamInspection[] | undefined> | undefined;
+  private reuseUntil = 0;
+  private found: StreamsMonitor | undefined;
+
+  /** @throws InvalidOptionsError */
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    options: RedisStreamsMetricsOptions,
+  ) {
+    checkOptions(metricsOptionsSchema, options, 'metrics');
+    const { registry = register, intervalMs = 10_000, timeoutMs = 3_000 } = options;
+    this.intervalMs = intervalMs;
+    this.timeoutMs = timeoutMs;
+    const isOurs = ({ consumer }: { readonly consumer: string }): boolean =>
+      consumer === this.find()?.consumer;
+    this.removals = [
+      eventMetrics(registry, isOurs),
+      monitorMetrics(registry, {
+        stats: () => this.monitor.getStats(),
+        inspection: () => this.inspection(),
+      }),
+    ];
+  }
+
+  /** Without a `RedisStreamsModule` the app does not start. */
+  onModuleInit(): void {
+    if (this.find() !== undefined) return;
+    this.onApplicationShutdown();
+    throw new Error(NO_MONITOR);
+  }
+
+  onApplicationShutdown(): void {
+    for (const remove of this.removals.splice(0)) remove();
+  }
+
+  // Not injected: the module with the monitor need not be global, and may be imported after this one.
+  private get monitor(): StreamsMonitor {
+    const monitor = this.find();
+    if (monitor === undefined) throw new Error(NO_MONITOR);
+    return monitor;
+  }
+
+  private find(): StreamsMonitor | undefined {
+    try {
+      this.found ??= this.moduleRef.get<StreamsMonitor>(StreamsMonitor, { strict: false });
+    } catch {
+      // It does not exist yet, or is not imported at all.
+    }
+    return this.found;
+  }
+
+  /** Asks Redis once for all gauges that are read together, and reuses the answer for a while. */
+  private inspection(): Promise<readonly StreamInspection[] | undefined> {
+    if (this.answer === undefined || performance.now() >= this.reuseUntil) {
+      // Until the answer arrives, everybody waits for this one.
+      this.reuseUntil = Infinity;
+      this.answer = this.monitor
+        .inspect({ timeoutMs: this.timeoutMs })
+        .then(({ streams }) => streams)
+        .catch(() => undefined)
+        .finally(() => {
+          this.reuseUntil = performance.now() + this.intervalMs;
+        });
+    }
+    return this.answer;
   }
 }

@@ -1,22 +1,21 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import type { InspectedServer, StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
+import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import { checkOptions } from '../../options/check-options.js';
 import { errorText } from '../../redis/server/redis-errors.js';
-import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
-import * as text from './health.messages.js';
-import type { RedisStreamsHealthLimits } from './health-limits.js';
-import { healthLimitsSchema } from './health-limits.schema.js';
-import { serverProblems, streamProblems } from './health-problems.js';
+import { healthLimitsSchema, type RedisStreamsHealthLimits } from './health-limits.js';
 
-/** Beside `blockMs`: what a read may take on its way. */
+/** How much longer than `blockMs` a read may take. */
 const READER_SLACK_MS = 5_000;
 const TIMEOUT_MS = 2_000;
+const CLOSING = 'the app is closing';
 
 /**
- * Says whether this app's server can do its work: it is down where Redis does not answer, evicts or is a replica, where the
- * reader hangs, a group is missing or a limit is passed; and from the moment on in which the app begins to close.
+ * Reports whether this app's server can do its work. It is down if Redis does not answer, evicts keys or is a replica, if the
+ * reader hangs, a group is missing or a limit is exceeded; and as soon as the app begins to close.
  *
  * @example
  * ```ts
@@ -48,8 +47,9 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
   ) {}
 
   /**
-   * @param key under what it is in the result
-   * @throws InvalidOptionsError where a limit is none; what is unhealthy is a result, with `problems` that say what
+   * @param key the key of this indicator in the result
+   * @returns up, or down with `problems` that say why
+   * @throws InvalidOptionsError if a limit is invalid
    */
   async isHealthy<const Key extends string>(
     key: Key,
@@ -61,48 +61,96 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
     return problems.length === 0 ? indicator.up() : indicator.down({ problems });
   }
 
-  /** Who sends requests here is to stop before the app does: also where there is no server to say so. */
+  /** From now on it is down, so that load balancers stop sending requests before the app stops. */
   onModuleDestroy(): void {
     this.closing = true;
   }
 
   private async problems(limits: RedisStreamsHealthLimits): Promise<string[]> {
-    if (this.closing) return [text.CLOSING];
+    if (this.closing) return [CLOSING];
     const server = this.find(ServerRedisStreams);
-    const ofServer = readerProblems(server, limits);
-    // Where it closes there is nothing more to ask, and soon nobody to ask it.
-    if (ofServer.includes(text.CLOSING)) return ofServer;
+    if (server.consumer?.isDraining === true) return [CLOSING];
+    const ofReader = readerProblems(server, limits);
     try {
       const { timeoutMs = TIMEOUT_MS } = limits;
       const inspected = await this.find(StreamsMonitor).inspect({ timeoutMs });
       return [
-        ...ofServer,
+        ...ofReader,
         ...serverProblems(inspected.server),
-        ...inspected.streams.flatMap((its) => streamProblems(its, limits)),
+        ...inspected.streams.flatMap((stream) => streamProblems(stream, limits)),
       ];
     } catch (error) {
-      return [...ofServer, errorText(error)];
+      return [...ofReader, errorText(error)];
     }
   }
 
-  // Not injected: the module that has them need not be global.
+  // Not injected: their module need not be global.
   private find<Found>(token: abstract new (...args: never[]) => Found): Found {
     try {
       return this.moduleRef.get<Found>(token as never, { strict: false });
     } catch (cause) {
-      throw new Error(text.NO_MODULE, { cause });
+      throw new Error(
+        'RedisStreamsHealthIndicator needs RedisStreamsModule in the same app: import it too',
+        { cause },
+      );
     }
   }
 }
 
-/** What is wrong with reading; nothing where nothing is subscribed to. */
+/** The problems of the reader, unless nothing is subscribed to. */
 function readerProblems(server: ServerRedisStreams, limits: RedisStreamsHealthLimits): string[] {
   const { consumer, isListening, options } = server;
-  if (consumer?.isDraining === true) return [text.CLOSING];
   if (server.subscriptions().length === 0) return [];
-  if (!isListening || consumer === undefined) return [text.NOT_READING];
+  if (!isListening || consumer === undefined) return ['the server does not listen'];
   const { maxReaderQuietMs = options.blockMs + READER_SLACK_MS } = limits;
   const { readerQuietMs } = consumer;
   if (readerQuietMs <= maxReaderQuietMs) return [];
-  return [text.readerQuiet(readerQuietMs, maxReaderQuietMs)];
+  return [
+    `the last read ended ${Math.round(readerQuietMs)} ms ago, and ${maxReaderQuietMs} are allowed`,
+  ];
+}
+
+/** The problems of Redis itself. */
+function serverProblems({ maxmemoryPolicy, role }: InspectedServer): string[] {
+  const problems: string[] = [];
+  if (role === 'replica') problems.push('Redis is a replica: nothing can be written to it');
+  if (maxmemoryPolicy !== undefined && maxmemoryPolicy !== 'noeviction') {
+    problems.push(`maxmemory-policy of Redis is "${maxmemoryPolicy}", which throws messages away`);
+  }
+  return problems;
+}
+
+/** The problems of a stream and its group, by the limits that are set. What is unknown is no problem. */
+function streamProblems(
+  inspection: StreamInspection,
+  {
+    maxPendingAgeMs = Infinity,
+    maxLag = Infinity,
+    maxDeadLetters = Infinity,
+    minRetentionHeadroom = 0,
+  }: RedisStreamsHealthLimits,
+): string[] {
+  const { stream, group, groupExists, lag = 0, deadLetters } = inspection;
+  const { oldestPendingAgeMs = 0, retentionHeadroom = 1 } = inspection;
+  if (!groupExists) return [`stream "${stream}" has no group "${group}"`];
+  const problems: string[] = [];
+  if (oldestPendingAgeMs > maxPendingAgeMs) {
+    problems.push(
+      `the oldest pending entry of stream "${stream}" is ${oldestPendingAgeMs} ms old, and ${maxPendingAgeMs} are allowed`,
+    );
+  }
+  if (lag > maxLag) {
+    problems.push(`stream "${stream}" has ${lag} unread entries, and ${maxLag} are allowed`);
+  }
+  if (deadLetters.count > maxDeadLetters) {
+    problems.push(
+      `stream "${stream}" has ${deadLetters.count} dead letters, and ${maxDeadLetters} are allowed`,
+    );
+  }
+  if (retentionHeadroom < minRetentionHeadroom) {
+    problems.push(
+      `unfinished entries of stream "${stream}" are about to be removed: headroom ${retentionHeadroom.toFixed(2)}, and at least ${minRetentionHeadroom} is required`,
+    );
+  }
+  return problems;
 }

@@ -14,23 +14,23 @@ const WATCHED = [
   'lost',
 ] as const satisfies MessageEvent['what'][];
 
-/** What one consumer said of its messages, in order. Its name is that of no other app in this process. */
+/** The events of one consumer's messages, in order. The consumer's name is unique in this process. */
 export class Journal {
   readonly events: MessageEvent[] = [];
-  /** Tests wait for many messages at once: none is looked for among those of all others. */
+  /** By message ID, since tests wait for many messages at once. */
   private readonly byId = new Map<string, MessageEvent[]>();
   private readonly listeners = new Set<{ which: WhichMessage; callback: () => void }>();
-  private readonly ends: (() => void)[];
+  private readonly subscriptions: (() => void)[];
 
   constructor(private readonly consumer: string) {
-    this.ends = WATCHED.map((what) =>
+    this.subscriptions = WATCHED.map((what) =>
       onStreamsEvent(`${PREFIX}${what}` as keyof RedisStreamsChannels, (event) =>
         this.note({ ...event, what } as MessageEvent),
       ),
     );
-    const end = onStreamsOperation('nestjs-redis-streams:settle', {
+    const settled = onStreamsOperation('nestjs-redis-streams:settle', {
       asyncEnd: ({ messages, stream, group, step, ...rest }) => {
-        // It is tried again.
+        // Settling is tried again.
         if ('error' in rest && rest.error !== undefined) return;
         for (const { entryId, messageId, name } of messages) {
           const about = { stream, group, consumer: rest.consumer, entryId, messageId, name };
@@ -38,16 +38,16 @@ export class Journal {
         }
       },
     });
-    this.ends.push(end);
+    this.subscriptions.push(settled);
   }
 
   of(which: WhichMessage): MessageEvent[] {
-    const { messageId } = asParts(which);
+    const { messageId } = asObject(which);
     const events = messageId === undefined ? this.events : (this.byId.get(messageId) ?? []);
-    return events.filter((event) => isMeant(event, which));
+    return events.filter((event) => isAbout(event, which));
   }
 
-  /** Calls back after each event about such a message. @returns ends it */
+  /** Calls back after each event of such a message. @returns stops it */
   whenNoted(which: WhichMessage, callback: () => void): () => void {
     const listener = { which, callback };
     this.listeners.add(listener);
@@ -55,38 +55,40 @@ export class Journal {
   }
 
   end(): void {
-    for (const end of this.ends.splice(0)) end();
+    for (const unsubscribe of this.subscriptions.splice(0)) unsubscribe();
     this.listeners.clear();
   }
 
-  private note(told: MessageEvent): void {
-    if (told.consumer !== this.consumer) return;
-    const event = this.withMessageId(told);
+  private note(noted: MessageEvent): void {
+    if (noted.consumer !== this.consumer) return;
+    const event = this.withMessageId(noted);
     this.events.push(event);
     const { messageId } = event;
     if (messageId !== undefined) {
-      const its = this.byId.get(messageId) ?? [];
-      its.push(event);
-      this.byId.set(messageId, its);
+      const events = this.byId.get(messageId) ?? [];
+      events.push(event);
+      this.byId.set(messageId, events);
     }
-    for (const { which, callback } of this.listeners) if (isMeant(event, which)) callback();
+    for (const { which, callback } of this.listeners) if (isAbout(event, which)) callback();
   }
 
-  /** Of an entry that was deleted only its own ID is known; what was said of it before knows more. */
+  /** For a deleted entry only the entry ID is known; an earlier event may have the message ID. */
   private withMessageId(event: MessageEvent): MessageEvent {
     if (event.what !== 'lost' || event.messageId !== undefined) return event;
     const { stream, entryId } = event;
-    const before = this.events.find((its) => its.stream === stream && its.entryId === entryId);
+    const before = this.events.find(
+      (other) => other.stream === stream && other.entryId === entryId,
+    );
     return { ...event, messageId: before?.messageId };
   }
 }
 
-const asParts = (which: WhichMessage): Exclude<WhichMessage, string> =>
+const asObject = (which: WhichMessage): Exclude<WhichMessage, string> =>
   typeof which === 'string' ? { messageId: which } : which;
 
-/** Whether the event is about that message. */
-function isMeant(event: MessageEvent, which: WhichMessage): boolean {
-  const { messageId, stream, name } = asParts(which);
+/** Whether an event is about this message. */
+function isAbout(event: MessageEvent, which: WhichMessage): boolean {
+  const { messageId, stream, name } = asObject(which);
   return (
     (messageId === undefined || event.messageId === messageId) &&
     (stream === undefined || event.stream === stream) &&
@@ -94,13 +96,13 @@ function isMeant(event: MessageEvent, which: WhichMessage): boolean {
   );
 }
 
-/** Whether what `events[index]` says is recorded in Redis. */
+/** Whether the outcome of `events[index]` is recorded in Redis. */
 export function isSettled(events: readonly MessageEvent[], index: number): boolean {
-  const its = events[index];
+  const event = events[index];
   return events
     .slice(index)
     .some(
       ({ what, stream, entryId }) =>
-        what === 'settled' && stream === its?.stream && entryId === its.entryId,
+        what === 'settled' && stream === event?.stream && entryId === event.entryId,
     );
 }

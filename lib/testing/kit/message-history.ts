@@ -1,3 +1,4 @@
+import { RedisStreamsError } from '../../errors/redis-streams.error.js';
 import type {
   AttemptedMessage,
   ConsumedMessage,
@@ -9,7 +10,7 @@ import type {
 } from '../../events/message-events.js';
 import type { SettleStep } from '../../events/operations.js';
 
-/** What the app said of a message, and what about it. `settled`: what went before is recorded in Redis. */
+/** An event of a message. `settled`: the outcome before it is recorded in Redis. */
 export type MessageEvent =
   | ({ readonly what: 'received' | 'duplicate' } & ConsumedMessage)
   | ({ readonly what: 'handled' } & MessageHandled)
@@ -24,19 +25,19 @@ export type MessageEvent =
 export interface MessageAttempt {
   readonly attempt: number;
   readonly outcome: 'handled' | 'failed' | 'unhandled';
-  /** How long the handlers ran; 0 where there was none. */
+  /** How long the handlers ran; 0 if there were none. */
   readonly durationMs: number;
-  /** What was thrown, where it failed. */
+  /** The error, if it failed. */
   readonly error: unknown;
 }
 
-/** How a message is in Redis. Times are by Redis's clock. */
+/** The state of a message in Redis. Times are by Redis's clock. */
 export type MessageState =
-  /** Nothing of it is there: it was not published, or it is gone. */
+  /** Redis has nothing of it: it was not published, or it is gone. */
   | { readonly kind: 'unknown' }
-  /** It is to be published later. */
+  /** It will be published later. */
   | { readonly kind: 'delayed'; readonly dueInMs: number }
-  /** The group was not given it yet. */
+  /** It is not yet delivered to the group. */
   | { readonly kind: 'unread'; readonly entryId: string }
   /** A consumer has it; it may be running. */
   | {
@@ -58,29 +59,29 @@ export type MessageState =
       readonly deadLetterId: string;
       readonly reason: string;
       readonly attempts: number;
-      /** Whether it is to run again, or does so. */
+      /** Whether it waits to run again, or is running. */
       readonly isRedriven: boolean;
     }
-  /** It is in the ledger: it was handled, and is not run again. */
+  /** It is in the ledger: it was handled, and will not run again. */
   | { readonly kind: 'handled'; readonly handledAt: Date }
-  /** It was acknowledged, and the ledger does not have it. */
+  /** It was acknowledged, and is not in the ledger. */
   | { readonly kind: 'acknowledged'; readonly entryId: string };
 
-/** What happened to a message, as the app said, and how it is in Redis now. */
+/** What happened to a message in the app, and its state in Redis now. */
 export interface MessageHistory {
   readonly messageId: string;
-  /** Nothing where no subscribed stream knows it. */
+  /** `undefined` if no subscribed stream has it. */
   readonly stream: string | undefined;
   readonly events: readonly MessageEvent[];
   readonly attempts: readonly MessageAttempt[];
   readonly state: MessageState;
 }
 
-/** Which message is meant: its ID, its receipt, or what is known of it. What is left out is not compared. */
+/** A message: its ID, its receipt, or what is known about it. What is left out is not compared. */
 export type WhichMessage =
   string | { readonly messageId?: string; readonly stream?: string; readonly name?: string };
 
-/** The runs among the events. */
+/** The attempts among the events. */
 export function attemptsOf(events: readonly MessageEvent[]): MessageAttempt[] {
   const attempts: MessageAttempt[] = [];
   for (const event of events) {
@@ -95,3 +96,21 @@ export function attemptsOf(events: readonly MessageEvent[]): MessageAttempt[] {
   }
   return attempts;
 }
+
+/** What a test waited for did not happen, or the app cannot be tested. The message says what is known. */
+export class StreamsTestingError extends RedisStreamsError {
+  readonly code = 'STREAMS_TESTING';
+
+  constructor(
+    message: string,
+    /** What happened to the message that the test waited for, if its ID is known. */
+    readonly history?: MessageHistory | undefined,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The message ID, if the test gave one. */
+export const messageIdOf = (which: WhichMessage): string | undefined =>
+  typeof which === 'string' ? which : which.messageId;

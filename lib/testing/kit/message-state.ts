@@ -1,16 +1,16 @@
-import { redriveId, compareEntryIds } from '../../wire/ids.js';
+import { compareEntryIds, redriveId } from '../../wire/ids.js';
+import { readRange } from '../../redis/read/stream-reads.js';
+import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
 import { partitionName } from '../../wire/partitions.js';
 import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';
-import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
-import { readRange } from '../../redis/read/stream-reads.js';
-import { groupIn, type LookingParts, msOf, together } from './looking.js';
+import { type AppInRedis, groupIn, msOf, transaction } from './app-in-redis.js';
 import type { MessageState } from './message-history.js';
 
 const PAGE = 1_000;
-/** The digits before the message ID in the set of what is to be published later. */
+/** The digits before the message ID in the set of delayed messages. */
 const ORDER_DIGITS = 16;
 
-/** Which message of a stream; the entry ID where it is known. */
+/** A message to look for; with its entry ID if that is known. */
 export interface SoughtMessage {
   readonly stream: string;
   /** The stream itself, or one of its partitions. */
@@ -19,22 +19,19 @@ export interface SoughtMessage {
   readonly entryId: string | undefined;
 }
 
-/** How a message is in Redis: one look at everything but its dead letter, which stays where it is written last. */
-export async function messageState(
-  parts: LookingParts,
-  sought: SoughtMessage,
-): Promise<MessageState> {
+/** Reads the state of a message. Everything is read in one transaction, except its dead letter, which is written last. */
+export async function messageState(app: AppInRedis, sought: SoughtMessage): Promise<MessageState> {
   const { stream, place, messageId } = sought;
-  const { client, server } = parts;
+  const { client, server } = app;
   const { keyPrefix, group } = server.options;
   const keys = streamKeys(keyPrefix, place, group);
   const later = delayedKeys(keys.stream);
   const order = (await client.hget(later.messages, messageId))?.slice(0, ORDER_DIGITS) ?? '';
-  // An ID of another partition can be one of this one's too.
+  // The entry ID does not tell its partition: in this one it may be that of another message.
   const known = place === stream ? sought.entryId : undefined;
-  const entryId = known ?? (await findEntry(parts, sought));
+  const entryId = known ?? (await findEntry(app, sought));
   const id = entryId ?? '0-1';
-  const [time, dueLater, pending, dueAt, used, groups, entries] = await together(client, [
+  const [time, dueLater, pending, dueAt, used, groups, entries] = await transaction(client, [
     ['TIME'],
     ['ZSCORE', later.delayed, order + messageId],
     ['XPENDING', keys.stream, group, id, id, '1'],
@@ -59,20 +56,20 @@ export async function messageState(
       attemptsUsed,
     };
   }
-  const dead = await deadLetterOf(parts, sought);
+  const dead = await deadLetterOf(app, sought);
   if (dead !== undefined) return dead;
   const { ledger, packedLedger } = keys;
   const handledAt = await processedAtScript.run(client, [ledger, packedLedger], [messageId]);
   if (handledAt !== undefined) return { kind: 'handled', handledAt: new Date(handledAt) };
   if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
-  const given = groupIn(groups, group)?.lastDeliveredId ?? '0-0';
-  return { kind: compareEntryIds(id, given) > 0 ? 'unread' : 'acknowledged', entryId: id };
+  const delivered = groupIn(groups, group)?.lastDeliveredId ?? '0-0';
+  return { kind: compareEntryIds(id, delivered) > 0 ? 'unread' : 'acknowledged', entryId: id };
 }
 
 const isScore = (reply: unknown): reply is string => typeof reply === 'string';
 
 async function deadLetterOf(
-  { client, server, deadLetters }: LookingParts,
+  { client, server, deadLetters }: AppInRedis,
   { stream, place, messageId }: SoughtMessage,
 ): Promise<MessageState | undefined> {
   const { keyPrefix, group } = server.options;
@@ -91,7 +88,7 @@ async function deadLetterOf(
     if (found !== undefined) {
       const { id, reason, attempts } = found;
       const letter = id.slice(id.indexOf(':') + 1);
-      const [dueAt, entries] = await together(client, [
+      const [dueAt, entries] = await transaction(client, [
         ['ZSCORE', keys.retries, redriveId(letter)],
         ['XRANGE', keys.deadLetters, letter, letter],
       ]);
@@ -110,9 +107,9 @@ async function deadLetterOf(
   }
 }
 
-/** The entry of a message; nothing where none has its ID. */
+/** Finds the entry of a message. */
 async function findEntry(
-  { client, server }: LookingParts,
+  { client, server }: AppInRedis,
   { stream, place, messageId }: SoughtMessage,
 ): Promise<string | undefined> {
   const { keyPrefix, codecs } = server.options;
@@ -124,7 +121,7 @@ async function findEntry(
       try {
         if (codec.decode(fields).messageId === messageId) return id;
       } catch {
-        // Nobody can say whose it is.
+        // An entry that cannot be decoded has no known message ID.
       }
     }
     if (page.length < PAGE) return undefined;

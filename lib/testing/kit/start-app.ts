@@ -8,55 +8,55 @@ import {
 } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
 import { withOverride } from '../../nest/redis-streams.module.js';
-import type { ConnectionOption } from '../../options/connection-option.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
-import { StreamsTestingError } from './streams-testing.error.js';
+import type { ConnectionOption } from '../../options/connection-option.js';
+import { StreamsTestingError } from './message-history.js';
+import * as text from './testing-kit.messages.js';
 import type {
   RedisStreamsTestingOptions,
   TestedApp,
   TestedBuilder,
   TestedFactory,
-} from './tested-app.js';
-import * as text from './testing-kit.messages.js';
+} from './testing-options.js';
 
-/** An app that is made, and does not listen yet. */
-export interface MadeApp {
+/** An app that was created and does not listen yet. */
+export interface CreatedApp {
   readonly app: INestApplication | INestMicroservice;
   readonly server: ServerRedisStreams;
   readonly keyPrefix: string;
   readonly listen: () => Promise<unknown>;
 }
 
-/** Makes the app with a Redis and a prefix of ours, whatever its own options say. */
-export async function makeApp(
+/** Creates the app with this Redis and a new prefix, instead of those in its own options. */
+export async function createApp(
   tested: TestedApp,
   connection: ConnectionOption,
   { options: given = {}, logger = ['warn', 'error', 'fatal'] }: RedisStreamsTestingOptions,
-): Promise<MadeApp> {
+): Promise<CreatedApp> {
   const consumer = `test-${randomBytes(8).toString('hex')}`;
   const keyPrefix = `${consumer}:`;
-  const made = await withOverride(
+  const created = await withOverride(
     (options) => ({ ...options, ...given, connection, keyPrefix, consumer }),
-    () => make(tested, logger),
+    () => create(tested, logger),
   );
   try {
-    const server = serverOf(made.app);
-    // Else it would read, and remove, what is not ours.
+    const server = serverOf(created.app);
+    // Otherwise it would read, and remove, keys of other apps.
     if (server.options.keyPrefix !== keyPrefix) throw new StreamsTestingError(text.NOT_TAKEN);
-    return { ...made, server, keyPrefix };
+    return { ...created, server, keyPrefix };
   } catch (error) {
-    await made.app.close();
+    await created.app.close();
     throw error;
   }
 }
 
-async function make(
+async function create(
   tested: TestedApp,
   logger: RedisStreamsTestingOptions['logger'],
-): Promise<Pick<MadeApp, 'app' | 'listen'>> {
+): Promise<Pick<CreatedApp, 'app' | 'listen'>> {
   if (isFactory(tested)) {
     const app = await tested.app();
-    return { app, listen: () => listenBeside(app) };
+    return { app, listen: () => listenWithHttp(app) };
   }
   if (isBuilder(tested)) {
     const module = await tested.compile();
@@ -72,7 +72,7 @@ async function make(
       strategy = serverOf(modules);
       return { strategy };
     },
-    // Where Nest 11 looks, after it has called the factory.
+    // Nest 11 looks here, after it has called the factory.
     get strategy() {
       return strategy;
     },
@@ -82,21 +82,18 @@ async function make(
   return { app, listen: () => app.listen() };
 }
 
-/** In an app with HTTP, which may have connected our strategy itself. */
-async function listenBeside(app: INestApplication): Promise<void> {
+/** Listens in an app with HTTP, which may have connected the strategy itself. */
+async function listenWithHttp(app: INestApplication): Promise<void> {
   const strategy = serverOf(app);
   const isConnected = app
     .getMicroservices()
-    .some((its) => Reflect.get(its, 'serverInstance') === strategy);
+    .some((microservice) => Reflect.get(microservice, 'serverInstance') === strategy);
   if (!isConnected) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
   if (!strategy.isListening) await app.startAllMicroservices();
   await app.init();
 }
 
-/** What finds a provider: an app or a part of one. */
-type Finding = Pick<ModuleRef, 'get'>;
-
-function serverOf(app: Finding): ServerRedisStreams {
+function serverOf(app: Pick<ModuleRef, 'get'>): ServerRedisStreams {
   try {
     return app.get(ServerRedisStreams, { strict: false });
   } catch (cause) {
@@ -108,7 +105,7 @@ const isFactory = (tested: TestedApp): tested is TestedFactory => 'app' in teste
 const isBuilder = (tested: TestedApp): tested is TestedBuilder =>
   'compile' in tested && typeof tested.compile === 'function';
 
-/** Metadata as a module of its own. */
+/** A module with this metadata. */
 function asModule(metadata: ModuleMetadata): Type {
   @Module(metadata)
   class TestedModule {}

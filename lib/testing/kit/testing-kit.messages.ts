@@ -4,33 +4,31 @@ import type {
   MessageState,
   WhichMessage,
 } from './message-history.js';
-import type { Unfinished } from './unfinished.js';
+import type { Unfinished } from './app-in-redis.js';
 
-/** What may be waited for, and how it reads. */
-export type Awaited = 'handled' | 'retried' | 'dead-lettered';
+/** The outcomes that a test can wait for. */
+export type Outcome = 'handled' | 'retried' | 'dead-lettered';
 
-const AS_WORDS: Record<Awaited, string> = {
+const AS_WORDS: Record<Outcome, string> = {
   handled: 'handled',
-  retried: 'put off for another attempt',
-  'dead-lettered': 'made a dead letter',
+  retried: 'scheduled for another attempt',
+  'dead-lettered': 'dead-lettered',
 };
 
-export const CONNECTION_NAME = 'nestjs-redis-streams:testing';
-export const CALLED = 'testing';
 export const CLOSED = 'this RedisStreamsTesting was closed';
 export const NO_MODULE =
   'The app has no RedisStreamsModule, or one of another copy of this package (one as ES modules, one as CommonJS)';
 export const NOT_TAKEN =
-  'The app was made before RedisStreamsTesting could give it its own Redis and keyPrefix, so it is not started. Make it inside `{ app: () => … }`, or hand in a builder that was not compiled';
+  'The app was made before RedisStreamsTesting could give it its own Redis and keyPrefix, so it is not started. Create it inside `{ app: () => … }`, or pass a builder that was not compiled';
 
 const quoted = (name: string): string => `"${name}"`;
 
-/** A message as a test named it. */
+/** A message as the test identified it. */
 function named(which: WhichMessage): string {
   const { messageId, stream, name } = typeof which === 'string' ? { messageId: which } : which;
   return [
     messageId === undefined ? 'a message' : `message ${messageId}`,
-    ...(name === undefined || name === stream ? [] : [`of the name ${quoted(name)}`]),
+    ...(name === undefined || name === stream ? [] : [`with the name ${quoted(name)}`]),
     ...(stream === undefined ? [] : [`of stream ${quoted(stream)}`]),
   ].join(' ');
 }
@@ -39,7 +37,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 export const notInTime = (
   which: WhichMessage,
-  awaited: Awaited,
+  awaited: Outcome,
   timeoutMs: number,
   known: string,
 ): string =>
@@ -47,47 +45,52 @@ export const notInTime = (
 
 export const never = (
   which: WhichMessage,
-  awaited: Awaited,
+  awaited: Outcome,
   instead: string,
   known: string,
 ): string =>
   `${capital(named(which))} will not be ${AS_WORDS[awaited]}: it was ${instead}.\n${known}`;
 
 export const notDrained = (timeoutMs: number, left: readonly Unfinished[]): string =>
-  [`Not drained within ${timeoutMs} ms:`, ...left.map((its) => `  - ${unfinished(its)}`)].join(
-    '\n',
-  );
+  [
+    `Not drained within ${timeoutMs} ms:`,
+    ...left.map((stream) => `  - ${unfinished(stream)}`),
+  ].join('\n');
 
 function unfinished({ stream, hasUnread, pending, retries }: Unfinished): string {
   const parts = [
-    ...(hasUnread ? ['something unread'] : []),
+    ...(hasUnread ? ['unread entries'] : []),
     ...(pending > 0 ? [`${pending} pending`] : []),
     ...(retries > 0 ? [`${retries} waiting for another attempt`] : []),
   ];
   return `stream ${quoted(stream)}: ${parts.join(', ')}`;
 }
 
-/** All that is known of a message, a line each. */
+/** Everything that is known about a message, a line each. */
 export function knownOf({ events, state }: MessageHistory): string {
   return [
-    'What this app said of it:',
-    ...(events.length === 0 ? ['  - nothing'] : events.map((event) => `  - ${said(event)}`)),
-    `In Redis: ${inRedis(state)}`,
+    'What happened to it in this app:',
+    ...(events.length === 0 ? ['  - nothing'] : events.map((event) => `  - ${eventText(event)}`)),
+    `In Redis: ${stateText(state)}`,
   ].join('\n');
 }
 
-/** The same where no ID is known: what the app had to do with at all. */
+/** What is known if the test gave no message ID: the last events of all messages. */
 export function knownOfAny(events: readonly MessageEvent[], last = 10): string {
   const lines = events
     .slice(-last)
-    .map((event) => `  - ${event.stream} ${event.messageId ?? event.entryId}: ${said(event)}`);
-  return ['What this app said last:', ...(lines.length === 0 ? ['  - nothing'] : lines)].join('\n');
+    .map((event) => `  - ${event.stream} ${event.messageId ?? event.entryId}: ${eventText(event)}`);
+  return [
+    'What happened last in this app:',
+    ...(lines.length === 0 ? ['  - nothing'] : lines),
+  ].join('\n');
 }
 
-export const NO_REDIS = 'Redis does not answer, so that the app cannot be tested';
-export const unreachable = (reason: string): string => `Redis cannot be asked about it: ${reason}`;
+export const NO_REDIS = 'Redis does not answer, so the app cannot be tested';
+export const unreachable = (reason: string): string =>
+  `Its state in Redis cannot be read: ${reason}`;
 
-function said(event: MessageEvent): string {
+function eventText(event: MessageEvent): string {
   switch (event.what) {
     case 'received':
       return `received as entry ${event.entryId}`;
@@ -96,13 +99,13 @@ function said(event: MessageEvent): string {
     case 'handled':
       return `attempt ${event.attempt} handled it`;
     case 'unhandled':
-      return `no handler wanted it (name ${quoted(event.name ?? '')})`;
+      return `no handler matched it (name ${quoted(event.name ?? '')})`;
     case 'failed':
       return `attempt ${event.attempt} failed: ${errorText(event.error)}`;
     case 'retried':
-      return `put off for ${Math.round(event.delayMs)} ms`;
+      return `next attempt in ${Math.round(event.delayMs)} ms`;
     case 'dead-lettered':
-      return `made a dead letter after ${attempts(event.attempts)}: ${event.reason}`;
+      return `dead-lettered after ${attempts(event.attempts)}: ${event.reason}`;
     case 'lost':
       return `lost (${event.why})`;
     case 'settled':
@@ -110,14 +113,14 @@ function said(event: MessageEvent): string {
   }
 }
 
-function inRedis(state: MessageState): string {
+function stateText(state: MessageState): string {
   switch (state.kind) {
     case 'unknown':
-      return 'nothing of it: not published to a stream that this app reads, or gone';
+      return 'nothing of it: it was not published to a stream that this app reads, or is gone';
     case 'delayed':
       return `to be published in ${state.dueInMs} ms`;
     case 'unread':
-      return `entry ${state.entryId}, which the group was not given yet`;
+      return `entry ${state.entryId}, which is not yet delivered to the group`;
     case 'pending':
       return `entry ${state.entryId}, pending with consumer ${state.consumer}, delivered ${state.deliveries} times, ${attempts(state.attemptsUsed)} used`;
     case 'retrying':
@@ -133,4 +136,4 @@ function inRedis(state: MessageState): string {
 
 const attempts = (count: number): string => `${count} attempt${count === 1 ? '' : 's'}`;
 const errorText = (error: unknown): string =>
-  error === undefined ? 'its handler settled it so' : String(error);
+  error === undefined ? 'its handler settled it this way' : String(error);

@@ -1,26 +1,31 @@
-import { StreamsTestingError } from './streams-testing.error.js';
-import { CLOSED } from './testing-kit.messages.js';
+import { type Journal, isSettled } from './journal.js';
+import {
+  type MessageEvent,
+  type MessageHistory,
+  messageIdOf,
+  StreamsTestingError,
+  type WhichMessage,
+} from './message-history.js';
+import * as text from './testing-kit.messages.js';
 
-/** What is not told by an event is seen this much later. */
-const LOOK_AGAIN_MS = 200;
+/** How often to check for what no event reports. */
+const CHECK_AGAIN_MS = 200;
 
-export interface WaitingParts<Met> {
-  /** Something truthy once it is so; may throw where it never will be. */
-  readonly look: () => Met | undefined | Promise<Met | undefined>;
+/** What to wait for. */
+interface Wait<Result> {
+  /** Returns the result once there is one; throws if there never will be. */
+  readonly check: () => Result | undefined | Promise<Result | undefined>;
   readonly timeoutMs: number;
-  /** Calls back when it may be so. @returns ends it */
+  /** Calls back when there may be a result. @returns stops it */
   readonly whenChanged: (callback: () => void) => () => void;
   readonly closed: AbortSignal;
-  /** What is thrown when the time is over. */
+  /** The error if the time is over. */
   readonly tooLate: () => Promise<Error>;
 }
 
-/**
- * Looks now, after each change, and now and then for what no event tells; one look at a time, and one more for changes
- * meanwhile.
- */
-export async function waiting<Met>(parts: WaitingParts<Met>): Promise<Met> {
-  const { look, timeoutMs, whenChanged, closed, tooLate } = parts;
+/** Checks now, after each change, and at intervals for what no event reports; one check at a time. */
+export async function waitFor<Result>(wait: Wait<Result>): Promise<Result> {
+  const { check, timeoutMs, whenChanged, closed, tooLate } = wait;
   const until = performance.now() + timeoutMs;
   let wake: () => void = () => undefined;
   let hasChanged = false;
@@ -28,19 +33,19 @@ export async function waiting<Met>(parts: WaitingParts<Met>): Promise<Met> {
     hasChanged = true;
     wake();
   };
-  const end = whenChanged(change);
+  const stop = whenChanged(change);
   closed.addEventListener('abort', change, { once: true });
   try {
     for (;;) {
       hasChanged = false;
-      const met = await look();
-      if (met !== undefined) return met;
-      if (closed.aborted) throw new StreamsTestingError(CLOSED);
+      const result = await check();
+      if (result !== undefined) return result;
+      if (closed.aborted) throw new StreamsTestingError(text.CLOSED);
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw await tooLate();
       if (hasChanged) continue;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(leftMs, LOOK_AGAIN_MS));
+        const timer = setTimeout(resolve, Math.min(leftMs, CHECK_AGAIN_MS));
         wake = () => {
           clearTimeout(timer);
           resolve();
@@ -48,7 +53,55 @@ export async function waiting<Met>(parts: WaitingParts<Met>): Promise<Met> {
       });
     }
   } finally {
-    end();
+    stop();
     closed.removeEventListener('abort', change);
   }
 }
+
+/** The event of an outcome. */
+export type EventOf<What extends text.Outcome> = Extract<MessageEvent, { what: What }>;
+
+/** The final outcomes of a message. */
+const FINAL: ReadonlySet<string> = new Set(['handled', 'unhandled', 'dead-lettered', 'lost']);
+
+/** An outcome that a test waits for. */
+export interface Awaited<What extends text.Outcome> {
+  readonly which: WhichMessage;
+  readonly what: What;
+  /** The attempt that must have this outcome; any if undefined. */
+  readonly attempt: number | undefined;
+}
+
+/**
+ * The event of the outcome, once the outcome is recorded in Redis.
+ *
+ * @throws StreamsTestingError if the message had another final outcome
+ */
+export async function outcomeOf<What extends text.Outcome>(
+  journal: Journal,
+  { which, what, attempt }: Awaited<What>,
+  historyOf: (messageId: string) => Promise<MessageHistory>,
+): Promise<EventOf<What> | undefined> {
+  const events = journal.of(which);
+  const found = events.find(
+    (event, index): event is EventOf<What> =>
+      event.what === what &&
+      (attempt === undefined || ('attempt' in event && event.attempt === attempt)) &&
+      isSettled(events, index),
+  );
+  if (found !== undefined) return found;
+  const messageId = messageIdOf(which);
+  const at = events.map((event) => FINAL.has(event.what)).lastIndexOf(true);
+  const last = events[at];
+  if (messageId === undefined || last === undefined || !isRecorded(events, at)) return undefined;
+  const history = await historyOf(messageId);
+  // A dead letter that was redriven has another chance: it waits, it runs, or it has ended since.
+  const { state } = history;
+  const isDead = state.kind === 'dead-letter' && !state.isRedriven;
+  if (last.what === 'dead-lettered' && !isDead) return undefined;
+  throw new StreamsTestingError(text.never(which, what, last.what, text.knownOf(history)), history);
+}
+
+/** A lost message is recorded nowhere. */
+const isRecorded = (events: readonly MessageEvent[], at: number): boolean =>
+  events[at]?.what === 'lost' || isSettled(events, at);

@@ -1,27 +1,23 @@
-import { RedisNotFoundError } from './redis-not-found.error.js';
-import { RedisStartError } from './redis-start.error.js';
-import type { StartRedisOptions } from './start-redis.options.js';
-import type { StartedRedis } from './started-redis.js';
-import type { FailedWay } from './testing.messages.js';
-import { aptWay } from './ways/apt.way.js';
-import { binaryWay } from './ways/binary.way.js';
-import { dockerWay } from './ways/docker.way.js';
-import { urlWay } from './ways/url.way.js';
+import { dockerSource } from './sources/docker.source.js';
+import { aptSource, binarySource } from './sources/program.source.js';
+import { urlSource } from './sources/url.source.js';
+import { type FailedWay, RedisNotFoundError, RedisStartError } from './start-redis.errors.js';
+import type { StartedRedis, StartRedisOptions } from './started-redis.js';
 
-const WAYS = [urlWay, binaryWay, dockerWay, aptWay];
+const SOURCES = [urlSource, binarySource, dockerSource, aptSource];
 
 /**
- * Gives a real Redis for a test or a first try, by the first of these ways that works:
+ * Gives a real Redis for a test or a first try, from the first of these sources that works:
  *
- * 1. the server that the environment variable `REDIS_URL` names, unless options are given;
- * 2. `redis-server` or `valkey-server` on the PATH, started on a free port of 127.0.0.1 with nothing in it and nothing
- *    kept, and gone with this process, however that ends;
- * 3. a container, where the package `testcontainers` is installed and a Docker engine answers;
- * 4. as root on Debian or Ubuntu, `redis-server` installed with `apt-get`, which is said on stderr.
+ * 1. the server of the environment variable `REDIS_URL`, unless options are given;
+ * 2. `redis-server` or `valkey-server` on the PATH, started empty on a free port of 127.0.0.1, without persistence; it ends
+ *    with this process, however that ends;
+ * 3. a container, if the package `testcontainers` is installed and a Docker engine answers;
+ * 4. as root on Debian or Ubuntu, `redis-server` installed with `apt-get`, which is reported on stderr.
  *
- * A `REDIS_URL` that does not answer is an error, not passed over.
+ * If `REDIS_URL` is set and does not answer, that is an error: no other source is tried.
  *
- * @throws {@link RedisNotFoundError} when no way gives a Redis of version 6.2 or newer; it says why for each.
+ * @throws {@link RedisNotFoundError} if no source gives a Redis of version 6.2 or newer; it says why for each
  * @example
  * const redis = await startRedis();
  * const app = await NestFactory.create(AppModule.register({ connection: redis.url }));
@@ -31,14 +27,12 @@ const WAYS = [urlWay, binaryWay, dockerWay, aptWay];
  */
 export async function startRedis(options: StartRedisOptions = {}): Promise<StartedRedis> {
   const failed: FailedWay[] = [];
-  for (const way of WAYS) {
+  for (const source of SOURCES) {
     try {
-      return await way.start(options, failed);
+      return await source.start(options, failed);
     } catch (error) {
-      if (!(error instanceof RedisStartError)) {
-        throw error;
-      }
-      failed.push({ way: way.name, reason: error.message });
+      if (!(error instanceof RedisStartError)) throw error;
+      failed.push({ way: source.name, reason: error.message });
     }
   }
   throw new RedisNotFoundError(failed);

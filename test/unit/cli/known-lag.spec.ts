@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { knownLag } from '../../../lib/cli/reading/known-lag.js';
+import { knownLag } from '../../../lib/cli/reading/group-rows.js';
 
 const stream = (length: number, firstEntryId?: string, lastEntryId?: string) =>
   ({ length, firstEntryId, lastEntryId }) as Parameters<typeof knownLag>[0];
@@ -10,22 +10,22 @@ const group = (lastDeliveredId: string, lag?: number) =>
   >[1];
 
 describe('the lag of a group', () => {
-  it('is 0 where there is nothing, or it has all', () => {
+  it('is 0 if the stream is empty, or everything is delivered', () => {
     expect(knownLag(stream(0), group('0-0'))).toBe(0);
     expect(knownLag(stream(3, '1-0', '3-0'), group('3-0'))).toBe(0);
     expect(knownLag(stream(3, '1-0', '3-0'), group('9-0', 7))).toBe(0);
   });
 
-  it('is the whole stream where it has nothing of what is there, whatever Redis says', () => {
+  it('is the length of the stream if nothing in it is delivered, whatever Redis reports', () => {
     expect(knownLag(stream(3, '5-0', '7-0'), group('0-0'))).toBe(3);
     expect(knownLag(stream(3, '5-0', '7-0'), group('4-9', 0))).toBe(3);
   });
 
-  it('is what Redis says in between', () => {
+  it('is what Redis reports in between', () => {
     expect(knownLag(stream(3, '1-0', '3-0'), group('2-0', 1))).toBe(1);
   });
 
-  it('is left out where Redis cannot know it, and never said to be 0 while something is unread', () => {
+  it('is unknown if Redis cannot know it, and never 0 while something is unread', () => {
     expect(knownLag(stream(3, '1-0', '3-0'), group('2-0'))).toBeUndefined();
     expect(knownLag(stream(3, '1-0', '3-0'), group('2-0', 0))).toBeUndefined();
     expect(knownLag(stream(3, '1-0', '3-0'), group('2-0', -4))).toBeUndefined();

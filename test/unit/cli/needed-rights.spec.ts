@@ -15,12 +15,12 @@ const tried = new Set(
 );
 
 describe('the rights that doctor tries', () => {
-  it('are all that docs/security.md gives to who publishes and who consumes', async () => {
+  it('are all that docs/security.md gives to producers and consumers', async () => {
     const page = await readFile(new URL('../../../docs/security.md', import.meta.url), 'utf8');
     const rules = page.match(/^ACL SETUSER (?:producer|consumer) .*$/gm) ?? [];
     expect(rules.length).toBeGreaterThan(4);
     const given = rules.flatMap((rule) => rule.match(/(?<=\+)[a-z|]+/g) ?? []);
-    // Who is connected may do these, or doctor would not have come so far.
+    // Without these rights doctor could not have connected.
     const connected = new Set(['ping', 'client|setname']);
     const forgotten = given.filter((command) => !tried.has(command) && !connected.has(command));
     expect([...new Set(forgotten)]).toEqual([]);
@@ -28,12 +28,12 @@ describe('the rights that doctor tries', () => {
 
   it('are all commands that servers, clients and jobs send', () => {
     const commands = new Set(calls.map(([command]) => command));
-    // It is sent by this command line alone.
+    // Only the command line sends it.
     const own = new Set(['UNLINK']);
     expect(NEEDED_COMMANDS.filter((name) => !commands.has(name) && !own.has(name))).toEqual([]);
   });
 
-  it('concern the keys that are below the prefix', () => {
+  it('concern the keys with the prefix', () => {
     const keys = calls.flat().filter((word) => word.includes('orders'));
     expect(keys.filter((key) => !key.includes('dev:orders'))).toEqual([]);
   });

@@ -1,9 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { tableText } from '../../../lib/cli/output/table.js';
-import { visible } from '../../../lib/cli/output/visible.js';
-import { cut, widthOf } from '../../../lib/cli/output/width.js';
-import { wrapped } from '../../../lib/cli/output/wrapped.js';
+import { cut, tableText } from '../../../lib/cli/output/table.js';
+import { visible, widthOf, wrapped } from '../../../lib/cli/output/text.js';
 
 interface Row {
   readonly id: string;
@@ -24,7 +22,7 @@ const linesOf = (rows: readonly Row[], width = 80): string[] =>
   tableText(rows, COLUMNS, width).split('\n');
 
 describe('a table', () => {
-  it('is as wide as its content where there is room, with numbers on the right', () => {
+  it('is as wide as its content if that fits, with numbers on the right', () => {
     const rows = [
       { id: ID, who: 'a', why: 'no', count: 7 },
       { id: ID, who: 'b', why: 'yes', count: 1_000 },
@@ -46,23 +44,23 @@ describe('a table', () => {
     }
   });
 
-  it('fits also where signs are two columns wide', () => {
+  it('fits even if characters are two columns wide', () => {
     const row = { id: ID, who: '消費者'.repeat(20), why: '🙂'.repeat(40), count: 1 };
     for (const line of linesOf([row])) expect(widthOf(line)).toBeLessThanOrEqual(80);
   });
 
-  it('takes from the widest column first, so that short ones stay whole', () => {
+  it('narrows the widest column first, so that short ones stay whole', () => {
     const [, line = ''] = linesOf([{ id: ID, who: 'billing.1', why: 'w'.repeat(90), count: 1 }]);
     expect(line).toContain(' billing.1 ');
     expect(line).toMatch(/w…/);
   });
 
-  it('uses the width that the terminal has', () => {
+  it('uses the width of the terminal', () => {
     const row = { id: ID, who: 'a', why: 'w'.repeat(90), count: 1 };
     expect(linesOf([row], 200)[1]).toContain('w'.repeat(90));
   });
 
-  it('shows what is not known as a dash, and 0 as 0', () => {
+  it('shows an unknown value as a dash, and 0 as 0', () => {
     const [, none = '', zero = ''] = linesOf([
       { id: ID, who: '', why: 'no', count: undefined },
       { id: ID, who: 'a', why: 'no', count: 0 },
@@ -73,13 +71,13 @@ describe('a table', () => {
 });
 
 describe('text for a terminal', () => {
-  it('is cut at its end, or in its middle where both ends tell it from others', () => {
+  it('is cut at its end, or in its middle if both ends are needed to recognize it', () => {
     expect(cut('billing.web-1.4711.3f9c', 12)).toBe('billing.we…');
     expect(cut('billing.web-1.4711.3f9c', 12, 'middle')).toBe('billi….3f9c');
     expect(cut('short', 12)).toBe('short');
   });
 
-  it('is broken between words, and a word that is longer stays whole', () => {
+  it('is broken between words, and a longer word stays whole', () => {
     const text = wrapped('one two three-which-is-longer-than-a-line four', 12, '  ');
     expect(text.split('\n')).toEqual([
       '  one two',
@@ -88,7 +86,7 @@ describe('text for a terminal', () => {
     ]);
   });
 
-  it('spells out what a terminal would obey', () => {
+  it('escapes what a terminal would obey', () => {
     expect(visible('a\u001B[31mb\u202Ec\n')).toBe('a\\u001b[31mb\\u202ec\\u000a');
     expect(visible('tea – 茶 🙂')).toBe('tea – 茶 🙂');
   });

@@ -13,12 +13,12 @@ const facts = {
 };
 
 describe('retention headroom', () => {
-  it('is what is left of the age that is kept', () => {
+  it('is the share of the age limit that is left', () => {
     expect(retentionHeadroom({ ...facts, maxAgeMs: 1_000 })).toBe(0.75);
     expect(retentionHeadroom({ ...facts, maxAgeMs: 100 })).toBe(0);
   });
 
-  it('is what is left of the length that is kept', () => {
+  it('is the share of the length limit that is left', () => {
     expect(retentionHeadroom({ ...facts, maxLength: 100 })).toBe(0.75);
     expect(retentionHeadroom({ ...facts, maxLength: 200, isFirst: true })).toBe(0.5);
   });
@@ -27,7 +27,7 @@ describe('retention headroom', () => {
     expect(retentionHeadroom({ ...facts, maxAgeMs: 1_000, maxLength: 50 })).toBe(0.5);
   });
 
-  it('is not known without a limit, without anything unfinished, or where the lag is not known', () => {
+  it('is unknown without a limit, without unfinished entries, or if the lag is unknown', () => {
     expect(retentionHeadroom(facts)).toBeUndefined();
     expect(
       retentionHeadroom({ ...facts, maxAgeMs: 1_000, unfinishedAgeMs: undefined }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { requireUsable } from '../../../lib/testing/redis/redis-version.js';
+import { requireUsable } from '../../../lib/testing/redis/process/redis-probe.js';
 
 describe('requireUsable', () => {
   it.each(['6.2.0', '6.2.14', '7.0.15', '7.2.4', '8.0.1', '10.0.0', 'unstable', undefined])(

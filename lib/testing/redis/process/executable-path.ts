@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-/** The first of these programs that is on the PATH, as a path; `undefined` when none is. */
+/** The path of the first of these programs that is on the PATH, if any. */
 export async function executablePath(...names: readonly string[]): Promise<string | undefined> {
   const directories = (process.env['PATH'] ?? '')
     .split(delimiter)
@@ -10,9 +10,7 @@ export async function executablePath(...names: readonly string[]): Promise<strin
   for (const name of names) {
     for (const directory of directories) {
       const path = join(directory, name);
-      if (await isExecutable(path)) {
-        return path;
-      }
+      if (await isExecutable(path)) return path;
     }
   }
   return undefined;

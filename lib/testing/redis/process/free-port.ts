@@ -1,13 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-
-import { RedisStartError } from '../redis-start.error.js';
-import * as messages from '../testing.messages.js';
+import { RedisStartError } from '../start-redis.errors.js';
 
 /**
- * Below the range that the kernel picks outgoing ports from. In that range a client that keeps knocking while its server
- * is down can end up connected to itself, and then the server does not get its port back.
+ * Below the range from which the kernel chooses outgoing ports. In that range a client that keeps connecting while its server
+ * is down can end up connected to itself, and then the server cannot get its port back.
  */
 const LOWEST = 20_000;
 const HIGHEST = 30_000;
@@ -17,11 +15,9 @@ const ATTEMPTS = 50;
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, HIGHEST);
-    if (await isFree(port)) {
-      return port;
-    }
+    if (await isFree(port)) return port;
   }
-  throw new RedisStartError(messages.noPortFound(ATTEMPTS));
+  throw new RedisStartError(`no free port found in ${ATTEMPTS} attempts`);
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 
 /**
- * Exit hooks do not run where a process is killed, as Jest kills its workers. So the child begins as a shell that leaves
- * a guard behind and then becomes the program, under the same process ID. The guard reads a pipe from us: end of file
- * without a line means that we died, however that came about.
+ * Exit hooks do not run if a process is killed, and Jest kills its workers. So the child begins as a shell that starts a guard
+ * and then becomes the program, with the same process ID. The guard reads a pipe from us: an end of file without a line means
+ * that we died.
  */
 const GUARD = `
   { read -r line <&3 || { kill -9 $$; [ -z "$1" ] || rm -rf -- "$1"; }; } >/dev/null 2>&1 &
@@ -13,27 +13,27 @@ const GUARD = `
 `;
 const OUTPUT_LENGTH = 2_000;
 
-/** A child process that ends with this one, also where this one is killed. */
+/** A child process that ends with this one, even if this one is killed. */
 export interface GuardedChild {
   readonly pid: number | undefined;
-  /** Fulfilled when the child is gone and all that it wrote is there. */
+  /** Resolves when the child has ended and all of its output has arrived. */
   readonly gone: Promise<void>;
   isGone(): boolean;
-  /** The end of what it wrote. */
+  /** The end of its output. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Lets this process end while the child runs; until then it stays for the child. */
+  /** Lets this process end while the child runs. */
   unref(): void;
 }
 
-/** @param leftover Directory to remove where this process dies, if any. */
+/** @param leftover directory to remove if this process dies */
 export function guardedChild(
   program: string,
   args: readonly string[],
   leftover: string | undefined,
 ): GuardedChild {
   const child = spawn('/bin/sh', ['-c', GUARD, 'guard', leftover ?? '', program, ...args], {
-    // A process group of its own: Ctrl-C in a terminal is meant for the app, which needs its Redis to finish.
+    // In its own process group it does not get Ctrl-C, which is meant for the app: the app needs its Redis to finish.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
@@ -49,7 +49,7 @@ export function guardedChild(
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => {
       isGone = true;
-      // A line sends the guard away: at the end of file it would kill a process ID that may be another's by now.
+      // A line ends the guard: at an end of file it would kill a process ID that may belong to another process by now.
       sockets.at(-1)?.end('gone\n');
     });
     child.once('error', (error) => {

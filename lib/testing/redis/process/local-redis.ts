@@ -1,17 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-import { RedisStartError } from '../redis-start.error.js';
-import type { StartRedisOptions } from '../start-redis.options.js';
-import type { RedisProcess, RestartOptions, StartedRedis } from '../started-redis.js';
-import * as messages from '../testing.messages.js';
-import { ServerRun } from './server-run.js';
+import { outputText, RedisStartError } from '../start-redis.errors.js';
+import type {
+  RedisProcess,
+  RestartOptions,
+  StartedRedis,
+  StartRedisOptions,
+} from '../started-redis.js';
+import { freePort } from './free-port.js';
+import { guardedChild, type GuardedChild } from './guarded-child.js';
+import { answerOf, requireUsable } from './redis-probe.js';
 
 const HOST = '127.0.0.1';
 const STOP_WITHIN_MS = 5_000;
+const READY_WITHIN_MS = 20_000;
+const PORT_ATTEMPTS = 10;
 
-/** A Redis of this machine as our own child process, with all that has to go when it stops. */
+/** A Redis server that runs as a child process, with its files. */
 export class LocalRedis implements StartedRedis, RedisProcess {
   readonly host = HOST;
   readonly process = this;
@@ -19,12 +25,11 @@ export class LocalRedis implements StartedRedis, RedisProcess {
 
   private constructor(
     readonly source: 'binary' | 'apt',
-    readonly dir: string,
-    private readonly temporaryDir: string | undefined,
+    private readonly options: ServerOptions,
     private run: ServerRun,
   ) {}
 
-  /** @throws {@link RedisStartError} when the program does not come to answer, or is too old. */
+  /** @throws {@link RedisStartError} if the program does not answer, or is too old */
   static async start(
     binary: string,
     { args = [], port, dir }: StartRedisOptions,
@@ -32,17 +37,9 @@ export class LocalRedis implements StartedRedis, RedisProcess {
   ): Promise<LocalRedis> {
     const temporaryDir =
       dir === undefined ? await mkdtemp(join(tmpdir(), 'nestjs-redis-streams-')) : undefined;
-    const place = dir ?? temporaryDir ?? '';
+    const options = { binary, port, dir: dir ?? temporaryDir ?? '', temporaryDir, args };
     try {
-      const run = await ServerRun.start({
-        binary,
-        host: HOST,
-        port,
-        dir: place,
-        temporaryDir,
-        args,
-      });
-      return new LocalRedis(source, place, temporaryDir, run);
+      return new LocalRedis(source, options, await ServerRun.start(options));
     } catch (error) {
       await removeDir(temporaryDir);
       throw error;
@@ -61,6 +58,10 @@ export class LocalRedis implements StartedRedis, RedisProcess {
     return this.run.pid;
   }
 
+  get dir(): string {
+    return this.options.dir;
+  }
+
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     await this.run.end(signal, STOP_WITHIN_MS);
   }
@@ -68,19 +69,100 @@ export class LocalRedis implements StartedRedis, RedisProcess {
   async restart(options: RestartOptions = {}): Promise<void> {
     await this.kill();
     if (this.stopping !== undefined) {
-      throw new RedisStartError(messages.alreadyStopped());
+      throw new RedisStartError('this Redis was stopped with stop(), and cannot be started again');
     }
     this.run = await this.run.again(options.args);
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.kill('SIGTERM').then(() => removeDir(this.temporaryDir));
+    this.stopping ??= this.kill('SIGTERM').then(() => removeDir(this.options.temporaryDir));
     return this.stopping;
   }
 }
 
 async function removeDir(dir: string | undefined): Promise<void> {
-  if (dir !== undefined) {
-    await rm(dir, { recursive: true, force: true });
+  if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+}
+
+interface ServerOptions {
+  readonly binary: string;
+  /** If undefined, a free port is chosen. */
+  readonly port: number | undefined;
+  readonly dir: string;
+  /** The same directory, if it must be removed when this process dies. */
+  readonly temporaryDir: string | undefined;
+  readonly args: readonly string[];
+}
+
+/** One run of a server program, from its start until it has ended. */
+class ServerRun {
+  private constructor(
+    private readonly options: ServerOptions,
+    readonly port: number,
+    private readonly child: GuardedChild,
+  ) {}
+
+  /** Starts the program and waits until it answers. */
+  static async start(options: ServerOptions): Promise<ServerRun> {
+    for (let attempt = 1; ; attempt++) {
+      const run = ServerRun.begin(options, options.port ?? (await freePort()));
+      try {
+        await run.ready();
+        return run;
+      } catch (error) {
+        await run.end('SIGKILL', 0);
+        // Another process that looked for a free port at the same time may have taken this one.
+        if (
+          options.port !== undefined ||
+          attempt === PORT_ATTEMPTS ||
+          !/address already in use/i.test(run.child.output())
+        ) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** Starts the program again, on the same port. */
+  again(args: readonly string[] | undefined): Promise<ServerRun> {
+    return ServerRun.start({ ...this.options, port: this.port, args: args ?? this.options.args });
+  }
+
+  get pid(): number | undefined {
+    return this.child.isGone() ? undefined : this.child.pid;
+  }
+
+  /** Ends the program with this signal, and kills it if that takes longer than `withinMs`. */
+  async end(signal: 'SIGKILL' | 'SIGTERM', withinMs: number): Promise<void> {
+    const kill = setTimeout(() => this.child.kill('SIGKILL'), withinMs);
+    this.child.kill(signal);
+    await this.child.gone;
+    clearTimeout(kill);
+  }
+
+  private static begin(options: ServerOptions, port: number): ServerRun {
+    const { binary, dir, temporaryDir, args } = options;
+    const address = ['--port', String(port), '--bind', HOST];
+    const files = ['--dir', dir, '--save', '', '--appendonly', 'no'];
+    const child = guardedChild(binary, [...address, ...files, ...args], temporaryDir);
+    return new ServerRun(options, port, child);
+  }
+
+  private async ready(): Promise<void> {
+    const { binary } = this.options;
+    const answer = await answerOf({ host: HOST, port: this.port }, READY_WITHIN_MS, {
+      giveUp: () => this.child.isGone(),
+      // If another process took the port, its server answers here while ours is about to fail.
+      accept: ({ processId }) => processId === undefined || processId === this.child.pid,
+    });
+    if (answer === undefined) {
+      const what = this.child.isGone()
+        ? 'ended before it answered'
+        : `did not answer within ${READY_WITHIN_MS} ms`;
+      await this.end('SIGKILL', 0);
+      throw new RedisStartError(`${binary} ${what}${outputText(this.child.output())}`);
+    }
+    requireUsable(answer.version);
+    this.child.unref();
   }
 }

@@ -1,0 +1,86 @@
+// What a terminal obeys instead of showing it: control characters, marks that change the direction of text or are invisible,
+// half surrogates, and line separators.
+const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Text from Redis, made safe for a terminal: what a terminal would obey is written as an escape. So nobody who publishes can
+ * move the cursor, set a title or hide a line.
+ */
+export const visible = (text: string): string => text.replace(OBEYED, escaped);
+
+// In JSON's notation, so that the result is valid in JSON too.
+function escaped(character: string): string {
+  let text = '';
+  for (let at = 0; at < character.length; at++) {
+    text += `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`;
+  }
+  return text;
+}
+
+/** JSON for programs that a terminal can show safely, too. */
+export const jsonText = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, bytesAsBase64, indent).split('\n').map(visible).join('\n');
+
+// Buffer's own JSON has a number for each byte.
+function bytesAsBase64(this: unknown, key: string, value: unknown): unknown {
+  const own: unknown = typeof this === 'object' && this !== null ? Reflect.get(this, key) : value;
+  if (own instanceof Uint8Array) return { base64: Buffer.from(own).toString('base64') };
+  return value;
+}
+
+/** `1 stream`, `2 streams`. */
+export const counted = (count: number, what: string): string =>
+  `${count} ${what}${count === 1 ? '' : 's'}`;
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** A duration for people, in at most two units: `3d 4h`, `12s`, `240ms`. */
+export function spanText(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  const from = UNITS.findIndex(([, size]) => ms >= size);
+  const [unit, size] = UNITS[from] ?? ['s', 1_000];
+  const [next, small] = UNITS[from + 1] ?? [undefined, 1];
+  const first = `${Math.floor(ms / size)}${unit}`;
+  const rest = Math.floor((ms % size) / small);
+  return next === undefined || rest === 0 ? first : `${first} ${rest}${next}`;
+}
+
+/** When something is due, in so many ms. */
+export const dueText = (inMs: number): string => (inMs <= 0 ? 'now' : `in ${spanText(inMs)}`);
+
+/** A Redis time as text. */
+export const timeText = (ms: number | undefined): string | undefined =>
+  ms === undefined || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15
+    ? undefined
+    : new Date(ms).toISOString();
+
+/**
+ * How many terminal columns a text takes at most. Beyond the Latin, Greek and similar alphabets every character counts as two
+ * columns wide: a table that is a little too narrow does no harm.
+ */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) width += (character.codePointAt(0) ?? 0) < 0x1100 ? 1 : 2;
+  return width;
+}
+
+/** Breaks text between words into lines of at most `width` columns. A longer word stays whole, so that it can be copied. */
+export function wrapped(text: string, width: number, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? indent + word : `${line} ${word}`;
+    if (line !== '' && widthOf(longer) > width) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = longer;
+    }
+  }
+  return [...lines, line].join('\n');
+}

@@ -1,0 +1,154 @@
+import type { Command } from 'commander';
+import { MOST_PARTITIONS } from '../../options/resolved-options.js';
+import {
+  collect,
+  examples,
+  lazily,
+  ofGroup,
+  ofStream,
+  parseDeadLetterId,
+  parseEntryId,
+  parseSpan,
+  wholeNumber,
+} from './arguments.js';
+
+const ENDS: Record<string, string> = { beginning: '0', latest: '$' };
+
+/** Adds the commands that write, and those that belong to them. */
+export function addChangingCommands(program: Command): void {
+  ofStream(program.command('publish'))
+    .summary('publish a message')
+    .description(
+      'Publishes a message, as ClientRedisStreams does. The payload is JSON, from the argument or from stdin. With --text it is plain text, with --lines each line of stdin is a message.',
+    )
+    .argument('[message]', 'the payload, as JSON; otherwise it is read from stdin')
+    .option('--message-id <id>', 'its message ID; otherwise a UUID')
+    .option('--name <name>', "the kind of message; otherwise the stream's name")
+    .option('--key <key>', 'the ordering key')
+    .option('--header <name=value>', 'a header; may be given several times', collect)
+    .option('--text', 'the payload is text, not JSON')
+    .option('--lines', 'each line of stdin is a message')
+    .option(
+      '--partitions <count>',
+      "the stream's number of partitions, as in the client's options",
+      wholeNumber(1, MOST_PARTITIONS),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        `publish orders '{"item":"tea"}' --name order.created`,
+        'publish orders --lines < orders.ndjson',
+      ),
+    )
+    .action(lazily(async () => (await import('../commands/publish.command.js')).publish));
+
+  addDeadLetterCommands(program);
+
+  ofStream(program.command('trim'))
+    .summary('remove old entries that all groups have finished')
+    .description(
+      'Removes entries older than --max-age, or beyond --max-length, as the scheduled retention does: it stops at the oldest entry that some group has not finished. Redis removes whole nodes of a stream, so a few entries more may stay. With --dry-run nothing is removed.',
+    )
+    .option('--max-age <span>', 'remove older entries', parseSpan)
+    .option('--max-length <count>', 'keep this many entries', wholeNumber(1))
+    .option(
+      '--ignore-group <group>',
+      'do not wait for this group; may be given several times',
+      collect,
+    )
+    .option('--force', 'also remove unfinished entries: they are LOST')
+    .option('--dry-run', 'say what would be removed, and remove nothing')
+    .addHelpText('after', examples('trim orders --max-age 7d --dry-run'))
+    .action(lazily(async () => (await import('../commands/trim.command.js')).trim));
+
+  ofGroup(program.command('reset-group'))
+    .summary('move a group back or forward in its stream')
+    .description(
+      'Moves a group to another position in its stream (XGROUP SETID), and it continues there. Its ledger stays, so a message that it handled within the window is acknowledged and not run again; --forget-ledger empties the ledger first. Pending entries stay pending. Skipped entries are never delivered to the group.',
+    )
+    .requiredOption(
+      '--to <position>',
+      'beginning, latest, or the ID of an entry: the group continues after it',
+      (given: string) => ENDS[given] ?? parseEntryId(given),
+    )
+    .option('--forget-ledger', 'empty the ledger, so that messages it meets again are run again')
+    .addHelpText('after', examples('reset-group orders billing --to 1729768245123-0'))
+    .action(lazily(async () => (await import('../commands/reset-group.command.js')).resetGroup));
+
+  addLedgerCommands(program);
+}
+
+function addDeadLetterCommands(program: Command): void {
+  const group = program
+    .command('dead-letters')
+    .summary('the messages a group has given up: list, show, redrive, purge')
+    .description('The messages that a group has given up.');
+
+  ofGroup(group.command('list'))
+    .alias('ls')
+    .summary('a page of them, the newest first')
+    .description("A group's dead letters, the newest first.")
+    .option('-n, --limit <count>', 'at most this many', wholeNumber(1, 1_000), 20)
+    .option('--before <id>', 'those older than this one: the next page', parseDeadLetterId)
+    .addHelpText('after', examples('dead-letters list orders billing'))
+    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).list));
+
+  ofGroup(group.command('show'))
+    .summary('one of them, with error and payload')
+    .description('One dead letter with everything known about it: error, payload and headers.')
+    .argument('<id>', 'its ID, as `list` shows it', parseDeadLetterId)
+    .addHelpText('after', examples('dead-letters show orders billing 1729768245123-0'))
+    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).show));
+
+  whichOf(ofGroup(group.command('redrive')))
+    .summary('run them again')
+    .description(
+      'Runs dead letters again: in their group alone, under their message ID, beginning with attempt 1. Each stays a dead letter until its run is settled (at most once: until its handler starts). This needs a consumer of the group.',
+    )
+    .option('-n, --limit <count>', 'at most this many, the oldest first', wholeNumber(1))
+    .addHelpText(
+      'after',
+      examples(
+        'dead-letters redrive orders billing 1729768245123-0',
+        'dead-letters redrive orders billing --error TimeoutError --limit 100',
+      ),
+    )
+    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).redrive));
+
+  whichOf(ofGroup(group.command('purge')))
+    .summary('delete them')
+    .description('Deletes dead letters for good.')
+    .addHelpText('after', examples('dead-letters purge orders billing --all --yes'))
+    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).purge));
+}
+
+const whichOf = (command: Command): Command =>
+  command
+    .argument('[ids...]', 'their IDs, as `list` shows them', collectIds)
+    .option('--all', 'all of them')
+    .option('--error <name>', 'those that failed with an error of this name');
+
+const collectIds = (given: string, before?: readonly string[]): string[] =>
+  collect(parseDeadLetterId(given), before);
+
+function addLedgerCommands(program: Command): void {
+  const ledger = program
+    .command('ledger')
+    .summary('the message IDs that a group has processed: size, forget')
+    .description('The message IDs that a group has processed.');
+
+  ofGroup(ledger.command('size'))
+    .summary('how many there are')
+    .description('How many message IDs the ledger has, and how old they are.')
+    .addHelpText('after', examples('ledger size orders billing'))
+    .action(lazily(async () => (await import('../commands/ledger.command.js')).size));
+
+  ofGroup(ledger.command('forget'))
+    .summary('remove some')
+    .description(
+      'Removes message IDs from the ledger, so that their messages run again when they come again: published again (after the window of publishDedup, 2 minutes by default), or because of reset-group.',
+    )
+    .argument('<messageIds...>', 'the message IDs')
+    .addHelpText('after', examples('ledger forget orders billing order-7 order-8'))
+    .action(lazily(async () => (await import('../commands/ledger.command.js')).forget));
+}

@@ -1,0 +1,92 @@
+import {
+  type Attributes,
+  type Context,
+  context as activeContext,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  diag,
+  isSpanContextValid,
+  type Link,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { EnclosedOperation } from '../../events/operations.js';
+import { errorType, NAMES } from './conventions.js';
+
+/** How an operation ended. */
+export interface Ended {
+  /** `undefined` if it failed. */
+  readonly result: unknown;
+  /** `undefined` if it succeeded. */
+  readonly error: unknown;
+  readonly seconds: number;
+  /** If it failed, `error.type` for the metrics. */
+  readonly attributes: Attributes;
+}
+
+/** Runs telemetry code. If it throws, that is only logged: no message may fail because of it. */
+export function safely(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    diag.error('nestjs-redis-streams: telemetry failed', error);
+  }
+}
+
+/** Runs an operation inside a span, and ends the span with it. */
+export function runInSpan(
+  operation: EnclosedOperation,
+  span: Span,
+  context: Context,
+  onEnd: (ended: Ended) => void,
+): void {
+  const startedAt = performance.now();
+  const end = (result: unknown, error: unknown, attributes: Attributes): void => {
+    const seconds = (performance.now() - startedAt) / 1_000;
+    safely(() => onEnd({ result, error, seconds, attributes }));
+    safely(() => span.end());
+  };
+  operation.around.push(async (run) => {
+    try {
+      const result = await activeContext.with(context, run);
+      end(result, undefined, {});
+      return result;
+    } catch (error) {
+      const attributes = { [NAMES.errorType]: errorType(error) };
+      safely(() => fail(span, error, attributes));
+      end(undefined, error, attributes);
+      throw error;
+    }
+  });
+}
+
+function fail(span: Span, error: unknown, attributes: Attributes): void {
+  const isError = error instanceof Error;
+  span.setAttributes(attributes);
+  span.recordException(isError ? error : String(error));
+  span.setStatus({
+    code: SpanStatusCode.ERROR,
+    ...(isError ? { message: error.message } : {}),
+  });
+}
+
+/** Writes a context into the headers of a message. */
+export function inject(context: Context, headers: Record<string, string>): void {
+  propagation.inject(context, headers, defaultTextMapSetter);
+}
+
+/** The context in the headers of a message, and nothing of the active context here. */
+export function extract(headers: Readonly<Record<string, string>>): Context {
+  return propagation.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
+}
+
+/** Links to the spans of these contexts. */
+export function linksTo(contexts: readonly Context[]): Link[] {
+  return contexts.flatMap((context) => {
+    const span = trace.getSpanContext(context);
+    return span !== undefined && isSpanContextValid(span) ? [{ context: span }] : [];
+  });
+}

@@ -1,2 +1,0 @@
-export const NO_MONITOR =
-  'RedisStreamsMetricsModule needs RedisStreamsModule in the same app: import it too';
