@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
 import { purgeAttemptsScript } from '../redis/scripts/ledger/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/ledger/purge-ledger.script.js';
 import { sweepPackedScript } from '../redis/scripts/ledger/sweep-packed.script.js';
@@ -37,19 +38,21 @@ export class LedgerMaintenanceJob {
     const { options, connection } = this.context;
     const { keyPrefix, group } = options;
     const client = await connection();
-    const result = await forEachStream(subscribedStreams(this.context), (stream, { dedup }) => {
+    const result = await forEachStream(subscribedStreams(this.context), (stream, subscription) => {
+      const windowMs = ledgerWindowMs(subscription);
       const key = jobKey(keyPrefix, stream, 'ledger', group);
       const keys = streamKeys(keyPrefix, stream, group);
       return withJobLock(client, key, async () => {
         await this.purgeAttempts(client, keys);
-        return dedup === false ? 0 : this.purgeLedger(client, keys, dedup.windowMs);
+        return windowMs === 0 ? 0 : this.purgeLedger(client, keys, windowMs);
       });
     });
     this.last = new Date();
-    await forEachStream(subscribedStreams(this.context), (stream, { dedup }) => {
-      if (dedup === false || dedup.packed === false) return Promise.resolve(0);
+    await forEachStream(subscribedStreams(this.context), (stream, subscription) => {
+      const windowMs = packedWindowMs(subscription);
+      if (windowMs === 0) return Promise.resolve(0);
       const keys = streamKeys(keyPrefix, stream, group);
-      return packLedger(client, keys, dedup.windowMs, jobKey(keyPrefix, stream, 'ledger', group));
+      return packLedger(client, keys, windowMs, jobKey(keyPrefix, stream, 'ledger', group));
     });
     return result;
   }

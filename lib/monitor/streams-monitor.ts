@@ -4,7 +4,7 @@ import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
 import { NoAnswerError } from '../errors/redis.errors.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
-import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import { ledgerWindowMs, type ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { inspectStreams, type RedisInspection } from './inspect-streams.js';
 import type { StreamLimits } from './retention-headroom.js';
@@ -69,7 +69,7 @@ export class StreamsMonitor {
       version: PACKAGE_VERSION,
       streams,
       subscriptions: streams.length,
-      dedupWindowMs: subscription.dedup === false ? false : subscription.dedup.windowMs,
+      dedupWindowMs: ledgerWindowMs(subscription) || false,
       lastLedgerMaintenanceAt: ledgerMaintenance.lastRunAt,
       maintenanceScheduled: schedule.isScheduled,
       inFlight: server.inFlight,
