@@ -12,7 +12,7 @@ export type { PayloadForm } from './wire/payload-form.js';
 export { WatermillCodec, type WatermillCodecOptions } from './wire/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './wire/codec.js';
 export type { DecodedEnvelope, MessageEnvelope } from './wire/codec.js';
-export type { DurationHistogram } from './consume/histogram.js';
+export type { DurationHistogram } from './consume/tallies.js';
 export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export {
@@ -53,7 +53,7 @@ export {
   RetryException,
   SettledAlreadyError,
 } from './errors/handler.errors.js';
-export { InvalidOptionsError, InvalidStreamNameError } from './errors/options.errors.js';
+export { InvalidOptionsError, InvalidStreamNameError } from './errors/redis-streams.error.js';
 export {
   MessageDecodingError,
   MessageEncodingError,

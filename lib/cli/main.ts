@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { InvalidOptionsError, InvalidStreamNameError } from '../errors/options.errors.js';
+import { InvalidOptionsError, InvalidStreamNameError } from '../errors/redis-streams.error.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { CliError, EXIT, type ExitCode } from './cli.error.js';
 import { visible } from './output/text.js';

@@ -1,6 +1,6 @@
 import type { LocalMoment } from '../redis/server/clocks.js';
 import type { RunReplies } from '../requests/replier.js';
-import type { RawFields, MessageEnvelope } from '../wire/codec.js';
+import type { MessageEnvelope, RawFields } from '../wire/codec.js';
 import type { EntryId, MessageId, RowId } from '../wire/ids.js';
 import type { RequestFields } from '../wire/request-fields.js';
 
@@ -52,4 +52,30 @@ export interface UnreadableEntry {
   readonly fields: RawFields;
   readonly reason: string;
   readonly error: unknown;
+}
+
+/** The rows of what this consumer has read of a stream and not settled. No source may bring one of them again. */
+export class InHand {
+  private readonly rows = new Set<string>();
+
+  get size(): number {
+    return this.rows.size;
+  }
+
+  has(rowId: string): boolean {
+    return this.rows.has(rowId);
+  }
+
+  add(rowId: string): void {
+    this.rows.add(rowId);
+  }
+
+  remove(rowId: string): void {
+    this.rows.delete(rowId);
+  }
+
+  /** What is in hand now: an answer that is on its way may still list what is settled meanwhile. */
+  snapshot(): ReadonlySet<string> {
+    return new Set(this.rows);
+  }
 }

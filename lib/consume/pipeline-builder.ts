@@ -1,30 +1,28 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { JointWrite } from '../redis/connect/joint-write.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import type { Script, ScriptArgument } from '../redis/scripts/script.js';
 import type { Replier } from '../requests/replier.js';
-import { laneKeyFor } from '../wire/partitions.js';
 import type { Holder } from '../wire/ids.js';
-import { streamKeys, ownerKey } from '../wire/stream-keys.js';
-import type { ConsumedStream } from './consumed-stream.js';
-import type { ConsumerTallies } from './tallies.js';
+import { laneKeyFor } from '../wire/partitions.js';
+import { ownerKey, streamKeys } from '../wire/stream-keys.js';
 import { Decoder } from './decoder.js';
 import { deliveriesFor } from './delivery/deliveries-for.js';
 import type { ClaimPlace, ScriptRunner } from './delivery/delivery-scripts.js';
-import type { Demand } from './waiting.js';
-import type { Gate, Quarantine } from './quarantine.js';
 import { FollowedStream } from './followed-streams.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
 import { RequestRuns } from './handlers/request-runs.js';
 import type { Member } from './member.js';
 import { LaneOrder } from './order/lane-order.js';
 import { ArrivalOrder, type Sequencer } from './order/sequencer.js';
-import type { Ownership } from './partitions/ownership.js';
-import type { SharedSlots } from './partitions/shared-slots.js';
+import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
+import type { Gate, Quarantine } from './quarantine.js';
 import { Report } from './report.js';
 import { Slots } from './slots.js';
-import type { StreamPlace } from './stream-place.js';
+import type { ConsumedStream, StreamPlace } from './stream-place.js';
+import type { ConsumerTallies } from './tallies.js';
+import type { Demand } from './waiting.js';
 
 /** Builds the pipelines of a consumer: here its modes are chosen, once for each stream. */
 export class PipelineBuilder {

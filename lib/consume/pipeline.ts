@@ -1,5 +1,5 @@
-import { ConnectionClosedError } from '../errors/redis.errors.js';
 import { LeaseLostError } from '../errors/handler.errors.js';
+import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
@@ -14,16 +14,15 @@ import {
 } from './decide.js';
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
-import type { Demand } from './waiting.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
-import { InHand } from './in-hand.js';
 import { isWorthARead, type Load, roomFor } from './load.js';
-import type { Message, UnreadableEntry } from './message.js';
+import { InHand, type Message, type UnreadableEntry } from './message.js';
 import type { Sequencer } from './order/sequencer.js';
 import type { Report } from './report.js';
 import type { Slots } from './slots.js';
 import type { StreamPlace } from './stream-place.js';
+import type { Demand } from './waiting.js';
 
 /**
  * The life of one stream's messages in this process: decode, order, reserve, run, decide, settle.

@@ -1,5 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { MessageValidationError } from '../errors/message.errors.js';
+import { FaultLog } from '../redis/connect/fault-log.js';
+import { errorText } from '../redis/server/redis-errors.js';
 import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';
@@ -117,4 +119,24 @@ export class Report {
 function reasonOf(error: unknown): string | undefined {
   if (error === undefined) return undefined;
   return error instanceof MessageValidationError ? error.reason : messageOf(error);
+}
+
+/** Logs which step of a stream's messages Redis refuses, once until it works again. */
+export class StepFaults {
+  private readonly log: FaultLog;
+
+  constructor(
+    logger: LoggerService,
+    private readonly stream: string,
+  ) {
+    this.log = new FaultLog(logger);
+  }
+
+  failed(step: string, error: unknown): void {
+    this.log.say(text.stepFailed(step, this.stream, errorText(error)), step);
+  }
+
+  worked(step: string): void {
+    this.log.over(step);
+  }
 }

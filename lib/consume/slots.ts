@@ -2,7 +2,7 @@ import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { Gate, Quarantine } from './quarantine.js';
 import { RunSignal } from './handlers/run.js';
 import type { Message } from './message.js';
-import { Pace, thisTurn } from './pace.js';
+import { Pace, thisTurn } from './load.js';
 
 type SlotOptions = Pick<ResolvedSubscription, 'concurrency' | 'batchSize' | 'handlerTimeoutMs'>;
 

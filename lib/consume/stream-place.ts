@@ -1,6 +1,33 @@
+import type { ResolvedSubscription } from '../options/resolved-options.js';
 import { compareEntryIds } from '../wire/ids.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
-import type { ConsumedStream } from './consumed-stream.js';
+import type { RunSignal, Verdict } from './handlers/run.js';
+import type { Message } from './message.js';
+
+/** Runs all handlers that want a message. Never rejects. */
+export type Invoke = (message: Message, signal: RunSignal) => Promise<Verdict>;
+
+/** A stream that is read, and what is done with its messages. */
+export interface ConsumedStream {
+  readonly stream: string;
+  readonly options: ResolvedSubscription;
+  readonly invoke: Invoke;
+  /** Whether a handler names it: then it is created if it does not exist. Others are read while they exist. */
+  readonly isNamed: boolean;
+  /** The wildcards that match it. */
+  readonly wildcards: readonly string[];
+}
+
+/** The wildcards that handlers subscribe to. */
+export interface ConsumedWildcards {
+  readonly wildcards: readonly string[];
+  /**
+   * What is done with a stream that some of them match.
+   *
+   * @throws InvalidOptionsError if its handlers disagree
+   */
+  readonly consumed: (stream: string) => ConsumedStream;
+}
 
 /** A stream, or a partition of one, in Redis. */
 export class StreamPlace {

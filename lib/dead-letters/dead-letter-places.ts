@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { partitionNames } from '../wire/partitions.js';
 import { type StreamKeys, streamKeys } from '../wire/stream-keys.js';

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { checkOptions } from '../options/check-options.js';
 import {
   type DeadLettersOptions,

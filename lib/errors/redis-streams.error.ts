@@ -8,3 +8,35 @@ export abstract class RedisStreamsError extends Error {
     this.name = new.target.name;
   }
 }
+
+/**
+ * An option is unknown, of the wrong type, out of range, or contradicts another one. Thrown when the options are passed in:
+ * by the module, a constructor or `subscription()`, or by `listen()` if handlers disagree.
+ */
+export class InvalidOptionsError extends RedisStreamsError {
+  readonly code = 'INVALID_OPTIONS';
+
+  constructor(
+    /** The path of the option, as one would write it: `streams.orders.retention.maxAgeMs`. */
+    readonly path: string,
+    /** What was given, shortened; never a secret. */
+    readonly given: string,
+    /** What is allowed instead. */
+    readonly allowed: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Option "${path}": given ${given}, allowed: ${allowed}`, options);
+  }
+}
+
+/** A stream's name is empty, or has braces that Redis Cluster would not read as a hash tag. */
+export class InvalidStreamNameError extends RedisStreamsError {
+  readonly code = 'INVALID_STREAM_NAME';
+
+  constructor(readonly stream: string) {
+    super(
+      `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty, and braces only as a hash tag that ` +
+        'Redis Cluster reads, such as "{eu}:orders"',
+    );
+  }
+}

@@ -4,8 +4,13 @@ import { readConsumers } from '../redis/read/xinfo.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
 import { streamOfPlace } from '../wire/partitions.js';
 import { jobKey, streamKeys } from '../wire/stream-keys.js';
-import { forEachStream, type JobContext, type JobResult, subscribedStreams } from './job.js';
-import { withJobLock } from './job-lock.js';
+import {
+  forEachStream,
+  type JobContext,
+  type JobResult,
+  subscribedStreams,
+  withJobLock,
+} from './job.js';
 
 /**
  * Removes consumers of this app's group that have been idle for `maintenance.consumerIdleMs`, have no pending entries, and do

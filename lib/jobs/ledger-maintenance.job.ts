@@ -1,12 +1,18 @@
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
+import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
 import { purgeAttemptsScript } from '../redis/scripts/ledger/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/ledger/purge-ledger.script.js';
 import { sweepPackedScript } from '../redis/scripts/ledger/sweep-packed.script.js';
 import { jobKey, type StreamKeys, streamKeys } from '../wire/stream-keys.js';
-import { forEachStream, type JobContext, type JobResult, subscribedStreams } from './job.js';
-import { withJobLock } from './job-lock.js';
-import { packLedger } from './pack-ledger.js';
+import {
+  forEachStream,
+  type JobContext,
+  type JobResult,
+  subscribedStreams,
+  withJobLock,
+} from './job.js';
 
 /** How many ledger entries one script removes: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
@@ -100,4 +106,55 @@ export class LedgerMaintenanceJob {
     } while (left > 0);
     return total;
   }
+}
+
+/**
+ * How many message IDs of a ledger stay in its ZSET: enough for other programs that read it, and so few that a ledger of
+ * 100 000 takes at most 40 bytes for each.
+ */
+export const UNPACKED = 4_000;
+/** How many message IDs one script packs: Redis serves nobody else meanwhile. */
+const PACK_STEP = 128;
+/** After a step it waits this many times as long as the step took. */
+const RESTS = 9;
+const LONGEST_REST_MS = 100;
+/** How often it extends its lock. */
+const EXTEND_MS = 10_000;
+
+/**
+ * Packs all but the newest message IDs of a ledger's ZSET, as it is now. What is added meanwhile is left for the next call: a
+ * ledger that grows faster than it is packed must not keep other ledgers waiting.
+ *
+ * @returns how many were packed, or undefined if another instance is packing this ledger
+ */
+async function packLedger(
+  client: Redis,
+  { ledger, packedLedger }: Pick<StreamKeys, 'ledger' | 'packedLedger'>,
+  windowMs: number,
+  lockKey: string,
+  unpacked = UNPACKED,
+): Promise<number | undefined> {
+  const beyond = (await client.zcard(ledger)) - unpacked;
+  if (beyond <= 0) return 0;
+  return withJobLock(client, lockKey, async (extend) => {
+    let total = 0;
+    let extendedAt = performance.now();
+    while (total < beyond) {
+      const startedAt = performance.now();
+      const moved = await packLedgerScript.run(
+        client,
+        [ledger, packedLedger],
+        [windowMs, unpacked, Math.min(PACK_STEP, beyond - total)],
+      );
+      if (moved === 0) break;
+      total += moved;
+      const took = performance.now() - startedAt;
+      if (performance.now() - extendedAt > EXTEND_MS) {
+        extendedAt = performance.now();
+        await extend();
+      }
+      await delay(Math.min(took * RESTS, LONGEST_REST_MS));
+    }
+    return total;
+  });
 }

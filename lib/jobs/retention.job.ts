@@ -3,8 +3,13 @@ import type { Redis } from 'ioredis';
 import type { RetentionOptions } from '../options/stream-options.js';
 import { trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
 import { jobKey, streamKey } from '../wire/stream-keys.js';
-import { forEachStream, inPartitions, type JobContext, type JobResult } from './job.js';
-import { withJobLock } from './job-lock.js';
+import {
+  forEachStream,
+  inPartitions,
+  type JobContext,
+  type JobResult,
+  withJobLock,
+} from './job.js';
 
 /** How many entries one script examines: Redis serves nobody else meanwhile. */
 const STEP = 1_000;

@@ -1,4 +1,4 @@
-import type { DurationHistogram } from '../consume/histogram.js';
+import type { DurationHistogram } from '../consume/tallies.js';
 
 /** What {@link StreamsMonitor} reports about this process. */
 export interface StreamsStats {

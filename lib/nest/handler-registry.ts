@@ -1,7 +1,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
-import type { NamedHandler } from '../consume/handlers/handlers-by-name.js';
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import type { NamedHandler } from '../consume/handlers/invoker.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';

@@ -1,5 +1,5 @@
 import type { Server } from '@nestjs/microservices';
-import type { ProcessingHooks } from '../consume/handlers/processing-hooks.js';
+import type { ProcessingHooks } from '../consume/handlers/nest-layer.js';
 
 /**
  * The hooks that were set on a server with Nest's `setOnProcessingStartHook` and `setOnProcessingEndHook`. The first

@@ -6,7 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import type { ConsumedStream } from '../consume/consumed-stream.js';
+import type { ConsumedStream } from '../consume/stream-place.js';
 import { Consumer } from '../consume/consumer.js';
 import { type ConsumerCounts, type ConsumerTallies, noCounts } from '../consume/tallies.js';
 import { invoker } from '../consume/handlers/invoker.js';

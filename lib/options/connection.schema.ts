@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hasKeyPrefix, isClusterOptions, isRedisInstance, isSet } from './connection-option.js';
-import { callable, timerMs } from './value.schemas.js';
+import { callable, timerMs } from './check-options.js';
 
 const readsReplicas = (options: object): boolean =>
   isSet(options, 'scaleReads') && Reflect.get(options, 'scaleReads') !== 'master';

@@ -12,7 +12,7 @@ import {
   keyPrefix,
   nameText,
   object,
-} from './value.schemas.js';
+} from './check-options.js';
 
 /** Options of `DeadLetters`. */
 export interface DeadLettersOptions {

@@ -15,7 +15,7 @@ import {
   wholeNumber,
   windowMs,
   withMethods,
-} from './value.schemas.js';
+} from './check-options.js';
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();

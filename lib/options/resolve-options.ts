@@ -2,7 +2,7 @@ import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microserv
 import type { Codec } from '../wire/codec.js';
 import { JsonCodec } from '../wire/json.codec.js';
 import { StreamCodecs } from '../wire/stream-codecs.js';
-import { consumerName } from '../wire/consumer-name.js';
+import { consumerName } from '../wire/ids.js';
 import { checkOptions } from './check-options.js';
 import type { RedisStreamsClientOptions } from './client-options.js';
 import {
@@ -14,7 +14,7 @@ import {
   type StreamPartitions,
 } from './resolved-options.js';
 import type { RedisStreamsModuleOptions, RedisStreamsServerOptions } from './server-options.js';
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { BLOCKING_NEEDS_RETRIES, schemas } from './options.schema.js';
 import type { RetryOptions, SubscriptionOptions } from './subscription-options.js';
 import type { PublishedStreamOptions } from './stream-options.js';

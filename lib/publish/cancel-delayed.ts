@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { CancelError } from '../errors/client.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import { JointWrite } from '../redis/connect/joint-write.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { cancelScript } from '../redis/scripts/publish/cancel.script.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';

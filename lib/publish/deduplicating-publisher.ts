@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/client.errors.js';
-import { JointWrite } from '../redis/connect/joint-write.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import { isNoScript } from '../redis/scripts/script.js';
 import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';
 import { delayedKeys } from '../wire/stream-keys.js';

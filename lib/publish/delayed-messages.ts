@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { DELAYED_STREAMS_KEY, delayedKeys, publishedKeys } from '../wire/stream-keys.js';
-import { JointWrite } from '../redis/connect/joint-write.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import {
   publishDelayedScript,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { ReadPacket } from '@nestjs/microservices';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import type { EntryFields, MessageEnvelope } from '../wire/codec.js';

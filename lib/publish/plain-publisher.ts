@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/client.errors.js';
-import { JointWrite } from '../redis/connect/joint-write.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import {
   collectOutcomes,

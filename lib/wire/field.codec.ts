@@ -1,6 +1,6 @@
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
+import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import * as text from './codec.messages.js';
 import {
   checkCodecOptions,
   checkFieldName,

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+
 declare const kind: unique symbol;
 
 /** A string that identifies one kind of thing. Only code that reads it from Redis or creates it may cast to it. */
@@ -73,3 +76,9 @@ export const streamIdOf = (id: string): string =>
 
 /** The ID of the redrive of a dead letter. */
 export const redriveId = (deadLetterId: string): string => REDRIVE_PREFIX + deadLetterId;
+
+/** A name for one running instance of `group`: `group.host.pid.random`, in characters that every tool can show. */
+export function consumerName(group: string): string {
+  const name = `${group}.${hostname()}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  return name.replace(/[^A-Za-z0-9._-]/g, '_');
+}

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
-import * as text from './codec.messages.js';
+import * as text from './codec.js';
 
 /**
  * A value as JSON.

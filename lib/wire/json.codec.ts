@@ -1,6 +1,13 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
-import type { Codec, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import { encodingUnknown, fieldMissing, notBase64Text } from './codec.messages.js';
+import {
+  type Codec,
+  encodingUnknown,
+  type EntryFields,
+  fieldMissing,
+  type MessageEnvelope,
+  notBase64Text,
+  type RawFields,
+} from './codec.js';
 import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './json-text.js';
 
 const BODY_ENCODING = 'body-encoding';

@@ -1,6 +1,6 @@
-import { InvalidOptionsError } from '../errors/options.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { MessageEncodingError } from '../errors/message.errors.js';
-import * as text from './codec.messages.js';
+import * as text from './codec.js';
 import { fromJson, fromUtf8, toJson } from './json-text.js';
 
 /**

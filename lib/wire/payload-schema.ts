@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { MessageValidationError, type ValidationIssue } from '../errors/message.errors.js';
-import * as text from './codec.messages.js';
+import * as text from './codec.js';
 
 /** The payload as the schema returned it, or why the schema refused it. */
 export type Validated = { readonly payload: unknown } | MessageValidationError;

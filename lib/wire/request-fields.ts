@@ -1,6 +1,5 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
-import type { EntryFields, RawFields } from './codec.js';
-import { requestFieldWrong } from './codec.messages.js';
+import { type EntryFields, type RawFields, requestFieldWrong } from './codec.js';
 
 /** What makes a message a request: where its replies go, and how long the client waits for them. */
 export interface RequestFields {

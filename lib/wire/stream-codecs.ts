@@ -4,8 +4,8 @@ import type {
   ProducerSerializer,
 } from '@nestjs/microservices';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
+import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import * as text from './codec.messages.js';
 
 /** The codec of each stream. */
 export class StreamCodecs {

@@ -1,7 +1,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
+import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import * as text from './codec.messages.js';
 import { fromJson, objectOf, toJson } from './json-text.js';
 import {
   checkCodecOptions,

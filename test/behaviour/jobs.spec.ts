@@ -18,7 +18,7 @@ import {
   type RetentionOptions,
   StreamsMonitor,
 } from '../../lib/index.js';
-import { withJobLock } from '../../lib/jobs/job-lock.js';
+import { withJobLock } from '../../lib/jobs/job.js';
 import { startRedis } from '../../lib/testing/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries, isCaughtUp } from '../support/group-state.js';

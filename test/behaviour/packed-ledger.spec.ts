@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { LedgerMaintenanceJob } from '../../lib/index.js';
-import { UNPACKED } from '../../lib/jobs/pack-ledger.js';
+import { UNPACKED } from '../../lib/jobs/ledger-maintenance.job.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { ledgerSize } from '../../lib/redis/read/ledger-size.js';
 import { forgetMessagesScript } from '../../lib/redis/scripts/ledger/forget-messages.script.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 
-import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
+import { executablePath } from '../../lib/testing/redis/process/local-redis.js';
 import {
   startRedis,
   type RedisProcess,

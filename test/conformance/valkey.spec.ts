@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals';
 
-import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
+import { executablePath } from '../../lib/testing/redis/process/local-redis.js';
 import { conformanceSuite } from './conformance-suite.js';
 
 const binary = process.env['VALKEY_SERVER'] ?? (await executablePath('valkey-server'));

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
-import { freePort } from '../../lib/testing/redis/process/free-port.js';
+import { freePort } from '../../lib/testing/redis/process/local-redis.js';
 import { waitFor } from './wait-for.js';
 
 const HOST = '127.0.0.1';

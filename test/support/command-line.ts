@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
+import { executablePath } from '../../lib/testing/redis/process/local-redis.js';
 import { compileCommonJs, compiledPackage } from './compiled-package.js';
 
 /** A command's exit code and output. */

@@ -1,12 +1,9 @@
+import { Redis } from 'ioredis';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-import { Redis } from 'ioredis';
-
-import { executablePath } from '../../lib/testing/redis/process/executable-path.js';
-import { freePort } from '../../lib/testing/redis/process/free-port.js';
 import { guardedChild, type GuardedChild } from '../../lib/testing/redis/process/guarded-child.js';
+import { executablePath, freePort } from '../../lib/testing/redis/process/local-redis.js';
 import { answerOf } from '../../lib/testing/redis/process/redis-probe.js';
 import { waitFor } from './wait-for.js';
 

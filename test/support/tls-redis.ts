@@ -1,4 +1,4 @@
-import { freePort } from '../../lib/testing/redis/process/free-port.js';
+import { freePort } from '../../lib/testing/redis/process/local-redis.js';
 import type { Certificates } from './certificates.js';
 
 /** A port for TLS, and the arguments with which a Redis also listens there. */

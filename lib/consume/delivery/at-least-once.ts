@@ -1,8 +1,15 @@
 import { FIRST, type Reservation } from '../../redis/scripts/reserve/reserve.script.js';
 import type { Message, UnreadableEntry } from '../message.js';
 import type { DeliveryScripts } from './delivery-scripts.js';
-import { byMessageId, byRowId, hasSafeLease, type LeaseIdOf } from './leases.js';
-import type { DeadMessage, DeliveryMode, Retry } from './mode.js';
+import {
+  byMessageId,
+  byRowId,
+  type DeadMessage,
+  type DeliveryMode,
+  hasSafeLease,
+  type LeaseIdOf,
+  type Retry,
+} from './mode.js';
 
 /** What proves that a message is ours, and where its success is recorded. */
 interface Claim {

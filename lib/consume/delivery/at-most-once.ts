@@ -1,8 +1,13 @@
 import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
 import type { Message, UnreadableEntry } from '../message.js';
 import type { DeliveryScripts } from './delivery-scripts.js';
-import { byMessageId, byRowId, type LeaseIdOf } from './leases.js';
-import type { DeadMessage, DeliveryMode } from './mode.js';
+import {
+  byMessageId,
+  byRowId,
+  type DeadMessage,
+  type DeliveryMode,
+  type LeaseIdOf,
+} from './mode.js';
 
 /** A message is acknowledged before its handlers run. If they fail, it becomes a dead letter. */
 abstract class AtMostOnce implements DeliveryMode {

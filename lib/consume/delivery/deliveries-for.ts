@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { ledgerWindowMs, type ResolvedSubscription } from '../../options/resolved-options.js';
-import { StepFaults } from './step-faults.js';
+import { StepFaults } from '../report.js';
 import { Leased, PendingOnly, Redrives } from './at-least-once.js';
 import { RecordedFirst, RedrivesOnce } from './at-most-once.js';
 import { Deliveries } from './deliveries.js';

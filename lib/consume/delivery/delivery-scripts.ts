@@ -1,13 +1,9 @@
-import { deadLetterFields, type DeadLetterCause } from '../../wire/dead-letter-fields.js';
-import type { RawFields } from '../../wire/codec.js';
-import { type Holder, type LeaseId, type MessageId, type RowId, boundsOf } from '../../wire/ids.js';
-import { callKey, lastBatchKey, type StreamKeys } from '../../wire/stream-keys.js';
-import type { Script, ScriptArgument } from '../../redis/scripts/script.js';
-import { type Reservation, reserveScript } from '../../redis/scripts/reserve/reserve.script.js';
 import { renewScript } from '../../redis/scripts/reserve/renew.script.js';
 import { reserveWithoutLedgerScript } from '../../redis/scripts/reserve/reserve-without-ledger.script.js';
+import { type Reservation, reserveScript } from '../../redis/scripts/reserve/reserve.script.js';
 import { startAloneScript } from '../../redis/scripts/reserve/start-alone.script.js';
 import { startRedriveScript } from '../../redis/scripts/reserve/start-redrive.script.js';
+import type { Script, ScriptArgument } from '../../redis/scripts/script.js';
 import { acknowledgeDeletedScript } from '../../redis/scripts/settle/acknowledge-deleted.script.js';
 import { commitRedrivesScript } from '../../redis/scripts/settle/commit-redrives.script.js';
 import { commitScript } from '../../redis/scripts/settle/commit.script.js';
@@ -15,10 +11,12 @@ import { deadLetterScript } from '../../redis/scripts/settle/dead-letter.script.
 import { handOverScript } from '../../redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../../redis/scripts/settle/put-back.script.js';
 import { scheduleRetryScript } from '../../redis/scripts/settle/schedule-retry.script.js';
+import type { RawFields } from '../../wire/codec.js';
+import { type DeadLetterCause, deadLetterFields } from '../../wire/dead-letter-fields.js';
+import { boundsOf, type Holder, type LeaseId, type MessageId, type RowId } from '../../wire/ids.js';
+import { callKey, lastBatchKey, type StreamKeys } from '../../wire/stream-keys.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import { CallNumbers } from './call-numbers.js';
-import { byRowId, type LeaseIdOf } from './leases.js';
-import type { Retry } from './mode.js';
+import { byRowId, type LeaseIdOf, type Retry } from './mode.js';
 
 /** What runs scripts: a connection, or a recorder in unit tests. */
 export interface ScriptRunner {
@@ -325,3 +323,17 @@ const waitsMs = ({ dueAt }: Message): number | '' => {
   const leftMs = dueAt === undefined ? 0 : Math.ceil(dueAt - performance.now());
   return leftMs > 0 ? leftMs : '';
 };
+
+/** Counts all calls of the process: a stream that is left and read again must not reuse a number. */
+let last = 0;
+
+/** Numbers calls by the object they are about: a repeated call keeps its number, and no other call has it. */
+export class CallNumbers {
+  private readonly numbers = new WeakMap<object, number>();
+
+  of(what: object): number {
+    const number = this.numbers.get(what) ?? ++last;
+    this.numbers.set(what, number);
+    return number;
+  }
+}

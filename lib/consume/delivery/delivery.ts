@@ -5,14 +5,13 @@ import {
   type SettleStep,
 } from '../../events/operations.js';
 import { retryUntilDone } from '../../redis/connect/retry-until-done.js';
-import { localNow } from '../../redis/server/clocks.js';
 import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
+import { localNow } from '../../redis/server/clocks.js';
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import type { StepFaults } from './step-faults.js';
-import { Batch } from './batch.js';
 import type { ClaimPlace } from './delivery-scripts.js';
 import type { DeliveryMode, Retry } from './mode.js';
+import type { StepFaults } from '../report.js';
 
 /** A success waits this long at most for others, so that they are recorded in one step. */
 const LONGEST_WAIT_MS = 4;
@@ -282,4 +281,19 @@ type SettledEntry = Pick<Message, 'rowId' | 'entryId'> & {
 
 function settledMessage({ entryId, messageId, envelope }: SettledEntry): SettledMessage {
   return { entryId, messageId, name: envelope?.name, headers: envelope?.headers ?? {} };
+}
+
+/** Items that wait to be sent in one script. All of them share the promise of its answer. */
+export class Batch<Item> {
+  readonly items: Item[] = [];
+  readonly sent: Promise<unknown>;
+  resolve: (answer: unknown) => void = () => undefined;
+
+  constructor() {
+    this.sent = new Promise((resolve) => (this.resolve = resolve));
+  }
+
+  get size(): number {
+    return this.items.length;
+  }
 }

@@ -1,5 +1,5 @@
 import { HandlerTimeoutError } from '../../errors/handler.errors.js';
-import type { Invoke } from '../consumed-stream.js';
+import type { Invoke } from '../stream-place.js';
 import type { Message } from '../message.js';
 import type { StreamTally } from '../tallies.js';
 import type { RequestRuns } from './request-runs.js';

@@ -1,15 +1,19 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { isObservable, lastValueFrom } from 'rxjs';
-import { validate, type Validated } from '../../wire/payload-schema.js';
+import { isObservable, lastValueFrom, Observable } from 'rxjs';
+import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { MessageValidationError } from '../../errors/message.errors.js';
 import type { HandlersMode } from '../../options/subscription-options.js';
-import { answer } from './answer.js';
-import { answererByName, handlersByName, type NamedHandler } from './handlers-by-name.js';
-import { takeOriginal, watchOriginalErrors } from './original-errors.js';
-import { betweenHooks, type ProcessingHooks } from './processing-hooks.js';
+import type { RunReplies } from '../../requests/replier.js';
+import { validate, type Validated } from '../../wire/payload-schema.js';
+import type { Invoke } from '../stream-place.js';
+import {
+  betweenHooks,
+  type ProcessingHooks,
+  takeOriginal,
+  watchOriginalErrors,
+} from './nest-layer.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Invoke } from '../consumed-stream.js';
 import { type Verdict, worse } from './run.js';
 
 /** What handlers learn from their context about where they run. */
@@ -118,4 +122,99 @@ async function run(
   } catch (error) {
     return context.verdict ?? { kind: 'failed', error: takeOriginal(context, error) };
   }
+}
+
+/** A handler, and which messages of its stream it wants. */
+export interface NamedHandler {
+  readonly handler: MessageHandler;
+  /** It wants only messages of this name; undefined if it wants all of the stream. */
+  readonly name: string | undefined;
+  /** Whether it is for requests; otherwise it is for events. */
+  readonly answers: boolean;
+}
+
+/**
+ * @returns finds the handler that answers requests of a name: one for the name before one for the whole stream. Of several that
+ *   are alike, it is the last one registered, as with Nest's own transports
+ */
+function answererByName(
+  handlers: readonly NamedHandler[],
+): (name: string) => MessageHandler | undefined {
+  const byName = new Map(
+    handlers.filter(({ answers }) => answers).map(({ handler, name }) => [name, handler]),
+  );
+  return (name) => byName.get(name) ?? byName.get(undefined);
+}
+
+/** @returns finds the handlers that want events of a name, in the order of registration */
+function handlersByName(all: readonly NamedHandler[]): (name: string) => readonly MessageHandler[] {
+  const handlers = all.filter(({ answers }) => !answers);
+  const wanting = (name: string | undefined): MessageHandler[] =>
+    handlers
+      .filter((its) => its.name === undefined || its.name === name)
+      .map(({ handler }) => handler);
+  // There can be any number of names that no handler asks for: they come from outside, and all have the same handlers.
+  const ofAnyName = wanting(undefined);
+  const byName = new Map(
+    handlers.flatMap(({ name }) => (name === undefined ? [] : [[name, wanting(name)]])),
+  );
+  return (name) => byName.get(name) ?? ofAnyName;
+}
+
+/** Runs a request's handler, and replies with each value that it gives. The outcome decides how the replies end. */
+async function answer(
+  handler: MessageHandler,
+  payload: unknown,
+  context: RedisStreamsContext,
+  replies: RunReplies,
+): Promise<Verdict> {
+  try {
+    const result: unknown = await handler(payload, context);
+    if (isObservable(result)) await eachValue(result, replies, context.getSignal());
+    else replies.next(result);
+    return context.verdict ?? { kind: 'handled' };
+  } catch (error) {
+    const byHand = context.verdict;
+    const original = takeOriginal(context, error);
+    if (byHand !== undefined) return byHand;
+    if (error instanceof RequestAbandonedError) return { kind: 'abandoned' };
+    // The caller gets what filters made of the error, as with Nest's own transports.
+    return { kind: 'failed', error: original, reply: error };
+  }
+}
+
+/** Ends early if nobody waits any longer: an Observable may never complete. */
+function eachValue(
+  values: Observable<unknown>,
+  replies: RunReplies,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      subscription.unsubscribe();
+      reject(signal.reason);
+    };
+    const done = (): void => signal.removeEventListener('abort', onAbort);
+    const fail = (error: unknown): void => {
+      done();
+      reject(error);
+    };
+    const subscription = values.subscribe({
+      next: (value) => {
+        try {
+          replies.next(value);
+        } catch (error) {
+          queueMicrotask(() => subscription.unsubscribe());
+          fail(error);
+        }
+      },
+      error: fail,
+      complete: () => {
+        done();
+        resolve();
+      },
+    });
+    if (signal.aborted) onAbort();
+    else if (!subscription.closed) signal.addEventListener('abort', onAbort, { once: true });
+  });
 }

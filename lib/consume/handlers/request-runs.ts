@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
-import { RequestClock } from '../../requests/request-clock.js';
+import { RequestClock } from '../../redis/server/clocks.js';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-fields.js';
-import type { Invoke } from '../consumed-stream.js';
+import type { Invoke } from '../stream-place.js';
 import * as text from '../consumer.messages.js';
 import type { Outcome } from '../decide.js';
 import { publishedMs } from '../decoder.js';

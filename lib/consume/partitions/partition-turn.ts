@@ -7,7 +7,7 @@ import type { Member } from '../member.js';
 import type { LaneOrder } from '../order/lane-order.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
-import { OWNED_MS, type Ownership, TEND_MS } from './ownership.js';
+import { OWNED_MS, type Ownership, TEND_MS } from './gates.js';
 
 /**
  * One turn of owning a partition: renews the ownership, brings what is due, and claims what was pending for earlier owners

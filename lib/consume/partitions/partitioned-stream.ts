@@ -1,24 +1,23 @@
 import type { Faults } from '../../redis/connect/fault-log.js';
-import { localNow } from '../../redis/server/clocks.js';
-import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import {
   announceMemberScript,
   type Members,
 } from '../../redis/scripts/partition/announce-member.script.js';
 import { takePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
+import { localNow } from '../../redis/server/clocks.js';
+import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { partitionName } from '../../wire/partitions.js';
-import { streamKeys, memberKeys, ownerKey, partitionCountKey } from '../../wire/stream-keys.js';
-import type { ConsumedStream } from '../consumed-stream.js';
+import { memberKeys, ownerKey, partitionCountKey, streamKeys } from '../../wire/stream-keys.js';
 import { startsBeforeAcknowledging } from '../delivery/deliveries-for.js';
 import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Pipeline } from '../pipeline.js';
 import type { StreamReaders } from '../sources/stream-readers.js';
-import { OWNED_MS, Ownership } from './ownership.js';
+import type { ConsumedStream } from '../stream-place.js';
+import { OWNED_MS, Ownership, SharedSlots } from './gates.js';
 import { PartitionTurn } from './partition-turn.js';
 import { Presence, shareOf } from './share.js';
-import { SharedSlots } from './shared-slots.js';
 
 /** How often a member announces itself, and how long it counts as alive after that, in ms. */
 const BEAT_MS = 1_000;

@@ -1,5 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
+import { UnsupportedServerError } from '../../errors/redis.errors.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import { clusterOf, nodeOf } from '../../redis/connect/cluster-client.js';
 import { type RedisStreamsStatus, watchConnection } from '../../redis/connect/connection-watch.js';
@@ -10,8 +12,10 @@ import {
   openConnection,
   whenReady,
 } from '../../redis/connect/connection.js';
+import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { slotConnection, SlotRedis } from '../../redis/connect/slot-connection.js';
-import { hashSlot } from '../../wire/hash-slot.js';
+import { isClusterFault, isRedisReply } from '../../redis/server/redis-errors.js';
+import { hashSlot } from '../../wire/stream-keys.js';
 
 export type ServerConnectionRole = 'commands' | 'blocking';
 
@@ -171,5 +175,30 @@ export class ReadConnections {
   /** @throws the signal's reason if that comes first */
   async ready(signal: AbortSignal): Promise<void> {
     await Promise.all([whenReady(this.main, signal), whenReady(this.own, signal)]);
+  }
+}
+
+/** Does a step, as it is. */
+export const once = <Result>(step: () => Promise<Result>): Promise<Result> => step();
+
+/**
+ * Does a step that can be done twice until a cluster has an answer to it: while a node is replaced, its client gives up sooner
+ * than the others have agreed on who follows.
+ *
+ * @throws what Redis refused; the signal's reason
+ */
+export async function throughFailover<Result>(
+  step: () => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await step();
+    } catch (error) {
+      signal.throwIfAborted();
+      const isAnswer = isRedisReply(error) && !isClusterFault(error);
+      if (isAnswer || error instanceof UnsupportedServerError) throw error;
+    }
+    await delay(reconnectDelayMs(attempt), undefined, { signal });
   }
 }

@@ -7,7 +7,7 @@ import type { ResolvedServerOptions } from '../../options/resolved-options.js';
 import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { errorText, isRedisReply } from '../../redis/server/redis-errors.js';
 import { scanStreams } from '../../redis/read/scan-streams.js';
-import type { ConsumedWildcards } from '../consumed-stream.js';
+import type { ConsumedWildcards } from '../stream-place.js';
 import * as text from '../consumer.messages.js';
 import { FaultLog } from '../../redis/connect/fault-log.js';
 import type { Demand } from '../waiting.js';

@@ -1,11 +1,11 @@
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
 import type { Faults } from '../../redis/connect/fault-log.js';
-import { JointWrite } from '../../redis/connect/joint-write.js';
+import { JointWrite } from '../../redis/connect/cluster-client.js';
 import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../redis/scripts/reserve/take-due-entries.script.js';
 import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-streams.script.js';
-import { hashSlot } from '../../wire/hash-slot.js';
+import { hashSlot } from '../../wire/stream-keys.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';

@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { InvalidOptionsError } from '../../errors/options.errors.js';
+import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import {
   type AddedConnectionOptions,
   type ClusterConnectionOptions,

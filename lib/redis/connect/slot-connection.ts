@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, RedisOptions } from 'ioredis';
 import type { ConnectionOption, LegacyOptions } from '../../options/connection-option.js';
-import { hashSlot } from '../../wire/hash-slot.js';
+import { hashSlot } from '../../wire/stream-keys.js';
 import { isMoved } from '../server/redis-errors.js';
 import { asClient, masterKeyOf, refreshSlots } from './cluster-client.js';
 import { type Connection, ownConnection, whenReady } from './connection.js';

@@ -53,3 +53,20 @@ export const localNow = (): LocalMoment => ({
  */
 export const elapsedMs = (since: LocalMoment, monotonicMs = performance.now()): number =>
   Math.max(monotonicMs - since.monotonicMs, Date.now() - since.wallMs);
+
+/** Redis's clock: asked now and then, and extrapolated in between. */
+export class RequestClock {
+  private lastRead: { readonly ms: number; readonly at: LocalMoment } | undefined;
+
+  constructor(private readonly client: Redis) {}
+
+  /** Asks Redis. */
+  async read(): Promise<void> {
+    this.lastRead = { ms: await redisTimeMs(this.client), at: localNow() };
+  }
+
+  /** Redis's time now, in ms; late by the time that an answer takes, at most. 0 before the first `read()`. */
+  now(): number {
+    return this.lastRead === undefined ? 0 : this.lastRead.ms + elapsedMs(this.lastRead.at);
+  }
+}

@@ -1,2 +1,2 @@
-export type { RedisStreamsMetricsOptions } from './metrics-options.js';
+export type { RedisStreamsMetricsOptions } from './redis-streams-metrics.module.js';
 export { RedisStreamsMetricsModule } from './redis-streams-metrics.module.js';

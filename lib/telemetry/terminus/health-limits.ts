@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, object, timerMs } from '../../options/value.schemas.js';
+import { count, object, timerMs } from '../../options/check-options.js';
 
 /** When a service counts as unhealthy. What is left out has no limit, except for the reader and the answer. */
 export interface RedisStreamsHealthLimits {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { CallNumbers } from '../../../lib/consume/delivery/call-numbers.js';
+import { CallNumbers } from '../../../lib/consume/delivery/delivery-scripts.js';
 
 describe('CallNumbers', () => {
   it('keep the number of what is asked for again', () => {

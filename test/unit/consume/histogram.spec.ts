@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { Histogram } from '../../../lib/consume/histogram.js';
+import { Histogram } from '../../../lib/consume/tallies.js';
 
 describe('the histogram of durations', () => {
   it('counts each duration in the first bucket that it fits into', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { Pace } from '../../../lib/consume/pace.js';
+import { Pace } from '../../../lib/consume/load.js';
 
 const paceOf = (...durationsMs: readonly number[]): Pace => {
   const pace = new Pace();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import type { Message } from '../../../lib/consume/message.js';
-import { SharedSlots } from '../../../lib/consume/partitions/shared-slots.js';
+import { SharedSlots } from '../../../lib/consume/partitions/gates.js';
 import { type Gate, Quarantine } from '../../../lib/consume/quarantine.js';
 import { Slots } from '../../../lib/consume/slots.js';
 import { aMessage } from '../../support/a-message.js';

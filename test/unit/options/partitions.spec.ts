@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { InvalidOptionsError } from '../../../lib/errors/options.errors.js';
+import { InvalidOptionsError } from '../../../lib/errors/redis-streams.error.js';
 import {
   resolveClientOptions,
   resolveServerOptions,

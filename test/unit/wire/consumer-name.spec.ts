@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
-import { consumerName } from '../../../lib/wire/consumer-name.js';
+import { consumerName } from '../../../lib/wire/ids.js';
 
 describe('consumerName', () => {
   it('is group, host, process and eight random digits', () => {

@@ -1,6 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { outputText, RedisStartError } from '../start-redis.errors.js';
 import type {
   RedisProcess,
@@ -8,7 +12,6 @@ import type {
   StartedRedis,
   StartRedisOptions,
 } from '../started-redis.js';
-import { freePort } from './free-port.js';
 import { guardedChild, type GuardedChild } from './guarded-child.js';
 import { answerOf, requireUsable } from './redis-probe.js';
 
@@ -165,4 +168,54 @@ class ServerRun {
     requireUsable(answer.version);
     this.child.unref();
   }
+}
+
+/** The path of the first of these programs that is on the PATH, if any. */
+export async function executablePath(...names: readonly string[]): Promise<string | undefined> {
+  const directories = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => directory !== '');
+  for (const name of names) {
+    for (const directory of directories) {
+      const path = join(directory, name);
+      if (await isExecutable(path)) return path;
+    }
+  }
+  return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Below the range from which the kernel chooses outgoing ports. In that range a client that keeps connecting while its server
+ * is down can end up connected to itself, and then the server cannot get its port back.
+ */
+const LOWEST = 20_000;
+const HIGHEST = 30_000;
+const ATTEMPTS = 50;
+
+/** A port on 127.0.0.1 that is free now. Another process may take it before it is used. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(port)) return port;
+  }
+  throw new RedisStartError(`no free port found in ${ATTEMPTS} attempts`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }

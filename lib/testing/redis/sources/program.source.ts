@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { executablePath } from '../process/executable-path.js';
-import { LocalRedis } from '../process/local-redis.js';
+import { executablePath, LocalRedis } from '../process/local-redis.js';
 import { linesOf, outputText, RedisStartError } from '../start-redis.errors.js';
 import type { Source } from '../started-redis.js';
 
