@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 
 import type { Codec } from '../../lib/index.js';
+import { compareEntryIds } from '../../lib/wire/ids.js';
 import { placeOf, placesOf } from '../../lib/wire/partitions.js';
 import { type StreamKeys, streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
@@ -122,6 +123,20 @@ export class GroupInRedis {
     }
   }
 
+  /** Whether the group exists everywhere and was given the entry of a message, if that has one. */
+  async wasGiven(message: number): Promise<boolean> {
+    const entries = await this.entries();
+    const isGiven = this.places.map(async (place) => {
+      const { stream } = this.keysOf(place);
+      const groups = await groupsOf(this.redis, stream);
+      const upTo = groups.get(this.parts.group);
+      const entry = entries.find(({ key, n }) => key === stream && n === message);
+      if (upTo === undefined) return false;
+      return entry === undefined || compareEntryIds(upTo, entry.id) >= 0;
+    });
+    return (await Promise.all(isGiven)).every(Boolean);
+  }
+
   async records(): Promise<GroupRecords> {
     const records = await Promise.all(this.places.map((place) => this.recordsOf(place)));
     const sum = (of: keyof GroupRecords): number =>
@@ -166,4 +181,16 @@ export class GroupInRedis {
       ledger: recent + Number(packed),
     };
   }
+}
+
+/** The last entry ID that each group of a stream was given. */
+async function groupsOf(redis: Redis, stream: string): Promise<Map<string, string>> {
+  const rows = (await redis.xinfo('GROUPS', stream)) as unknown[];
+  return new Map(
+    rows.map((row) => {
+      const fields = Array.isArray(row) ? row : Object.entries(row as object).flat();
+      const of = (name: string): string => String(fields[fields.indexOf(name) + 1]);
+      return [of('name'), of('last-delivered-id')];
+    }),
+  );
 }

@@ -81,6 +81,8 @@ export const destroysGroup: Behaviour = {
     await cell.until('one is running', () => cell.runs.of(HALF).length > 0);
     await cell.inRedis.destroy();
     await cell.publish(bodies(HALF, { from: HALF + 1 }));
+    // A member that did not know of the running message yet may have created the group before it.
+    await cell.until('the group is back', () => cell.inRedis.wasGiven(HALF));
     release();
     await expectSettled(cell, { handled: 2 * HALF + 1 });
     expectOnce(cell, 2 * HALF + 1);
