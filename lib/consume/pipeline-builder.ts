@@ -73,7 +73,7 @@ export class PipelineBuilder {
       options.batchSize,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots]),
+      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots.gate()]),
       order,
     };
   }

@@ -16,9 +16,10 @@ import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decode
 import type { Deliveries } from './delivery/deliveries.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
-import { isWorthARead, type Load, roomFor } from './load.js';
+import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
 import { InHand, type Message, type UnreadableEntry } from './message.js';
 import type { Sequencer } from './order/sequencer.js';
+import type { Gate } from './quarantine.js';
 import type { Report } from './report.js';
 import type { Slots } from './slots.js';
 import type { StreamPlace } from './stream-place.js';
@@ -34,7 +35,7 @@ export class Pipeline {
   readonly inHand = new InHand();
   /** Whether a blocking read covers the stream: then room is looked at when the read is over. */
   isAwaited = false;
-  /** Whether failures may be caused by the app that is closing, and not only a partition that is handed over. */
+  /** Whether the app is closing, and not only this partition moving: then a failure is not charged. */
   isAppClosing = false;
   /** Starts nothing more. */
   private isStopped = false;
@@ -45,6 +46,8 @@ export class Pipeline {
   private reserving: Promise<void> | undefined;
   private beingReserved = 0;
   private isGateAwaited = false;
+  /** Messages whose reservation is too old to start under: they are reserved again, before any others. */
+  private readonly stale: Message[] = [];
   /** Requests whose outcome is recorded once their caller has been answered. */
   private readonly answering = new Set<Promise<void>>();
   private readonly policies: { readonly events: FailurePolicy; readonly requests: FailurePolicy };
@@ -154,12 +157,13 @@ export class Pipeline {
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
     for (const message of await this.deliveries.renew(this.slots.all())) {
+      if (this.deliveries.of(message).isAcknowledged(message)) continue;
       this.tellLost(message);
-      if (!this.deliveries.of(message).isAcknowledged(message)) this.leaveToOthers(message);
+      this.leaveToOthers(message);
     }
   }
 
-  /** Stops starting, unless what is in hand can only run here. What was read and not reserved is given back. */
+  /** Takes nothing more. What is reserved still runs if it cannot be given back; all else is given back. */
   stop(isAppClosing = true): void {
     this.isAppClosing = isAppClosing;
     this.hasEnded = true;
@@ -167,6 +171,7 @@ export class Pipeline {
     if (!this.deliveries.canGiveBack) return;
     this.isStopped = true;
     this.slots.stop();
+    for (const message of this.stale.splice(0)) this.refuse(message);
   }
 
   /** Stops, gives back what did not start, and resolves once what runs has ended and is settled. */
@@ -193,7 +198,9 @@ export class Pipeline {
     this.sequencer.stop();
     this.slots.stop();
     for (const message of this.slots.all()) this.tellLost(message);
-    for (const message of this.slots.takeWaiting()) this.refuse(message);
+    for (const message of [...this.stale.splice(0), ...this.slots.takeWaiting()]) {
+      this.refuse(message);
+    }
   }
 
   private async drainOnce(): Promise<void> {
@@ -217,16 +224,21 @@ export class Pipeline {
     return decoded;
   }
 
+  private get hasNext(): boolean {
+    return this.stale.length > 0 || this.sequencer.hasNext;
+  }
+
   /** Reserves what may run next, one batch after the other, so that messages stay in their order. */
   private reserveNext(): void {
-    if (this.sequencer.hasNext) this.reserving ??= this.reserveBatches();
+    if (this.hasNext) this.reserving ??= this.reserveBatches();
   }
 
   private async reserveBatches(): Promise<void> {
-    // What is offered in the same turn goes along.
+    // What is offered in the same turn is taken first.
     await Promise.resolve();
-    while (this.sequencer.hasNext) {
-      const batch = this.sequencer.takeNext();
+    while (this.hasNext) {
+      const isStale = this.stale.length > 0;
+      const batch = isStale ? this.stale.splice(0, MOST_AT_ONCE) : this.sequencer.takeNext();
       this.beingReserved = batch.length;
       const clockIsRead = this.requests.readClockFor(batch);
       const answers = await this.deliveries.reserve(batch);
@@ -249,7 +261,9 @@ export class Pipeline {
       if (kind === 'duplicate') this.skipDuplicate(message);
     });
     if (postponed.length > 0) this.postpone(postponed);
-    const moreComes = this.isAwaited || this.sequencer.hasNext;
+    // Messages before these have to be reserved again: these follow them.
+    if (this.stale.length > 0) return void this.stale.push(...ours);
+    const moreComes = this.isAwaited || this.hasNext;
     const start = this.slots.add(ours, moreComes);
     if (start === 'now') this.startWaiting();
     else void start?.then(() => this.startWaiting());
@@ -277,41 +291,37 @@ export class Pipeline {
   }
 
   /** Starts messages while there are slots. What was reserved too long ago is reserved again first. */
-  private startWaiting(nowMs = performance.now()): void {
-    let shownMs: number | undefined = nowMs;
+  private startWaiting(): void {
     for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
-      const startsAtMs: number = shownMs ?? performance.now();
-      shownMs = undefined;
-      if (!this.deliveries.of(message).isLive(message, startsAtMs)) return this.reserveAgain();
+      if (!this.deliveries.of(message).isLive(message)) return this.reserveAgain();
       const gate = this.slots.closedGate(message);
-      if (gate !== undefined) return this.awaitGate(gate.opened());
-      void this.runToEnd(message, startsAtMs);
+      if (gate !== undefined) return void this.awaitGate(gate);
+      void this.runToEnd(message);
     }
   }
 
-  private awaitGate(opened: Promise<void>): void {
+  private async awaitGate(gate: Gate): Promise<void> {
     if (this.isGateAwaited) return;
     this.isGateAwaited = true;
-    void opened.then(() => {
-      this.isGateAwaited = false;
-      this.startWaiting();
-    });
+    await gate.opened();
+    this.isGateAwaited = false;
+    this.startWaiting();
+    gate.endOffer();
   }
 
   private reserveAgain(): void {
-    this.sequencer.putBack(this.slots.takeReady());
+    this.stale.push(...this.slots.takeReady());
     this.reserveNext();
   }
 
   /** One message, from its start to its acknowledgement. */
-  private async runToEnd(message: Message, startedAtMs: number): Promise<void> {
-    const signal = this.slots.start(message, startedAtMs);
+  private async runToEnd(message: Message): Promise<void> {
+    const signal = this.slots.start(message);
     const delivery = this.deliveries.of(message);
-    if (delivery.notesStart(message)) {
-      const isOurs = await delivery.noteStart(message);
-      if (!isOurs || (this.isStopped && !delivery.isAcknowledged(message)))
-        return this.doNotStart(message);
+    if (delivery.notesStart(message) && !(await this.noteStart(message))) {
+      return this.doNotStart(message);
     }
+    const startedAtMs = performance.now();
     this.report.started(message, startedAtMs);
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();
@@ -325,12 +335,19 @@ export class Pipeline {
     if (outcome.kind === 'retry' && outcome.inPlace && !this.isStopped) {
       return this.retryInPlace(message, outcome.delayMs, endedAtMs);
     }
-    // The next message may be what killed the process: by then it must be known that this one was not.
+    // If the next message kills the process, Redis must already know that this one ended, or it is blamed.
     if (message.runsAlone) await this.settleNow(message, outcome);
     this.slots.end(message, endedAtMs);
-    this.startWaiting(endedAtMs);
+    this.startWaiting();
     if (!message.runsAlone) void this.settle(message, outcome);
     this.afterRun();
+  }
+
+  /** Records that a message starts. @returns whether it may: it may have been lost, or everything stopped, meanwhile */
+  private async noteStart(message: Message): Promise<boolean> {
+    const delivery = this.deliveries.of(message);
+    if (!(await delivery.noteStart(message))) return false;
+    return delivery.isAcknowledged(message) || (!this.isStopped && delivery.isLive(message));
   }
 
   /** Waits in the slot for the next attempt: nothing of the stream starts before it. The attempt is counted first. */
@@ -361,7 +378,7 @@ export class Pipeline {
 
   private afterRun(): void {
     this.offerRoom();
-    // If nothing runs, there is nothing to settle it with.
+    // Nothing runs, so no other outcome comes to share the write.
     if (this.slots.taken === 0 && this.load.readAhead === 0) this.deliveries.flush();
   }
 
@@ -383,9 +400,9 @@ export class Pipeline {
   }
 
   private async record(message: Message, outcome: Outcome): Promise<void> {
-    const isFollowed = this.slots.runsAtOnce && (this.sequencer.hasNext || this.beingReserved > 0);
+    const isFollowed = this.slots.runsAtOnce && (this.hasNext || this.beingReserved > 0);
     const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
-    if (isSettled === false) this.report.lost(message);
+    if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
     this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
   }
 
@@ -463,7 +480,7 @@ export class Pipeline {
   get load(): Load {
     return this.sequencer.adjust({
       taken: this.slots.taken,
-      readAhead: this.slots.waiting + this.beingReserved,
+      readAhead: this.slots.waiting + this.stale.length + this.beingReserved,
       runsAtOnce: this.slots.runsAtOnce,
       mayWait: this.slots.mayWait,
       inFlight: this.inHand.size,

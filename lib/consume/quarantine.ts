@@ -8,6 +8,8 @@ export interface Gate {
   opened(): Promise<void>;
   started(message: Message, handlerTimeoutMs: number | undefined): void;
   ended(message: Message): void;
+  /** Whoever was told that it is open has started what it could: what was kept for it goes to others. */
+  endOffer(): void;
 }
 
 /**
@@ -39,6 +41,8 @@ export class Quarantine implements Gate {
   opened(): Promise<void> {
     return this.changed.next();
   }
+
+  endOffer(): void {}
 
   started(message: Message, handlerTimeoutMs: number | undefined): void {
     this.running++;

@@ -6,6 +6,9 @@ import { Pace, thisTurn } from './load.js';
 
 type SlotOptions = Pick<ResolvedSubscription, 'concurrency' | 'batchSize' | 'handlerTimeoutMs'>;
 
+/** The longest timer that Node has. */
+export const LONGEST_TIMER_MS = 2_147_483_647;
+
 interface Run {
   readonly signal: RunSignal;
   readonly startedAtMs: number;
@@ -105,12 +108,12 @@ export class Slots {
   }
 
   /** Gives a slot to the message that is next. */
-  start(message: Message, nowMs: number): RunSignal {
+  start(message: Message): RunSignal {
     const { handlerTimeoutMs } = this.options;
-    const run = { signal: new RunSignal(), startedAtMs: nowMs, turn: thisTurn() };
+    const run = { signal: new RunSignal(), startedAtMs: performance.now(), turn: thisTurn() };
     this.ready.shift();
     this.running.set(message, run);
-    this.lastStart = { atMs: nowMs, turn: run.turn };
+    this.lastStart = { atMs: run.startedAtMs, turn: run.turn };
     for (const gate of this.gates) gate.started(message, handlerTimeoutMs);
     this.quarantine.started(message, handlerTimeoutMs);
     return run.signal;
@@ -128,6 +131,8 @@ export class Slots {
     message.dueAt = performance.now() + delayMs;
     this.pausing.set(message, {});
     this.blocking.add(message);
+    // If the next one waits to run alone, it has to let this one pass.
+    if (this.ready[0] !== undefined) this.quarantine.forget(this.ready[0]);
     this.free(message, endedAtMs);
   }
 
@@ -136,12 +141,21 @@ export class Slots {
     const pause = this.pausing.get(message);
     if (pause === undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
-      pause.end = resolve;
-      pause.timer = setTimeout(() => {
+      const endsAtMs = performance.now() + delayMs;
+      const wait = (): void => {
+        const leftMs = endsAtMs - performance.now();
+        pause.timer = setTimeout(
+          leftMs > LONGEST_TIMER_MS ? wait : end,
+          Math.min(leftMs, LONGEST_TIMER_MS),
+        );
+      };
+      const end = (): void => {
         this.pausing.delete(message);
         this.ready.unshift(message);
         resolve(true);
-      }, delayMs);
+      };
+      pause.end = resolve;
+      wait();
     });
   }
 

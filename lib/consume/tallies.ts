@@ -193,20 +193,27 @@ export class StreamTally {
     return operations.handle.hasSubscribers;
   }
 
-  /** Runs a message's handlers as an operation that can be followed. Does not reject, as `run` does not. */
+  /**
+   * Runs a message's handlers as an operation that can be followed. Never rejects: if a subscriber keeps the handlers from
+   * running, the message has failed.
+   */
   async traced(message: Message, run: () => Promise<Verdict>): Promise<Verdict> {
-    let verdict: Verdict = { kind: 'handled' };
+    let verdict: Verdict | undefined;
+    let error: unknown = new Error('a subscriber of the operation did not run the handlers');
     const { headers = {}, key } = message.envelope;
     const publishedAt = new Date(publishedAtMs(message.entryId));
     const operation = { ...this.attempt(message), headers, key, publishedAt };
-    const failures = follow(operations.handle, operation, async () => {
-      verdict = await run();
-      if (verdict.kind === 'failed' || verdict.kind === 'invalid') throw verdict.error;
-      return verdict.kind;
-    });
-    // Its failure is in the verdict.
-    await failures.catch(() => undefined);
-    return verdict;
+    try {
+      await follow(operations.handle, operation, async () => {
+        verdict = await run();
+        if (verdict.kind === 'failed' || verdict.kind === 'invalid') throw verdict.error;
+        return verdict.kind;
+      });
+    } catch (thrown) {
+      // If the handlers failed, their verdict says so.
+      error = thrown;
+    }
+    return verdict ?? { kind: 'failed', error };
   }
 
   private count(what: keyof ConsumerCounts): void {

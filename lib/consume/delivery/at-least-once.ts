@@ -38,7 +38,7 @@ abstract class AtLeastOnce implements DeliveryMode {
     return this.scripts.shownMs;
   }
 
-  abstract isLive(message: Message, nowMs: number): boolean;
+  abstract isLive(message: Message): boolean;
   abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
 
   isAcknowledged(): boolean {
@@ -120,9 +120,9 @@ export class Leased extends AtLeastOnce {
   }
 
   /** The owner of a partition renews its ownership instead. */
-  isLive(message: Message, nowMs: number): boolean {
+  isLive(message: Message): boolean {
     const { isPartition, place } = this.scripts;
-    return isPartition || hasSafeLease(message, place.leaseMs, nowMs);
+    return isPartition || hasSafeLease(message, place.leaseMs);
   }
 
   reserve(messages: readonly Message[]): Promise<Reservation[]> {
@@ -169,9 +169,9 @@ export class Redrives extends AtLeastOnce {
     super(scripts, { leaseIdOf, isFenced: true, hasLedger: windowMs > 0 }, maxDeadLetters);
   }
 
-  isLive(message: Message, nowMs: number): boolean {
+  isLive(message: Message): boolean {
     const { isPartition, place } = this.scripts;
-    return isPartition || hasSafeLease(message, place.leaseMs, nowMs);
+    return isPartition || hasSafeLease(message, place.leaseMs);
   }
 
   reserve(messages: readonly Message[]): Promise<Reservation[]> {

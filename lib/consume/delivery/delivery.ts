@@ -70,8 +70,8 @@ export class Delivery {
     return this.mode.shownMs;
   }
 
-  isLive(message: Message, nowMs: number): boolean {
-    return this.mode.isLive(message, nowMs);
+  isLive(message: Message): boolean {
+    return this.mode.isLive(message);
   }
 
   isAcknowledged(message: Message): boolean {

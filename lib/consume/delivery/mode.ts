@@ -7,8 +7,8 @@ import type { Message, UnreadableEntry } from '../message.js';
 const SAFE_SHARE = 0.8;
 
 /** Whether a message was reserved so recently that no other consumer can have its lease. */
-export const hasSafeLease = ({ leasedAt }: Message, leaseMs: number, nowMs: number): boolean =>
-  leasedAt !== undefined && elapsedMs(leasedAt, nowMs) <= SAFE_SHARE * leaseMs;
+export const hasSafeLease = ({ leasedAt }: Message, leaseMs: number): boolean =>
+  leasedAt !== undefined && elapsedMs(leasedAt) <= SAFE_SHARE * leaseMs;
 
 /** Under what the lease of a message is kept. */
 export type LeaseIdOf = (message: Pick<Message, 'rowId' | 'messageId'>) => LeaseId;
@@ -54,7 +54,7 @@ export interface DeliveryMode {
   readonly shownMs: number | undefined;
 
   /** Whether a handler may still start under the reservation that the message has. */
-  isLive(message: Message, nowMs: number): boolean;
+  isLive(message: Message): boolean;
   /** Whether it is acknowledged, so that nobody else can have it. */
   isAcknowledged(message: Message): boolean;
   /** Whether its start has to be recorded before its handler is called. */

@@ -9,10 +9,8 @@ import * as text from '../consumer.messages.js';
 import type { Outcome } from '../decide.js';
 import { publishedMs } from '../decoder.js';
 import type { Message } from '../message.js';
+import { LONGEST_TIMER_MS } from '../slots.js';
 import type { RunSignal, Verdict } from './run.js';
-
-/** The longest timer that Node has. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 type Request = Message & { readonly request: RequestFields };
 

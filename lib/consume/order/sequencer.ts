@@ -63,11 +63,8 @@ export class ArrivalOrder implements Sequencer {
     return batch;
   }
 
-  /** Puts stale reservations in front: they are reserved again before anything else. */
-  putBack(messages: readonly Message[]): void {
-    this.batches.unshift(messages);
-    this.waiting += messages.length;
-  }
+  /** Nothing comes before a message that is next. */
+  putBack(): void {}
 
   done(): boolean {
     return false;

@@ -44,6 +44,8 @@ export class Ownership implements Gate {
     return this.confirmed.next();
   }
 
+  endOffer(): void {}
+
   started(): void {}
 
   ended(): void {}
@@ -60,37 +62,78 @@ export class Ownership implements Gate {
 }
 
 /** The slots that the partitions of one stream share in a process: as many as `concurrency` gives. */
-export class SharedSlots implements Gate {
+export class SharedSlots {
   private taken = 0;
-  /** Those that wait for a slot, in the order in which they asked. */
-  private waiting: (() => void)[] = [];
+  /** Partitions that wait for a slot, in the order in which they asked. */
+  private readonly waiting: SharedSlotsGate[] = [];
 
   constructor(private readonly concurrency: number) {}
 
-  isOpenFor(): boolean {
+  /** The share of one partition. */
+  gate(): Gate {
+    return new SharedSlotsGate(this);
+  }
+
+  get hasFree(): boolean {
     return this.taken < this.concurrency;
   }
 
-  opened(): Promise<void> {
-    return new Promise((resolve) => this.waiting.push(resolve));
-  }
-
-  started(): void {
+  take(): void {
     this.taken++;
   }
 
-  ended(): void {
+  giveBack(): void {
     this.taken--;
-    this.wakeNext();
+    this.offer();
   }
 
-  /** Wakes one after the other while a slot is free: each has taken it, or does not need it, before the next one is asked. */
-  private wakeNext(): void {
-    if (this.taken >= this.concurrency) return;
-    const wake = this.waiting.shift();
-    if (wake === undefined) return;
-    wake();
-    // The one that was woken takes the slot in the next microtask.
-    queueMicrotask(() => queueMicrotask(() => this.wakeNext()));
+  wait(gate: SharedSlotsGate): void {
+    if (!this.waiting.includes(gate)) this.waiting.push(gate);
+  }
+
+  /** A free slot is taken for whoever has waited longest: others do not get ahead of it. */
+  private offer(): void {
+    if (!this.hasFree) return;
+    const next = this.waiting.shift();
+    if (next === undefined) return;
+    this.take();
+    next.accept();
+  }
+}
+
+class SharedSlotsGate implements Gate {
+  private readonly offered = new Wakeup();
+  private hasOffer = false;
+
+  constructor(private readonly slots: SharedSlots) {}
+
+  isOpenFor(): boolean {
+    return this.hasOffer || this.slots.hasFree;
+  }
+
+  opened(): Promise<void> {
+    this.slots.wait(this);
+    return this.offered.next();
+  }
+
+  /** A slot is taken for this partition. */
+  accept(): void {
+    this.hasOffer = true;
+    this.offered.notify();
+  }
+
+  endOffer(): void {
+    if (!this.hasOffer) return;
+    this.hasOffer = false;
+    this.slots.giveBack();
+  }
+
+  started(): void {
+    if (this.hasOffer) this.hasOffer = false;
+    else this.slots.take();
+  }
+
+  ended(): void {
+    this.slots.giveBack();
   }
 }

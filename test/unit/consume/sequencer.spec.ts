@@ -23,13 +23,6 @@ describe('arrival order', () => {
     expect(order.adjust(load)).toBe(load);
   });
 
-  it('puts what is reserved again before anything else', () => {
-    const order = new ArrivalOrder();
-    order.add([aMessage('2-0')]);
-    order.putBack([aMessage('1-0')]);
-    expect([next(order), next(order)]).toEqual([['1-0'], ['2-0']]);
-  });
-
   it('keeps no message for a later attempt, and gives back what was not reserved', () => {
     const order = new ArrivalOrder();
     order.add([aMessage('1-0')]);

@@ -29,7 +29,7 @@ function startAll(slots: Slots): string[] {
   const started: string[] = [];
   for (let next = slots.next; next !== undefined; next = slots.next) {
     if (slots.closedGate(next) !== undefined) break;
-    slots.start(next, performance.now());
+    slots.start(next);
     started.push(next.rowId);
   }
   return started;
@@ -94,7 +94,7 @@ describe('slots', () => {
     const slots = slotsOf(2);
     const [first, second] = messages(2);
     slots.add([first!, second!], false);
-    const signals = [slots.start(first!, 0), slots.start(second!, 0)];
+    const signals = [slots.start(first!), slots.start(second!)];
     slots.abort(new Error('lost'), first);
     expect(signals.map(({ signal }) => signal.aborted)).toEqual([true, false]);
     slots.abort(new Error('time is up'));
@@ -135,24 +135,63 @@ describe('the quarantine', () => {
   });
 });
 
+describe('a message that has to run alone', () => {
+  it('lets a message pass that waits in its slot for a retry, in all streams', async () => {
+    const quarantine = new Quarantine(PATIENCE_MS);
+    const [orders, payments] = [slotsOf(2, { quarantine }), slotsOf(1, { quarantine })];
+    const [running] = messages(1);
+    orders.add([running!, aMessage('9-0', '9-0', { runsAlone: true })], false);
+    expect(startAll(orders)).toEqual(['1-0']);
+    orders.hold(running!, 100, performance.now());
+    expect(startAll(orders)).toEqual([]);
+    const paused = orders.pause(running!, 100);
+    jest.advanceTimersByTime(100);
+    expect(await paused).toBe(true);
+    expect(startAll(orders)).toEqual(['1-0']);
+    orders.end(running!, performance.now());
+    expect(startAll(orders)).toEqual(['9-0']);
+    payments.add([aMessage('2-0')], false);
+    jest.advanceTimersByTime(PATIENCE_MS);
+    expect(startAll(payments)).toEqual(['2-0']);
+  });
+});
+
 describe('slots that partitions share', () => {
-  it('wake those that wait one after the other, while one is free', async () => {
-    jest.useRealTimers();
+  const message = aMessage('1-0');
+
+  it('go to whoever has waited longest, and not to whoever ends a run', async () => {
     const shared = new SharedSlots(1);
-    const woken: string[] = [];
-    shared.started();
-    const wait = (name: string, takesIt: boolean): Promise<void> =>
-      shared.opened().then(() => {
-        woken.push(name);
-        if (takesIt) shared.started();
-      });
-    const waits = [wait('needs none', false), wait('takes it', true), wait('comes later', true)];
-    shared.ended();
+    const [first, second, third] = [shared.gate(), shared.gate(), shared.gate()];
+    first.started(message, undefined);
+    const waits = [second.opened(), third.opened()];
+    first.ended(message);
+    expect([first, second, third].map((gate) => gate.isOpenFor(message))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    await waits[0];
+    second.started(message, undefined);
+    second.endOffer();
+    second.ended(message);
     await waits[1];
-    await new Promise(setImmediate);
-    expect(woken).toEqual(['needs none', 'takes it']);
-    shared.ended();
-    await waits[2];
-    expect(woken).toEqual(['needs none', 'takes it', 'comes later']);
+    expect([first, second, third].map((gate) => gate.isOpenFor(message))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it('go on to the next one if they are not needed', async () => {
+    const shared = new SharedSlots(1);
+    const [first, second, third] = [shared.gate(), shared.gate(), shared.gate()];
+    first.started(message, undefined);
+    const waits = [second.opened(), third.opened()];
+    first.ended(message);
+    await waits[0];
+    second.endOffer();
+    await waits[1];
+    third.endOffer();
+    expect(first.isOpenFor(message)).toBe(true);
   });
 });
