@@ -35,7 +35,7 @@ const config: Config = {
     ],
   },
   // Most tests wait most of the time, so two cores can serve more than two workers.
-  maxWorkers: 4,
+  maxWorkers: 6,
   // Each file leaves some of its modules in the worker's memory.
   workerIdleMemoryLimit: '1GB',
   // On a busy machine ending a process takes longer than the default.
