@@ -64,7 +64,7 @@ export class Pipeline {
     private readonly demand: Demand,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
-    const { triesAgain } = deliveries;
+    const { triesAgain } = deliveries.mode;
     this.policies = {
       events: { triesAgain, retry, unhandled },
       requests: { triesAgain, retry: requestRetry, unhandled },
@@ -95,7 +95,7 @@ export class Pipeline {
 
   /** Unfinished messages that Redis may no longer list as pending. */
   get unsettledCount(): number {
-    return this.deliveries.acknowledgesFirst ? this.inHand.size : this.slots.taken;
+    return !this.deliveries.mode.triesAgain ? this.inHand.size : this.slots.taken;
   }
 
   /** How many more entries a source may bring now. */
@@ -157,7 +157,7 @@ export class Pipeline {
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
     for (const message of await this.deliveries.renew(this.slots.all())) {
-      if (this.deliveries.of(message).isAcknowledged(message)) continue;
+      if (this.deliveries.of(message).mode.isAcknowledged(message)) continue;
       this.tellLost(message);
       this.leaveToOthers(message);
     }
@@ -168,7 +168,7 @@ export class Pipeline {
     this.isAppClosing = isAppClosing;
     this.hasEnded = true;
     this.giveBackUnreserved(this.sequencer.stop());
-    if (!this.deliveries.canGiveBack) return;
+    if (!this.deliveries.mode.canGiveBack) return;
     this.isStopped = true;
     this.slots.stop();
     for (const message of this.stale.splice(0)) this.refuse(message);
@@ -293,7 +293,7 @@ export class Pipeline {
   /** Starts messages while there are slots. What was reserved too long ago is reserved again first. */
   private startWaiting(): void {
     for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
-      if (!this.deliveries.of(message).isLive(message)) return this.reserveAgain();
+      if (!this.deliveries.of(message).mode.isLive(message)) return this.reserveAgain();
       const gate = this.slots.closedGate(message);
       if (gate !== undefined) return void this.awaitGate(gate);
       void this.runToEnd(message);
@@ -318,7 +318,7 @@ export class Pipeline {
   private async runToEnd(message: Message): Promise<void> {
     const signal = this.slots.start(message);
     const delivery = this.deliveries.of(message);
-    if (delivery.notesStart(message) && !(await this.noteStart(message))) {
+    if (delivery.mode.notesStart(message) && !(await this.noteStart(message))) {
       return this.doNotStart(message);
     }
     const startedAtMs = performance.now();
@@ -326,7 +326,7 @@ export class Pipeline {
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();
     this.report.ended(message, verdict, endedAtMs - startedAtMs);
-    if (this.isLost && verdict.kind !== 'handled' && !delivery.isAcknowledged(message)) {
+    if (this.isLost && verdict.kind !== 'handled' && !delivery.mode.isAcknowledged(message)) {
       return this.ignoreFailure(message, endedAtMs);
     }
     const isClosing = this.isStopped && this.isAppClosing;
@@ -347,7 +347,9 @@ export class Pipeline {
   private async noteStart(message: Message): Promise<boolean> {
     const delivery = this.deliveries.of(message);
     if (!(await delivery.noteStart(message))) return false;
-    return delivery.isAcknowledged(message) || (!this.isStopped && delivery.isLive(message));
+    return (
+      delivery.mode.isAcknowledged(message) || (!this.isStopped && delivery.mode.isLive(message))
+    );
   }
 
   /** Waits in the slot for the next attempt: nothing of the stream starts before it. The attempt is counted first. */
@@ -424,7 +426,7 @@ export class Pipeline {
   private refuse(message: Message): void {
     if (!this.isLost) return void this.settle(message, GIVE_BACK);
     this.inHand.remove(message.rowId);
-    if (this.deliveries.of(message).isAcknowledged(message)) this.report.lost(message);
+    if (this.deliveries.of(message).mode.isAcknowledged(message)) this.report.lost(message);
   }
 
   private tellLost(message: Message): void {

@@ -2,6 +2,7 @@ import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js'
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
 import type { Delivery } from './delivery.js';
+import type { DeliveryMode } from './mode.js';
 
 /** The deliveries of one stream: entries have that of the stream's mode, and redrives one of their own. */
 export class Deliveries {
@@ -10,26 +11,9 @@ export class Deliveries {
     private readonly redrives: Delivery,
   ) {}
 
-  get triesAgain(): boolean {
-    return this.entries.triesAgain;
-  }
-
-  get canGiveBack(): boolean {
-    return this.entries.canGiveBack;
-  }
-
-  get countsPendingAsStarted(): boolean {
-    return this.entries.countsPendingAsStarted;
-  }
-
-  /** Whether nobody else can have what is in hand, so that Redis does not list it as pending. */
-  get acknowledgesFirst(): boolean {
-    return !this.entries.triesAgain;
-  }
-
-  /** What Redis's clock showed in the last answer, in ms; undefined if that is not known. */
-  get shownMs(): number | undefined {
-    return this.entries.shownMs;
+  /** That of the entries. */
+  get mode(): DeliveryMode {
+    return this.entries.mode;
   }
 
   of(message: Pick<Message, 'isRedrive'>): Delivery {

@@ -18,15 +18,9 @@ const LONGEST_WAIT_MS = 4;
 /** How many messages one script renews: Redis serves nobody else meanwhile. */
 const MOST_RENEWED = 200;
 
-/** What steps are called in events; undefined if that depends on the mode. */
-const EACH_STEP = {
-  commit: undefined,
-  'give back': undefined,
-  'hand over': 'hand-over',
-  'put off': 'retry',
-  'write a dead letter': 'dead-letter',
-  'count an attempt': 'count-attempt',
-} as const satisfies Record<string, SettleStep | undefined>;
+/** What is done with outcomes, as the log calls it. */
+type StepName =
+  'commit' | 'give back' | 'hand over' | 'put off' | 'write a dead letter' | 'count an attempt';
 
 /** Sends what waits together with what is sent next. */
 export interface SharedWrite {
@@ -43,43 +37,25 @@ export class Delivery {
   private retries = new Batch<Retry>();
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<unknown>>();
+  private readonly eventNames: Readonly<Record<StepName, SettleStep>>;
 
   constructor(
-    private readonly mode: DeliveryMode,
+    readonly mode: DeliveryMode,
     private readonly place: Pick<ClaimPlace, 'stream' | 'group' | 'consumer'>,
     private readonly batchSize: number,
     private readonly faults: StepFaults,
     /** Ends all attempts to reach Redis. */
     private readonly signal: AbortSignal,
     private readonly sharedWrite: SharedWrite,
-  ) {}
-
-  get triesAgain(): boolean {
-    return this.mode.triesAgain;
-  }
-
-  get canGiveBack(): boolean {
-    return this.mode.canGiveBack;
-  }
-
-  get countsPendingAsStarted(): boolean {
-    return this.mode.countsPendingAsStarted;
-  }
-
-  get shownMs(): number | undefined {
-    return this.mode.shownMs;
-  }
-
-  isLive(message: Message): boolean {
-    return this.mode.isLive(message);
-  }
-
-  isAcknowledged(message: Message): boolean {
-    return this.mode.isAcknowledged(message);
-  }
-
-  notesStart(message: Message): boolean {
-    return this.mode.notesStart(message);
+  ) {
+    this.eventNames = {
+      commit: mode.successStep,
+      'give back': mode.giveBackStep,
+      'hand over': 'hand-over',
+      'put off': 'retry',
+      'write a dead letter': 'dead-letter',
+      'count an attempt': 'count-attempt',
+    };
   }
 
   /**
@@ -177,22 +153,10 @@ export class Delivery {
     clearTimeout(this.timer);
     this.timer = undefined;
     const { mode, commits, backs, retries } = this;
-    if (commits.size > 0) {
-      this.commits = new Batch();
-      const { items } = commits;
-      void this.send(commits, 'commit', items, () => mode.commit(items));
-    }
-    if (backs.size > 0) {
-      this.backs = new Batch();
-      const { items } = backs;
-      void this.send(backs, 'give back', items, () => mode.giveBack(items));
-    }
-    if (retries.size > 0) {
-      this.retries = new Batch();
-      const { items } = retries;
-      const messages = items.map(({ message }) => message);
-      void this.send(retries, 'put off', messages, () => mode.putOff(items));
-    }
+    this.commits = this.send(commits, 'commit', commits.items, () => mode.commit(commits.items));
+    this.backs = this.send(backs, 'give back', backs.items, () => mode.giveBack(backs.items));
+    const failed = retries.items.map(({ message }) => message);
+    this.retries = this.send(retries, 'put off', failed, () => mode.putOff(retries.items));
   }
 
   /** Sends what waits, and resolves once everything is recorded or given up on. */
@@ -217,17 +181,20 @@ export class Delivery {
     return batch.sent;
   }
 
-  private async send(
-    batch: Batch<unknown>,
-    what: keyof typeof EACH_STEP,
+  /** Sends a batch, if it is not empty. @returns the batch that takes its place */
+  private send<Item>(
+    batch: Batch<Item>,
+    what: StepName,
     messages: readonly SettledEntry[],
     send: () => Promise<unknown>,
-  ): Promise<void> {
-    batch.resolve(await this.step(what, messages, send));
+  ): Batch<Item> {
+    if (batch.size === 0) return batch;
+    void this.step(what, messages, send).then(batch.resolve);
+    return new Batch();
   }
 
   private step<Answer>(
-    what: keyof typeof EACH_STEP,
+    what: StepName,
     messages: readonly SettledEntry[],
     send: () => Promise<Answer>,
   ): Promise<Answer | undefined> {
@@ -240,20 +207,15 @@ export class Delivery {
 
   /** Sends a step as an operation that can be followed, if anybody does. */
   private observed<Answer>(
-    what: keyof typeof EACH_STEP,
+    what: StepName,
     entries: readonly SettledEntry[],
     send: () => Promise<Answer>,
   ): Promise<Answer> {
     if (!operations.settle.hasSubscribers) return send();
     const { stream, group, consumer } = this.place;
-    const step = this.stepName(what);
+    const step = this.eventNames[what];
     const messages = entries.map((entry) => settledMessage(entry));
     return follow(operations.settle, { stream, group, consumer, step, messages }, send);
-  }
-
-  private stepName(what: keyof typeof EACH_STEP): SettleStep {
-    const { successStep, giveBackStep } = this.mode;
-    return EACH_STEP[what] ?? (what === 'commit' ? successStep : giveBackStep);
   }
 
   /** @returns undefined if the connections were closed first: what is not recorded stays pending */

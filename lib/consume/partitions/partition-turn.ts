@@ -200,7 +200,7 @@ export class PartitionTurn {
         this.ownership.holder,
         after,
         room,
-        pipeline.deliveries.countsPendingAsStarted ? 1 : 0,
+        pipeline.deliveries.mode.countsPendingAsStarted ? 1 : 0,
       ],
     );
     if (!page.isOwner || this.isOver) return false;

@@ -154,7 +154,7 @@ export class Recovery {
         leaseMs,
         after,
         room,
-        deliveries.countsPendingAsStarted ? startedAtMs : '',
+        deliveries.mode.countsPendingAsStarted ? startedAtMs : '',
         pipeline.retriesBlock ? 1 : 0,
       ],
     );

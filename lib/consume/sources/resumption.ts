@@ -54,7 +54,7 @@ export class Resumption {
         consumer,
         after,
         room,
-        deliveries.countsPendingAsStarted ? startedAtMs : '',
+        deliveries.mode.countsPendingAsStarted ? startedAtMs : '',
         pipeline.retriesBlock ? token : '',
       ],
     );

@@ -245,7 +245,7 @@ export class StreamReader {
     blockMs?: number,
   ): Promise<Brought> {
     const { group, consumer } = this.member;
-    const shownMs = pipelines.map(({ deliveries }) => deliveries.shownMs);
+    const shownMs = pipelines.map(({ deliveries }) => deliveries.mode.shownMs);
     const count = Math.max(1, Math.min(...pipelines.map(({ room }) => room)));
     const streams = pipelines.map(({ keys }) => keys.stream);
     const blocking = blockMs === undefined ? {} : { blockMs };
