@@ -181,7 +181,7 @@ export class Consumer {
     const { signal } = this.closing;
     const through = isCluster ? throughFailover : once;
     await through(() => watchServer(commands, this.logger, signal), signal);
-    await through(() => this.member.noteStart(), signal);
+    await through(() => this.member.noteStartTime(), signal);
     await through(() => this.wildcards.remember(), signal);
     await through(() => this.groups.ensureAll(), signal);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');

@@ -7,9 +7,9 @@ export interface Load {
   /** Read, and not in a slot yet. */
   readonly readAhead: number;
   /** Whether handlers do not wait, so that all that is read ahead will have run before a read can answer. */
-  readonly runsAtOnce: boolean;
+  readonly runsSynchronously: boolean;
   /** How many may be read ahead, at the recent pace. */
-  readonly mayWait: number;
+  readonly readAheadLimit: number;
   /** Read, and not settled. */
   readonly inFlight: number;
 }
@@ -26,13 +26,14 @@ const UNRECORDED_BATCHES = { usually: 2, atOnce: 4 };
 
 /** How many more entries may be read. */
 export function roomFor(load: Load, { concurrency, batchSize }: Limits): number {
-  const { taken, readAhead, runsAtOnce, mayWait, inFlight } = load;
+  const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight } = load;
   const held = taken + readAhead;
   // If Redis does not take outcomes, they do not pile up in memory.
-  const unrecorded = runsAtOnce ? UNRECORDED_BATCHES.atOnce : UNRECORDED_BATCHES.usually;
+  const unrecorded = runsSynchronously ? UNRECORDED_BATCHES.atOnce : UNRECORDED_BATCHES.usually;
   if (inFlight - held > unrecorded * batchSize + concurrency) return 0;
-  const most = runsAtOnce ? Math.min(MOST_AT_ONCE, batchSize) : MOST_AT_ONCE;
-  const mayBeHeld = concurrency + (runsAtOnce ? BATCHES_AT_ONCE * batchSize : mayWait);
+  const most = runsSynchronously ? Math.min(MOST_AT_ONCE, batchSize) : MOST_AT_ONCE;
+  const mayBeHeld =
+    concurrency + (runsSynchronously ? BATCHES_AT_ONCE * batchSize : readAheadLimit);
   return Math.max(0, Math.min(most, mayBeHeld - held));
 }
 
@@ -41,9 +42,10 @@ export function roomFor(load: Load, { concurrency, batchSize }: Limits): number 
  * If handlers do not wait, once there is room for a whole batch.
  */
 export function isWorthARead(load: Load, limits: Limits): boolean {
-  if (load.runsAtOnce) return roomFor(load, limits) >= Math.min(MOST_AT_ONCE, limits.batchSize);
+  if (load.runsSynchronously)
+    return roomFor(load, limits) >= Math.min(MOST_AT_ONCE, limits.batchSize);
   const free = limits.concurrency - load.taken;
-  const few = Math.max(free - 1, Math.floor(load.mayWait / 2));
+  const few = Math.max(free - 1, Math.floor(load.readAheadLimit / 2));
   return load.readAhead <= few && roomFor(load, limits) > 0;
 }
 
@@ -73,7 +75,7 @@ export class Pace {
   }
 
   /** Whether handlers have not waited recently, so that what is to start ends before anything else can happen. */
-  runsAtOnce(concurrency: number): boolean {
+  runsSynchronously(concurrency: number): boolean {
     return this.inOneTurn >= SURE_AFTER && (this.averageMs ?? Infinity) <= NO_TIME_MS * concurrency;
   }
 

@@ -42,7 +42,7 @@ export class Member {
   }
 
   /** Must be called before anything is read. */
-  async noteStart(): Promise<void> {
+  async noteStartTime(): Promise<void> {
     this.startedMs = await redisTimeMs(this.client);
   }
 

@@ -33,13 +33,13 @@ import type { Demand } from './waiting.js';
  */
 export class Pipeline {
   readonly inHand = new InHand();
+  /** Whether it is ending: what is offered now is given back. Only the pipeline sets it. */
+  takesNothing = false;
   /** Whether a blocking read covers the stream: then room is looked at when the read is over. */
   isAwaited = false;
   /** Whether the app is closing, and not only this partition moving: then a failure is not charged. */
   isAppClosing = false;
-  /** Starts nothing more. */
-  private isStopped = false;
-  private hasEnded = false;
+  private startsNothing = false;
   /** Another member owns the partition. */
   private isLost = false;
   private drained: Promise<void> | undefined;
@@ -84,23 +84,18 @@ export class Pipeline {
     return this.options.retry.blocking || this.options.requestRetry.blocking;
   }
 
-  /** Whether it takes nothing more. */
-  get isEnding(): boolean {
-    return this.hasEnded;
-  }
-
   get runningCount(): number {
     return this.slots.taken;
   }
 
-  /** Unfinished messages that Redis may no longer list as pending. */
+  /** Messages that closing now would lose or repeat. */
   get unsettledCount(): number {
     return !this.deliveries.mode.triesAgain ? this.inHand.size : this.slots.taken;
   }
 
   /** How many more entries a source may bring now. */
   get room(): number {
-    if (this.isEnding) return 0;
+    if (this.takesNothing) return 0;
     return Math.min(roomFor(this.load, this.options), this.sequencer.room);
   }
 
@@ -110,29 +105,29 @@ export class Pipeline {
   }
 
   get isWorthARead(): boolean {
-    return !this.isEnding && isWorthARead(this.load, this.options);
+    return !this.takesNothing && isWorthARead(this.load, this.options);
   }
 
   /**
    * Takes entries that Redis has given to this consumer, in stream order.
    *
-   * @param putOff of the pending entries that a partition's new owner claims: those whose retry is not due yet
+   * @param notDueYet of the pending entries that a partition's new owner claims: those whose retry is not due yet
    */
   offer(
     entries: readonly RawEntry[],
     arrival: Arrival = { isNew: false },
-    putOff?: ReadonlySet<string>,
+    notDueYet?: ReadonlySet<string>,
   ): void {
     const messages: Message[] = [];
     for (const entry of entries) {
       const isAgain = this.inHand.has(entry.id);
-      if (isAgain && (putOff !== undefined || !this.sequencer.wantsAgain(entry.id))) continue;
+      if (isAgain && (notDueYet !== undefined || !this.sequencer.wantsAgain(entry.id))) continue;
       const message = this.read(entry, arrival);
       if (message !== undefined) messages.push(message);
     }
     if (messages.length === 0) return;
-    if (this.isEnding) return this.giveBackUnreserved(messages);
-    this.sequencer.add(messages, putOff);
+    if (this.takesNothing) return this.giveBackUnreserved(messages);
+    this.sequencer.add(messages, notDueYet);
     this.reserveNext();
     const { room, mostHeld } = this.sequencer;
     this.report.heldFull(room === 0, this.keys.stream, mostHeld);
@@ -157,7 +152,7 @@ export class Pipeline {
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
     for (const message of await this.deliveries.renew(this.slots.all())) {
-      if (this.deliveries.of(message).mode.isAcknowledged(message)) continue;
+      if (this.deliveries.of(message).mode.isOnlyOurs(message)) continue;
       this.tellLost(message);
       this.leaveToOthers(message);
     }
@@ -166,10 +161,10 @@ export class Pipeline {
   /** Takes nothing more. What is reserved still runs if it cannot be given back; all else is given back. */
   stop(isAppClosing = true): void {
     this.isAppClosing = isAppClosing;
-    this.hasEnded = true;
+    this.takesNothing = true;
     this.giveBackUnreserved(this.sequencer.stop());
     if (!this.deliveries.mode.canGiveBack) return;
-    this.isStopped = true;
+    this.startsNothing = true;
     this.slots.stop();
     for (const message of this.stale.splice(0)) this.refuse(message);
   }
@@ -182,7 +177,7 @@ export class Pipeline {
 
   /** Time is up: tells running handlers to end, and gives back what did not start. */
   async giveUp(): Promise<void> {
-    this.isStopped = true;
+    this.startsNothing = true;
     this.slots.stop();
     this.slots.abort(new ConnectionClosedError('a handler'));
     this.giveWaitingBack();
@@ -193,8 +188,8 @@ export class Pipeline {
   /** Another member owns the partition: running handlers are told to end, and what waits is left to that member. */
   lose(): void {
     this.isLost = true;
-    this.hasEnded = true;
-    this.isStopped = true;
+    this.takesNothing = true;
+    this.startsNothing = true;
     this.sequencer.stop();
     this.slots.stop();
     for (const message of this.slots.all()) this.tellLost(message);
@@ -204,11 +199,11 @@ export class Pipeline {
   }
 
   private async drainOnce(): Promise<void> {
-    if (!this.isEnding) this.stop();
+    if (!this.takesNothing) this.stop();
     await this.reserving;
-    if (this.isStopped) this.giveWaitingBack();
+    if (this.startsNothing) this.giveWaitingBack();
     await this.slots.emptied();
-    this.isStopped = true;
+    this.startsNothing = true;
     await this.settled();
   }
 
@@ -272,7 +267,7 @@ export class Pipeline {
 
   /** A reserved message waits for a slot, unless it may not start. */
   private begin(message: Message, ours: Message[]): void {
-    if (this.isStopped) return this.refuse(message);
+    if (this.startsNothing) return this.refuse(message);
     if (!isUsedUp(message, this.policyFor(message))) return void ours.push(message);
     const outcome = decideUsedUp(message);
     this.report.outcome(message, outcome);
@@ -281,7 +276,7 @@ export class Pipeline {
 
   /** Something that is pending for another member comes first. */
   private postpone(messages: readonly Message[]): void {
-    if (this.isEnding) this.giveBackUnreserved(messages);
+    if (this.takesNothing) this.giveBackUnreserved(messages);
     else this.sequencer.putBack(messages);
   }
 
@@ -318,7 +313,7 @@ export class Pipeline {
   private async runToEnd(message: Message): Promise<void> {
     const signal = this.slots.start(message);
     const delivery = this.deliveries.of(message);
-    if (delivery.mode.notesStart(message) && !(await this.noteStart(message))) {
+    if (delivery.mode.mustRecordStart(message) && !(await this.recordStart(message))) {
       return this.doNotStart(message);
     }
     const startedAtMs = performance.now();
@@ -326,13 +321,13 @@ export class Pipeline {
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();
     this.report.ended(message, verdict, endedAtMs - startedAtMs);
-    if (this.isLost && verdict.kind !== 'handled' && !delivery.mode.isAcknowledged(message)) {
+    if (this.isLost && verdict.kind !== 'handled' && !delivery.mode.isOnlyOurs(message)) {
       return this.ignoreFailure(message, endedAtMs);
     }
-    const isClosing = this.isStopped && this.isAppClosing;
+    const isClosing = this.startsNothing && this.isAppClosing;
     const outcome = decide(message, verdict, this.policyFor(message), isClosing);
     this.report.decided(message, verdict, outcome, isClosing);
-    if (outcome.kind === 'retry' && outcome.inPlace && !this.isStopped) {
+    if (outcome.kind === 'retry' && outcome.inPlace && !this.startsNothing) {
       return this.retryInPlace(message, outcome.delayMs, endedAtMs);
     }
     // If the next message kills the process, Redis must already know that this one ended, or it is blamed.
@@ -344,11 +339,11 @@ export class Pipeline {
   }
 
   /** Records that a message starts. @returns whether it may: it may have been lost, or everything stopped, meanwhile */
-  private async noteStart(message: Message): Promise<boolean> {
+  private async recordStart(message: Message): Promise<boolean> {
     const delivery = this.deliveries.of(message);
-    if (!(await delivery.noteStart(message))) return false;
+    if (!(await delivery.recordStart(message))) return false;
     return (
-      delivery.mode.isAcknowledged(message) || (!this.isStopped && delivery.mode.isLive(message))
+      delivery.mode.isOnlyOurs(message) || (!this.startsNothing && delivery.mode.isLive(message))
     );
   }
 
@@ -402,7 +397,7 @@ export class Pipeline {
   }
 
   private async record(message: Message, outcome: Outcome): Promise<void> {
-    const isFollowed = this.slots.runsAtOnce && (this.hasNext || this.beingReserved > 0);
+    const isFollowed = this.slots.runsSynchronously && (this.hasNext || this.beingReserved > 0);
     const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
     if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
     this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
@@ -426,7 +421,7 @@ export class Pipeline {
   private refuse(message: Message): void {
     if (!this.isLost) return void this.settle(message, GIVE_BACK);
     this.inHand.remove(message.rowId);
-    if (this.deliveries.of(message).mode.isAcknowledged(message)) this.report.lost(message);
+    if (this.deliveries.of(message).mode.isOnlyOurs(message)) this.report.lost(message);
   }
 
   private tellLost(message: Message): void {
@@ -483,8 +478,8 @@ export class Pipeline {
     return this.sequencer.adjust({
       taken: this.slots.taken,
       readAhead: this.slots.waiting + this.stale.length + this.beingReserved,
-      runsAtOnce: this.slots.runsAtOnce,
-      mayWait: this.slots.mayWait,
+      runsSynchronously: this.slots.runsSynchronously,
+      readAheadLimit: this.slots.readAheadLimit,
       inFlight: this.inHand.size,
     });
   }

@@ -30,7 +30,7 @@ export class Slots {
   private readonly running = new Map<Message, Run>();
   private readonly pausing = new Map<Message, Pause>();
   /** Messages that have paused and are not done: nothing else starts before them. */
-  private readonly blocking = new Set<Message>();
+  private readonly goFirst = new Set<Message>();
   private readonly pace = new Pace();
   private lastStart = { atMs: 0, turn: 0 };
   private isStopped = false;
@@ -55,15 +55,15 @@ export class Slots {
   }
 
   /** Whether handlers do not wait, so that all that is ready will have run before a read can answer. */
-  get runsAtOnce(): boolean {
-    if (this.isStopped || this.blocking.size > 0) return false;
-    if (!this.pace.runsAtOnce(this.options.concurrency)) return false;
+  get runsSynchronously(): boolean {
+    if (this.isStopped || this.goFirst.size > 0) return false;
+    if (!this.pace.runsSynchronously(this.options.concurrency)) return false;
     if (this.startsSoon) return true;
     return this.taken + this.ready.length === 0 || thisTurn() === this.lastStart.turn;
   }
 
   /** How many messages may wait, at the recent pace. */
-  get mayWait(): number {
+  get readAheadLimit(): number {
     const { concurrency, batchSize } = this.options;
     const youngestMs = this.taken >= concurrency ? performance.now() - this.lastStart.atMs : 0;
     return this.pace.readAhead(concurrency, batchSize, youngestMs);
@@ -80,7 +80,7 @@ export class Slots {
    * @returns whether to start now; a promise if in the next turn; undefined if that is arranged already
    */
   add(messages: readonly Message[], moreComes: boolean): 'now' | Promise<void> | undefined {
-    const startsNextTurn = moreComes && this.running.size === 0 && this.runsAtOnce;
+    const startsNextTurn = moreComes && this.running.size === 0 && this.runsSynchronously;
     this.ready.push(...messages);
     if (this.startsSoon) return undefined;
     if (!startsNextTurn) return 'now';
@@ -98,7 +98,7 @@ export class Slots {
     if (this.isStopped || this.running.size >= this.options.concurrency) return undefined;
     const message = this.ready[0];
     if (message === undefined) return undefined;
-    return this.blocking.size === 0 || this.blocking.has(message) ? message : undefined;
+    return this.goFirst.size === 0 || this.goFirst.has(message) ? message : undefined;
   }
 
   /** What keeps a message from starting; undefined if nothing does. */
@@ -121,16 +121,16 @@ export class Slots {
 
   /** @param endedAtMs when its handlers ended, by `performance.now()`; undefined if they did not start after all */
   end(message: Message, endedAtMs?: number): void {
-    this.blocking.delete(message);
+    this.goFirst.delete(message);
     this.free(message, endedAtMs);
     this.noteIfEmpty();
   }
 
-  /** Keeps a message that has just failed in its slot for `delayMs` or longer; nothing of its stream starts before it. */
+  /** Keeps a message that has just failed first in line for `delayMs` or longer: nothing of its stream starts before it. */
   hold(message: Message, delayMs: number, endedAtMs: number): void {
     message.dueAt = performance.now() + delayMs;
     this.pausing.set(message, {});
-    this.blocking.add(message);
+    this.goFirst.add(message);
     // If the next one waits to run alone, it has to let this one pass.
     if (this.ready[0] !== undefined) this.quarantine.forget(this.ready[0]);
     this.free(message, endedAtMs);
@@ -217,7 +217,7 @@ export class Slots {
     const pause = this.pausing.get(message);
     clearTimeout(pause?.timer);
     this.pausing.delete(message);
-    this.blocking.delete(message);
+    this.goFirst.delete(message);
     this.quarantine.forget(message);
     pause?.end?.(false);
   }

@@ -270,7 +270,7 @@ function handOverCall(member: Member, held: readonly Message[], waits: boolean) 
 function startCall(member: Member, message: Message) {
   return {
     what: `start ${idsOf([message])} alone`,
-    send: () => member.modeOf(message).noteStart(message),
+    send: () => member.modeOf(message).recordStart(message),
     rule: (model: Model) => outcomeRules.startAlone(model, member, message),
   };
 }
@@ -279,7 +279,7 @@ function startRedriveCall(member: Member, message: Message) {
   let isKnown = false;
   return {
     what: `start ${idsOf([message])}`,
-    send: () => member.modeOf(message).noteStart(message),
+    send: () => member.modeOf(message).recordStart(message),
     rule: (model: Model) => (isKnown ||= outcomeRules.startRedrive(model, member, message)),
   };
 }

@@ -14,8 +14,8 @@ import {
 /** What proves that a message is ours, and where its success is recorded. */
 interface Claim {
   readonly leaseIdOf: LeaseIdOf;
-  /** Whether scripts check the lease; otherwise they check that the entry is pending for this consumer. */
-  readonly isFenced: boolean;
+  /** If not, scripts check that the entry is pending for this consumer. */
+  readonly hasLease: boolean;
   readonly hasLedger: boolean;
 }
 
@@ -41,17 +41,17 @@ abstract class AtLeastOnce implements DeliveryMode {
   abstract isLive(message: Message): boolean;
   abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
 
-  isAcknowledged(): boolean {
+  isOnlyOurs(): boolean {
     return false;
   }
 
-  notesStart({ runsAlone }: Message): boolean {
+  mustRecordStart({ runsAlone }: Message): boolean {
     return runsAlone;
   }
 
-  noteStart(message: Message): Promise<boolean> {
-    const { leaseIdOf, isFenced } = this.claim;
-    return this.scripts.startAlone(message, leaseIdOf(message), isFenced);
+  recordStart(message: Message): Promise<boolean> {
+    const { leaseIdOf, hasLease } = this.claim;
+    return this.scripts.startAlone(message, leaseIdOf(message), hasLease);
   }
 
   renew(messages: readonly Message[]): Promise<boolean[]> {
@@ -75,18 +75,18 @@ abstract class AtLeastOnce implements DeliveryMode {
   }
 
   async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.handOver(messages);
+    await this.giveBackUnreserved(messages);
     return messages.map(() => true);
   }
 
-  handOver(messages: readonly Message[]): Promise<unknown> {
+  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
     return this.scripts.handOver(messages, this.claim.leaseIdOf);
   }
 
   deadLetter(dead: DeadMessage): Promise<unknown> {
     const { message, reason, error, attempts } = dead;
     const { rowId, entryId, fields } = message;
-    const fence = this.claim.isFenced ? 'lease' : 'pending';
+    const fence = this.claim.hasLease ? 'lease' : 'pending';
     const letter = { rowId, entryId, fields, reason, error, attempts, fence } as const;
     const leaseId = this.claim.leaseIdOf(message);
     const { maxDeadLetters: maxLength } = this;
@@ -112,14 +112,14 @@ export class Leased extends AtLeastOnce {
     private readonly windowMs: number,
     maxDeadLetters: number | undefined,
   ) {
-    super(scripts, { leaseIdOf: byMessageId, isFenced: true, hasLedger: true }, maxDeadLetters);
+    super(scripts, { leaseIdOf: byMessageId, hasLease: true, hasLedger: true }, maxDeadLetters);
   }
 
   get givesBackUnreserved(): boolean {
     return !this.scripts.isPartition;
   }
 
-  /** The owner of a partition renews its ownership instead. */
+  /** In a partition the gate of its ownership decides that. */
   isLive(message: Message): boolean {
     const { isPartition, place } = this.scripts;
     return isPartition || hasSafeLease(message, place.leaseMs);
@@ -138,7 +138,7 @@ export class PendingOnly extends AtLeastOnce {
   readonly givesBackUnreserved = true;
 
   constructor(scripts: DeliveryScripts, maxDeadLetters: number | undefined) {
-    super(scripts, { leaseIdOf: byMessageId, isFenced: false, hasLedger: false }, maxDeadLetters);
+    super(scripts, { leaseIdOf: byMessageId, hasLease: false, hasLedger: false }, maxDeadLetters);
   }
 
   isLive(): boolean {
@@ -166,7 +166,7 @@ export class Redrives extends AtLeastOnce {
     maxDeadLetters: number | undefined,
   ) {
     const leaseIdOf = windowMs === 0 ? byRowId : byMessageId;
-    super(scripts, { leaseIdOf, isFenced: true, hasLedger: windowMs > 0 }, maxDeadLetters);
+    super(scripts, { leaseIdOf, hasLease: true, hasLedger: windowMs > 0 }, maxDeadLetters);
   }
 
   isLive(message: Message): boolean {

@@ -30,9 +30,9 @@ abstract class AtMostOnce implements DeliveryMode {
     return this.scripts.shownMs;
   }
 
-  abstract isAcknowledged(message: Message): boolean;
-  abstract notesStart(message: Message): boolean;
-  abstract noteStart(message: Message): Promise<boolean>;
+  abstract isOnlyOurs(message: Message): boolean;
+  abstract mustRecordStart(message: Message): boolean;
+  abstract recordStart(message: Message): Promise<boolean>;
   abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
   abstract renew(messages: readonly Message[]): Promise<boolean[]>;
   abstract giveBack(messages: readonly Message[]): Promise<readonly boolean[]>;
@@ -54,7 +54,7 @@ abstract class AtMostOnce implements DeliveryMode {
     return Promise.resolve(true);
   }
 
-  handOver(messages: readonly Message[]): Promise<unknown> {
+  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
     return this.scripts.handOver(messages, this.leaseIdOf);
   }
 
@@ -101,15 +101,15 @@ export class RecordedFirst extends AtMostOnce {
     return !this.scripts.isPartition;
   }
 
-  isAcknowledged(): boolean {
+  isOnlyOurs(): boolean {
     return true;
   }
 
-  notesStart(): boolean {
+  mustRecordStart(): boolean {
     return false;
   }
 
-  noteStart(): Promise<boolean> {
+  recordStart(): Promise<boolean> {
     return Promise.resolve(true);
   }
 
@@ -139,15 +139,15 @@ export class RedrivesOnce extends AtMostOnce {
     super(scripts, windowMs, windowMs === 0 ? byRowId : byMessageId, maxDeadLetters);
   }
 
-  isAcknowledged({ hasLeftDeadLetters }: Message): boolean {
+  isOnlyOurs({ hasLeftDeadLetters }: Message): boolean {
     return hasLeftDeadLetters === true;
   }
 
-  notesStart(): boolean {
+  mustRecordStart(): boolean {
     return true;
   }
 
-  async noteStart(message: Message): Promise<boolean> {
+  async recordStart(message: Message): Promise<boolean> {
     const leaseId = this.leaseIdOf(message);
     const isOurs = await this.scripts.startRedrive(message, leaseId, this.windowMs > 0);
     // From then on it has to run, even if the consumer closes.
@@ -161,7 +161,7 @@ export class RedrivesOnce extends AtMostOnce {
   }
 
   async renew(messages: readonly Message[]): Promise<boolean[]> {
-    const leased = messages.filter((message) => !this.isAcknowledged(message));
+    const leased = messages.filter((message) => !this.isOnlyOurs(message));
     if (leased.length === 0) return messages.map(() => true);
     const kept = await this.scripts.renew(leased, this.leaseIdOf, this.windowMs > 0);
     return messages.map((message) => {
@@ -171,7 +171,7 @@ export class RedrivesOnce extends AtMostOnce {
   }
 
   async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.handOver(messages);
+    await this.giveBackUnreserved(messages);
     return messages.map(() => true);
   }
 }

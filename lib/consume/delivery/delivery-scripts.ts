@@ -130,12 +130,12 @@ export class DeliveryScripts {
     );
   }
 
-  startAlone({ rowId }: Message, leaseId: LeaseId, isFenced: boolean): Promise<boolean> {
+  startAlone({ rowId }: Message, leaseId: LeaseId, hasLease: boolean): Promise<boolean> {
     const { keys, group, consumer } = this.place;
     return this.runner.run(
       startAloneScript,
       [keys.stream, keys.leases, keys.attempts],
-      [group, consumer, this.fence(isFenced), rowId, leaseId],
+      [group, consumer, this.fence(hasLease), rowId, leaseId],
     );
   }
 
@@ -206,7 +206,7 @@ export class DeliveryScripts {
   /** @param keepsMs if the messages stay here until their next attempt: how long their leases last */
   scheduleRetries(
     retries: readonly Retry[],
-    { leaseIdOf, isFenced }: { readonly leaseIdOf: LeaseIdOf; readonly isFenced: boolean },
+    { leaseIdOf, hasLease }: { readonly leaseIdOf: LeaseIdOf; readonly hasLease: boolean },
     keepsMs: number | '' = '',
   ): Promise<boolean[]> {
     const { keys, group, consumer } = this.place;
@@ -219,7 +219,7 @@ export class DeliveryScripts {
     return this.runner.run(
       scheduleRetryScript,
       [keys.stream, keys.leases, keys.retries, keys.attempts],
-      [group, consumer, this.fence(isFenced), keepsMs, ...rows],
+      [group, consumer, this.fence(hasLease), keepsMs, ...rows],
     );
   }
 
@@ -299,8 +299,8 @@ export class DeliveryScripts {
     return ownerKey === undefined ? [] : [ownerKey];
   }
 
-  private fence(isFenced: boolean): string {
-    return isFenced ? this.place.holder : '';
+  private fence(hasLease: boolean): string {
+    return hasLease ? this.place.holder : '';
   }
 
   private callKeyOf(what: object): string {

@@ -75,8 +75,8 @@ export class Delivery {
   }
 
   /** Records that a message starts. `false`: another consumer has it, or the connections were closed first. */
-  async noteStart(message: Message): Promise<boolean> {
-    return (await this.persistently('note a start', () => this.mode.noteStart(message))) ?? false;
+  async recordStart(message: Message): Promise<boolean> {
+    return (await this.persistently('note a start', () => this.mode.recordStart(message))) ?? false;
   }
 
   /** Counts an attempt of a message that stays in its slot. @returns undefined if the connections were closed first */
@@ -138,7 +138,7 @@ export class Delivery {
   /** Lets others have what was read and not reserved. */
   giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
     if (messages.length === 0 || !this.mode.givesBackUnreserved) return Promise.resolve();
-    return this.step('hand over', messages, () => this.mode.handOver(messages));
+    return this.step('hand over', messages, () => this.mode.giveBackUnreserved(messages));
   }
 
   /** Something else is about to be sent: what waits goes along in one write, if it is worth it. */
@@ -169,7 +169,7 @@ export class Delivery {
     const { backs } = this;
     const at = backs.size;
     const answers = await this.add(backs, message, isFollowed);
-    if (!this.mode.isAcknowledged(message)) return true;
+    if (!this.mode.isOnlyOurs(message)) return true;
     return Array.isArray(answers) && answers[at] === true;
   }
 

@@ -55,14 +55,14 @@ export interface DeliveryMode {
 
   /** Whether a handler may still start under the reservation that the message has. */
   isLive(message: Message): boolean;
-  /** Whether it is acknowledged, so that nobody else can have it. */
-  isAcknowledged(message: Message): boolean;
+  /** Whether nobody else can have it: at-most-once has acknowledged it, or it has left the dead letters. */
+  isOnlyOurs(message: Message): boolean;
   /** Whether its start has to be recorded before its handler is called. */
-  notesStart(message: Message): boolean;
+  mustRecordStart(message: Message): boolean;
 
   reserve(messages: readonly Message[]): Promise<Reservation[]>;
   /** Records that a message starts. `false`: another consumer has it. */
-  noteStart(message: Message): Promise<boolean>;
+  recordStart(message: Message): Promise<boolean>;
   /** Keeps messages ours. @returns for each whether it still is */
   renew(messages: readonly Message[]): Promise<boolean[]>;
   commit(messages: readonly Message[]): Promise<unknown>;
@@ -73,7 +73,7 @@ export interface DeliveryMode {
   /** Lets another member have what did not start. @returns for each whether that was possible */
   giveBack(messages: readonly Message[]): Promise<readonly boolean[]>;
   /** Lets another member have what was read and not reserved. */
-  handOver(messages: readonly Message[]): Promise<unknown>;
+  giveBackUnreserved(messages: readonly Message[]): Promise<unknown>;
   deadLetter(dead: DeadMessage): Promise<unknown>;
   /** Nothing of the entry is left: it was deleted while it was pending. */
   acknowledgeDeleted(rowId: string): Promise<unknown>;

@@ -64,10 +64,10 @@ export class LaneOrder implements Sequencer {
     return this.lanes.isStuck;
   }
 
-  add(messages: readonly Message[], putOff?: ReadonlySet<string>): void {
+  add(messages: readonly Message[], notDueYet?: ReadonlySet<string>): void {
     for (const message of messages) {
       if (this.lanes.isHeldBack(message.rowId)) this.lanes.again(message);
-      else this.lanes.add(message, putOff?.has(message.rowId) === true);
+      else this.lanes.add(message, notDueYet?.has(message.rowId) === true);
     }
     this.noteBecameHeld();
   }
@@ -114,8 +114,8 @@ export class LaneOrder implements Sequencer {
     const { queued, held } = this.lanes;
     return {
       ...load,
-      runsAtOnce: false,
-      mayWait: this.batchSize - queued,
+      runsSynchronously: false,
+      readAheadLimit: this.batchSize - queued,
       inFlight: load.inFlight - queued - held,
     };
   }

@@ -12,8 +12,8 @@ export interface Sequencer {
   /** Whether messages may be reserved now. */
   readonly hasNext: boolean;
 
-  /** @param putOff row IDs of those whose retry is not due yet: they hold back their keys */
-  add(messages: readonly Message[], putOff?: ReadonlySet<string>): void;
+  /** @param notDueYet row IDs of those whose retry is not due yet: they hold back their keys */
+  add(messages: readonly Message[], notDueYet?: ReadonlySet<string>): void;
   /** Whether a message that is in hand waits to be read again, because its retry is due. */
   wantsAgain(rowId: string): boolean;
   /** The messages to reserve next, in one batch. */

@@ -221,7 +221,7 @@ export class PartitionTurn {
     const { room } = pipeline;
     // If nothing moves before they are claimed, there is always room.
     const isRoom = order.isStuck || (room > 0 && (!order.isMoving || pipeline.isWorthARead));
-    if (!isRoom || pipeline.isEnding) return 0;
+    if (!isRoom || pipeline.takesNothing) return 0;
     return Math.min(MOST_AT_ONCE, Math.max(room, order.waiting));
   }
 }

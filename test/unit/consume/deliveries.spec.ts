@@ -182,10 +182,10 @@ describe('redrives', () => {
   it('leave the dead letters when they start, at most once, and are acknowledged from then on', async () => {
     const delivery = deliveries('recorded first').of({ isRedrive: true });
     const message = redrive();
-    expect(delivery.mode.notesStart(message)).toBe(true);
-    expect(delivery.mode.isAcknowledged(message)).toBe(false);
-    expect(await delivery.noteStart(message)).toBe(true);
-    expect(delivery.mode.isAcknowledged(message)).toBe(true);
+    expect(delivery.mode.mustRecordStart(message)).toBe(true);
+    expect(delivery.mode.isOnlyOurs(message)).toBe(false);
+    expect(await delivery.recordStart(message)).toBe(true);
+    expect(delivery.mode.isOnlyOurs(message)).toBe(true);
     expect(scripts.names).toEqual(['start redrive']);
   });
 });

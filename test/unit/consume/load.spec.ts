@@ -7,8 +7,8 @@ const options = { concurrency: 1, batchSize: 100 } as ResolvedSubscription;
 const load = (its: Partial<Load>): Load => ({
   taken: 1,
   readAhead: 0,
-  runsAtOnce: false,
-  mayWait: 100,
+  runsSynchronously: false,
+  readAheadLimit: 100,
   inFlight: (its.readAhead ?? 0) + 1,
   ...its,
 });
@@ -26,19 +26,21 @@ describe('the room of a flow', () => {
   });
 
   it('is a batch beside one that runs and one that is reserved, while handlers wait for nothing', () => {
-    const passing = load({ taken: 0, readAhead: 200, runsAtOnce: true });
+    const passing = load({ taken: 0, readAhead: 200, runsSynchronously: true });
     expect(isWorthARead(passing, options)).toBe(true);
     expect(roomFor(passing, options)).toBe(100);
   });
 
   it('is never more than a batch, and at most three are held', () => {
-    expect(roomFor(load({ taken: 0, runsAtOnce: true }), options)).toBe(100);
-    expect(isWorthARead(load({ taken: 0, readAhead: 202, runsAtOnce: true }), options)).toBe(false);
-    expect(roomFor(load({ taken: 0, readAhead: 301, runsAtOnce: true }), options)).toBe(0);
+    expect(roomFor(load({ taken: 0, runsSynchronously: true }), options)).toBe(100);
+    expect(isWorthARead(load({ taken: 0, readAhead: 202, runsSynchronously: true }), options)).toBe(
+      false,
+    );
+    expect(roomFor(load({ taken: 0, readAhead: 301, runsSynchronously: true }), options)).toBe(0);
   });
 
   it('is none where Redis does not take outcomes', () => {
     expect(roomFor(load({ inFlight: 300 }), options)).toBe(0);
-    expect(roomFor(load({ inFlight: 500, runsAtOnce: true }), options)).toBe(0);
+    expect(roomFor(load({ inFlight: 500, runsSynchronously: true }), options)).toBe(0);
   });
 });

@@ -45,16 +45,16 @@ describe('Pace', () => {
   it('is sure that handlers wait for nothing only after many of them, and until one waits', () => {
     const pace = new Pace();
     for (let n = 0; n < 99; n++) pace.record(0.01, false);
-    expect(pace.runsAtOnce(1)).toBe(false);
+    expect(pace.runsSynchronously(1)).toBe(false);
     pace.record(0.01, false);
-    expect(pace.runsAtOnce(1)).toBe(true);
+    expect(pace.runsSynchronously(1)).toBe(true);
     pace.record(0.01, true);
-    expect(pace.runsAtOnce(1)).toBe(false);
+    expect(pace.runsSynchronously(1)).toBe(false);
   });
 
   it('takes handlers that compute for long for such that need nothing sooner', () => {
     const pace = new Pace();
     for (let n = 0; n < 200; n++) pace.record(2, false);
-    expect(pace.runsAtOnce(1)).toBe(false);
+    expect(pace.runsSynchronously(1)).toBe(false);
   });
 });

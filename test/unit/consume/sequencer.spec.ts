@@ -7,7 +7,13 @@ import { ArrivalOrder, type Sequencer } from '../../../lib/consume/order/sequenc
 import { aMessage } from '../../support/a-message.js';
 
 const BATCH = 2;
-const load: Load = { taken: 1, readAhead: 2, runsAtOnce: true, mayWait: 10, inFlight: 20 };
+const load: Load = {
+  taken: 1,
+  readAhead: 2,
+  runsSynchronously: true,
+  readAheadLimit: 10,
+  inFlight: 20,
+};
 const next = (order: Sequencer): string[] => order.takeNext().map(({ rowId }) => rowId);
 
 describe('arrival order', () => {
@@ -100,7 +106,10 @@ describe('lanes by key', () => {
     expect(order.mostHeld).toBe(20);
     for (let n = 2; n <= 20; n++) order.add([keyed(`${n}-0`, 'a')]);
     expect(order.room).toBe(0);
-    expect(order.adjust({ ...load, inFlight: 20 })).toMatchObject({ inFlight: 0, mayWait: BATCH });
+    expect(order.adjust({ ...load, inFlight: 20 })).toMatchObject({
+      inFlight: 0,
+      readAheadLimit: BATCH,
+    });
   });
 
   it('let nothing out once they are stopped, and keep nothing', () => {
