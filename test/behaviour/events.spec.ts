@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 
 import {
+  type AroundOperation,
   ClientRedisStreams,
   onStreamsEvent,
   onStreamsOperation,
@@ -46,6 +47,41 @@ function recordEvents<Name extends keyof RedisStreamsChannels>(
   );
   return events;
 }
+
+describe('a subscriber that encloses runs of handlers', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('bug in the subscriber');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('bug in the subscriber'))],
+    ['does not call run', () => Promise.resolve()],
+  ])('makes the message fail if it %s, and the next one runs', async (_, enclose) => {
+    const stream = freshName('orders');
+    const dead = recordEvents('nestjs-redis-streams:message:dead-lettered', stream);
+    const ran: unknown[] = [];
+    let isFaulty = true;
+    ends.push(
+      onStreamsOperation('nestjs-redis-streams:handle', {
+        start: ({ around, stream: its }) => {
+          if (its === stream && isFaulty) around.push(enclose as AroundOperation);
+          isFaulty = false;
+        },
+      }),
+    );
+    const app = await streamsApp(
+      { connection: redis.url, group: GROUP, retry: { maxAttempts: 1 } },
+      { controllers: [handlerOf(stream, (payload) => void ran.push(payload))] },
+    );
+    await app.emit(stream, 1);
+    await app.emit(stream, 2);
+    await waitFor(() => dead.length === 1 && ran.length === 1);
+    expect(ran).toEqual([2]);
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+  });
+});
 
 describe('events', () => {
   it('report a message from publishing to its end, with IDs and durations, and without its payload', async () => {
