@@ -35,14 +35,7 @@ export function openClient(
     ...listeners,
   });
   const publisher = new RoutingPublisher(connection.client, options, logger, serverChecks);
-  const requests = new Requests({
-    options,
-    encoder,
-    messages,
-    publisher,
-    commands: connection,
-    logger,
-  });
+  const requests = new Requests(options, encoder, messages, publisher, connection, logger);
   void comparePartitionCounts(connection, options, logger);
   return { connection, publisher, requests };
 }

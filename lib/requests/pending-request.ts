@@ -11,30 +11,31 @@ import type { Reply } from '../wire/reply-fields.js';
 /** The same text as in Nest's own transports. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
 
-export interface PendingRequestParts {
-  readonly stream: string;
-  readonly messageId: string;
-  readonly timeoutMs: number;
-  readonly codec: Codec;
-  /** Nest's: takes values, an error, or the end. */
-  readonly callback: (packet: WritePacket) => void;
-  /** Called once, when nothing more will come. */
-  readonly onEnd: () => void;
-}
-
 /** A request that waits for replies. It takes those of one run of its handler. */
 export class PendingRequest {
-  private ended = false;
+  /** Resolves when nothing more will come. */
+  readonly ended: Promise<void>;
+  private hasEnded = false;
+  private onEnd: () => void = () => undefined;
   /** The run whose replies it takes, and the latest of them. It is the first run that replied. */
   private followed: Pick<Reply, 'run' | 'group' | 'attempt' | 'number'> | undefined;
   private readonly groupsWithoutHandler = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly parts: PendingRequestParts) {}
+  /** @param callback Nest's: takes values, an error, or the end */
+  constructor(
+    private readonly stream: string,
+    private readonly messageId: string,
+    private readonly timeoutMs: number,
+    private readonly codec: Codec,
+    private readonly callback: (packet: WritePacket) => void,
+  ) {
+    this.ended = new Promise((resolve) => (this.onEnd = resolve));
+  }
 
   /** Fails if this takes longer than the given time. */
   waitForConnection(publishTimeoutMs: number): void {
-    const { stream, messageId, timeoutMs } = this.parts;
+    const { stream, messageId, timeoutMs } = this;
     if (publishTimeoutMs >= timeoutMs) return this.waitForReply(timeoutMs);
     this.startTimer(publishTimeoutMs, () => {
       const reason = notInTime(publishTimeoutMs, false);
@@ -44,26 +45,25 @@ export class PendingRequest {
 
   /** Fails if this takes longer than the given time. */
   waitForReply(withinMs: number): void {
-    const { stream, messageId, timeoutMs } = this.parts;
+    const { stream, messageId, timeoutMs } = this;
     this.startTimer(withinMs, () => new RequestTimeoutError(stream, messageId, timeoutMs));
   }
 
   take(reply: Reply): void {
-    if (this.ended) return;
+    if (this.hasEnded) return;
     if (reply.kind === 'nobody') return this.takeNobody(reply.group, reply.groups);
     if (!this.accepts(reply)) return;
-    this.waitForReply(this.parts.timeoutMs);
+    this.waitForReply(this.timeoutMs);
     if (reply.kind === 'error') return this.fail(reply.error);
     if (reply.kind === 'end') return this.end({ isDisposed: true });
     let response: unknown;
     try {
-      const { codec } = this.parts;
-      response = reply.value.length === 0 ? undefined : codec.decode(reply.value).payload;
+      response = reply.value.length === 0 ? undefined : this.codec.decode(reply.value).payload;
     } catch (error) {
       return this.fail(error);
     }
     if (reply.kind === 'last') this.end({ response, isDisposed: true });
-    else this.parts.callback({ response });
+    else this.callback({ response });
   }
 
   fail(err: unknown): void {
@@ -76,9 +76,9 @@ export class PendingRequest {
    * @returns whether the request was still pending
    */
   forget(): boolean {
-    const { ended } = this;
+    const wasPending = !this.hasEnded;
     this.finish();
-    return !ended;
+    return wasPending;
   }
 
   /** There is no handler only if no group of the stream has one. */
@@ -99,7 +99,7 @@ export class PendingRequest {
     if (followed.group !== group || attempt < followed.attempt) return false;
     // The handler failed after the followed run: this is the reason why no more values come.
     if (kind === 'error') return true;
-    const { stream, messageId } = this.parts;
+    const { stream, messageId } = this;
     this.fail(new ReplyInterruptedError(stream, messageId));
     return false;
   }
@@ -110,15 +110,46 @@ export class PendingRequest {
   }
 
   private end(packet: WritePacket): void {
-    if (this.ended) return;
+    if (this.hasEnded) return;
     this.finish();
-    this.parts.callback(packet);
+    this.callback(packet);
   }
 
   private finish(): void {
-    if (this.ended) return;
-    this.ended = true;
+    if (this.hasEnded) return;
+    this.hasEnded = true;
     clearTimeout(this.timer);
-    this.parts.onEnd();
+    this.onEnd();
+  }
+}
+
+/** The requests of a client that wait for replies, by their IDs. */
+export class PendingRequests {
+  private readonly byId = new Map<string, PendingRequest>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  has(id: string, request: PendingRequest): boolean {
+    return this.byId.get(id) === request;
+  }
+
+  /** Keeps a request until it ends. */
+  add(id: string, request: PendingRequest): void {
+    this.byId.set(id, request);
+    void request.ended.then(() => this.remove(id));
+  }
+
+  remove(id: string): void {
+    this.byId.delete(id);
+  }
+
+  take(reply: Reply): void {
+    this.byId.get(reply.id)?.take(reply);
+  }
+
+  failAll(error: Error): void {
+    for (const request of this.byId.values()) request.fail(error);
   }
 }

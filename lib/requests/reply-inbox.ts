@@ -12,18 +12,8 @@ import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
-import { readReply, type Reply } from '../wire/reply-fields.js';
-
-export interface ReplyInboxParts {
-  readonly connection: ConnectionOption;
-  readonly keyPrefix: string;
-  /** The client's connection, for commands that do not block. */
-  readonly commands: OpenedConnection;
-  readonly logger: LoggerService;
-  readonly onReply: (reply: Reply) => void;
-  /** Whether any request waits for replies. */
-  readonly isAwaited: () => boolean;
-}
+import { readReply } from '../wire/reply-fields.js';
+import type { PendingRequests } from './pending-request.js';
 
 /** The inbox expires after this time, unless it is renewed. */
 const EXPIRES_MS = 60_000;
@@ -56,13 +46,24 @@ export class ReplyInbox {
   private faultIsLogged = false;
   private stopFollowing: (() => void) | undefined;
 
-  constructor(private readonly parts: ReplyInboxParts) {
-    this.keys = inboxKeys(parts.keyPrefix, randomBytes(12).toString('hex'));
+  /** @param commands the client's connection, for commands that do not block */
+  constructor(
+    private readonly connection: ConnectionOption,
+    keyPrefix: string,
+    private readonly commands: OpenedConnection,
+    private readonly pending: PendingRequests,
+    private readonly logger: LoggerService,
+  ) {
+    this.keys = inboxKeys(keyPrefix, randomBytes(12).toString('hex'));
   }
 
   /** Requests carry it, so that the handler's side can reply. */
   get key(): string {
     return this.keys.replies;
+  }
+
+  private get isAwaited(): boolean {
+    return this.pending.size > 0;
   }
 
   /** Whether requests can rely on the inbox now. */
@@ -73,7 +74,7 @@ export class ReplyInbox {
   /** Resolves once the inbox exists, or no request waits any more. */
   async makeReady(): Promise<void> {
     this.open();
-    while (!this.isReady && this.parts.isAwaited()) {
+    while (!this.isReady && this.isAwaited) {
       this.renewing ??= this.renew().finally(() => {
         this.renewing = undefined;
       });
@@ -86,7 +87,7 @@ export class ReplyInbox {
    * with the request, and a handler takes longer than that to reply.
    */
   checkSometimes(): void {
-    const { client } = this.parts.commands;
+    const { client } = this.commands;
     const now = performance.now();
     if (now - this.checkedAt < CHECK_AFTER_MS || client.status !== 'ready') return;
     this.checkedAt = now;
@@ -115,7 +116,7 @@ export class ReplyInbox {
     clearInterval(this.timer);
     this.wakeUp?.();
     this.blocking?.drop();
-    const { client } = this.parts.commands;
+    const { client } = this.commands;
     this.stopFollowing?.();
     if (this.blocking === undefined || client.status !== 'ready') return;
     // If this fails, the inbox expires.
@@ -124,7 +125,7 @@ export class ReplyInbox {
 
   private open(): void {
     if (this.blocking !== undefined) return;
-    const { connection, logger, commands } = this.parts;
+    const { connection, logger, commands } = this;
     this.blocking = new OpenedConnection(connection, {
       role: 'blocking',
       name: 'nestjs-redis-streams:client:replies',
@@ -146,12 +147,12 @@ export class ReplyInbox {
   }
 
   private renewIfAwaited(): void {
-    if (!this.parts.isAwaited() || this.parts.commands.client.status !== 'ready') return;
+    if (!this.isAwaited || this.commands.client.status !== 'ready') return;
     this.renew().catch(() => undefined);
   }
 
   private async renew(): Promise<void> {
-    const client = await this.parts.commands.ready();
+    const client = await this.commands.ready();
     const at = performance.now();
     try {
       const trimFrom = this.untrimmed.count > 0 ? entryIdAfter(this.lastId) : '';
@@ -173,7 +174,7 @@ export class ReplyInbox {
     for (let failures = 0; !signal.aborted;) {
       try {
         const client = await blocking.ready();
-        if (!this.parts.isAwaited()) await this.untilAwaited();
+        if (!this.isAwaited) await this.untilAwaited();
         if (signal.aborted) return;
         const entries = await readAfter(client, {
           stream: this.keys.replies,
@@ -197,10 +198,10 @@ export class ReplyInbox {
       this.untrimmed.count++;
       for (const field of fields) this.untrimmed.bytes += field.length;
       const reply = readReply(fields);
-      if (reply !== undefined) this.parts.onReply(reply);
+      if (reply !== undefined) this.pending.take(reply);
     }
     if (this.untrimmed.count < TRIM_COUNT && this.untrimmed.bytes < TRIM_BYTES) return;
-    if (this.parts.commands.client.status === 'ready') this.renew().catch(() => undefined);
+    if (this.commands.client.status === 'ready') this.renew().catch(() => undefined);
   }
 
   private async untilAwaited(): Promise<void> {
@@ -213,7 +214,7 @@ export class ReplyInbox {
 
   private sendLeft(): void {
     const ids = this.left.splice(0);
-    const { client } = this.parts.commands;
+    const { client } = this.commands;
     if (this.closing.signal.aborted || client.status !== 'ready') return;
     for (let at = 0; at < ids.length; at += 1_000) {
       const args = [EXPIRES_MS, ...ids.slice(at, at + 1_000)];
@@ -226,8 +227,6 @@ export class ReplyInbox {
   private logFault(error: unknown): void {
     if (this.faultIsLogged || this.closing.signal.aborted) return;
     this.faultIsLogged = true;
-    this.parts.logger.warn(
-      `Replies cannot be read: ${errorText(error)}. Trying again until they can`,
-    );
+    this.logger.warn(`Replies cannot be read: ${errorText(error)}. Trying again until they can`);
   }
 }

@@ -14,34 +14,25 @@ import type { MessagePublisher } from '../publish/message-publisher.js';
 import { withEvents } from '../publish/publish-with-events.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { requestFields } from '../wire/request-fields.js';
-import { PendingRequest } from './pending-request.js';
+import { PendingRequest, PendingRequests } from './pending-request.js';
 import { ReplyInbox } from './reply-inbox.js';
-
-export interface RequestsParts {
-  readonly options: ResolvedClientOptions;
-  readonly encoder: MessageEncoder;
-  readonly messages: MessagePublisher;
-  readonly publisher: EntryPublisher;
-  readonly commands: OpenedConnection;
-  readonly logger: LoggerService;
-}
 
 /** The requests of one client. Each is an entry like any other; all replies arrive in the client's one inbox. */
 export class Requests {
-  private readonly pending = new Map<string, PendingRequest>();
+  private readonly pending = new PendingRequests();
   private readonly inbox: ReplyInbox;
   private lastNumber = 0;
 
-  constructor(private readonly parts: RequestsParts) {
-    const { options, commands, logger } = parts;
-    this.inbox = new ReplyInbox({
-      connection: options.connection,
-      keyPrefix: options.keyPrefix,
-      commands,
-      logger,
-      onReply: (reply) => this.pending.get(reply.id)?.take(reply),
-      isAwaited: () => this.pending.size > 0,
-    });
+  constructor(
+    private readonly options: ResolvedClientOptions,
+    private readonly encoder: MessageEncoder,
+    private readonly messages: MessagePublisher,
+    private readonly publisher: EntryPublisher,
+    commands: OpenedConnection,
+    logger: LoggerService,
+  ) {
+    const { connection, keyPrefix } = options;
+    this.inbox = new ReplyInbox(connection, keyPrefix, commands, this.pending, logger);
   }
 
   /**
@@ -49,7 +40,7 @@ export class Requests {
    * @returns cancels the request
    */
   send(packet: OutgoingPacket, callback: (packet: WritePacket) => void): () => void {
-    const { encoder, options } = this.parts;
+    const { encoder, options } = this;
     let draft: MessageDraft;
     try {
       draft = encoder.draftRequest(packet);
@@ -60,14 +51,13 @@ export class Requests {
     const { stream } = draft;
     const { messageId } = draft.envelope;
     const id = (++this.lastNumber).toString(36);
-    const request = new PendingRequest({
+    const request = new PendingRequest(
       stream,
       messageId,
-      timeoutMs: options.requestTimeoutMs,
-      codec: options.codecs.plain(stream),
+      options.requestTimeoutMs,
+      options.codecs.plain(stream),
       callback,
-      onEnd: () => void this.pending.delete(id),
-    });
+    );
     // An async function, so that what cannot be encoded is a rejection.
     const publish = async (): Promise<PublishReceipt> =>
       withEvents(encoder, draft, (changed) => this.publish(id, request, encoder.encode(changed)));
@@ -78,6 +68,7 @@ export class Requests {
       (error: unknown) => request.fail(error),
     );
     return () => {
+      this.pending.remove(id);
       if (request.forget()) this.inbox.leave(id);
     };
   }
@@ -87,9 +78,9 @@ export class Requests {
     request: PendingRequest,
     message: EncodedMessage,
   ): Promise<PublishReceipt> {
-    const { options, messages, publisher } = this.parts;
+    const { options, messages, publisher } = this;
     const { stream, messageId } = message;
-    this.pending.set(id, request);
+    this.pending.add(id, request);
     this.inbox.wake();
     const untilMs = performance.now() + options.requestTimeoutMs;
     if (this.inbox.isReady) this.inbox.checkSometimes();
@@ -97,7 +88,7 @@ export class Requests {
       request.waitForConnection(options.publishTimeoutMs);
       await this.inbox.makeReady();
     }
-    if (this.pending.get(id) !== request) {
+    if (!this.pending.has(id, request)) {
       throw new PublishError(stream, messageId, false, 'nobody waits for a reply any longer');
     }
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
@@ -108,7 +99,7 @@ export class Requests {
 
   /** Fails all pending requests. */
   close(): void {
-    for (const pending of this.pending.values()) pending.fail(new ConnectionClosedError('replies'));
+    this.pending.failAll(new ConnectionClosedError('replies'));
     this.inbox.close();
   }
 }
