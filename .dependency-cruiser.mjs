@@ -67,6 +67,26 @@ export default {
       to: {},
     },
     {
+      name: 'parts-do-not-know-the-pipeline',
+      comment: 'It calls them, and they return.',
+      severity: 'error',
+      from: { path: '^lib/consume/(delivery|order|handlers)/' },
+      to: { path: '^lib/consume/(pipeline|consumer\\.ts|sources/|partitions/)' },
+    },
+    ...['delivery', 'order', 'handlers'].map((part) => ({
+      name: `${part}-stands-alone`,
+      comment: 'What depends on the mode, on order and on user code do not depend on each other.',
+      severity: 'error',
+      from: { path: `^lib/consume/${part}/` },
+      to: { path: '^lib/consume/(delivery|order|handlers)/', pathNot: `^lib/consume/${part}/` },
+    })),
+    {
+      name: 'sources-do-not-know-partitions',
+      severity: 'error',
+      from: { path: '^lib/consume/sources/' },
+      to: { path: '^lib/consume/(partitions/|consumer\\.ts)' },
+    },
+    {
       name: 'nobody-imports-index',
       comment: 'It imports everything, so any import of it is a cycle.',
       severity: 'error',
