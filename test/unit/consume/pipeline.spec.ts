@@ -1,0 +1,176 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+
+import { Decoder } from '../../../lib/consume/decoder.js';
+import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
+import type { ScriptRunner } from '../../../lib/consume/delivery/delivery-scripts.js';
+import { HandlerRunner } from '../../../lib/consume/handlers/handler-runner.js';
+import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
+import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
+import { Pipeline } from '../../../lib/consume/pipeline.js';
+import { Quarantine } from '../../../lib/consume/quarantine.js';
+import { Report } from '../../../lib/consume/report.js';
+import { Slots } from '../../../lib/consume/slots.js';
+import { StreamPlace } from '../../../lib/consume/stream-place.js';
+import { ConsumerTallies } from '../../../lib/consume/tallies.js';
+import { Demand } from '../../../lib/consume/waiting.js';
+import { DEFAULTS } from '../../../lib/options/resolved-options.js';
+import type { RawEntry } from '../../../lib/redis/read/replies.js';
+import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
+import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-alone.script.js';
+import type { Script } from '../../../lib/redis/scripts/script.js';
+import type { Holder } from '../../../lib/wire/ids.js';
+import { JsonCodec } from '../../../lib/wire/json.codec.js';
+import { streamKeys } from '../../../lib/wire/stream-keys.js';
+
+const LEASE_MS = 1_000;
+const codec = new JsonCodec();
+const logger = new Logger('test');
+
+interface Answer {
+  readonly promise: Promise<void>;
+  readonly give: () => void;
+}
+function answer(): Answer {
+  let give = (): void => undefined;
+  const promise = new Promise<void>((resolve) => (give = resolve));
+  return { promise, give };
+}
+
+/** Redis's answers: all at once, unless a test holds one back. */
+class HeldScripts implements ScriptRunner {
+  runsAlone = false;
+  readonly held = new Map<unknown, Answer>();
+  readonly reserved: string[][] = [];
+
+  async run<Reply>(
+    script: Script<Reply>,
+    _keys: readonly string[],
+    args: readonly unknown[],
+  ): Promise<Reply> {
+    if ((script as unknown) === reserveScript) {
+      const rowIds = JSON.parse(String(args[6])) as string[];
+      this.reserved.push(rowIds);
+      await this.held.get(script)?.promise;
+      const reservation = { kind: 'new', attempt: 1, alone: this.runsAlone };
+      return { shownMs: 1, reservations: rowIds.map(() => reservation) } as Reply;
+    }
+    await this.held.get(script)?.promise;
+    return true as Reply;
+  }
+}
+
+const entry = (n: number): RawEntry => {
+  const fields = codec.encode('orders', { name: 'orders', payload: n, messageId: `m${n}` });
+  return { id: `${n + 1}-0`, fields: fields.map((field) => Buffer.from(field)) };
+};
+
+let scripts: HeldScripts;
+let handled: unknown[];
+let handlerEnds: Answer | undefined;
+
+/** A pipeline with one slot, over recorded scripts. */
+function pipelineOf(): Pipeline {
+  const options = DEFAULTS.subscription;
+  const keys = streamKeys('', 'orders', 'billing');
+  const claim = { stream: 'orders', keys, group: 'billing', consumer: 'one', leaseMs: LEASE_MS };
+  const consumed = {
+    stream: 'orders',
+    options,
+    isNamed: true,
+    wildcards: [],
+    invoke: async ({ envelope }: { envelope: { payload: unknown } }) => {
+      handled.push(envelope.payload);
+      await handlerEnds?.promise;
+      return { kind: 'handled' as const };
+    },
+  };
+  const tally = new ConsumerTallies('billing', 'one').of('orders');
+  const noRequests = new RequestRuns(undefined as never, undefined as never, codec, {
+    ...claim,
+    streamKey: keys.stream,
+    holder: 'token',
+  });
+  return new Pipeline(
+    new StreamPlace('orders', keys, consumed),
+    new Decoder('orders', codec),
+    new ArrivalOrder(),
+    deliveriesFor(
+      { ...claim, holder: 'token' as Holder },
+      options,
+      scripts,
+      { begin: () => undefined },
+      logger,
+      new AbortController().signal,
+    ),
+    new Slots(options, new Quarantine(LEASE_MS)),
+    new HandlerRunner('orders', consumed.invoke, undefined, noRequests, tally),
+    noRequests,
+    new Report('orders', 'billing', tally, logger),
+    new Demand(),
+  );
+}
+
+const settle = async (): Promise<void> => {
+  for (let n = 0; n < 5; n++) await new Promise(setImmediate);
+};
+const NEW = { isNew: true };
+
+beforeEach(() => {
+  scripts = new HeldScripts();
+  handled = [];
+  handlerEnds = undefined;
+});
+
+describe('the pipeline of a stream', () => {
+  it('takes a message from its entry to its acknowledgement', async () => {
+    const pipeline = pipelineOf();
+    pipeline.offer([entry(0), entry(1)], NEW);
+    await settle();
+    await pipeline.drain();
+    expect(handled).toEqual([0, 1]);
+    expect(pipeline.inHand.size).toBe(0);
+  });
+
+  it('keeps the order of messages that have to be reserved again, before those that were read later', async () => {
+    const now = jest.spyOn(performance, 'now');
+    const startedAt = performance.now();
+    const pipeline = pipelineOf();
+    handlerEnds = answer();
+    pipeline.offer([entry(0), entry(1)], NEW);
+    await settle();
+    scripts.held.set(reserveScript, answer());
+    pipeline.offer([entry(2)], NEW);
+    await settle();
+    // The lease of the second message is too old by now.
+    now.mockReturnValue(startedAt + LEASE_MS);
+    handlerEnds.give();
+    handlerEnds = undefined;
+    await settle();
+    const { give } = scripts.held.get(reserveScript)!;
+    scripts.held.clear();
+    give();
+    await settle();
+    now.mockRestore();
+    expect(scripts.reserved).toEqual([['1-0', '2-0'], ['3-0'], ['2-0', '3-0']]);
+    expect(handled).toEqual([0, 1, 2]);
+    await pipeline.drain();
+  });
+
+  it('does not start a message whose lease grew too old while its start was recorded', async () => {
+    const now = jest.spyOn(performance, 'now');
+    const startedAt = performance.now();
+    const pipeline = pipelineOf();
+    scripts.runsAlone = true;
+    scripts.held.set(startAloneScript, answer());
+    pipeline.offer([entry(0)], NEW);
+    await settle();
+    now.mockReturnValue(startedAt + LEASE_MS);
+    scripts.held.get(startAloneScript)!.give();
+    await settle();
+    now.mockRestore();
+    await pipeline.drain();
+    expect(handled).toEqual([]);
+    expect(pipeline.inHand.size).toBe(0);
+  });
+});
