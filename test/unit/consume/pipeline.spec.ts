@@ -140,10 +140,11 @@ describe('the pipeline of a stream', () => {
     pipeline.offer([entry(0), entry(1)], NEW);
     await settle();
     scripts.held.set(reserveScript, answer());
+    now.mockReturnValue(startedAt + 0.5 * LEASE_MS);
     pipeline.offer([entry(2)], NEW);
     await settle();
-    // The lease of the second message is too old by now.
-    now.mockReturnValue(startedAt + LEASE_MS);
+    // By now the lease of the second message is too old, and that of the third is not.
+    now.mockReturnValue(startedAt + 0.9 * LEASE_MS);
     handlerEnds.give();
     handlerEnds = undefined;
     await settle();
