@@ -239,13 +239,17 @@ export class Pipeline {
       const answers = await this.deliveries.reserve(batch);
       await clockIsRead;
       this.beingReserved = 0;
-      this.take(batch, answers);
+      this.take(batch, answers, isStale);
     }
     this.reserving = undefined;
   }
 
   /** Starts what is ours of a batch. */
-  private take(batch: readonly Message[], answers: readonly (Reservation | undefined)[]): void {
+  private take(
+    batch: readonly Message[],
+    answers: readonly (Reservation | undefined)[],
+    wasStale: boolean,
+  ): void {
     const ours: Message[] = [];
     const postponed: Message[] = [];
     batch.forEach((message, index) => {
@@ -256,8 +260,8 @@ export class Pipeline {
       if (kind === 'duplicate') this.skipDuplicate(message);
     });
     if (postponed.length > 0) this.postpone(postponed);
-    // Messages before these have to be reserved again: these follow them.
-    if (this.stale.length > 0) return void this.stale.push(...ours);
+    // If messages before these have to be reserved again meanwhile, these follow them.
+    if (!wasStale && this.stale.length > 0) return void this.stale.push(...ours);
     const moreComes = this.isAwaited || this.hasNext;
     const start = this.slots.add(ours, moreComes);
     if (start === 'now') this.startWaiting();

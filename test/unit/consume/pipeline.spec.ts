@@ -158,6 +158,24 @@ describe('the pipeline of a stream', () => {
     await pipeline.drain();
   });
 
+  it('reserves again in pages, in order, and each message once', async () => {
+    const now = jest.spyOn(performance, 'now');
+    const startedAt = performance.now();
+    const pipeline = pipelineOf();
+    handlerEnds = answer();
+    const all = Array.from({ length: 1_200 }, (_, n) => n);
+    pipeline.offer(all.map(entry), NEW);
+    await settle();
+    now.mockReturnValue(startedAt + LEASE_MS);
+    handlerEnds.give();
+    handlerEnds = undefined;
+    for (let turn = 0; turn < 2_000 && handled.length < 1_200; turn++) await settle();
+    now.mockRestore();
+    expect(scripts.reserved.map(({ length }) => length)).toEqual([1_200, 1_000, 199]);
+    expect(handled).toEqual(all);
+    await pipeline.drain();
+  });
+
   it('does not start a message whose lease grew too old while its start was recorded', async () => {
     const now = jest.spyOn(performance, 'now');
     const startedAt = performance.now();
