@@ -119,6 +119,7 @@ export class PartitionTurn {
       return this.tendIn(0);
     }
     this.tending = this.look()
+      .then(() => this.faults.onWorking())
       .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.tending = undefined;

@@ -43,6 +43,7 @@ export class PartitionedStream {
   private beating: Promise<void> | undefined;
   private isStopped = false;
   private readonly presence = new Presence(ALIVE_MS);
+  private readonly faults: Faults;
 
   constructor(
     private readonly consumed: ConsumedStream,
@@ -52,12 +53,13 @@ export class PartitionedStream {
     private readonly streams: FollowedStreams,
     private readonly builder: PipelineBuilder,
     private readonly readers: StreamReaders,
-    private readonly faults: Faults,
+    private readonly faultsOf: (about: string) => Faults,
   ) {
     const { stream, options } = consumed;
     const { group } = member;
     const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
     this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
+    this.faults = faultsOf(stream);
     this.slots = new SharedSlots(options.concurrency);
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
@@ -116,6 +118,7 @@ export class PartitionedStream {
   private beat(): Promise<void> {
     clearTimeout(this.timer);
     this.beating ??= this.shareOut()
+      .then(() => this.faults.onWorking())
       .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.beating = undefined;
@@ -199,7 +202,7 @@ export class PartitionedStream {
       ownership,
       pipeline,
       order,
-      this.faults,
+      this.faultsOf(followed.name),
     );
     this.turns.set(number, turn);
     followed.begin(pipeline);

@@ -135,7 +135,7 @@ local function judge(n, entry, id)
     holder, of, till = token, taken[id], ends
   elseif rows[n] then
     local h, o, r, t = string.match(rows[n], '^(%S+) (%S+) (%d+) (%d+)$')
-    if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
+    if h then holder, of, run, till = h, o, runsIn(r), tonumber(t) end
   end
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { freshName } from '../support/fresh-name.js';
+import { logged } from '../support/recorded-log.js';
+import { redisForTests } from '../support/redis-for-tests.js';
+import { commandsSoFar, REFUSED_MODES, type TwoStreams, twoStreams } from '../support/refusals.js';
+import { closeAppsAfterEach } from '../support/streams-app.js';
+import { waitFor } from '../support/wait-for.js';
+
+const redis = redisForTests({ args: [] });
+closeAppsAfterEach();
+
+const MODES = Object.keys(REFUSED_MODES);
+/** A busy member of two streams sends some thirty commands a second. */
+const MOST_A_SECOND = 250;
+
+async function start(mode: string): Promise<TwoStreams> {
+  const names = [freshName('bad'), freshName('good')] as const;
+  const { pattern } = REFUSED_MODES[mode] ?? {};
+  if (pattern !== undefined)
+    await Promise.all(names.map((name) => redis.client.xadd(name, '*', 'name', name, 'body', '0')));
+  const two = await twoStreams(redis.url, REFUSED_MODES[mode] ?? {}, ...names);
+  for (const stream of names) await two.emit(stream, 1);
+  await waitFor(() => names.every((stream) => two.handled[stream]?.includes(1)));
+  return two;
+}
+
+/** The good stream is as fast as ever, and nothing is asked again and again. */
+async function expectGoodIsFast(two: TwoStreams): Promise<void> {
+  const { good, handled, emit } = two;
+  const before = await commandsSoFar(redis.client);
+  const since = performance.now();
+  for (let n = 100; n < 120; n++) {
+    await emit(good, n);
+    await waitFor(() => handled[good]?.includes(n), { pollMs: 1 });
+  }
+  const tookMs = performance.now() - since;
+  expect(tookMs).toBeLessThan(1_000);
+  await delay(Math.max(0, 500 - tookMs));
+  const commands = (await commandsSoFar(redis.client)) - before;
+  expect((commands - 20 * 4) / Math.max(0.5, tookMs / 1_000)).toBeLessThan(MOST_A_SECOND);
+}
+
+async function expectReported(bad: string, ...parts: string[]): Promise<void> {
+  const lines = await waitFor(() => {
+    const found = logged('error', bad).filter((line) => line.includes('set aside'));
+    return found.length > 0 && found;
+  });
+  expect(lines).toHaveLength(1);
+  for (const part of parts) expect(lines[0]).toContain(part);
+}
+
+/** Messages of the bad stream are handled again, and that is said once. */
+async function expectWorksAgain(two: TwoStreams): Promise<void> {
+  const { bad, handled, emit } = two;
+  await emit(bad, 2);
+  await waitFor(() => handled[bad]?.includes(2));
+  await waitFor(() => logged('log', bad).some((line) => line.includes('works again')));
+  expect(logged('error', bad).filter((line) => line.includes('set aside'))).toHaveLength(1);
+}
+
+describe.each(MODES)('a stream whose key has another type, %s', (mode) => {
+  it('is set aside and reported once, holds up no other stream, and is read again later', async () => {
+    const two = await start(mode);
+    await redis.client.set(two.keys.stream, 'x');
+    await expectReported(two.bad, two.keys.stream, 'string');
+    await expectGoodIsFast(two);
+    await redis.client.del(two.keys.stream);
+    await expectWorksAgain(two);
+    await two.app.close();
+  });
+});
