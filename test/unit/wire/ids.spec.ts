@@ -42,3 +42,10 @@ describe('the next entry ID', () => {
     expect(entryIdAfter(id)).toBe(next);
   });
 });
+
+describe('what waits in a row', () => {
+  it('is an entry, or the redrive of a dead letter', () => {
+    expect(parseRowId('5-1')).toEqual({ kind: 'entry', id: '5-1' });
+    expect(parseRowId(redriveId('7-0'))).toEqual({ kind: 'redrive', id: '7-0' });
+  });
+});
