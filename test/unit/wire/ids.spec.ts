@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/wire/ids.js';
+import {
+  compareEntryIds,
+  entryIdAfter,
+  parseRowId,
+  publishedAtMs,
+  redriveId,
+} from '../../../lib/wire/ids.js';
 
 describe('compareEntryIds', () => {
   it.each([
