@@ -1,14 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
-import type { Script, ScriptArgument } from '../redis/scripts/script.js';
+import { type ScriptRunner, scriptsOf } from '../redis/scripts/script.js';
 import type { Replier } from '../requests/replier.js';
 import type { Holder } from '../wire/ids.js';
 import { laneKeyFor } from '../wire/partitions.js';
 import { ownerKey, streamKeys } from '../wire/stream-keys.js';
 import { Decoder } from './decoder.js';
 import { deliveriesFor } from './delivery/deliveries-for.js';
-import type { ClaimPlace, ScriptRunner } from './delivery/delivery-scripts.js';
+import type { ClaimPlace } from './delivery/delivery-scripts.js';
 import { FollowedStream } from './followed-streams.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
 import { RequestRuns } from './handlers/request-runs.js';
@@ -42,13 +42,7 @@ export class PipelineBuilder {
   ) {
     const { client } = member;
     this.jointWrite = new JointWrite(client);
-    this.runner = {
-      run: <Reply>(
-        script: Script<Reply>,
-        keys: readonly string[],
-        args: readonly ScriptArgument[],
-      ) => script.run(client, keys, args),
-    };
+    this.runner = scriptsOf(client);
   }
 
   /** A stream that all members of the group read together, and its pipeline. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type Faults, retryUntilDone } from '../redis/connect/retry-until-done.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import type { Codec, EntryFields } from '../wire/codec.js';
+import { type Codec, encodeFields, type EntryFields } from '../wire/codec.js';
 import {
   errorFields,
   nobodyFields,
@@ -121,7 +121,9 @@ export class RunReplies {
     if (this.ended) return;
     const { codec, stream, messageId } = this.parts;
     const fields =
-      value === undefined ? [] : codec.encode(stream, { name: stream, payload: value, messageId });
+      value === undefined
+        ? []
+        : encodeFields(codec, stream, { name: stream, payload: value, messageId });
     this.lastAt = performance.now();
     this.latest = this.send('next', fields);
   }
