@@ -146,7 +146,8 @@ export class Refusals {
         TYPES.map(([name]) => keys[name]),
         TYPES.map(([, type]) => type),
       );
-      if (wrong.length > 0) return wrong.map(({ key, type }) => text.wrongKey(key, type)).join('; ');
+      if (wrong.length > 0)
+        return wrong.map(({ key, type }) => text.wrongKey(key, type)).join('; ');
       if (followed.wasRead) await probeGroup(client, keys.stream, group, consumer);
       return undefined;
     } catch (error) {
