@@ -151,6 +151,7 @@ export class Consumer {
           followed,
           builder,
           this.readers,
+          refusals,
           (about) => faults(`partitions ${about}`),
         );
       }

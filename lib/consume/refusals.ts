@@ -141,10 +141,12 @@ export class Refusals {
     const { client, group, consumer } = this.member;
     const { keys } = followed;
     try {
+      const named = TYPES.map(([name, type]) => [keys[name], type]);
+      if (followed.ownerKey !== undefined) named.push([followed.ownerKey, 'hash']);
       const wrong = await examineStreamScript.run(
         client,
-        TYPES.map(([name]) => keys[name]),
-        TYPES.map(([, type]) => type),
+        named.map(([key = '']) => key),
+        named.map(([, type = '']) => type),
       );
       if (wrong.length > 0)
         return wrong.map(({ key, type }) => text.wrongKey(key, type)).join('; ');

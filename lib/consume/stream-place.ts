@@ -42,6 +42,8 @@ export class StreamPlace {
     readonly consumed: ConsumedStream,
     /** The number of the partition, if it is one. */
     readonly partition?: number,
+    /** Which key says who owns the partition. */
+    readonly ownerKey?: string,
   ) {}
 }
 

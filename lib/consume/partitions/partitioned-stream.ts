@@ -13,6 +13,7 @@ import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import type { StreamReaders } from '../sources/stream-readers.js';
 import type { ConsumedStream } from '../stream-place.js';
 import { OWNED_MS, Ownership, SharedSlots } from './gates.js';
@@ -53,6 +54,7 @@ export class PartitionedStream {
     private readonly streams: FollowedStreams,
     private readonly builder: PipelineBuilder,
     private readonly readers: StreamReaders,
+    private readonly refusals: Refusals,
     private readonly faultsOf: (about: string) => Faults,
   ) {
     const { stream, options } = consumed;
@@ -64,9 +66,10 @@ export class PartitionedStream {
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
       const keys = streamKeys(keyPrefix, name, group);
-      const followed = new FollowedStream(name, keys, consumed, partition);
+      const owner = ownerKey(keyPrefix, stream, partition, group);
+      const followed = new FollowedStream(name, keys, consumed, partition, owner);
       streams.include(followed);
-      return { followed, ownerKey: ownerKey(keyPrefix, stream, partition, group), epoch: 0 };
+      return { followed, ownerKey: owner, epoch: 0 };
     });
   }
 
@@ -200,8 +203,10 @@ export class PartitionedStream {
       number,
       partition.ownerKey,
       ownership,
+      followed,
       pipeline,
       order,
+      this.refusals,
       this.faultsOf(followed.name),
     );
     this.turns.set(number, turn);

@@ -202,7 +202,12 @@ for n = 1, #ids do
   end
 end
 
-if written > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
+if written > 0 then
+  -- If one of these is refused, nothing is recorded: what is recorded and has no answer would neither run nor come back.
+  redis.call('XRANGE', KEYS[1], '+', '-')
+  redis.call('ZSCORE', KEYS[4], '')
+  redis.call('ZADD', KEYS[2], unpack(done))
+end
 if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
