@@ -73,19 +73,21 @@ export class Consumer {
       client,
       signal: this.closing.signal,
       ...log.of('replies', text.repliesFailed),
+      onRefused: (inbox, error) => logger.error(text.replyRefused(inbox, errorText(error))),
     });
+    const refusals = new Refusals(member, followed);
     const builder = new PipelineBuilder(
       options,
       member,
       replier,
       tallies,
       new Quarantine(options.leaseMs),
+      refusals,
       demand,
       logger,
       this.closing.signal,
     );
     const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const refusals = new Refusals(member, followed);
     const groups = new Groups(member, followed, wildcards, refusals, logger);
     const resumption = new Resumption(member, demand);
     const delayed = new DelayedMessages(client, logger);

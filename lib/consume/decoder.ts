@@ -75,7 +75,12 @@ export class Decoder {
     if (request !== undefined && !isInboxKey(request.inbox)) {
       throw new MessageDecodingError(text.NOT_AN_INBOX);
     }
-    return { request, envelope: this.named(this.codec.decode(parts?.own ?? fields)) };
+    const envelope = this.named(this.codec.decode(parts?.own ?? fields));
+    // A codec may be the user's own.
+    if (typeof (envelope.messageId ?? '') !== 'string') {
+      throw new MessageDecodingError(text.ID_NOT_TEXT);
+    }
+    return { request, envelope };
   }
 
   /** Without a copy if the message has a name: this is done for every message. */
