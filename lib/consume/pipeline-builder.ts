@@ -54,6 +54,11 @@ export class PipelineBuilder {
     return followed;
   }
 
+  /** A stream is gone, and nothing of it is in hand. */
+  letGo({ consumed }: FollowedStream): void {
+    this.tallies.retire(consumed.stream);
+  }
+
   /** The pipeline of a partition, for one turn of owning it, and the order that its owner controls. */
   ownPartition(
     followed: FollowedStream,

@@ -150,8 +150,9 @@ export class StreamDiscovery {
   private async letGo(followed: FollowedStream): Promise<void> {
     const { pipeline } = followed;
     if (pipeline !== undefined && pipeline.runningCount + pipeline.inHand.size > 0) return;
-    if (await this.groups.ensure(followed)) this.found(followed);
-    else this.streams.forget(followed);
+    if (await this.groups.ensure(followed)) return this.found(followed);
+    this.streams.forget(followed);
+    this.builder.letGo(followed);
   }
 
   private leaveAlone(key: string, reason: string): void {

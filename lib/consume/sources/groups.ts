@@ -50,6 +50,7 @@ export class Groups {
         keys.packedLedger,
         keys.members,
         keys.versions,
+        keys.retries,
       ],
       [
         group,

@@ -111,24 +111,35 @@ const STEP = 1_000;
  * @param match a pattern of Redis; see `keyPattern()`
  * @throws the signal's reason if it aborts first
  */
-export async function* scanStreams(
+export function scanStreams(
   client: Redis,
   match: string,
+  signal?: AbortSignal,
+): AsyncGenerator<string[], void> {
+  return scan(client, ['MATCH', match, 'TYPE', 'stream'], signal);
+}
+
+/** The same for keys of any type. */
+export const scanKeys = (client: Redis, match: string): AsyncGenerator<string[], void> =>
+  scan(client, ['MATCH', match]);
+
+async function* scan(
+  client: Redis,
+  filter: readonly string[],
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<string[], void> {
   // In a cluster each master knows only its own keys.
-  for (const node of mastersOf(client)) yield* scanNode(node, match, signal);
+  for (const node of mastersOf(client)) yield* scanNode(node, filter, signal);
 }
 
 async function* scanNode(
   client: Redis,
-  match: string,
+  filter: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<string[], void> {
-  const options = ['MATCH', match, 'COUNT', STEP, 'TYPE', 'stream'];
   for (let cursor = '0'; ;) {
     const since = performance.now();
-    const reply = await client.callBuffer('SCAN', cursor, ...options);
+    const reply = await client.callBuffer('SCAN', cursor, 'COUNT', STEP, ...filter);
     const tookMs = performance.now() - since;
     signal.throwIfAborted();
     const [next, keys] = parseList(reply, 'SCAN');
