@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { notePartitionCountScript } from '../scripts/partition/note-partition-count.script.js';
 import { partitionCountKey } from '../../wire/stream-keys.js';
 
 /** How many partitions a stream has, as its readers recorded it. Undefined if none did. */
@@ -24,7 +25,9 @@ export async function notePartitionCount(
   count: number,
 ): Promise<number | undefined> {
   const recorded = await readPartitionCount(client, keyPrefix, stream);
-  if (recorded !== count) await client.set(partitionCountKey(keyPrefix, stream), count);
+  if (recorded !== count) {
+    await notePartitionCountScript.run(client, [partitionCountKey(keyPrefix, stream)], [count]);
+  }
   return recorded;
 }
 
