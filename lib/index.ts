@@ -1,5 +1,6 @@
 export { ClientRedisStreams } from './nest/client-redis-streams.js';
-export type { RedisStreamsClientEvents, RedisStreamsEvents } from './nest/connection-events.js';
+export type { RedisStreamsEvents } from './consume/sources/connections.js';
+export type { RedisStreamsClientEvents } from './nest/opened-client.js';
 export type { PublishReceipt } from './publish/entry-publisher.js';
 export {
   RedisStreamsRecord,
@@ -110,7 +111,7 @@ export type {
   PartitionsStats,
   StreamsStats,
   StreamStats,
-} from './monitor/streams-stats.js';
+} from './monitor/streams-inspection.js';
 export type { PublishDedupOptions, RedisStreamsClientOptions } from './options/client-options.js';
 export type {
   ConnectionFactory,
@@ -148,6 +149,6 @@ export type {
   StreamOptions,
 } from './options/stream-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
-export type { RedisStreamsStatus } from './redis/connect/connection-watch.js';
+export type { RedisStreamsStatus } from './redis/connect/opened-connection.js';
 export { REDIS_STREAMS, subscription, type SubscriptionExtras } from './nest/subscription.js';
 export { ServerRedisStreams } from './nest/server-redis-streams.js';

@@ -11,7 +11,7 @@ import {
 import type { Codec, RawFields, DecodedEnvelope, MessageEnvelope } from '../wire/codec.js';
 import { deadLetterParts } from '../wire/dead-letter-fields.js';
 import { isInboxKey } from '../wire/stream-keys.js';
-import { splitRequest } from '../wire/request-fields.js';
+import { splitRequest } from '../wire/request-reply-fields.js';
 import * as text from './consumer.messages.js';
 import type { Message, UnreadableEntry } from './message.js';
 

@@ -2,7 +2,7 @@ import type { LocalMoment } from '../redis/server/clocks.js';
 import type { RunReplies } from '../requests/replier.js';
 import type { MessageEnvelope, RawFields } from '../wire/codec.js';
 import type { EntryId, MessageId, RowId } from '../wire/ids.js';
-import type { RequestFields } from '../wire/request-fields.js';
+import type { RequestFields } from '../wire/request-reply-fields.js';
 
 /** An entry, or a dead letter that runs again, which was read and decoded: what goes through the pipeline. */
 export interface Message {

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { MessageValidationError } from '../errors/message.errors.js';
-import { FaultLog } from '../redis/connect/fault-log.js';
+import { FaultLog } from '../redis/connect/retry-until-done.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';

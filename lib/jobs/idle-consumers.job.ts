@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { livingMembers, readMembers } from '../redis/read/group-members.js';
+import { livingMembers, readMembers } from '../redis/read/own-records.js';
 import { readConsumers } from '../redis/read/xinfo.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
 import { streamOfPlace } from '../wire/partitions.js';

@@ -1,28 +1,28 @@
 import type { Redis } from 'ioredis';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
-import { compareEntryIds, publishedAtMs } from '../wire/ids.js';
 import {
   livingMembers,
   readMembers,
+  readOwner,
   unlistedMembers,
   withMemberReports,
-} from '../redis/read/group-members.js';
-import { readOwner } from '../redis/read/partition-records.js';
+} from '../redis/read/own-records.js';
 import {
   type InspectedStream,
   inspectStreamScript,
 } from '../redis/scripts/admin/inspect-stream.script.js';
 import type { Member } from '../redis/scripts/admin/read-members.script.js';
 import { askServerFacts } from '../redis/server/server-facts.js';
+import { compareEntryIds, publishedAtMs } from '../wire/ids.js';
 import { partitionName } from '../wire/partitions.js';
-import { streamKeys, ownerKey } from '../wire/stream-keys.js';
-import { combinePartitions } from './combine-partitions.js';
+import { ownerKey, streamKeys } from '../wire/stream-keys.js';
 import { retentionHeadroom, type StreamLimits } from './retention-headroom.js';
-import type {
-  EntriesInspection,
-  InspectedServer,
-  PartitionInspection,
-  StreamInspection,
+import {
+  combinePartitions,
+  type EntriesInspection,
+  type InspectedServer,
+  type PartitionInspection,
+  type StreamInspection,
 } from './streams-inspection.js';
 
 /** What Redis reports about itself and the streams. */

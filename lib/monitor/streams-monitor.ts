@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
 import { NoAnswerError } from '../errors/redis.errors.js';
@@ -8,8 +8,13 @@ import { ledgerWindowMs, type ResolvedServerOptions } from '../options/resolved-
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { inspectStreams, type RedisInspection } from './inspect-streams.js';
 import type { StreamLimits } from './retention-headroom.js';
-import type { StreamsInspection } from './streams-inspection.js';
-import type { JobStats, PartitionsStats, StreamsStats, StreamStats } from './streams-stats.js';
+import type {
+  JobStats,
+  PartitionsStats,
+  StreamsInspection,
+  StreamsStats,
+  StreamStats,
+} from './streams-inspection.js';
 
 /** What the monitor reads from its app's server. */
 interface MonitoredServer {

@@ -11,11 +11,10 @@ import type { PublishReceipt } from '../publish/entry-publisher.js';
 import { MessageEncoder, type OutgoingPacket, publishTarget } from '../publish/message-encoder.js';
 import { MessagePublisher } from '../publish/message-publisher.js';
 import type { RedisStreamsRecord } from '../publish/redis-streams.record.js';
-import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
+import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import type { RedisStreamsClientEvents } from './connection-events.js';
 import * as text from './nest.messages.js';
-import { type OpenedClient, openClient } from './opened-client.js';
+import { type OpenedClient, openClient, type RedisStreamsClientEvents } from './opened-client.js';
 import { startedObservable } from './started-observable.js';
 
 type Listener = (...args: unknown[]) => void;

@@ -7,6 +7,16 @@ import { type ConnectionPurpose, OpenedConnection } from '../redis/connect/opene
 import { Requests } from '../requests/requests.js';
 import { comparePartitionCounts } from './partition-counts.js';
 
+/** The events of a client's connection, as ioredis names them. */
+export interface RedisStreamsClientEvents extends Record<never, Function> {
+  connect: () => void;
+  ready: () => void;
+  error: (error: Error) => void;
+  close: () => void;
+  reconnecting: () => void;
+  end: () => void;
+}
+
 /** A client's open connection, and what uses it. */
 export interface OpenedClient {
   readonly connection: OpenedConnection;

@@ -4,7 +4,7 @@ import type { ResolvedClientOptions, ResolvedServerOptions } from '../options/re
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { compareEntryIds } from '../wire/ids.js';
 import { readGroups, readStream } from '../redis/read/xinfo.js';
-import { notePartitionCount, readPartitionCount } from '../redis/read/partition-records.js';
+import { notePartitionCount, readPartitionCount } from '../redis/read/own-records.js';
 import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import { streamKey } from '../wire/stream-keys.js';
 import * as text from './nest.messages.js';

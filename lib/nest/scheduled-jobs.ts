@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { JobResult } from '../jobs/job.js';
-import type { JobStats } from '../monitor/streams-stats.js';
+import type { JobStats } from '../monitor/streams-inspection.js';
 import { errorText } from '../redis/server/redis-errors.js';
 
 /** How long to wait for running jobs at the end. A step of a job takes less, and the next run continues the rest. */

@@ -7,10 +7,11 @@ import {
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import type { ConsumedStream } from '../consume/stream-place.js';
+import type { RedisStreamsEvents } from '../consume/sources/connections.js';
 import { Consumer } from '../consume/consumer.js';
 import { type ConsumerCounts, type ConsumerTallies, noCounts } from '../consume/tallies.js';
 import { invoker } from '../consume/handlers/invoker.js';
-import type { RedisStreamsStatus } from '../redis/connect/connection-watch.js';
+import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { isRedisInstance } from '../options/connection-option.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
@@ -20,7 +21,6 @@ import { errorText } from '../redis/server/redis-errors.js';
 import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
 import { nestHooks } from './nest-hooks.js';
 import { notePartitionCounts } from './partition-counts.js';
-import type { RedisStreamsEvents } from './connection-events.js';
 import { REDIS_STREAMS } from './subscription.js';
 import * as text from './nest.messages.js';
 

@@ -5,7 +5,7 @@ import { MessageEncodingError, MessageValidationError } from '../errors/message.
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
-import type { EntryFields, MessageEnvelope } from '../wire/codec.js';
+import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
 import { validate } from '../wire/payload-schema.js';
@@ -94,7 +94,7 @@ export class MessageEncoder {
     const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
     const hidesKey = count !== undefined && codecs.plain(stream).carriesKey === false;
     const written = hidesKey ? { ...envelope, key: undefined } : envelope;
-    const fields = codecs.of(stream).encode(stream, written);
+    const fields = encodeFields(codecs.of(stream), stream, written);
     requireFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), validation };
   }
@@ -157,8 +157,8 @@ function dueTime(
   if (delayMs !== undefined && deliverAt !== undefined) {
     throw new MessageEncodingError(stream, text.TWO_TIMES);
   }
-  if (deliverAt === undefined) {
-    if (!Number.isSafeInteger(delayMs) || Number(delayMs) < 0) {
+  if (delayMs !== undefined) {
+    if (!Number.isSafeInteger(delayMs) || delayMs < 0) {
       throw new MessageEncodingError(stream, text.notADelay(delayMs));
     }
     return `+${delayMs}`;

@@ -6,7 +6,7 @@ import {
 } from '../errors/client.errors.js';
 import { notInTime } from '../publish/publish.messages.js';
 import type { Codec } from '../wire/codec.js';
-import type { Reply } from '../wire/reply-fields.js';
+import type { Reply } from '../wire/request-reply-fields.js';
 
 /** The same text as in Nest's own transports. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';

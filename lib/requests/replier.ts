@@ -1,16 +1,15 @@
 import type { Redis } from 'ioredis';
-import type { Faults } from '../redis/connect/fault-log.js';
-import { retryUntilDone } from '../redis/connect/retry-until-done.js';
+import { type Faults, retryUntilDone } from '../redis/connect/retry-until-done.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import type { Codec, EntryFields } from '../wire/codec.js';
-import { inboxKeysOf } from '../wire/stream-keys.js';
+import { type Codec, encodeFields, type EntryFields } from '../wire/codec.js';
 import {
   errorFields,
   nobodyFields,
   replyFields,
   type ReplyKind,
   type ReplyOrigin,
-} from '../wire/reply-fields.js';
+} from '../wire/request-reply-fields.js';
+import { inboxKeysOf } from '../wire/stream-keys.js';
 
 /**
  * What happened to a reply. `written`: it is in the inbox. `unwanted`: nobody waits for it, whether or not it was written.
@@ -122,7 +121,9 @@ export class RunReplies {
     if (this.ended) return;
     const { codec, stream, messageId } = this.parts;
     const fields =
-      value === undefined ? [] : codec.encode(stream, { name: stream, payload: value, messageId });
+      value === undefined
+        ? []
+        : encodeFields(codec, stream, { name: stream, payload: value, messageId });
     this.lastAt = performance.now();
     this.latest = this.send('next', fields);
   }

@@ -7,12 +7,12 @@ import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
 import { entryIdAfter } from '../wire/ids.js';
 import type { RawEntry } from '../redis/read/replies.js';
-import { readAfter } from '../redis/read/stream-reads.js';
+import { readAfter } from '../redis/read/streams.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
-import { readReply } from '../wire/reply-fields.js';
+import { readReply } from '../wire/request-reply-fields.js';
 import type { PendingRequests } from './pending-request.js';
 
 /** The inbox expires after this time, unless it is renewed. */

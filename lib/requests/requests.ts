@@ -13,7 +13,7 @@ import type {
 import type { MessagePublisher } from '../publish/message-publisher.js';
 import { withEvents } from '../publish/publish-with-events.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
-import { requestFields } from '../wire/request-fields.js';
+import { requestFields } from '../wire/request-reply-fields.js';
 import { PendingRequest, PendingRequests } from './pending-request.js';
 import { ReplyInbox } from './reply-inbox.js';
 

@@ -1,5 +1,5 @@
 export { startRedis } from './redis/start-redis.js';
-export { type FailedWay, RedisNotFoundError, RedisStartError } from './redis/start-redis.errors.js';
+export { type FailedWay, RedisNotFoundError, RedisStartError } from './redis/started-redis.js';
 export type {
   RedisProcess,
   RedisSource,

@@ -1,3 +1,5 @@
+import { MessageEncodingError } from '../errors/message.errors.js';
+
 /** A message with everything that travels with it. */
 export interface MessageEnvelope {
   /** What kind of message it is. */
@@ -66,6 +68,33 @@ export interface Codec {
    *   which should not quote the fields' values
    */
   decode(fields: RawFields): DecodedEnvelope;
+}
+
+/** A Lua script takes 8 000 values at once, and a dead letter adds some to the entry's. */
+const MOST_FIELDS = 3_500;
+
+/**
+ * Encodes a message, and checks what the codec returns: it may be the user's.
+ *
+ * @throws MessageEncodingError if it is no list of field names and values, or too long
+ */
+export function encodeFields(codec: Codec, stream: string, envelope: MessageEnvelope): EntryFields {
+  const fields: unknown = codec.encode(stream, envelope);
+  const refuse = (what: string): never => {
+    throw new MessageEncodingError(
+      stream,
+      `the codec returned ${what}; allowed is a list of 1 to ${MOST_FIELDS} field names, each with its value, as strings or Buffers`,
+    );
+  };
+  if (!Array.isArray(fields)) return refuse('no list');
+  if (fields.length === 0) return refuse('an empty list');
+  if (fields.length % 2 === 1) return refuse('a name without a value');
+  if (fields.length > 2 * MOST_FIELDS) return refuse(`${fields.length / 2} fields`);
+  for (const field of fields) {
+    if (typeof field === 'string' || field instanceof Uint8Array) continue;
+    return refuse(`a list with something else than text and bytes (${typeof field})`);
+  }
+  return fields;
 }
 
 export const fieldMissing = (field: string): string => `field "${field}" is missing`;

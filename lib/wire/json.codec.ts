@@ -8,7 +8,7 @@ import {
   notBase64Text,
   type RawFields,
 } from './codec.js';
-import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './json-text.js';
+import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './payload-form.js';
 
 const BODY_ENCODING = 'body-encoding';
 

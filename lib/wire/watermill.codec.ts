@@ -2,14 +2,16 @@ import { decode, encode } from '@msgpack/msgpack';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import { fromJson, objectOf, toJson } from './json-text.js';
 import {
   checkCodecOptions,
   checkFieldName,
   decodePayload,
   encodePayload,
+  fromJson,
+  objectOf,
   ownBytes,
   type PayloadForm,
+  toJson,
 } from './payload-form.js';
 
 const WATERMILL = '_watermill_message_uuid';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { LedgerMaintenanceJob } from '../../lib/index.js';
 import { UNPACKED } from '../../lib/jobs/ledger-maintenance.job.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
-import { ledgerSize } from '../../lib/redis/read/ledger-size.js';
+import { ledgerSize } from '../../lib/redis/read/own-records.js';
 import { forgetMessagesScript } from '../../lib/redis/scripts/ledger/forget-messages.script.js';
 import { redriveScript } from '../../lib/redis/scripts/admin/redrive.script.js';
 import { freshName } from '../support/fresh-name.js';

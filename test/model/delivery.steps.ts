@@ -4,7 +4,7 @@ import { recoverScript } from '../../lib/redis/scripts/reserve/recover.script.js
 import { resumeScript } from '../../lib/redis/scripts/reserve/resume.script.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
-import { readGroup } from '../../lib/redis/read/stream-reads.js';
+import { readGroup } from '../../lib/redis/read/streams.js';
 import type { Message } from '../../lib/consume/message.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';

@@ -4,7 +4,7 @@ import {
   type GroupConsumer,
   unlistedMembers,
   withMemberReports,
-} from '../../redis/read/group-members.js';
+} from '../../redis/read/own-records.js';
 import { readConsumers } from '../../redis/read/xinfo.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { type Column, tableText } from '../output/table.js';

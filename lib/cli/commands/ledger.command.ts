@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ledgerSize } from '../../redis/read/ledger-size.js';
+import { ledgerSize } from '../../redis/read/own-records.js';
 import { forgetMessagesScript } from '../../redis/scripts/ledger/forget-messages.script.js';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { timeText } from '../output/text.js';

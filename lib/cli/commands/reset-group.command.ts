@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { compareEntryIds } from '../../wire/ids.js';
-import { ledgerSize } from '../../redis/read/ledger-size.js';
+import { ledgerSize } from '../../redis/read/own-records.js';
 import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
 import { streamKeys } from '../../wire/stream-keys.js';
 import { confirm } from '../output/terminal.js';

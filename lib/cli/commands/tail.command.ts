@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
-import { readRange, readRangeBackwards } from '../../redis/read/stream-reads.js';
+import { readRange, readRangeBackwards } from '../../redis/read/streams.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import type { DecodedEnvelope } from '../../wire/codec.js';
 import { streamKey } from '../../wire/stream-keys.js';

@@ -1,17 +1,36 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
+import {
+  previewTrimScript,
+  type TrimPreview,
+} from '../../redis/scripts/admin/preview-trim.script.js';
 import { trimStreamScript } from '../../redis/scripts/admin/trim-stream.script.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { UsageError } from '../cli.error.js';
 import { confirm, openBar } from '../output/terminal.js';
 import { visible, wrapped } from '../output/text.js';
-import { previewTrim, type TrimLimits, type TrimPlan } from '../reading/preview-trim.js';
 import { streamOf } from '../reading/streams.js';
 import { Session } from '../session.js';
+
+/** The limits of a trim. */
+interface TrimLimits {
+  readonly maxAge?: number;
+  readonly maxLength?: number;
+  readonly ignoreGroup?: readonly string[];
+}
 
 interface Flags extends TrimLimits {
   readonly dryRun?: boolean;
   readonly force?: boolean;
+}
+
+/** What a trim would do. */
+interface TrimPlan {
+  /** Entries beyond the limits. */
+  readonly beyond: number;
+  /** Those among them that stay, because some group has not finished them. */
+  readonly unfinished: number;
+  readonly held: TrimPreview['held'];
 }
 
 /** How many entries one script examines: Redis serves nobody else meanwhile. */
@@ -48,6 +67,31 @@ async function trimStream(session: Session, stream: string, flags: Flags): Promi
   session.answer({ dryRun, stream, ...done, held }, () =>
     withRest(`${done.removed} entries removed${ofThem}.`, plan, force, session.width),
   );
+}
+
+/** Counts what a trim would remove, without removing anything. */
+async function previewTrim(
+  client: Redis,
+  key: string,
+  { maxAge, maxLength, ignoreGroup = [] }: TrimLimits,
+  onProgress: (looked: number) => void,
+): Promise<TrimPlan> {
+  let plan: TrimPlan = { beyond: 0, unfinished: 0, held: undefined };
+  for (let after: string | undefined = ''; after !== undefined;) {
+    const step: TrimPreview = await previewTrimScript.run(
+      client,
+      [key],
+      [maxAge ?? '', maxLength ?? '', STEP, after, plan.beyond, ...ignoreGroup],
+    );
+    plan = {
+      beyond: plan.beyond + step.beyond,
+      unfinished: plan.unfinished + step.unfinished,
+      held: step.held,
+    };
+    onProgress(plan.beyond);
+    after = step.next;
+  }
+  return plan;
 }
 
 const question = (count: number, lost: number, stream: string): string =>

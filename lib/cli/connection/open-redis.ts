@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { connectionFor, dropConnection, openConnection } from '../../redis/connect/connection.js';
-import { listenToSentinels } from '../../redis/connect/connection-watch.js';
+import { listenToSentinels } from '../../redis/connect/opened-connection.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { CliError } from '../cli.error.js';
 import type { ConnectionTarget } from './connection-of.js';

@@ -1,9 +1,13 @@
+import { livingMembers } from '../../redis/read/own-records.js';
 import { readGroups } from '../../redis/read/xinfo.js';
-import { livingMembers } from '../../redis/read/group-members.js';
-import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
-import { askServerFacts, type ServerFacts } from '../../redis/server/server-facts.js';
-import { IS_REPLICA, verdictOn } from '../../redis/server/server-verdict.js';
+import { isNotAllowed } from '../../redis/server/redis-errors.js';
+import {
+  askServerFacts,
+  IS_REPLICA,
+  type ServerFacts,
+  verdictOn,
+} from '../../redis/server/server-facts.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { openBar } from '../output/terminal.js';
 import { groupRows, membersOf } from '../reading/group-rows.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { livingMembers } from '../../redis/read/group-members.js';
+import { livingMembers } from '../../redis/read/own-records.js';
 import { type ConsumerInfo, readConsumers } from '../../redis/read/xinfo.js';
 import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 import { partitionIn } from '../../wire/partitions.js';

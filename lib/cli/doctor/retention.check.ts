@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { readStream, type StreamInfo } from '../../redis/read/xinfo.js';
-import type { TrimPreview } from '../../redis/scripts/admin/preview-trim.script.js';
+import {
+  previewTrimScript,
+  type TrimPreview,
+} from '../../redis/scripts/admin/preview-trim.script.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { spanText } from '../output/text.js';
 import type { GroupRow } from '../reading/group-rows.js';
-import { oldestUnfinished } from '../reading/preview-trim.js';
 import type { DoctorLimits, Finding } from './finding.js';
 
 /** If the user passes no retention, a stream beyond these limits looks as if nothing trims it. */
@@ -111,4 +113,10 @@ function expiring(stream: string, held: TrimPreview['held'], expiresInMs: number
       todo: 'Publish to it, which extends its life, or remove ttlMs from the options; PERSIST keeps it until the next message.',
     },
   ];
+}
+
+/** The oldest entry of a stream that some group has not finished, if there is one. */
+async function oldestUnfinished(client: Redis, key: string): Promise<TrimPreview['held']> {
+  const { held } = await previewTrimScript.run(client, [key], ['', '', 1, '', 0]);
+  return held;
 }

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis';
-import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
+import { ledgerSize, livingMembers, readMembers } from '../../redis/read/own-records.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
-import { livingMembers, readMembers } from '../../redis/read/group-members.js';
-import { ledgerSize } from '../../redis/read/ledger-size.js';
 import type { Member } from '../../redis/scripts/admin/read-members.script.js';
-import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
+import { isNotAllowed } from '../../redis/server/redis-errors.js';
+import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { streamOfPartition } from '../../wire/partitions.js';
 import { streamKey, streamKeys } from '../../wire/stream-keys.js';
 import { CliError } from '../cli.error.js';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { scanStreams } from '../../redis/read/scan-streams.js';
+import { scanStreams } from '../../redis/read/streams.js';
 import { readStream, type StreamInfo } from '../../redis/read/xinfo.js';
-import { readPartitionCount } from '../../redis/read/partition-records.js';
+import { readPartitionCount } from '../../redis/read/own-records.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { partitionIn, partitionName, partitionNames } from '../../wire/partitions.js';
 import { isOwnKey, streamKey } from '../../wire/stream-keys.js';

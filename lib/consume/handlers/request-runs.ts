@@ -3,7 +3,7 @@ import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
 import { RequestClock } from '../../redis/server/clocks.js';
 import type { Codec } from '../../wire/codec.js';
-import type { RequestFields } from '../../wire/request-fields.js';
+import type { RequestFields } from '../../wire/request-reply-fields.js';
 import type { Invoke } from '../stream-place.js';
 import * as text from '../consumer.messages.js';
 import type { Outcome } from '../decide.js';

@@ -6,7 +6,7 @@ import { MOST_AT_ONCE } from '../load.js';
 import type { Member } from '../member.js';
 import type { LaneOrder } from '../order/lane-order.js';
 import type { Pipeline } from '../pipeline.js';
-import type { Faults } from '../../redis/connect/fault-log.js';
+import type { Faults } from '../../redis/connect/retry-until-done.js';
 import { OWNED_MS, type Ownership, TEND_MS } from './gates.js';
 
 /**

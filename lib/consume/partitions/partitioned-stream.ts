@@ -1,4 +1,4 @@
-import type { Faults } from '../../redis/connect/fault-log.js';
+import type { Faults } from '../../redis/connect/retry-until-done.js';
 import {
   announceMemberScript,
   type Members,

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { UnsupportedServerError } from '../../errors/redis.errors.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import { clusterOf, nodeOf } from '../../redis/connect/cluster-client.js';
-import { type RedisStreamsStatus, watchConnection } from '../../redis/connect/connection-watch.js';
+import { type RedisStreamsStatus, watchConnection } from '../../redis/connect/opened-connection.js';
 import {
   type Connection,
   connectionFor,
@@ -17,7 +17,19 @@ import { slotConnection, SlotRedis } from '../../redis/connect/slot-connection.j
 import { isClusterFault, isRedisReply } from '../../redis/server/redis-errors.js';
 import { hashSlot } from '../../wire/stream-keys.js';
 
-export type ServerConnectionRole = 'commands' | 'blocking';
+type ServerConnectionRole = 'commands' | 'blocking';
+
+type ConnectionListener = (connection: ServerConnectionRole) => void;
+
+/** The events of a server's connections, as ioredis names them. Each callback gets the role of the connection. */
+export interface RedisStreamsEvents extends Record<string, Function> {
+  connect: ConnectionListener;
+  ready: ConnectionListener;
+  error: (connection: ServerConnectionRole, error: Error) => void;
+  close: ConnectionListener;
+  reconnecting: ConnectionListener;
+  end: ConnectionListener;
+}
 
 /** Who is told about the connections. */
 interface Watching {

@@ -1,22 +1,21 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { isOwnKey } from '../../wire/stream-keys.js';
-import { streamOfPartition } from '../../wire/partitions.js';
-import { keyPattern, wildcardMatcher } from '../../wire/wildcard.js';
 import type { ResolvedServerOptions } from '../../options/resolved-options.js';
-import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
+import { FaultLog, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
+import { scanStreams } from '../../redis/read/streams.js';
 import { errorText, isRedisReply } from '../../redis/server/redis-errors.js';
-import { scanStreams } from '../../redis/read/scan-streams.js';
-import type { ConsumedWildcards } from '../stream-place.js';
+import { streamOfPartition } from '../../wire/partitions.js';
+import { isOwnKey } from '../../wire/stream-keys.js';
+import { keyPattern, wildcardMatcher } from '../../wire/wildcard.js';
 import * as text from '../consumer.messages.js';
-import { FaultLog } from '../../redis/connect/fault-log.js';
-import type { Demand } from '../waiting.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
+import type { ConsumedWildcards } from '../stream-place.js';
+import type { Demand } from '../waiting.js';
 import type { Groups } from './groups.js';
-import type { KnownWildcards } from './wildcard-starts.js';
 import type { Recovery } from './recovery.js';
 import type { Resumption } from './resumption.js';
+import type { KnownWildcards } from './wildcard-starts.js';
 
 /** Looks for streams that the wildcards match, at start and from time to time, and lets go of those that vanished. */
 export class StreamDiscovery {

@@ -1,5 +1,5 @@
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
-import type { Faults } from '../../redis/connect/fault-log.js';
+import type { Faults } from '../../redis/connect/retry-until-done.js';
 import { JointWrite } from '../../redis/connect/cluster-client.js';
 import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';

@@ -1,5 +1,5 @@
 import { onReconnect } from '../../redis/connect/cluster-client.js';
-import type { Faults } from '../../redis/connect/fault-log.js';
+import type { Faults } from '../../redis/connect/retry-until-done.js';
 import { recoverScript } from '../../redis/scripts/reserve/recover.script.js';
 import { findUnattendedStreamsScript } from '../../redis/scripts/reserve/find-unattended-streams.script.js';
 import type { FollowedStreams } from '../followed-streams.js';

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { clientId, readGroup } from '../../redis/read/stream-reads.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { onReconnect } from '../../redis/connect/cluster-client.js';
-import type { Faults } from '../../redis/connect/fault-log.js';
-import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
+import { type Faults, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
+import { clientId, readGroup } from '../../redis/read/streams.js';
 import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/redis-errors.js';
 import type { ReadStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';

@@ -5,8 +5,7 @@ import {
   type ConnectionRole,
   isRedisInstance,
 } from '../../options/connection-option.js';
-import { withKeysNamed } from '../server/missing-rights.js';
-import { cleanCause, errorText, hideSecrets } from '../server/redis-errors.js';
+import { cleanCause, errorText, hideSecrets, withKeysNamed } from '../server/redis-errors.js';
 import { asClient, clusterOf } from './cluster-client.js';
 import { addedOptions, makeClient } from './make-client.js';
 

@@ -1,14 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, RedisOptions } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOption, LegacyOptions } from '../../options/connection-option.js';
 import { hashSlot } from '../../wire/stream-keys.js';
 import { isMoved } from '../server/redis-errors.js';
 import { asClient, masterKeyOf, refreshSlots } from './cluster-client.js';
 import { type Connection, ownConnection, whenReady } from './connection.js';
 import { type CredentialsSource, RedisWithCredentials } from './credentials.js';
-import { addedOptions } from './make-client.js';
+import { addedOptions, defaultOptions, neededOptions, OWN_OPTIONS } from './make-client.js';
 import { reconnectDelayMs } from './retry-until-done.js';
-import { defaultOptions, neededOptions, OWN_OPTIONS } from './role-options.js';
 
 /**
  * A connection for blocking reads, to the node that serves the slot of `key`. ioredis sends all commands for a node over one

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { Command, type Redis } from 'ioredis';
-import { nameMissingRight } from '../server/missing-rights.js';
-import { isRedisReply } from '../server/redis-errors.js';
+import { createHash } from 'node:crypto';
+import { isRedisReply, nameMissingRight } from '../server/redis-errors.js';
 
 /** An argument of a script. Numbers arrive as text. */
 export type ScriptArgument = string | number | Buffer;

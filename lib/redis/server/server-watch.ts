@@ -1,11 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UnsupportedServerError } from '../../errors/redis.errors.js';
 import { mastersOf } from '../connect/cluster-client.js';
 import { reconnectDelayMs } from '../connect/retry-until-done.js';
-import { askServerFacts } from './server-facts.js';
-import { IS_PRIMARY_NOW, IS_REPLICA, type ServerVerdict, verdictOn } from './server-verdict.js';
+import {
+  askServerFacts,
+  IS_PRIMARY_NOW,
+  IS_REPLICA,
+  type ServerVerdict,
+  verdictOn,
+} from './server-facts.js';
 
 /**
  * Looks at the server and logs what matters about it, now and after each reconnect, since another server may answer then.

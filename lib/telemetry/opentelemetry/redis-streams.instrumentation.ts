@@ -1,8 +1,7 @@
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { onStreamsOperation } from '../../events/operations.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
-import { processSpan, settleSpan } from './consume-spans.js';
-import { sendSpan } from './publish-spans.js';
+import { processSpan, sendSpan, settleSpan } from './operation-spans.js';
 import { safely } from './span.js';
 import { Telemetry } from './telemetry.js';
 

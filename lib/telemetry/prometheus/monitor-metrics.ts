@@ -1,6 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { StreamInspection } from '../../monitor/streams-inspection.js';
-import type { StreamsStats } from '../../monitor/streams-stats.js';
+import type { StreamInspection, StreamsStats } from '../../monitor/streams-inspection.js';
 
 /** Where the gauges get their values when they are read. */
 export interface MetricsSource {

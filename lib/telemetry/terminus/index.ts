@@ -1,2 +1,2 @@
-export type { RedisStreamsHealthLimits } from './health-limits.js';
+export type { RedisStreamsHealthLimits } from './redis-streams.health-indicator.js';
 export { RedisStreamsHealthIndicator } from './redis-streams.health-indicator.js';

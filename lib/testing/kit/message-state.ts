@@ -1,5 +1,5 @@
 import { compareEntryIds, redriveId } from '../../wire/ids.js';
-import { readRange } from '../../redis/read/stream-reads.js';
+import { readRange } from '../../redis/read/streams.js';
 import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
 import { partitionName } from '../../wire/partitions.js';
 import { delayedKeys, streamKeys } from '../../wire/stream-keys.js';

@@ -1,8 +1,11 @@
-import { dockerSource } from './sources/docker.source.js';
-import { aptSource, binarySource } from './sources/program.source.js';
-import { urlSource } from './sources/url.source.js';
-import { type FailedWay, RedisNotFoundError, RedisStartError } from './start-redis.errors.js';
-import type { StartedRedis, StartRedisOptions } from './started-redis.js';
+import { aptSource, binarySource, dockerSource, urlSource } from './sources.js';
+import {
+  type FailedWay,
+  RedisNotFoundError,
+  RedisStartError,
+  type StartedRedis,
+  type StartRedisOptions,
+} from './started-redis.js';
 
 const SOURCES = [urlSource, binarySource, dockerSource, aptSource];
 

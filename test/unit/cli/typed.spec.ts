@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { RedisOptions } from 'ioredis';
 
 import { parseEntryId, parseSpan, wholeNumber } from '../../../lib/cli/program/arguments.js';
-import { codecOf } from '../../../lib/cli/connection/codec-of.js';
+import { codecOf } from '../../../lib/cli/session.js';
 import { connectionOf } from '../../../lib/cli/connection/connection-of.js';
 import { spanText } from '../../../lib/cli/output/text.js';
 

@@ -1,5 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
+import { readdir, readFile } from 'node:fs/promises';
 import {
   NEEDED_COMMANDS,
   parseHello,
@@ -7,8 +7,8 @@ import {
   parseMissing,
   parseRole,
   type ServerFacts,
+  verdictOn,
 } from '../../../lib/redis/server/server-facts.js';
-import { verdictOn } from '../../../lib/redis/server/server-verdict.js';
 
 const GOOD: ServerFacts = {
   product: 'Redis',

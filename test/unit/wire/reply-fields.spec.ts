@@ -6,7 +6,7 @@ import {
   nobodyFields,
   readReply,
   replyFields,
-} from '../../../lib/wire/reply-fields.js';
+} from '../../../lib/wire/request-reply-fields.js';
 
 const ORIGIN = { id: '7k', group: 'a group', attempt: 2, run: 'f00.3', number: 4 };
 const raw = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MessageDecodingError } from '../../../lib/index.js';
 import type { EntryFields } from '../../../lib/wire/codec.js';
-import { requestFields, splitRequest } from '../../../lib/wire/request-fields.js';
+import { requestFields, splitRequest } from '../../../lib/wire/request-reply-fields.js';
 
 const raw = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field));
 const REQUEST = { id: '7k', inbox: 'stream:replies:{abc}', timeoutMs: 30_000 };

@@ -5,12 +5,13 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { outputText, RedisStartError } from '../start-redis.errors.js';
-import type {
-  RedisProcess,
-  RestartOptions,
-  StartedRedis,
-  StartRedisOptions,
+import {
+  outputText,
+  type RedisProcess,
+  RedisStartError,
+  type RestartOptions,
+  type StartedRedis,
+  type StartRedisOptions,
 } from '../started-redis.js';
 import { guardedChild, type GuardedChild } from './guarded-child.js';
 import { answerOf, requireUsable } from './redis-probe.js';

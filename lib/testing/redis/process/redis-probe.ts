@@ -1,7 +1,7 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
-import { RedisStartError } from '../start-redis.errors.js';
+import { RedisStartError } from '../started-redis.js';
 
 /** Where a Redis listens. */
 export interface RedisAddress {
