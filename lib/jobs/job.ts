@@ -22,6 +22,14 @@ export interface JobContext {
     readonly stream: string;
     readonly options: ResolvedSubscription;
   }[];
+  /** The wildcards that handlers subscribe to. */
+  readonly wildcards: () => readonly string[];
+  /**
+   * What the handlers that match a stream set for it.
+   *
+   * @throws InvalidOptionsError if they disagree
+   */
+  readonly optionsOf: (stream: string) => ResolvedSubscription;
   /** A connection for commands, once it is ready. */
   readonly connection: () => Promise<Redis>;
 }

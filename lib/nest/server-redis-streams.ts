@@ -14,7 +14,7 @@ import { invoker } from '../consume/handlers/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { isRedisInstance } from '../options/connection-option.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
-import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -158,6 +158,16 @@ export class ServerRedisStreams
     const names = new Set(named.map(({ stream }) => stream));
     const found = (this.consumer?.streams ?? []).filter((stream) => !names.has(stream));
     return [...named, ...found.map((stream) => this.registry.subscriptionTo(stream))];
+  }
+
+  /** @internal The wildcards that handlers subscribe to. */
+  get wildcards(): readonly string[] {
+    return this.registry.wildcards;
+  }
+
+  /** @internal What the handlers that match a stream set for it. */
+  optionsOf(stream: string): ResolvedSubscription {
+    return this.registry.subscriptionTo(stream).options;
   }
 
   /** Calls back each time the server starts to listen. */

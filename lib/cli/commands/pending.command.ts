@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
 import { parseList, parseText } from '../../redis/read/replies.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
-import { isRedrive, streamIdOf } from '../../wire/ids.js';
+import { parseRowId } from '../../wire/ids.js';
 import { type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
 import type { Column } from '../output/table.js';
 import { dueText, spanText, timeText } from '../output/text.js';
@@ -128,9 +128,10 @@ export const retries = (
     const attempts = members.length === 0 ? [] : await client.hmget(keys.attempts, ...members);
     const rows = members.map((member, at): RetryRow => {
       const dueAtMs = dueMs(scored[at * 2 + 1] ?? '', now);
+      const { kind, id } = parseRowId(member);
       return {
-        kind: isRedrive(member) ? 'redrive' : 'entry',
-        id: streamIdOf(member),
+        kind,
+        id,
         attempts: attemptsUsed(attempts[at]),
         dueAt: timeText(dueAtMs),
         dueInMs: dueAtMs - now,

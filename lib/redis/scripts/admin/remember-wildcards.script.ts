@@ -21,6 +21,8 @@ local since = {}
 for n = 1, #ARGV / 2 do
   local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]
   local kept = redis.call('HGET', KEYS[1], wildcard)
+  -- Something else than a time counts as unknown.
+  if kept and not string.find(kept, '^%d+$') then kept = false end
   since[n] = kept or known
   if since[n] == '' then since[n] = now end
   if known ~= '' and tonumber(known) < tonumber(since[n]) then since[n] = known end

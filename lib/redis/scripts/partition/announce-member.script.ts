@@ -57,8 +57,18 @@ return answer
     );
     const holdings = new Map<string, readonly number[]>();
     for (let at = 0; at < rows.length; at += 2) {
-      holdings.set(rows[at] ?? '', JSON.parse(rows[at + 1] ?? '[]') as number[]);
+      holdings.set(rows[at] ?? '', partitionsIn(rows[at + 1] ?? ''));
     }
     return { wasThere: was === '1', holdings };
   },
 );
+
+/** The partitions that a member has announced; none if its row is no list of numbers. */
+function partitionsIn(row: string): number[] {
+  try {
+    const list: unknown = JSON.parse(row);
+    return Array.isArray(list) ? list.filter((item) => Number.isSafeInteger(item)) : [];
+  } catch {
+    return [];
+  }
+}

@@ -34,7 +34,7 @@ ${evenIfFull('KEYS[1]')}
 local group, consumer, hereMs = ARGV[1], ARGV[2], nil
 if ARGV[6] == '1' then
   local time = redis.call('TIME')
-  hereMs = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(row[4] or 0)
+  hereMs = time[1] * 1000 + math.floor(time[2] / 1000) - (tonumber(row[4] or 0) or 0)
 end
 local from = ARGV[4] == '-' and '-' or '(' .. ARGV[4]
 local page = redis.call('XPENDING', KEYS[2], group, from, '+', ARGV[5])

@@ -1,6 +1,6 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseText } from '../../read/replies.js';
-import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
@@ -21,7 +21,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * Creates a group if it is missing, or sets it back if it is too far ahead. Also records the caller as a living member.
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger,
- *        8 members (ZSET), 9 versions (HASH)
+ *        8 members (ZSET), 9 versions (HASH), 10 retries (ZSET)
  * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, or '<' and a time in ms: at the end of the stream, or at
  *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
@@ -39,16 +39,18 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
-  `${ENTRY_ORDER}${MEMBERS}${INFO_OF}
+  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}${INFO_OF}
 local function ensure()
   local group, known = ARGV[1], ARGV[3]
   local last, at = '0-0', nil
   if ARGV[5] ~= '' and redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then
     redis.call('DEL', KEYS[2], KEYS[3])
     for n = 4, 7 do redis.call('PEXPIRE', KEYS[n], ARGV[5]) end
+    redis.call('PEXPIRE', KEYS[10], ARGV[5])
     return 'g 0-0'
   end
   for n = 4, 7 do redis.call('PERSIST', KEYS[n]) end
+  redis.call('PERSIST', KEYS[10])
   if redis.call('EXISTS', KEYS[1]) == 1 then
     for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
       local info = infoOf(row)
@@ -57,11 +59,11 @@ local function ensure()
     last = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
   end
 
-  local position = redis.call('GET', KEYS[2])
+  local position = entryIdIn(KEYS[2])
   if known ~= '' and after(known, last) then known = '0-0' end
 
   if at then
-    local blind = redis.call('GET', KEYS[3])
+    local blind = entryIdIn(KEYS[3])
     if blind and known ~= '' and after(blind, known) then
       redis.call('XGROUP', 'SETID', KEYS[1], group, known)
       redis.call('SET', KEYS[3], known, 'KEEPTTL')
