@@ -19,7 +19,7 @@ import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
-import { nestHooks } from './nest-hooks.js';
+import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { REDIS_STREAMS } from './subscription.js';
 import * as text from './nest.messages.js';
