@@ -5,7 +5,7 @@ import { type ScriptRunner, scriptsOf } from '../redis/scripts/script.js';
 import type { Replier } from '../requests/replier.js';
 import type { Holder } from '../wire/ids.js';
 import { laneKeyFor } from '../wire/partitions.js';
-import { ownerKey, streamKeys } from '../wire/stream-keys.js';
+import { streamKeys } from '../wire/stream-keys.js';
 import { Decoder } from './decoder.js';
 import { deliveriesFor } from './delivery/deliveries-for.js';
 import type { ClaimPlace } from './delivery/delivery-scripts.js';
@@ -112,12 +112,8 @@ export class PipelineBuilder {
     );
   }
 
-  private claim(place: StreamPlace, holder: Holder): ClaimPlace {
+  private claim({ consumed, keys, ownerKey }: StreamPlace, holder: Holder): ClaimPlace {
     const { group, consumer, leaseMs } = this.member;
-    const { consumed, keys, partition } = place;
-    const { stream } = consumed;
-    const claim = { stream, keys, group, consumer, holder, leaseMs };
-    if (partition === undefined) return claim;
-    return { ...claim, ownerKey: ownerKey(this.options.keyPrefix, stream, partition, group) };
+    return { stream: consumed.stream, keys, group, consumer, holder, leaseMs, ownerKey };
   }
 }

@@ -142,8 +142,9 @@ export class Pipeline {
     this.report.heldFull(room === 0, this.keys.stream, mostHeld);
   }
 
-  /** The order has changed: more may run, and more may be read. */
+  /** The order has changed, or Redis refuses the stream no longer: more may run, and more may be read. */
   goOn(): void {
+    this.startWaiting();
     this.reserveNext();
     this.offerRoom();
   }
@@ -172,7 +173,7 @@ export class Pipeline {
     this.isAppClosing = isAppClosing;
     this.takesNothing = true;
     this.giveBackUnreserved(this.sequencer.stop());
-    if (!this.deliveries.mode.canGiveBack) return;
+    if (!this.deliveries.mode.canGiveBack) return this.startWaiting();
     this.startsNothing = true;
     this.slots.stop();
     for (const message of this.stale.splice(0)) this.refuse(message);
@@ -293,6 +294,8 @@ export class Pipeline {
 
   /** Starts messages while there are slots. What was reserved too long ago is reserved again first. */
   private startWaiting(): void {
+    // What cannot be given back runs even so once the consumer closes.
+    if (this.place.isSetAside && !this.takesNothing) return;
     for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
       if (!this.deliveries.modeOf(message).isLive(message)) return this.reserveAgain();
       const gate = this.slots.closedGate(message);

@@ -32,6 +32,8 @@ export interface ConsumedWildcards {
 /** A stream, or a partition of one, in Redis. */
 export class StreamPlace {
   readonly position = new GroupPosition();
+  /** Whether Redis refuses it: it is neither read nor started until that is over. */
+  isSetAside = false;
 
   constructor(
     /** What it is called in Redis, without `keyPrefix`. */
@@ -40,5 +42,7 @@ export class StreamPlace {
     readonly consumed: ConsumedStream,
     /** The number of the partition, if it is one. */
     readonly partition?: number,
+    /** Which key says who owns the partition. */
+    readonly ownerKey?: string,
   ) {}
 }

@@ -5,10 +5,12 @@ import {
   type EnsuredGroup,
   ensureGroupScript,
 } from '../../redis/scripts/reserve/ensure-group.script.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
 import { ledgerWindowMs } from '../../options/resolved-options.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
+import type { Refusals } from '../refusals.js';
 import type { Pipeline } from '../pipeline.js';
 import type { KnownWildcards } from './wildcard-starts.js';
 
@@ -21,19 +23,29 @@ export class Groups {
     private readonly member: Member,
     private readonly streams: FollowedStreams,
     private readonly wildcards: KnownWildcards,
+    private readonly refusals: Refusals,
     private readonly logger: LoggerService,
   ) {}
 
   /**
    * Creates what is missing of the streams of these pipelines, or of all, and of partitions that others own: their first
-   * messages would be missed otherwise. A stream that no handler names is not read while it does not exist.
+   * messages would be missed otherwise. A stream that no handler names is not read while it does not exist, and one that Redis
+   * refuses is set aside.
    */
   async ensureAll(some: readonly Pipeline[] = this.streams.reading): Promise<void> {
     const wanted = new Set<Pipeline | undefined>(some).add(undefined);
     const meant = this.streams.all.filter(
-      (followed) => wanted.has(followed.pipeline) && !this.streams.isMissing(followed),
+      (followed) =>
+        wanted.has(followed.pipeline) && !this.streams.isMissing(followed) && !followed.isSetAside,
     );
-    await Promise.all(meant.map((followed) => this.ensure(followed)));
+    await Promise.all(
+      meant.map((followed) =>
+        this.ensure(followed).catch((error: unknown) => {
+          if (!isRefusal(error)) throw error;
+          this.refusals.note(followed, error);
+        }),
+      ),
+    );
   }
 
   /** @returns whether the stream exists, and so its group */

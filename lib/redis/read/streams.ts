@@ -44,6 +44,23 @@ export async function readGroup(client: Redis, read: GroupRead): Promise<StreamE
   return parseStreams(reply, 'XREADGROUP');
 }
 
+/** No entry comes after this one. */
+const LAST_ID = '18446744073709551615-18446744073709551615';
+
+/**
+ * Reads nothing, in the way in which entries are read: a consumer's pending entries after the last possible one.
+ *
+ * @throws what Redis would refuse a read with
+ */
+export async function probeGroup(
+  client: Redis,
+  stream: string,
+  group: string,
+  consumer: string,
+): Promise<void> {
+  await client.xreadgroupBuffer('GROUP', group, consumer, 'COUNT', 1, 'STREAMS', stream, LAST_ID);
+}
+
 /** Reads the entries of one stream that come after `after`. */
 export interface StreamRead {
   readonly stream: string;

@@ -1,6 +1,6 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseText } from '../../read/replies.js';
-import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
@@ -48,7 +48,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
-  `${ENTRY_ORDER}${MEMBERS}${INFO_OF}
+  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}${INFO_OF}
 local function ensure()
   local group, known = ARGV[1], ARGV[3]
   local last, at = '0-0', nil
@@ -68,8 +68,7 @@ local function ensure()
     last = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
   end
 
-  local position = redis.call('GET', KEYS[2])
-  local blind = redis.call('GET', KEYS[3])
+  local position, blind = entryIdIn(KEYS[2]), entryIdIn(KEYS[3])
   if known ~= '' and (blind or not at) and after(known, last) then
     if not ARGV[9] then return 'a ' .. last end
     known = '0-0'
