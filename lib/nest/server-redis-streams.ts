@@ -19,7 +19,7 @@ import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
-import { nestHooks } from './nest-hooks.js';
+import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { REDIS_STREAMS } from './subscription.js';
 import * as text from './nest.messages.js';
@@ -101,8 +101,7 @@ export class ServerRedisStreams
     try {
       await this.start();
     } catch (error) {
-      callback(error);
-      return;
+      return callback(error);
     }
     callback();
   }
@@ -194,11 +193,10 @@ export class ServerRedisStreams
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
-    const { wildcards } = this.registry;
     checkSubscriptions(this.registry, this.options);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
-      wildcards,
+      wildcards: this.wildcards,
       consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),
     };
     const consumer = new Consumer(this.options, named, asked, this.logger);
@@ -214,7 +212,7 @@ export class ServerRedisStreams
     for (const callback of this.onListening) callback();
     const streams = named.map(({ stream }) => stream);
     void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
-    const read = [...streams, ...wildcards];
+    const read = [...streams, ...this.wildcards];
     if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
     else this.logger.log(text.reading(read, group, name));
   }
@@ -223,10 +221,9 @@ export class ServerRedisStreams
     { stream, handlers, options, wildcards }: Subscription,
     isNamed: boolean,
   ): ConsumedStream {
-    const { group, consumer } = this.options;
+    const { group, consumer, schemas } = this.options;
     const where = { stream, group, consumer };
-    const schema = this.options.schemas.get(stream);
-    const invoke = invoker(handlers, where, options.handlers, schema, this.hooks);
+    const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
     return { stream, options, invoke, isNamed, wildcards };
   }
 

@@ -1,7 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
 import { leaveMembersScript } from '../../redis/scripts/admin/leave-members.script.js';
 import { removeConsumerScript } from '../../redis/scripts/admin/remove-consumer.script.js';
-import { ensureGroupScript } from '../../redis/scripts/reserve/ensure-group.script.js';
+import {
+  type EnsuredGroup,
+  ensureGroupScript,
+} from '../../redis/scripts/reserve/ensure-group.script.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
 import { ledgerWindowMs } from '../../options/resolved-options.js';
 import * as text from '../consumer.messages.js';
@@ -47,10 +50,38 @@ export class Groups {
 
   /** @returns whether the stream exists, and so its group */
   async ensure(followed: FollowedStream): Promise<boolean> {
-    const { member, streams, logger } = this;
-    const { client, group } = member;
-    const { name, keys, consumed, position } = followed;
-    const { kind, after } = await ensureGroupScript.run(
+    const { streams, logger } = this;
+    const { group } = this.member;
+    const { name, position } = followed;
+    const { kind, after } = await this.ask(followed);
+    if (kind === 'gone') {
+      position.forget();
+      if (streams.isMissing(followed)) return false;
+      streams.leaveOut(followed);
+      logger.warn(text.streamGone(name));
+      return false;
+    }
+    if (kind === 'made') logger.log(text.groupMade(name, group, after));
+    if (kind === 'set-back') logger.warn(text.groupSetBack(name, group, after));
+    // From now on this member knows up to where the group that it found was given entries.
+    if (position.highestId === '') position.noteGiven(after);
+    return true;
+  }
+
+  private async ask(followed: FollowedStream): Promise<EnsuredGroup> {
+    const ensured = await this.send(followed, []);
+    if (ensured.kind !== 'asks') return ensured;
+    const { position } = followed;
+    const again = await this.send(followed, [...position.givenUpTo(ensured.after), '0-0']);
+    position.rewind(again.after);
+    return again;
+  }
+
+  /** @param given entries that the group was given, if the script asks for them */
+  private send(followed: FollowedStream, given: readonly string[]): Promise<EnsuredGroup> {
+    const { client, group } = this.member;
+    const { keys, consumed, position } = followed;
+    return ensureGroupScript.run(
       client,
       [
         keys.stream,
@@ -70,21 +101,10 @@ export class Groups {
         position.highestId,
         BLIND_MS,
         consumed.isNamed ? '' : this.keepMs(followed),
-        ...member.rowIn(followed),
+        ...this.member.rowIn(followed),
+        ...given,
       ],
     );
-    if (kind === 'gone') {
-      position.forget();
-      if (streams.isMissing(followed)) return false;
-      streams.leaveOut(followed);
-      logger.warn(text.streamGone(name));
-      return false;
-    }
-    if (kind === 'made') logger.log(text.groupMade(name, group, after));
-    if (kind === 'set-back') logger.warn(text.groupSetBack(name, group, after));
-    // From now on this member knows up to where the group that it found was given entries.
-    if (position.highestId === '') position.noteGiven(after);
-    return true;
   }
 
   /**

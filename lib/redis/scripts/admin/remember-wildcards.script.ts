@@ -1,4 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
 /**
@@ -15,6 +16,7 @@ import { NOW_TEXT, Script } from '../script.js';
 export const rememberWildcardsScript = new Script(
   `
 ${NOW_TEXT}
+${evenIfFull('KEYS[1]')}
 local since = {}
 for n = 1, #ARGV / 2 do
   local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]

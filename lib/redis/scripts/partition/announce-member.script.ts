@@ -1,4 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -26,6 +27,7 @@ export interface Members {
 export const announceMemberScript = new Script(
   `${MEMBERS}
 ${NOW}
+${evenIfFull('KEYS[2]')}
 local consumer, lasts = ARGV[1], tonumber(ARGV[2])
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))) do
   redis.call('HDEL', KEYS[2], gone)

@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -29,6 +30,7 @@ end
 export const takePartitionScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}${EPOCH_IN}
 ${NOW}
+${evenIfFull('KEYS[1]')}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
 local holder, epoch, ends = row[1], epochIn(row[2]), tonumber(row[3] or 0) or 0
 if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end

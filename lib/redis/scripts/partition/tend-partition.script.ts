@@ -5,6 +5,7 @@ import {
   parseText,
   type RawEntry,
 } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
 import { EPOCH_IN } from './take-partition.script.js';
 import { NOW, Script } from '../script.js';
@@ -46,6 +47,7 @@ export interface TendedPartition {
 export const tendPartitionScript = new Script(
   `${TAKE_DUE}${EPOCH_IN}
 ${NOW}
+${evenIfFull('KEYS[1]')}
 local later = string.format('%.0f', now + ARGV[6])
 local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')

@@ -4,9 +4,12 @@ import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
-/** What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. */
+/**
+ * What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. `asks`: nothing happened, since
+ * the caller knows of entries beyond the last one of the stream, and that is the entry ID.
+ */
 export interface EnsuredGroup {
-  readonly kind: 'exists' | 'made' | 'set-back' | 'gone';
+  readonly kind: 'exists' | 'made' | 'set-back' | 'gone' | 'asks';
   readonly after: string;
 }
 
@@ -15,6 +18,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
   m: 'made',
   b: 'set-back',
   g: 'gone',
+  a: 'asks',
 };
 
 /**
@@ -26,14 +30,19 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
  *        keep the keys beside a missing stream, ms, 6 consumer, 7 how long it counts as alive, ms, or 0 if its row is
- *        not here, 8 its version
- * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone
+ *        not here, 8 its version, 9 to answer a: entries that the group was given, newest first, then '0-0'
+ * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone, a asks for the
+ *        entries that the group was given up to this one, the last of the stream: ARGV 3 is later
  * atomic because two members may both find it missing, and the position must be that of the stream on which it is made.
  * twice  the second time it exists.
  *
  * A group that existed before is made again at its position, or from the beginning if the stream itself is new. A member that
  * does not know the position makes the group where new groups start and records that in key 3 ("made blindly"); a member that
  * knows better and comes later sets it back.
+ *
+ * If the stream's last entry is before ARGV 3, a failover has lost the newest entries, or the stream is a new one. It is the same
+ * stream if it still holds an entry that the group was given, and the group continues after the newest of them; else from the
+ * beginning.
  *
  * A stream found by a wildcard is not created. If it is gone, the position is deleted, since it means nothing for a new stream
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
@@ -59,11 +68,19 @@ local function ensure()
     last = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
   end
 
-  local position = entryIdIn(KEYS[2])
-  if known ~= '' and after(known, last) then known = '0-0' end
+  local position, blind = entryIdIn(KEYS[2]), entryIdIn(KEYS[3])
+  if known ~= '' and (blind or not at) and after(known, last) then
+    if not ARGV[9] then return 'a ' .. last end
+    known = '0-0'
+    for n = 9, #ARGV do
+      if #redis.call('XRANGE', KEYS[1], ARGV[n], ARGV[n]) == 1 then
+        known = ARGV[n]
+        break
+      end
+    end
+  end
 
   if at then
-    local blind = entryIdIn(KEYS[3])
     if blind and known ~= '' and after(blind, known) then
       redis.call('XGROUP', 'SETID', KEYS[1], group, known)
       redis.call('SET', KEYS[3], known, 'KEEPTTL')
@@ -90,7 +107,8 @@ end
 
 local ensured, lasts = ensure(), tonumber(ARGV[7])
 -- The group is usable even if this record cannot be written.
-if lasts > 0 and ensured ~= 'g 0-0' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
+local letter = string.sub(ensured, 1, 1)
+if lasts > 0 and letter ~= 'g' and letter ~= 'a' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
 return ensured
 `,
   (reply): EnsuredGroup => {

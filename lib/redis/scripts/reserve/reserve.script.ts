@@ -1,6 +1,7 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseList, parseText } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
 import { ATTEMPT_MARKS } from '../runs.lua.js';
@@ -85,6 +86,7 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
+${evenIfFull('KEYS[3]')}
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
 -- A redrive comes after all entries that were delivered.
 local highest = ARGV[9] == '1' and '+' or ARGV[6]

@@ -6,6 +6,7 @@ import {
   type RawEntry,
 } from '../../read/replies.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -40,6 +41,7 @@ export interface ResumedPage {
 export const resumeScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}${ENTRY_ORDER}${LETTER_OF}
 ${NOW}
+${evenIfFull('KEYS[3]')}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local hereMs = tonumber(ARGV[5]) and now - ARGV[5]
