@@ -175,6 +175,8 @@ export interface StreamStats {
   readonly counts: MessageCounts;
   /** How long handlers ran, whether they succeeded or failed. */
   readonly handlerDuration: DurationHistogram;
+  /** How often a message was left pending, since Redis refused both to record what became of it and to write its dead letter. */
+  readonly leftPending: number;
   /** Time from publishing to the first attempt, by Redis's clock as it was when the connection was opened. */
   readonly publishToHandle: DurationHistogram;
 }

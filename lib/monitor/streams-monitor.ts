@@ -126,6 +126,7 @@ function statsOf(tally: StreamTally): StreamStats {
     stream: tally.where.stream,
     inFlight: tally.inFlight,
     counts: { ...tally.counts },
+    leftPending: tally.leftPending,
     handlerDuration: tally.handlerMs.snapshot(),
     publishToHandle: tally.publishToHandleMs.snapshot(),
   };

@@ -11,7 +11,7 @@ import { isAboutStream } from '../../redis/server/redis-errors.js';
 import { StepFaults } from '../report.js';
 import type { ClaimPlace, Retry } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
-import { type Standing, type StepItem, Steps } from './steps.js';
+import { type Patience, type Standing, type StepItem, Steps } from './steps.js';
 
 /** A success waits this long at most for others, so that they are recorded in one step. */
 const LONGEST_WAIT_MS = 4;
@@ -135,8 +135,8 @@ export class Deliveries {
       case 'dead': {
         const dead = { message, ...outcome };
         // If nothing of it is pending, it is lost without its dead letter.
-        const waits = outbox.mode.isOnlyOurs(message);
-        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead), waits);
+        const patience = outbox.mode.isOnlyOurs(message) ? 'waits to the end' : 'never waits';
+        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead), patience);
       }
       default:
         return this.add(outbox.commits, message, isFollowed);
@@ -145,7 +145,7 @@ export class Deliveries {
 
   deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
     const mode = this.modeOf(entry);
-    return this.writeDeadLetter(entry, () => mode.deadLetterUnreadable(entry), false);
+    return this.writeDeadLetter(entry, () => mode.deadLetterUnreadable(entry), 'never waits');
   }
 
   /** Tried once: if it fails, the entry stays pending and is found again. @returns whether it did not fail */
@@ -229,9 +229,9 @@ export class Deliveries {
   private writeDeadLetter(
     entry: StepItem,
     send: () => Promise<unknown>,
-    waits: boolean,
+    patience: Patience,
   ): Promise<unknown> {
-    return this.step('write a dead letter', 'dead-letter', [entry], send, waits);
+    return this.step('write a dead letter', 'dead-letter', [entry], send, patience);
   }
 
   private add<Item>(batch: Batch<Item>, item: Item, isFollowed: boolean): Promise<unknown> {
@@ -261,7 +261,7 @@ export class Deliveries {
     event: SettleStep,
     entries: readonly Entry[],
     send: (some: readonly Entry[]) => Promise<Answer>,
-    waits?: boolean,
+    patience?: Patience,
   ): Promise<Answer | undefined> {
     const followed = (some: readonly Entry[]): Promise<Answer> => {
       if (!operations.settle.hasSubscribers) return send(some);
@@ -271,7 +271,7 @@ export class Deliveries {
       return follow(operations.settle, operation, () => send(some));
     };
     const done = this.steps
-      .take(what, entries, followed, waits)
+      .take(what, entries, followed, patience)
       .finally(() => this.underWay.delete(done));
     this.underWay.add(done);
     return done;

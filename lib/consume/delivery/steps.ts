@@ -6,6 +6,9 @@ import type { StepFaults } from '../report.js';
 /** What a step is about. If Redis refuses it for good, its `refusal` says so. */
 export type StepItem = Message | UnreadableEntry;
 
+/** What a step does if its stream is refused. */
+export type Patience = 'waits' | 'waits to the end' | 'never waits';
+
 /** Whether Redis refuses a stream, as its steps see and report it. */
 export interface Standing {
   /** Redis refused something that concerns the whole stream. */
@@ -49,14 +52,15 @@ export class Steps {
   /**
    * @param what as the log calls it
    * @param send does the step for some of the items
-   * @param waits whether to wait for a refused stream. If not, its refusal is one of the messages
+   * @param patience what to do if the stream is refused: wait until it works or everything ends, the same but then count it as
+   *   a refusal of the message, or do so at once
    * @returns the answer, of several parts as one list. Undefined if nothing is known: it stays pending. Whatever was refused says so
    */
   async take<Item extends StepItem, Answer>(
     what: string,
     items: readonly Item[],
     send: (some: readonly Item[]) => Promise<Answer>,
-    waits = true,
+    patience: Patience = 'waits',
   ): Promise<Answer | undefined> {
     for (;;) {
       try {
@@ -69,8 +73,10 @@ export class Steps {
         return answer;
       } catch (error) {
         if (!isRefusal(error)) return undefined;
-        if (!waits || !isAboutStream(error)) return this.takeApart(what, items, send, waits, error);
-        if (!(await this.untilTried(items, error))) return undefined;
+        const isOfStream = isAboutStream(error) && patience !== 'never waits';
+        if (isOfStream && (await this.untilTried(items, error))) continue;
+        if (isOfStream && patience === 'waits') return undefined;
+        return this.takeApart(what, items, send, patience, error);
       }
     }
   }
@@ -79,7 +85,7 @@ export class Steps {
     what: string,
     items: readonly Item[],
     send: (some: readonly Item[]) => Promise<Answer>,
-    waits: boolean,
+    patience: Patience,
     refusal: Error,
   ): Promise<Answer | undefined> {
     const [only, ...others] = items;
@@ -88,7 +94,7 @@ export class Steps {
     const middle = items.length >> 1;
     const answers: unknown[] = [];
     for (const half of [items.slice(0, middle), items.slice(middle)]) {
-      const answer: unknown = await this.take(what, half, send, waits);
+      const answer: unknown = await this.take(what, half, send, patience);
       for (const at of half.keys()) answers.push(Array.isArray(answer) ? answer[at] : answer);
     }
     return answers as Answer;
