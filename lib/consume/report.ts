@@ -6,7 +6,6 @@ import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';
 import type { Verdict } from './handlers/run.js';
-import type { StepItem } from './delivery/steps.js';
 import type { Message, UnreadableEntry } from './message.js';
 import type { StreamTally } from './tallies.js';
 
@@ -105,13 +104,13 @@ export class Report {
   }
 
   /** At-most-once acknowledged it, and its dead letter was refused. */
-  lostWithLetter({ entryId }: StepItem, error: Error): void {
+  lostWithLetter({ entryId }: Pick<Message, 'entryId'>, error: Error): void {
     this.tally.lostRefused(entryId);
     this.logger.error(text.lostWithLetter(this.stream, this.group, entryId, errorText(error)));
   }
 
   /** Neither what became of it nor a dead letter can be recorded. */
-  leftPending({ entryId }: StepItem, error: Error, delayMs: number): void {
+  leftPending({ entryId }: Pick<Message, 'entryId'>, error: Error, delayMs: number): void {
     this.tally.leftPending++;
     const reason = errorText(error);
     this.logger.error(text.leftPending(this.stream, this.group, entryId, reason, delayMs));

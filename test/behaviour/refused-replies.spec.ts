@@ -39,7 +39,7 @@ const MANY = 570;
 
 /** What makes Redis refuse an inbox. */
 const REFUSALS: Record<string, (stream: string, key: string) => Promise<string>> = {
-  'that our user may not write': async (stream, key) => {
+  'that our user may not write': async (_, key) => {
     await look.call(
       ...(['ACL', 'SETUSER', 'answerer', 'resetkeys', `~*${key}*`, '~stream:replies:{*'] as const),
     );
