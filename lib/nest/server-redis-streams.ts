@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   type CustomTransportStrategy,
   type MessageHandler,
@@ -6,6 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
+import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
 import type { RedisStreamsEvents } from '../consume/sources/connections.js';
 import { Consumer } from '../consume/consumer.js';
@@ -49,7 +50,7 @@ export class ServerRedisStreams
   override transportId = REDIS_STREAMS;
   /** This transport handles failures itself: Nest need not log them as unhandled. */
   override readonly propagatesEventHandlerErrors = true;
-  protected override readonly logger = new Logger(ServerRedisStreams.name);
+  protected override readonly logger = new SafeLogger(ServerRedisStreams.name);
   /** The options with all defaults filled in. */
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;

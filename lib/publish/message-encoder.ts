@@ -3,9 +3,11 @@ import { inspect } from 'node:util';
 import type { ReadPacket } from '@nestjs/microservices';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { isA } from '../errors/thrown.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import type { EntryFields, MessageEnvelope } from '../wire/codec.js';
+import { encodeWith } from '../wire/stream-codecs.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
 import { validate } from '../wire/payload-schema.js';
@@ -94,7 +96,7 @@ export class MessageEncoder {
     const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
     const hidesKey = count !== undefined && codecs.plain(stream).carriesKey === false;
     const written = hidesKey ? { ...envelope, key: undefined } : envelope;
-    const fields = codecs.of(stream).encode(stream, written);
+    const fields = encodeWith(codecs.of(stream), stream, written);
     requireFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), validation };
   }
@@ -139,7 +141,7 @@ export function publishTarget(pattern: unknown): StreamPattern {
     const target = streamPattern(pattern);
     if (target !== undefined) return target;
   } catch (cause) {
-    if (!(cause instanceof InvalidOptionsError)) throw cause;
+    if (!isA(cause, InvalidOptionsError)) throw cause;
     throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
   }
   throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);

@@ -9,6 +9,7 @@ import {
   type ReplyKind,
   type ReplyOrigin,
 } from '../wire/request-reply-fields.js';
+import { encodeWith } from '../wire/stream-codecs.js';
 import { inboxKeysOf } from '../wire/stream-keys.js';
 
 /**
@@ -121,7 +122,9 @@ export class RunReplies {
     if (this.ended) return;
     const { codec, stream, messageId } = this.parts;
     const fields =
-      value === undefined ? [] : codec.encode(stream, { name: stream, payload: value, messageId });
+      value === undefined
+        ? []
+        : encodeWith(codec, stream, { name: stream, payload: value, messageId });
     this.lastAt = performance.now();
     this.latest = this.send('next', fields);
   }

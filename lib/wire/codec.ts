@@ -124,3 +124,13 @@ export const NO_PACKET = 'the deserializer returned no packet with data';
 
 export const requestFieldWrong = (field: string): string =>
   `field "${field}" is not valid for a request`;
+
+export const codecFailed = (reason: string): string => `the codec failed: ${reason}`;
+
+export const NO_FIELDS =
+  "the codec's encode() did not return a list of names and values, each a string or a Buffer";
+
+export const NO_ENVELOPE = "the codec's decode() returned no message";
+
+export const WRONG_ENVELOPE =
+  "the codec's decode() returned a message whose name, messageId or key is not text, or whose headers or metadata are no object";

@@ -1,6 +1,6 @@
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Verdict } from './run.js';
+import { failedWith, type Verdict } from './run.js';
 
 /** The first error seen for each context: filters turn it into others later. */
 const firstErrors = new WeakMap<RedisStreamsContext, { readonly error: unknown }>();
@@ -65,7 +65,7 @@ export function betweenHooks(
         if (running !== undefined) return onFault(error);
         // If it calls done() later all the same, the message may be running again by then.
         keptOff = true;
-        resolve({ kind: 'failed', error });
+        resolve(failedWith(error));
       },
     );
   });

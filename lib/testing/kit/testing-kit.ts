@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type INestApplication, type INestMicroservice, Logger } from '@nestjs/common';
+import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
+import { SafeLogger } from '../../errors/safe-logger.js';
 import { DeadLetters } from '../../dead-letters/dead-letters.js';
 import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import { checkOptions } from '../../options/check-options.js';
@@ -84,7 +85,7 @@ export class TestingKit {
         role: 'operator',
         name: 'nestjs-redis-streams:testing',
         called: 'testing',
-        logger: new Logger('RedisStreamsTesting'),
+        logger: new SafeLogger('RedisStreamsTesting'),
       });
       undo.splice(1, 0, () => opened.drop());
       const client = await readyInTime(opened);
