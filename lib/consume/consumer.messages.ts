@@ -27,7 +27,7 @@ export const deadLettered = (
 ): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
 
 export const noDelay = (stream: string, group: string, fault: string): string =>
-  `Stream "${stream}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message is tried again after the default backoff. This is said once for each stream`;
+  `Stream "${stream}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message waits as long as the backoff of the options says, or the default one. This is said once for each stream`;
 
 export const failedOnClose = (
   stream: string,

@@ -164,11 +164,13 @@ function nextAttempt(
   if (isA(error, DeadLetterException)) return reasonOf(error);
   if (!triesAgain) return AT_MOST_ONCE;
   if (attempt >= retry.maxAttempts) return attemptsUsedUp(attempt);
-  if (isA(error, RetryException)) return askedFor(error, attempt, random);
   const { backoff } = retry;
-  return typeof backoff === 'function'
-    ? answerOf(backoff, attempt, error, random)
-    : { delayMs: delayAfter(backoff, attempt, random) };
+  const [ask, policy] =
+    typeof backoff === 'function' ? [backoff, DEFAULTS.backoff] : [undefined, backoff];
+  const asked = isA(error, RetryException) ? askedBy(error) : ask && answerOf(ask, attempt, error);
+  if (asked === 'dead-letter') return BACKOFF_SAID_SO;
+  if (typeof asked === 'number') return { delayMs: asked };
+  return { delayMs: delayAfter(policy, attempt, random), ...asked };
 }
 
 /** A `DeadLetterException` may have been given anything as its reason. */
@@ -177,35 +179,26 @@ function reasonOf(error: DeadLetterException): string {
   return typeof reason === 'string' ? reason : thrownText(error);
 }
 
-function askedFor(error: RetryException, attempt: number, random: number): Delay {
+/** What user code asks for, or why that is no delay. */
+type Asked = number | 'dead-letter' | { readonly fault: string };
+
+function askedBy(error: RetryException): Asked {
   const delayMs = propertyOf(error, 'delayMs');
-  if (isDelay(delayMs)) return { delayMs };
-  return byDefault(attempt, random, `a RetryException has the delayMs ${shown(delayMs)}`);
+  return isDelay(delayMs) ? delayMs : { fault: `a RetryException has delayMs ${shown(delayMs)}` };
 }
 
 /** A backoff function that throws, or gives no delay, must not lose the message. */
-function answerOf(
-  backoff: BackoffFunction,
-  attempt: number,
-  error: unknown,
-  random: number,
-): Delay | string {
+function answerOf(backoff: BackoffFunction, attempt: number, error: unknown): Asked {
   try {
     const answer: unknown = backoff(attempt, error);
-    if (answer === 'dead-letter') return BACKOFF_SAID_SO;
-    if (isDelay(answer)) return { delayMs: answer };
+    if (answer === 'dead-letter' || isDelay(answer)) return answer;
     // Nobody else handles its rejection.
     if (types.isPromise(answer)) answer.catch(() => undefined);
-    return byDefault(attempt, random, `the backoff function returned ${shown(answer)}`);
+    return { fault: `the backoff function returned ${shown(answer)}` };
   } catch (thrown) {
-    return byDefault(attempt, random, `the backoff function threw ${thrownText(thrown)}`);
+    return { fault: `the backoff function threw ${thrownText(thrown)}` };
   }
 }
-
-const byDefault = (attempt: number, random: number, fault: string): Delay => ({
-  delayMs: delayAfter(DEFAULTS.backoff, attempt, random),
-  fault,
-});
 
 const shown = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(cutText(value, 100)) : cutText(textOf(value), 100);
