@@ -9,11 +9,10 @@ import {
   type MessageId,
   type RowId,
 } from '../wire/ids.js';
-import type { Codec, RawFields } from '../wire/codec.js';
+import { type Codec, decodeEnvelope, type RawFields } from '../wire/codec.js';
 import { deadLetterParts } from '../wire/dead-letter-fields.js';
 import { isInboxKey } from '../wire/stream-keys.js';
 import { splitRequest } from '../wire/request-reply-fields.js';
-import { decodeWith } from '../wire/stream-codecs.js';
 import * as text from './consumer.messages.js';
 import type { Message, UnreadableEntry } from './message.js';
 
@@ -76,7 +75,7 @@ export class Decoder {
     if (request !== undefined && !isInboxKey(request.inbox)) {
       throw new MessageDecodingError(text.NOT_AN_INBOX);
     }
-    return { request, envelope: decodeWith(this.codec, this.stream, parts?.own ?? fields) };
+    return { request, envelope: decodeEnvelope(this.codec, this.stream, parts?.own ?? fields) };
   }
 }
 

@@ -82,15 +82,19 @@ function unwrapped(schema: unknown): unknown {
 
 /** The kinds of values that options have. Each carries its error: what is allowed instead. */
 export const wholeNumber = (min: number, max: number, unit: string) => {
-  const upTo = max === Number.MAX_SAFE_INTEGER ? ' or more' : ` to ${max}`;
-  const error = `a whole number${unit}, ${min}${upTo}`;
+  const error = `a whole number${unit}, ${min} to ${max}`;
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 };
-// A timer takes 31 bits of milliseconds; a window in Redis takes any number.
+// A timer takes 31 bits of milliseconds.
 export const timerMs = (min: number) => wholeNumber(min, 2_147_483_647, ' of ms').optional();
-export const windowMs = wholeNumber(1, Number.MAX_SAFE_INTEGER, ' of ms').optional();
-export const count = (min: number, max = Number.MAX_SAFE_INTEGER) =>
-  wholeNumber(min, max, '').optional();
+/**
+ * Ten years: the longest time that Redis is asked to remember or to wait. Scripts subtract it from Redis's time, which must not
+ * become negative.
+ */
+export const LONGEST_MS = 315_360_000_000;
+export const windowMs = wholeNumber(1, LONGEST_MS, ' of ms').optional();
+const MOST = 1_000_000_000_000;
+export const count = (min: number, max = MOST) => wholeNumber(min, max, '').optional();
 export const trueOrFalse = z.boolean({ error: 'true or false' }).optional();
 export const groupError = 'text that is not empty: one name for each service';
 export const nameText = (error: string) => z.string({ error }).min(1, { error });

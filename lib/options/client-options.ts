@@ -6,7 +6,7 @@ import type { PublishedStreamOptions } from './stream-options.js';
 /** The de-duplication window of a publisher. */
 export interface PublishDedupOptions {
   /**
-   * How long a published message ID is remembered, in ms, 1 or more, by Redis's clock. Longer costs memory in Redis: about
+   * How long a published message ID is remembered, in ms, 1 to 315_360_000_000 (ten years), by Redis's clock. Longer costs memory in Redis: about
    * 140 bytes for each message in the window. All publishers of a stream should set the same: the shortest applies.
    *
    * @default 120_000 (2 minutes)
@@ -25,14 +25,14 @@ export interface RedisStreamsClientOptions {
    */
   keyPrefix?: string;
   /**
-   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 or more; `emitBatch()` may wait as
+   * How long `emit()` may wait for a connection and an answer before it errors, in ms, 1 to 2_147_483_647; `emitBatch()` may wait as
    * long for each of its round trips.
    *
    * @default 10_000
    */
   publishTimeoutMs?: number;
   /**
-   * How long `send()` waits for a reply, and after each value of an Observable for the next, in ms, 1 or more. Then it errors
+   * How long `send()` waits for a reply, and after each value of an Observable for the next, in ms, 1 to 2_147_483_647. Then it errors
    * with `RequestTimeoutError`; a handler that has not started by then never starts.
    *
    * @default 30_000
@@ -48,7 +48,7 @@ export interface RedisStreamsClientOptions {
    */
   publishDedup?: PublishDedupOptions | false;
   /**
-   * The largest message, in bytes, 1 or more: names and values of its entry's fields together, as the codec writes them. A
+   * The largest message, in bytes, 1 to 536_870_912 (512 MiB): names and values of its entry's fields together, as the codec writes them. A
    * larger one is a `MessageEncodingError`, and nothing is sent. Large entries hold up Redis and consumers for everybody else:
    * store large data elsewhere and send a reference to it.
    *

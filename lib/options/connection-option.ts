@@ -19,7 +19,7 @@ export interface AddedConnectionOptions {
    */
   credentials?: () => Credentials | Promise<Credentials>;
   /**
-   * How long after the last answer a connection is checked with a `PING`, in ms, 100 or more. A connection that owes an answer
+   * How long after the last answer a connection is checked with a `PING`, in ms, 100 to 2_147_483_647. A connection that owes an answer
    * for longer than `socketTimeout` (10 000 ms if that is not set) is replaced. A shorter interval notices sooner that a
    * connection died silently; `false` leaves it to the operating system, which may take a quarter of an hour.
    *
@@ -105,15 +105,34 @@ export const isClusterOptions = (value: unknown): value is ClusterConnectionOpti
   typeof value === 'object' && value !== null && 'cluster' in value && !isRedisInstance(value);
 
 /** Whether ioredis would put a prefix before each key. */
-export function hasKeyPrefix(value: unknown): boolean {
-  if (isRedisInstance(value)) return isSet(value.options, 'keyPrefix');
-  const options = isClusterOptions(value) ? value.options : value;
-  const ofNodes = isSet(options, 'redisOptions')
-    ? Reflect.get(Object(options), 'redisOptions')
-    : undefined;
-  return isSet(options, 'keyPrefix') || isSet(ofNodes, 'keyPrefix');
+export const hasKeyPrefix = (value: unknown): boolean =>
+  allOptions(value).some((options) => isSet(options, 'keyPrefix'));
+
+/** The option of an ioredis instance that this package cannot work with, and why, or undefined if it has none. */
+export function harmfulOption(instance: Redis | Cluster): string | undefined {
+  const options = allOptions(instance);
+  const has = (name: string): boolean => options.some((some) => isSet(some, name));
+  if (has('stringNumbers')) return 'no stringNumbers of ioredis, which turns counts into text';
+  if (has('enableAutoPipelining')) {
+    return 'no enableAutoPipelining of ioredis, which delays commands and changes their order';
+  }
+  if (options.some((some) => Reflect.get(Object(some), 'replyMapping') === 'resp3')) {
+    return 'replyMapping "legacy" of ioredis: with "resp3", replies have another form';
+  }
+  const { scaleReads } = Object(instance.options);
+  if (scaleReads !== undefined && scaleReads !== 'master') {
+    return 'no scaleReads of ioredis but "master": what replicas know may be old';
+  }
+  return undefined;
+}
+
+/** The options of ioredis that a connection has, and in a cluster those for its nodes. */
+function allOptions(value: unknown): readonly unknown[] {
+  const hasOptions = isRedisInstance(value) || isClusterOptions(value);
+  const options = hasOptions ? value.options : value;
+  return [options, Reflect.get(Object(options), 'redisOptions')];
 }
 
 /** Whether an object has an option that is not empty. */
-export const isSet = (value: unknown, name: string): boolean =>
+const isSet = (value: unknown, name: string): boolean =>
   typeof value === 'object' && value !== null && Boolean(Reflect.get(value, name));

@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { hasKeyPrefix, isClusterOptions, isRedisInstance, isSet } from './connection-option.js';
+import {
+  harmfulOption,
+  hasKeyPrefix,
+  isClusterOptions,
+  isRedisInstance,
+} from './connection-option.js';
 import { callable, timerMs } from './check-options.js';
-
-const readsReplicas = (options: object): boolean =>
-  isSet(options, 'scaleReads') && Reflect.get(options, 'scaleReads') !== 'master';
 
 // Without this check, an unreadable URL would be an error of Node that contains the URL with its password.
 function isUrl(value: unknown): boolean {
@@ -22,7 +24,6 @@ const FORMS =
   'a redis:// or rediss:// URL, ioredis options, { cluster }, a function that makes connections, or an ioredis instance';
 const NO_KEY_PREFIX =
   'no keyPrefix of ioredis, which would tear the keys of a stream apart: use the option "keyPrefix" here';
-const NO_REPLICA_READS = 'no scaleReads of ioredis but "master": what replicas know may be old';
 
 const addedShape = {
   credentials: callable('a function that gives { username, password }, or a promise of them'),
@@ -69,7 +70,8 @@ export const connection = z
     if (typeof value !== 'object' || value === null) return;
     if (hasKeyPrefix(value)) refuse(NO_KEY_PREFIX);
     if (isRedisInstance(value)) {
-      if (value.isCluster && readsReplicas(value.options)) refuse(NO_REPLICA_READS);
+      const harm = harmfulOption(value);
+      if (harm !== undefined) refuse(harm);
       return;
     }
     const schema = isClusterOptions(value) ? clusterOptions : connectionOptions;

@@ -7,6 +7,7 @@ import {
   count,
   groupError,
   isStreamName,
+  LONGEST_MS,
   keyPrefix,
   nameText,
   object,
@@ -18,6 +19,9 @@ import {
 } from './check-options.js';
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
+/** What Redis takes as one value, unless it is told otherwise. */
+const MOST_BYTES = 536_870_912;
+const MOST_ATTEMPTS = 1_000_000;
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
 const backoff = object(
@@ -48,15 +52,14 @@ const subscriptionShape = {
         object({ windowMs, packed: trueOrFalse }, 'an object with windowMs, packed'),
       ],
       {
-        error:
-          'false, or { windowMs } with a whole number of ms, 1 or more, and { packed }, true or false',
+        error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}, and { packed }, true or false`,
       },
     )
     .optional(),
   handlerTimeoutMs: timerMs(1),
   retry: object(
     {
-      maxAttempts: count(1),
+      maxAttempts: count(1, MOST_ATTEMPTS),
       backoff: z
         .union([z.custom((value) => typeof value === 'function'), backoff], {
           error: `${backoffError}; the times are whole numbers of ms, jitter is a number from 0 to 1`,
@@ -196,10 +199,10 @@ const clientShape = {
   requestTimeoutMs: timerMs(1),
   publishDedup: z
     .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
-      error: 'false, or { windowMs } with a whole number of ms, 1 or more',
+      error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}`,
     })
     .optional(),
-  maxPayloadBytes: count(1),
+  maxPayloadBytes: count(1, MOST_BYTES),
   codec,
   serializer: withMethods(['serialize'], 'an object with the method serialize'),
 };

@@ -8,14 +8,14 @@ import type { SubscriptionOptions } from './subscription-options.js';
 /** When another member of the group takes over what a consumer has read. */
 export interface RecoveryOptions {
   /**
-   * How long a lease lasts, in ms, 1000 or more. Shorter brings the messages of a consumer that died back sooner;
+   * How long a lease lasts, in ms, 1000 to 2_147_483_647. Shorter brings the messages of a consumer that died back sooner;
    * it must be longer than any pause of the event loop.
    *
    * @default 60_000
    */
   minIdleMs?: number;
   /**
-   * How often a member looks for entries to take over, and reports that it is alive, in ms, 100 or more; also at start and
+   * How often a member looks for entries to take over, and reports that it is alive, in ms, 100 to 2_147_483_647; also at start and
    * after a reconnect. It counts as alive for four times as long, and for at least 5 000 ms.
    *
    * @default 15_000
@@ -26,19 +26,19 @@ export interface RecoveryOptions {
 /** How often the scheduled jobs run. */
 export interface MaintenanceOptions {
   /**
-   * Between two purges of the ledgers, in ms, 1000 or more.
+   * Between two purges of the ledgers, in ms, 1000 to 2_147_483_647.
    *
    * @default 300_000
    */
   ledgerIntervalMs?: number;
   /**
-   * Between two trims of the streams that have a `retention`, in ms, 1000 or more.
+   * Between two trims of the streams that have a `retention`, in ms, 1000 to 2_147_483_647.
    *
    * @default 300_000
    */
   retentionIntervalMs?: number;
   /**
-   * Between two searches for idle consumers, in ms, 1000 or more.
+   * Between two searches for idle consumers, in ms, 1000 to 2_147_483_647.
    *
    * @default 300_000
    */
@@ -55,7 +55,7 @@ export interface MaintenanceOptions {
 /** How a server shuts down. */
 export interface ShutdownOptions {
   /**
-   * How long running handlers may go on after the app started to close, in ms, 0 or more. After that their signal
+   * How long running handlers may go on after the app started to close, in ms, 0 to 2_147_483_647. After that their signal
    * is aborted, and their messages stay pending.
    *
    * @default 10_000
@@ -83,14 +83,14 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
    */
   keyPrefix?: string;
   /**
-   * How long one blocking read waits in Redis, in ms, 100 or more. It is ended early on shutdown; there is seldom a
+   * How long one blocking read waits in Redis, in ms, 100 to 2_147_483_647. It is ended early on shutdown; there is seldom a
    * reason to change it, but a proxy that cuts silent connections is one.
    *
    * @default 5_000
    */
   blockMs?: number;
   /**
-   * How often to look for new streams that match a wildcard, in ms, 100 or more. Shorter finds them sooner, and scans the
+   * How often to look for new streams that match a wildcard, in ms, 100 to 2_147_483_647. Shorter finds them sooner, and scans the
    * keys of Redis more often; without wildcards nothing is scanned.
    *
    * @default 5_000

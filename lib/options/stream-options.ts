@@ -4,10 +4,10 @@ import type { Codec } from '../wire/codec.js';
 /** How much of a stream is kept: by age, by length, or both. */
 export type RetentionLimits =
   | {
-      /** Entries older than this many ms may be deleted, 1 or more. By Redis's clock. */
+      /** Entries older than this many ms may be deleted, 1 to 315_360_000_000 (ten years). By Redis's clock. */
       maxAgeMs: number;
       /**
-       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes. In a stream with `partitions`, each partition
+       * How many entries to keep, 1 to 1_000_000_000_000. Approximate: Redis frees whole nodes. In a stream with `partitions`, each partition
        * keeps as many.
        */
       maxLength?: number;
@@ -45,14 +45,14 @@ export type RetentionOptions = RetentionLimits & RetentionReaders;
 export type PublishLimits =
   | {
       /**
-       * How many entries to keep, 1 or more. Approximate: Redis frees whole nodes of about a hundred entries. In a stream with
+       * How many entries to keep, 1 to 1_000_000_000_000. Approximate: Redis frees whole nodes of about a hundred entries. In a stream with
        * `partitions`, each partition keeps as many.
        *
        * @default none: publishing drops nothing
        */
       maxLength?: number;
       /**
-       * How long after the last entry was written the whole stream expires, in ms, 1 or more: its entries, read or not,
+       * How long after the last entry was written the whole stream expires, in ms, 1 to 315_360_000_000 (ten years): its entries, read or not,
        * and its groups with what is pending in them. A group that still has a consumer comes back with the next message.
        * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`. In a stream
        * with `partitions`, each partition expires on its own.

@@ -35,7 +35,7 @@ export type BackoffFunction = (attempt: number, error: unknown) => number | 'dea
 /** What happens to a message whose handler failed. */
 export interface RetryOptions {
   /**
-   * How many attempts a message has before it becomes a dead letter, 1 or more.
+   * How many attempts a message has before it becomes a dead letter, 1 to 1_000_000.
    *
    * @default 5
    */
@@ -55,7 +55,7 @@ export interface RetryOptions {
 /** How dead letters are kept. */
 export interface DeadLetterOptions {
   /**
-   * About how many of a group's dead letters to keep, 1 or more; the oldest are deleted.
+   * About how many of a group's dead letters to keep, 1 to 1_000_000_000_000; the oldest are deleted.
    *
    * @default none: all are kept
    */
@@ -65,7 +65,7 @@ export interface DeadLetterOptions {
 /** The de-duplication window of a subscription. */
 export interface DedupOptions {
   /**
-   * How long a processed message ID is remembered, in ms, 1 or more. Longer costs memory in Redis: one ledger
+   * How long a processed message ID is remembered, in ms, 1 to 315_360_000_000 (ten years). Longer costs memory in Redis: one ledger
    * entry for each message in the window, of less than 30 bytes once it is packed.
    *
    * @default 604_800_000 (7 days)
@@ -124,7 +124,7 @@ export interface SubscriptionOptions {
    */
   dedup?: DedupOptions | false;
   /**
-   * How long a handler may take, in ms, 1 or more. Then its signal is aborted, and it counts as a failed attempt, even
+   * How long a handler may take, in ms, 1 to 2_147_483_647. Then its signal is aborted, and it counts as a failed attempt, even
    * if it goes on.
    *
    * @default none

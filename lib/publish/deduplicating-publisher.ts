@@ -31,6 +31,8 @@ export class DeduplicatingPublisher implements EntryPublisher {
   private waiting: EntryBatch[] = [];
   private readonly inFlight = new Set<EntryBatch>();
   private readonly toResend: EntryBatch[] = [];
+  /** What a caller's connection resends by itself after a reconnect. It may fail and have to be resent, before later batches. */
+  private readonly resending = new Set<EntryBatch>();
   private lastNumber = 0;
   /** Digests of scripts that Redis knows; in a cluster with the stream's key, since each node has to know it. */
   private readonly known = new Set<string>();
@@ -129,12 +131,13 @@ export class DeduplicatingPublisher implements EntryPublisher {
 
   private readonly onReady = (): void => {
     this.known.clear();
+    if (!this.client.isCluster) for (const batch of this.inFlight) this.resending.add(batch);
     this.sendWaiting();
   };
 
   private readonly sendWaiting = (): void => {
     const { status, isCluster } = this.client;
-    if (status !== 'ready' || (isCluster && this.paused)) return;
+    if (status !== 'ready' || (isCluster && this.paused) || this.resending.size > 0) return;
     if (this.toResend.length > 0) {
       // What is in flight may have to be resent too, and before later batches.
       if (this.inFlight.size > 0 && !isCluster) return;
@@ -183,6 +186,7 @@ export class DeduplicatingPublisher implements EntryPublisher {
 
   private landed(batch: EntryBatch): void {
     this.inFlight.delete(batch);
+    this.resending.delete(batch);
     this.busy.delete(batch.key);
   }
 
@@ -208,7 +212,7 @@ export class DeduplicatingPublisher implements EntryPublisher {
   }
 
   private sendNext(): void {
-    if (this.toResend.length > 0 && !this.paused) this.sendWaiting();
+    if (this.toResend.length + this.waiting.length > 0 && !this.paused) this.sendWaiting();
     // Batches that waited for the answer to the one before them.
     if (this.client.isCluster) this.flush();
     this.noteAnswered();

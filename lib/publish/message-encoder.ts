@@ -6,8 +6,7 @@ import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { isA } from '../errors/thrown.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
-import type { EntryFields, MessageEnvelope } from '../wire/codec.js';
-import { encodeWith } from '../wire/stream-codecs.js';
+import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
 import { validate } from '../wire/payload-schema.js';
@@ -96,7 +95,7 @@ export class MessageEncoder {
     const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
     const hidesKey = count !== undefined && codecs.plain(stream).carriesKey === false;
     const written = hidesKey ? { ...envelope, key: undefined } : envelope;
-    const fields = encodeWith(codecs.of(stream), stream, written);
+    const fields = encodeFields(codecs.of(stream), stream, written);
     requireFit(stream, fields, maxPayloadBytes);
     return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), validation };
   }
@@ -159,8 +158,8 @@ function dueTime(
   if (delayMs !== undefined && deliverAt !== undefined) {
     throw new MessageEncodingError(stream, text.TWO_TIMES);
   }
-  if (deliverAt === undefined) {
-    if (!Number.isSafeInteger(delayMs) || Number(delayMs) < 0) {
+  if (delayMs !== undefined) {
+    if (!Number.isSafeInteger(delayMs) || delayMs < 0) {
       throw new MessageEncodingError(stream, text.notADelay(delayMs));
     }
     return `+${delayMs}`;

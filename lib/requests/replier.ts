@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type Faults, retryUntilDone } from '../redis/connect/retry-until-done.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import type { Codec, EntryFields } from '../wire/codec.js';
+import { type Codec, encodeFields, type EntryFields } from '../wire/codec.js';
 import {
   errorFields,
   nobodyFields,
@@ -9,7 +9,6 @@ import {
   type ReplyKind,
   type ReplyOrigin,
 } from '../wire/request-reply-fields.js';
-import { encodeWith } from '../wire/stream-codecs.js';
 import { inboxKeysOf } from '../wire/stream-keys.js';
 
 /**
@@ -124,7 +123,7 @@ export class RunReplies {
     const fields =
       value === undefined
         ? []
-        : encodeWith(codec, stream, { name: stream, payload: value, messageId });
+        : encodeFields(codec, stream, { name: stream, payload: value, messageId });
     this.lastAt = performance.now();
     this.latest = this.send('next', fields);
   }

@@ -1,11 +1,9 @@
-import { types } from 'node:util';
 import type {
   ConsumerDeserializer,
   OutgoingEvent,
   ProducerSerializer,
 } from '@nestjs/microservices';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
-import { RedisStreamsError } from '../errors/redis-streams.error.js';
 import { thrownText } from '../errors/thrown-text.js';
 import { isA } from '../errors/thrown.js';
 import * as text from './codec.js';
@@ -41,57 +39,6 @@ export class StreamCodecs {
   plain(stream: string): Codec {
     return this.own.get(stream) ?? this.base;
   }
-}
-
-/**
- * Encodes a message with a codec, which may be the user's.
- *
- * @throws MessageEncodingError if the codec throws anything, or returns no fields
- */
-export function encodeWith(codec: Codec, stream: string, envelope: MessageEnvelope): EntryFields {
-  let fields: unknown;
-  try {
-    fields = codec.encode(stream, envelope);
-  } catch (cause) {
-    if (isA(cause, RedisStreamsError)) throw cause;
-    throw new MessageEncodingError(stream, text.codecFailed(thrownText(cause)), { cause });
-  }
-  if (areFields(fields)) return fields;
-  // Nobody else handles its rejection.
-  if (types.isPromise(fields)) fields.catch(() => undefined);
-  throw new MessageEncodingError(stream, text.NO_FIELDS);
-}
-
-const areFields = (fields: unknown): fields is EntryFields =>
-  Array.isArray(fields) &&
-  fields.length > 0 &&
-  fields.length % 2 === 0 &&
-  fields.every((field) => typeof field === 'string' || Buffer.isBuffer(field));
-
-/**
- * Decodes an entry with a codec, which may be the user's.
- *
- * @returns a copy, since a codec may return anything; if it has no name, the stream's name is used
- * @throws MessageDecodingError if the codec returns no message; and whatever the codec throws
- */
-export function decodeWith(codec: Codec, stream: string, fields: RawFields): MessageEnvelope {
-  const decoded: unknown = codec.decode(fields);
-  if (types.isPromise(decoded)) decoded.catch(() => undefined);
-  if (typeof decoded !== 'object' || decoded === null || types.isPromise(decoded)) {
-    throw new MessageDecodingError(text.NO_ENVELOPE);
-  }
-  const { name, payload, messageId, headers, metadata, key } = decoded as DecodedEnvelope;
-  for (const value of [name, messageId, key]) {
-    if (value !== undefined && typeof value !== 'string') {
-      throw new MessageDecodingError(text.WRONG_ENVELOPE);
-    }
-  }
-  for (const value of [headers, metadata]) {
-    if (value !== undefined && (typeof value !== 'object' || value === null)) {
-      throw new MessageDecodingError(text.WRONG_ENVELOPE);
-    }
-  }
-  return { name: name ?? stream, payload, messageId, headers, metadata, key };
 }
 
 /** Nest's own options. */

@@ -84,7 +84,7 @@ describe('what is allowed', () => {
     ['dedup.packed', true],
     ['dedup.packed', false],
     ['dedup.windowMs', 1],
-    ['dedup.windowMs', Number.MAX_SAFE_INTEGER],
+    ['dedup.windowMs', 315_360_000_000],
     ['recovery', {}],
     ['recovery.minIdleMs', 1_000],
     ['streams', {}],
@@ -121,12 +121,7 @@ describe('what is allowed', () => {
     expect(() => client({ publishTimeoutMs: 1 })).not.toThrow();
     expect(() => client({ requestTimeoutMs: 1 })).not.toThrow();
     expect(() => moduleOf({ group: 'billing', requestTimeoutMs: 2_147_483_647 })).not.toThrow();
-    for (const publishDedup of [
-      false,
-      {},
-      { windowMs: 1 },
-      { windowMs: Number.MAX_SAFE_INTEGER },
-    ]) {
+    for (const publishDedup of [false, {}, { windowMs: 1 }, { windowMs: 315_360_000_000 }]) {
       expect(() => client({ publishDedup })).not.toThrow();
       expect(() => moduleOf({ group: 'billing', publishDedup })).not.toThrow();
     }
@@ -197,14 +192,14 @@ describe('a value that is wrong', () => {
     ['streams', [], 'stream name'],
     ['streams.orders', 7, 'retention'],
     ['streams.orders.retention', 7, 'maxAgeMs'],
-    ['streams.orders.maxLength', 0, '1 or more'],
+    ['streams.orders.maxLength', 0, '1 to '],
     ['streams.orders.ttlMs', 0.5, 'whole number of ms'],
     ['streams.orders.partitions', 0, 'a whole number, 1 to 1024'],
     ['streams.orders.partitions', 1_025, 'a whole number, 1 to 1024'],
     ['streams.orders.partitions', '8', 'a whole number, 1 to 1024'],
     ['streams.orders.force', 'yes', 'true or false'],
-    ['streams.orders.retention.maxAgeMs', 0, '1 or more'],
-    ['streams.orders.retention.maxAgeMs', -60_000, '1 or more'],
+    ['streams.orders.retention.maxAgeMs', 0, '1 to '],
+    ['streams.orders.retention.maxAgeMs', -60_000, '1 to '],
     ['streams.orders.retention.maxLength', 0.5, 'whole number'],
     ['streams.orders.retention.ignoreGroups', 'audit', 'list of group names'],
     ['streams.orders.retention.force', 'yes', 'true or false'],
@@ -263,7 +258,7 @@ describe('a value that is wrong', () => {
   it.each([0, 0.5, 'a week'])('is refused where it is: dedup.windowMs %p', (windowMs) => {
     const error = refused(() => server({ group: 'billing', dedup: { windowMs } }));
     expect(error.path).toMatch(/^dedup/);
-    expect(error.allowed).toContain('1 or more');
+    expect(error.allowed).toContain('1 to ');
   });
 
   it.each([true, 60_000, { windowMs: 0 }, { windowMs: -1 }, { windowMs: '2m' }, null])(
@@ -274,7 +269,7 @@ describe('a value that is wrong', () => {
           check({ ...(check === moduleOf && { group: 'a' }), publishDedup }),
         );
         expect(error.path).toMatch(/^publishDedup/);
-        expect(error.allowed).toContain('1 or more');
+        expect(error.allowed).toContain('1 to ');
       }
     },
   );
@@ -286,7 +281,7 @@ describe('a value that is wrong', () => {
         const check = 'group' in options ? moduleOf : client;
         expect(refused(() => check({ ...options, maxPayloadBytes }))).toMatchObject({
           path: 'maxPayloadBytes',
-          allowed: 'a whole number, 1 or more',
+          allowed: 'a whole number, 1 to 536870912',
         });
       }
     },

@@ -31,8 +31,8 @@ local mark, number = redis.call('GET', KEYS[5]) or '', ' ' .. ARGV[2] .. ' '
 local again = string.find(mark, number, 1, true)
 
 local function published(id)
-  local score = window > 0 and tonumber(redis.call('ZSCORE', KEYS[3], id) or 0)
-  return score and score >= since and entryOf(score, id, KEYS[4])
+  local score = window > 0 and redis.call('ZSCORE', KEYS[3], id)
+  return score and tonumber(score) >= since and entryOf(tonumber(score), id, KEYS[4])
 end
 
 local answers, noted = {}, {}

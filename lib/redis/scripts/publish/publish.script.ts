@@ -43,8 +43,8 @@ local written, scored, answers, refusal, large = {}, {}, {}, nil, false
 local at = 8 + count
 for n = 1, count do
   local id, fields = ARGV[7 + n], tonumber(ARGV[at])
-  local first, score = written[id], tonumber(scores[n] or 0)
-  if not first and score >= since then first = entryOf(score, id, KEYS[3]) end
+  local first, score = written[id], scores[n] and tonumber(scores[n])
+  if not first and score and score >= since then first = entryOf(score, id, KEYS[3]) end
   if not first and waiting and waitingRow(KEYS[5], KEYS[6], id) then first = '' end
   -- The delayed message of which it was a duplicate may have been cancelled since.
   if not first and again and string.find(mark, noteOf(n), 1, true) then first = '' end
