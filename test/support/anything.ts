@@ -53,7 +53,7 @@ export const ANYTHING: readonly (readonly [name: string, make: () => unknown])[]
   ['an object whose toString throws', () => ({ toString: fail })],
   [
     'an error with getters that throw',
-    () => withGetters(new Error('no'), 'name', 'message', 'stack', 'cause', 'constructor'),
+    () => withGetters(new Error('no'), 'stack', 'name', 'message', 'cause', 'constructor'),
   ],
   ['an error whose stack throws', () => withGetters(new TypeError('no stack'), 'stack')],
   [
