@@ -14,6 +14,12 @@ export const NOTHING_TO_READ = 'No handler names a stream: this server reads not
 export const ONE_FIELD =
   'another codec if a @MessagePattern handler answers requests: an entry of one field cannot be marked as a request';
 
+export const noNames = (name: string): string =>
+  `another codec if a handler wants only messages with the name "${name}": an entry of one field carries no name, so its messages all have the name of their stream`;
+
+export const triesOnce = (stream: string, maxAttempts: number): string =>
+  `retry.maxAttempts: ${maxAttempts} has no effect on "${stream}": delivery: 'at-most-once' acknowledges a message before it runs, and tries nothing again. A failure becomes a dead letter at once`;
+
 export const wildcardOnly = (wildcard: string): string =>
   `nothing if only the wildcard "${wildcard}" matches the stream: a wildcard does not read partitions, so name the stream in a pattern`;
 

@@ -19,7 +19,12 @@ import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
+import {
+  checkCodec,
+  checkSubscriptions,
+  HandlerRegistry,
+  type Subscription,
+} from './handler-registry.js';
 import { nestHooks } from './nest-hooks.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { REDIS_STREAMS } from './subscription.js';
@@ -187,6 +192,7 @@ export class ServerRedisStreams
     const { group, consumer: name } = this.options;
     const { wildcards } = this.registry;
     checkSubscriptions(this.registry, this.options);
+    for (const warning of this.registry.optionsWithoutEffect) this.logger.warn(warning);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
       wildcards,
@@ -210,11 +216,10 @@ export class ServerRedisStreams
     else this.logger.log(text.reading(read, group, name));
   }
 
-  private consumed(
-    { stream, handlers, options, wildcards }: Subscription,
-    isNamed: boolean,
-  ): ConsumedStream {
-    const { group, consumer } = this.options;
+  private consumed(subscription: Subscription, isNamed: boolean): ConsumedStream {
+    const { stream, handlers, options, wildcards } = subscription;
+    const { group, consumer, codecs } = this.options;
+    checkCodec(subscription, codecs);
     const where = { stream, group, consumer };
     const schema = this.options.schemas.get(stream);
     const invoke = invoker(handlers, where, options.handlers, schema, this.hooks);
