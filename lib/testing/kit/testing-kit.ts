@@ -123,10 +123,11 @@ export class TestingKit {
     awaited: Awaited<What>,
     { timeoutMs = this.timeoutMs }: WaitOptions,
   ): Promise<EventOf<What>> {
-    const { which, what, attempt } = awaited;
+    const { what, attempt } = awaited;
     checkOptions(schemas.outcome, { timeoutMs, attempt }, what);
+    const which = this.withEntryId(awaited.which);
     return waitFor({
-      check: () => outcomeOf(this.journal, awaited, () => this.historyOf(which)),
+      check: () => outcomeOf(this.journal, { ...awaited, which }, () => this.historyOf(which)),
       tooLate: async () => {
         const [known, history] = await this.known(which);
         return new StreamsTestingError(text.notInTime(which, what, timeoutMs, known), history);
@@ -157,10 +158,12 @@ export class TestingKit {
     });
   }
 
-  async historyOf(which: WhichMessage): Promise<MessageHistory> {
-    const messageId = messageIdOf(which) ?? '';
+  async historyOf(given: WhichMessage): Promise<MessageHistory> {
+    const which = this.withEntryId(given);
     const events = this.journal.of(which);
-    const receipt = this.receipts.find((one) => one.messageId === messageId);
+    const receipt = this.receiptOf(which);
+    // If its codec carries no message ID, its readers know the message by its entry ID.
+    const messageId = events[0]?.messageId ?? messageIdOf(which) ?? '';
     const named = typeof which === 'string' ? undefined : which.stream;
     const stream = named ?? events[0]?.stream ?? receipt?.stream;
     const entryId = events[0]?.entryId ?? receipt?.entryId ?? undefined;
@@ -184,6 +187,21 @@ export class TestingKit {
   private async end(): Promise<void> {
     this.closed.abort();
     await this.leave();
+  }
+
+  private receiptOf(which: WhichMessage): PublishReceipt | undefined {
+    const messageId = messageIdOf(which);
+    return this.receipts.find((one) => one.messageId === messageId);
+  }
+
+  /** With the entry ID that is known from publishing. */
+  private withEntryId(which: WhichMessage): WhichMessage {
+    const receipt = this.receiptOf(which);
+    if (receipt === undefined) return which;
+    const { stream, entryId } = receipt;
+    return typeof which === 'string'
+      ? { messageId: which, stream, entryId }
+      : { entryId, ...which };
   }
 
   private changesOf(which: WhichMessage) {
