@@ -110,6 +110,12 @@ export class Session {
   }
 }
 
+/** What a command does that works on one group. */
+export const onGroup =
+  <Flags>(work: (session: Session, stream: string, group: string, flags: Flags) => Promise<void>) =>
+  (stream: string, group: string, flags: Flags, command: Command): Promise<void> =>
+    Session.with(command, (session) => work(session, stream, group, flags));
+
 const FIELD = 'field:';
 
 /**

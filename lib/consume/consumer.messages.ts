@@ -74,6 +74,16 @@ export const stepFailed = (what: string, stream: string, reason: string): string
 export const readFailed = (reason: string): string =>
   `Reading failed: ${reason}. Trying again until it works`;
 
+export const wrongKey = (key: string, type: string): string =>
+  `the key "${key}" holds a ${type}, which this package did not write: rename or delete it`;
+
+export const setAside = (stream: string, group: string, reason: string): string =>
+  `Stream "${stream}" is set aside, others are read on (group "${group}"). Redis refused it: ${reason}. ` +
+  'It is tried again from time to time, at least every 30 s';
+
+export const worksAgain = (stream: string, group: string): string =>
+  `Stream "${stream}" works again and is read (group "${group}")`;
+
 export const groupMade = (stream: string, group: string, from: string): string =>
   `Group "${group}" of stream "${stream}" was created, beginning after ${from}`;
 

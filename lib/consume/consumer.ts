@@ -16,12 +16,14 @@ import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { PipelineBuilder } from './pipeline-builder.js';
 import type { Pipeline } from './pipeline.js';
 import { Quarantine } from './quarantine.js';
+import { Refusals } from './refusals.js';
 import { once, ServerConnections, throughFailover } from './sources/connections.js';
 import { StreamDiscovery } from './sources/discovery.js';
 import { DueEntries } from './sources/due-entries.js';
 import { Groups } from './sources/groups.js';
 import { Recovery } from './sources/recovery.js';
 import { Resumption } from './sources/resumption.js';
+import { SetAsideStreams } from './sources/set-aside.js';
 import { StreamReaders } from './sources/stream-readers.js';
 import { KnownWildcards } from './sources/wildcard-starts.js';
 import type { ConsumedStream, ConsumedWildcards } from './stream-place.js';
@@ -38,11 +40,13 @@ export class Consumer {
   private readonly followed = new FollowedStreams();
   private readonly member: Member;
   private readonly groups: Groups;
+  private readonly refusals: Refusals;
   private readonly wildcards: KnownWildcards;
   private readonly readers: StreamReaders;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
   private readonly recovery: Recovery;
+  private readonly setAside: SetAsideStreams;
   private readonly partitions: Partitions;
   private readonly discovery: StreamDiscovery | undefined;
   /** Ends whatever waits for Redis. */
@@ -81,7 +85,8 @@ export class Consumer {
       this.closing.signal,
     );
     const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const groups = new Groups(member, followed, wildcards, logger);
+    const refusals = new Refusals(member, followed);
+    const groups = new Groups(member, followed, wildcards, refusals, logger);
     const resumption = new Resumption(member, demand);
     const delayed = new DelayedMessages(client, logger);
     this.connections = connections;
@@ -89,19 +94,37 @@ export class Consumer {
     this.member = member;
     this.wildcards = wildcards;
     this.groups = groups;
+    this.refusals = refusals;
     this.readers = new StreamReaders(
       member,
       followed,
       connections,
       resumption,
       groups,
+      refusals,
       demand,
       faults('read'),
       blockMs,
     );
-    this.due = new DueEntries(member, followed, resumption, delayed, faults('due'));
-    this.heartbeat = new Heartbeat(followed, options.leaseMs, faults('renew'));
-    this.recovery = new Recovery(member, followed, groups, faults('recover'), recoveryIntervalMs);
+    this.due = new DueEntries(member, followed, resumption, delayed, refusals, faults('due'));
+    this.heartbeat = new Heartbeat(followed, options.leaseMs, refusals, faults('renew'));
+    this.recovery = new Recovery(
+      member,
+      followed,
+      groups,
+      refusals,
+      faults('recover'),
+      recoveryIntervalMs,
+    );
+    this.setAside = new SetAsideStreams(
+      member,
+      refusals,
+      groups,
+      resumption,
+      this.recovery,
+      demand,
+      logger,
+    );
     if (asked.wildcards.length > 0) {
       this.discovery = new StreamDiscovery(
         options,
@@ -128,7 +151,8 @@ export class Consumer {
           followed,
           builder,
           this.readers,
-          faults('read'),
+          refusals,
+          (about) => faults(`partitions ${about}`),
         );
       }
       const stream = builder.follow(consumed);
@@ -184,10 +208,12 @@ export class Consumer {
     await through(() => this.member.noteStartTime(), signal);
     await through(() => this.wildcards.remember(), signal);
     await through(() => this.groups.ensureAll(), signal);
+    this.refusals.throwIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.hasStarted = true;
     this.due.start();
     if (this.followed.all.length === 0 && !this.discovery) return;
+    this.setAside.start();
     this.readers.start();
     this.heartbeat.start();
     this.recovery.start();
@@ -235,7 +261,7 @@ export class Consumer {
   private async drainAndLeave(): Promise<void> {
     const isWhole = ({ place }: Pipeline): boolean => place.partition === undefined;
     const whole = this.followed.pipelines.filter(isWhole);
-    const sources = [this.readers, this.due, this.recovery, this.discovery];
+    const sources = [this.readers, this.due, this.recovery, this.discovery, this.setAside];
     const wholeDrained = Promise.all(sources.map((source) => source?.stop())).then(() =>
       Promise.all(whole.map((pipeline) => pipeline.drain())),
     );

@@ -59,6 +59,7 @@ export class Decoder {
         isNew,
         givenSinceMs: sinceMs,
         partition: this.partition,
+        reservation: undefined,
         attempt: 1,
         runsAlone: false,
       };

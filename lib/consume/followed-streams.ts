@@ -115,6 +115,17 @@ export class FollowedStreams implements ReadStreams {
     this.changed();
   }
 
+  /** Redis refuses it: it is neither read nor started until it is put back. */
+  setAside(followed: FollowedStream): void {
+    followed.isSetAside = true;
+    this.changed();
+  }
+
+  putBack(followed: FollowedStream): void {
+    followed.isSetAside = false;
+    this.changed();
+  }
+
   /** Nothing of it is in hand: if it exists again, it is a new one. */
   forget(followed: FollowedStream): void {
     this.byKey.delete(followed.keys.stream);
@@ -123,7 +134,9 @@ export class FollowedStreams implements ReadStreams {
   }
 
   private changed(): void {
-    const present = this.all.filter((followed) => !this.absent.has(followed));
+    const present = this.all.filter(
+      (followed) => !this.absent.has(followed) && !followed.isSetAside,
+    );
     this.read = present.flatMap(({ pipeline }) => pipeline ?? []);
     this.readSet = new Set(this.read);
     this.readByAll = present.flatMap(({ pipeline, partition }) =>

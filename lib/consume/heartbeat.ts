@@ -1,6 +1,8 @@
 import type { Faults } from '../redis/connect/retry-until-done.js';
-import type { FollowedStreams } from './followed-streams.js';
+import { isRefusal } from '../redis/server/redis-errors.js';
+import type { FollowedStream, FollowedStreams } from './followed-streams.js';
 import type { Pipeline } from './pipeline.js';
+import type { Refusals } from './refusals.js';
 
 /** Keeps what runs and what was read ahead ours: three times in the life of a lease. */
 export class Heartbeat {
@@ -11,12 +13,13 @@ export class Heartbeat {
   constructor(
     private readonly streams: FollowedStreams,
     private readonly leaseMs: number,
+    private readonly refusals: Refusals,
     private readonly faults: Faults,
   ) {}
 
   start(): void {
     this.timer = setInterval(() => {
-      for (const pipeline of this.streams.pipelines) void this.renew(pipeline);
+      for (const followed of this.streams.all) void this.renew(followed);
     }, this.leaseMs / 3);
   }
 
@@ -24,14 +27,16 @@ export class Heartbeat {
     clearInterval(this.timer);
   }
 
-  private async renew(pipeline: Pipeline): Promise<void> {
-    if (this.renewing.has(pipeline)) return;
+  private async renew(followed: FollowedStream): Promise<void> {
+    const { pipeline } = followed;
+    if (pipeline === undefined || this.renewing.has(pipeline)) return;
     this.renewing.add(pipeline);
     try {
       await pipeline.renew();
       this.faults.onWorking();
     } catch (error) {
-      this.faults.onFault(error);
+      if (isRefusal(error)) this.refusals.note(followed, error);
+      else this.faults.onFault(error);
     }
     this.renewing.delete(pipeline);
   }

@@ -1,3 +1,4 @@
+import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
 import type { LocalMoment } from '../redis/server/clocks.js';
 import type { RunReplies } from '../requests/replier.js';
 import type { MessageEnvelope, RawFields } from '../wire/codec.js';
@@ -24,6 +25,8 @@ export interface Message {
   /** The number of its partition; undefined if its stream has none. */
   readonly partition: number | undefined;
 
+  /** What Redis answered when it was last reserved; undefined before that, and if the connections were closed first. */
+  reservation: Reservation['kind'] | undefined;
   /** The number of its run, from 1; known once it is reserved. */
   attempt: number;
   /** Whether nothing else may run in this process meanwhile; known once it is reserved. */

@@ -1,14 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
-import type { Script, ScriptArgument } from '../redis/scripts/script.js';
+import { type ScriptRunner, scriptsOf } from '../redis/scripts/script.js';
 import type { Replier } from '../requests/replier.js';
 import type { Holder } from '../wire/ids.js';
 import { laneKeyFor } from '../wire/partitions.js';
-import { ownerKey, streamKeys } from '../wire/stream-keys.js';
+import { streamKeys } from '../wire/stream-keys.js';
 import { Decoder } from './decoder.js';
 import { deliveriesFor } from './delivery/deliveries-for.js';
-import type { ClaimPlace, ScriptRunner } from './delivery/delivery-scripts.js';
+import type { ClaimPlace } from './delivery/delivery-scripts.js';
 import { FollowedStream } from './followed-streams.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
 import { RequestRuns } from './handlers/request-runs.js';
@@ -44,13 +44,7 @@ export class PipelineBuilder {
     const { client } = member;
     this.jointWrite = new JointWrite(client);
     this.delayFaults = new DelayFaults(logger);
-    this.runner = {
-      run: <Reply>(
-        script: Script<Reply>,
-        keys: readonly string[],
-        args: readonly ScriptArgument[],
-      ) => script.run(client, keys, args),
-    };
+    this.runner = scriptsOf(client);
   }
 
   /** A stream that all members of the group read together, and its pipeline. */
@@ -60,6 +54,11 @@ export class PipelineBuilder {
     const followed = new FollowedStream(consumed.stream, keys, consumed);
     followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder()));
     return followed;
+  }
+
+  /** A stream is gone, and nothing of it is in hand. */
+  letGo({ consumed }: FollowedStream): void {
+    this.tallies.retire(consumed.stream);
   }
 
   /** The pipeline of a partition, for one turn of owning it, and the order that its owner controls. */
@@ -115,12 +114,8 @@ export class PipelineBuilder {
     );
   }
 
-  private claim(place: StreamPlace, holder: Holder): ClaimPlace {
+  private claim({ consumed, keys, ownerKey }: StreamPlace, holder: Holder): ClaimPlace {
     const { group, consumer, leaseMs } = this.member;
-    const { consumed, keys, partition } = place;
-    const { stream } = consumed;
-    const claim = { stream, keys, group, consumer, holder, leaseMs };
-    if (partition === undefined) return claim;
-    return { ...claim, ownerKey: ownerKey(this.options.keyPrefix, stream, partition, group) };
+    return { stream: consumed.stream, keys, group, consumer, holder, leaseMs, ownerKey };
   }
 }

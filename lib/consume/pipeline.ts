@@ -2,7 +2,6 @@ import { LeaseLostError } from '../errors/handler.errors.js';
 import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedSubscription } from '../options/resolved-options.js';
 import type { RawEntry } from '../redis/read/replies.js';
-import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
 import {
   decide,
@@ -48,8 +47,8 @@ export class Pipeline {
   private isGateAwaited = false;
   /** Messages whose reservation is too old to start under: they are reserved again, before any others. */
   private readonly stale: Message[] = [];
-  /** Requests whose outcome is recorded once their caller has been answered. */
-  private readonly answering = new Set<Promise<void>>();
+  /** Answers that are on their way to the callers of requests, which are recorded after them. */
+  private readonly answering = new Set<Promise<unknown>>();
   private readonly policies: { readonly events: FailurePolicy; readonly requests: FailurePolicy };
 
   constructor(
@@ -122,8 +121,18 @@ export class Pipeline {
     for (const entry of entries) {
       const isAgain = this.inHand.has(entry.id);
       if (isAgain && (notDueYet !== undefined || !this.sequencer.wantsAgain(entry.id))) continue;
-      const message = this.read(entry, arrival);
-      if (message !== undefined) messages.push(message);
+      const given = givenEntryId(entry);
+      if (given !== undefined) this.place.position.noteGiven(given);
+      const message = this.decoder.decode(entry, arrival);
+      this.inHand.add(entry.id);
+      if (message === undefined) {
+        void this.acknowledgeDeleted(entry.id);
+      } else if (isUnreadable(message)) {
+        void this.giveUpUnreadable(message);
+      } else {
+        this.report.received(message);
+        messages.push(message);
+      }
     }
     if (messages.length === 0) return;
     if (this.takesNothing) return this.giveBackUnreserved(messages);
@@ -133,8 +142,9 @@ export class Pipeline {
     this.report.heldFull(room === 0, this.keys.stream, mostHeld);
   }
 
-  /** The order has changed: more may run, and more may be read. */
+  /** The order has changed, or Redis refuses the stream no longer: more may run, and more may be read. */
   goOn(): void {
+    this.startWaiting();
     this.reserveNext();
     this.offerRoom();
   }
@@ -152,7 +162,7 @@ export class Pipeline {
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
     for (const message of await this.deliveries.renew(this.slots.all())) {
-      if (this.deliveries.of(message).mode.isOnlyOurs(message)) continue;
+      if (this.deliveries.modeOf(message).isOnlyOurs(message)) continue;
       this.tellLost(message);
       this.leaveToOthers(message);
     }
@@ -163,7 +173,7 @@ export class Pipeline {
     this.isAppClosing = isAppClosing;
     this.takesNothing = true;
     this.giveBackUnreserved(this.sequencer.stop());
-    if (!this.deliveries.mode.canGiveBack) return;
+    if (!this.deliveries.mode.canGiveBack) return this.startWaiting();
     this.startsNothing = true;
     this.slots.stop();
     for (const message of this.stale.splice(0)) this.refuse(message);
@@ -207,18 +217,6 @@ export class Pipeline {
     await this.settled();
   }
 
-  /** Makes a message of an entry; undefined if there is nothing to run. */
-  private read(entry: RawEntry, arrival: Arrival): Message | undefined {
-    const given = givenEntryId(entry);
-    if (given !== undefined) this.place.position.noteGiven(given);
-    const decoded = this.decoder.decode(entry, arrival);
-    if (decoded === undefined) return void this.acknowledgeDeleted(entry.id);
-    this.inHand.add(entry.id);
-    if (isUnreadable(decoded)) return void this.giveUpUnreadable(decoded);
-    this.report.received(decoded);
-    return decoded;
-  }
-
   private get hasNext(): boolean {
     return this.stale.length > 0 || this.sequencer.hasNext;
   }
@@ -236,29 +234,41 @@ export class Pipeline {
       const batch = isStale ? this.stale.splice(0, MOST_AT_ONCE) : this.sequencer.takeNext();
       this.beingReserved = batch.length;
       const clockIsRead = this.requests.readClockFor(batch);
-      const answers = await this.deliveries.reserve(batch);
+      await this.deliveries.reserve(batch);
       await clockIsRead;
       this.beingReserved = 0;
-      this.take(batch, answers, isStale);
+      this.take(batch, isStale);
     }
     this.reserving = undefined;
   }
 
   /** Starts what is ours of a batch. */
-  private take(
-    batch: readonly Message[],
-    answers: readonly (Reservation | undefined)[],
-    wasStale: boolean,
-  ): void {
+  private take(batch: readonly Message[], wasStale: boolean): void {
     const ours: Message[] = [];
     const postponed: Message[] = [];
-    batch.forEach((message, index) => {
-      const kind = answers[index]?.kind;
-      if (kind === 'new') this.begin(message, ours);
-      else if (kind === 'postponed') postponed.push(message);
-      else this.drop(message, kind === 'leased-elsewhere' ? 0 : undefined);
-      if (kind === 'duplicate') this.skipDuplicate(message);
-    });
+    for (const message of batch) {
+      switch (message.reservation) {
+        case 'new':
+          if (this.startsNothing) this.refuse(message);
+          else if (isUsedUp(message, this.policyFor(message))) this.endUsedUp(message);
+          else ours.push(message);
+          break;
+        case 'postponed':
+          postponed.push(message);
+          break;
+        case 'duplicate':
+          this.drop(message);
+          this.report.duplicate(message);
+          this.requests.refuseDuplicate(message);
+          break;
+        case 'leased-elsewhere':
+          this.drop(message, 0);
+          break;
+        default:
+          // The connections are closed: it stays pending.
+          this.drop(message);
+      }
+    }
     if (postponed.length > 0) this.postpone(postponed);
     // If messages before these have to be reserved again meanwhile, these follow them.
     if (!wasStale && this.stale.length > 0) return void this.stale.push(...ours);
@@ -269,10 +279,8 @@ export class Pipeline {
     this.offerRoom();
   }
 
-  /** A reserved message waits for a slot, unless it may not start. */
-  private begin(message: Message, ours: Message[]): void {
-    if (this.startsNothing) return this.refuse(message);
-    if (!isUsedUp(message, this.policyFor(message))) return void ours.push(message);
+  /** It has no attempt left, and does not start. */
+  private endUsedUp(message: Message): void {
     const outcome = decideUsedUp(message);
     this.report.outcome(message, outcome);
     void this.settle(message, outcome);
@@ -284,15 +292,12 @@ export class Pipeline {
     else this.sequencer.putBack(messages);
   }
 
-  private skipDuplicate(message: Message): void {
-    this.report.duplicate(message);
-    this.requests.refuseDuplicate(message);
-  }
-
   /** Starts messages while there are slots. What was reserved too long ago is reserved again first. */
   private startWaiting(): void {
+    // What cannot be given back runs even so once the consumer closes.
+    if (this.place.isSetAside && !this.takesNothing) return;
     for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
-      if (!this.deliveries.of(message).mode.isLive(message)) return this.reserveAgain();
+      if (!this.deliveries.modeOf(message).isLive(message)) return this.reserveAgain();
       const gate = this.slots.closedGate(message);
       if (gate !== undefined) return void this.awaitGate(gate);
       void this.runToEnd(message);
@@ -316,8 +321,8 @@ export class Pipeline {
   /** One message, from its start to its acknowledgement. */
   private async runToEnd(message: Message): Promise<void> {
     const signal = this.slots.start(message);
-    const delivery = this.deliveries.of(message);
-    if (delivery.mode.mustRecordStart(message) && !(await this.recordStart(message))) {
+    const mode = this.deliveries.modeOf(message);
+    if (mode.mustRecordStart(message) && !(await this.recordStart(message))) {
       return this.doNotStart(message);
     }
     const startedAtMs = performance.now();
@@ -325,7 +330,7 @@ export class Pipeline {
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();
     this.report.ended(message, verdict, endedAtMs - startedAtMs);
-    if (this.isLost && verdict.kind !== 'handled' && !delivery.mode.isOnlyOurs(message)) {
+    if (this.isLost && verdict.kind !== 'handled' && !mode.isOnlyOurs(message)) {
       return this.ignoreFailure(message, endedAtMs);
     }
     const isClosing = this.startsNothing && this.isAppClosing;
@@ -344,18 +349,16 @@ export class Pipeline {
 
   /** Records that a message starts. @returns whether it may: it may have been lost, or everything stopped, meanwhile */
   private async recordStart(message: Message): Promise<boolean> {
-    const delivery = this.deliveries.of(message);
-    if (!(await delivery.recordStart(message))) return false;
-    return (
-      delivery.mode.isOnlyOurs(message) || (!this.startsNothing && delivery.mode.isLive(message))
-    );
+    const mode = this.deliveries.modeOf(message);
+    if (!(await this.deliveries.recordStart(message))) return false;
+    return mode.isOnlyOurs(message) || (!this.startsNothing && mode.isLive(message));
   }
 
   /** Waits in the slot for the next attempt: nothing of the stream starts before it. The attempt is counted first. */
   private async retryInPlace(message: Message, delayMs: number, endedAtMs: number): Promise<void> {
     message.replies?.stop();
     this.slots.hold(message, delayMs, endedAtMs);
-    const isCounted = await this.deliveries.of(message).countAttempt(message);
+    const isCounted = await this.deliveries.countAttempt(message);
     if (isCounted === undefined) return;
     if (!isCounted) return this.leaveToOthers(message);
     message.attempt++;
@@ -384,27 +387,24 @@ export class Pipeline {
   }
 
   /** Records what became of a message. A request is recorded once its caller has been answered. Never rejects. */
-  private settle(message: Message, outcome: Outcome): Promise<void> {
+  private async settle(message: Message, outcome: Outcome): Promise<void> {
     const answered = this.requests.conclude(message, outcome);
-    if (answered === undefined) return this.record(message, outcome);
-    const recorded = answered
-      .then((reply) => (reply === 'closed' ? undefined : this.record(message, outcome)))
-      .finally(() => this.answering.delete(recorded));
-    this.answering.add(recorded);
-    return recorded;
+    if (answered !== undefined) {
+      this.answering.add(answered);
+      const reply = await answered;
+      this.answering.delete(answered);
+      if (reply === 'closed') return;
+    }
+    const isFollowed = this.slots.runsSynchronously && (this.hasNext || this.beingReserved > 0);
+    const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
+    if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
+    this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
   }
 
   private async settleNow(message: Message, outcome: Outcome): Promise<void> {
     const settled = this.settle(message, outcome);
     this.deliveries.flush();
     await settled;
-  }
-
-  private async record(message: Message, outcome: Outcome): Promise<void> {
-    const isFollowed = this.slots.runsSynchronously && (this.hasNext || this.beingReserved > 0);
-    const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
-    if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
-    this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
   }
 
   /** Done with it here: the next message of its key may run. */
@@ -425,7 +425,7 @@ export class Pipeline {
   private refuse(message: Message): void {
     if (!this.isLost) return void this.settle(message, GIVE_BACK);
     this.inHand.remove(message.rowId);
-    if (this.deliveries.of(message).mode.isOnlyOurs(message)) this.report.lost(message);
+    if (this.deliveries.modeOf(message).isOnlyOurs(message)) this.report.lost(message);
   }
 
   private tellLost(message: Message): void {
@@ -455,7 +455,6 @@ export class Pipeline {
   /** The entry was deleted while it was pending: nothing of it is left to handle or to keep. */
   private async acknowledgeDeleted(rowId: string): Promise<void> {
     this.report.deleted(rowId);
-    this.inHand.add(rowId);
     await this.deliveries.acknowledgeDeleted(rowId);
     this.drop({ rowId });
   }

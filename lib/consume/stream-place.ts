@@ -1,6 +1,6 @@
 import type { ResolvedSubscription } from '../options/resolved-options.js';
-import { compareEntryIds } from '../wire/ids.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
+import { GroupPosition } from './group-position.js';
 import type { RunSignal, Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
@@ -32,6 +32,8 @@ export interface ConsumedWildcards {
 /** A stream, or a partition of one, in Redis. */
 export class StreamPlace {
   readonly position = new GroupPosition();
+  /** Whether Redis refuses it: it is neither read nor started until that is over. */
+  isSetAside = false;
 
   constructor(
     /** What it is called in Redis, without `keyPrefix`. */
@@ -40,23 +42,7 @@ export class StreamPlace {
     readonly consumed: ConsumedStream,
     /** The number of the partition, if it is one. */
     readonly partition?: number,
+    /** Which key says who owns the partition. */
+    readonly ownerKey?: string,
   ) {}
-}
-
-/** Up to where a group was given the entries of a stream. */
-class GroupPosition {
-  /** The highest entry ID that was given out, as far as this consumer knows; empty if it knows of none. */
-  highestId = '';
-
-  /** The group was given this entry, and so all entries before it. */
-  noteGiven(entryId: string): void {
-    if (this.highestId === '' || compareEntryIds(entryId, this.highestId) > 0) {
-      this.highestId = entryId;
-    }
-  }
-
-  /** The stream is gone: a new one begins with lower IDs. */
-  forget(): void {
-    this.highestId = '';
-  }
 }

@@ -236,6 +236,9 @@ export class StreamTally {
   }
 }
 
+/** Streams may come and go without end: so many that are gone keep their counts. */
+const MOST_GONE = 20;
+
 /** What one member of a group did since it started: for each of its streams, and in total. */
 export class ConsumerTallies {
   readonly total: ConsumerCounts = noCounts();
@@ -243,6 +246,8 @@ export class ConsumerTallies {
   /** How often a connection was lost, or could not be made. */
   reconnects = 0;
   private readonly byStream = new Map<string, StreamTally>();
+  /** Streams that are gone, the last one at the end. */
+  private readonly gone = new Set<string>();
 
   constructor(
     private readonly group: string,
@@ -251,6 +256,7 @@ export class ConsumerTallies {
 
   /** A stream that was read before keeps its counts. */
   of(stream: string): StreamTally {
+    this.gone.delete(stream);
     let tally = this.byStream.get(stream);
     if (tally === undefined) {
       const { group, consumer, total, clock } = this;
@@ -258,6 +264,16 @@ export class ConsumerTallies {
       this.byStream.set(stream, tally);
     }
     return tally;
+  }
+
+  /** A stream is gone: its counts are kept until enough others are. The total keeps them. */
+  retire(stream: string): void {
+    this.gone.delete(stream);
+    this.gone.add(stream);
+    const [first = ''] = this.gone;
+    if (this.gone.size <= MOST_GONE) return;
+    this.gone.delete(first);
+    this.byStream.delete(first);
   }
 
   all(): StreamTally[] {

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { compareEntryIds } from '../wire/ids.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../redis/read/streams.js';
-import type { DeadLetterPlace, PlacedEntry, PlacedId } from './dead-letter-places.js';
+import type { DeadLetterPlace, PlacedEntry, PlacedId } from './dead-letter.js';
 
 /** How many dead letters one read returns: each may hold a payload of a megabyte. */
 const PAGE = 100;

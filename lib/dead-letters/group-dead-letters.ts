@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import { purgeDeadLettersScript } from '../redis/scripts/admin/purge-dead-letters.script.js';
 import { redriveScript } from '../redis/scripts/admin/redrive.script.js';
 import type { Codec } from '../wire/codec.js';
-import { type DeadLetter, idInLedger, toDeadLetter } from './dead-letter.js';
 import {
   type DeadLetterPage,
   entryOf,
@@ -10,7 +9,14 @@ import {
   pagesOf,
   pagesOfAll,
 } from './dead-letter-pages.js';
-import { type DeadLetterPlace, DeadLetterPlaces, type PlacedEntry } from './dead-letter-places.js';
+import {
+  type DeadLetter,
+  type DeadLetterPlace,
+  DeadLetterPlaces,
+  idInLedger,
+  type PlacedEntry,
+  toDeadLetter,
+} from './dead-letter.js';
 
 /** Which dead letters: those with these IDs, those that the filter accepts, or all that exist at the call. */
 export type SomeDeadLetters =

@@ -4,6 +4,7 @@ import { JobFailedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import { keepJobScript } from '../redis/scripts/admin/keep-job.script.js';
 import { releaseJobScript } from '../redis/scripts/admin/release-job.script.js';
+import { takeJobScript } from '../redis/scripts/admin/take-job.script.js';
 import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import { placesOf } from '../wire/partitions.js';
 
@@ -21,6 +22,14 @@ export interface JobContext {
     readonly stream: string;
     readonly options: ResolvedSubscription;
   }[];
+  /** The wildcards that handlers subscribe to. */
+  readonly wildcards: () => readonly string[];
+  /**
+   * What the handlers that match a stream set for it.
+   *
+   * @throws InvalidOptionsError if they disagree
+   */
+  readonly optionsOf: (stream: string) => ResolvedSubscription;
   /** A connection for commands, once it is ready. */
   readonly connection: () => Promise<Redis>;
 }
@@ -85,8 +94,7 @@ export async function withJobLock<Result>(
   work: (extend: () => Promise<unknown>) => Promise<Result>,
 ): Promise<Result | undefined> {
   const token = randomUUID();
-  const taken = await client.set(key, token, 'PX', EXPIRES_MS, 'NX');
-  if (taken === null) return undefined;
+  if (!(await takeJobScript.run(client, [key], [token, EXPIRES_MS]))) return undefined;
   try {
     return await work(() => keepJobScript.run(client, [key], [token, EXPIRES_MS]));
   } finally {

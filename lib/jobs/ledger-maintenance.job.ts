@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
+import { expireOrphans } from './orphaned-keys.js';
 import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
 import { purgeAttemptsScript } from '../redis/scripts/ledger/purge-attempts.script.js';
 import { purgeLedgerScript } from '../redis/scripts/ledger/purge-ledger.script.js';
@@ -53,6 +54,7 @@ export class LedgerMaintenanceJob {
         return windowMs === 0 ? 0 : this.purgeLedger(client, keys, windowMs);
       });
     });
+    await expireOrphans(this.context, client);
     this.last = new Date();
     await forEachStream(subscribedStreams(this.context), (stream, subscription) => {
       const windowMs = packedWindowMs(subscription);

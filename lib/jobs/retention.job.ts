@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { RetentionOptions } from '../options/stream-options.js';
-import { trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
+import { type Holder, trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
 import { jobKey, streamKey } from '../wire/stream-keys.js';
 import {
   forEachStream,
@@ -20,6 +20,9 @@ const STEP = 1_000;
  * by hand.
  */
 export class RetentionJob {
+  /** By stream, the group that keeps its entries and that nobody seems to use, as it was last logged. */
+  private readonly unusedHolders = new Map<string, string>();
+
   constructor(
     private readonly context: JobContext,
     private readonly logger: LoggerService,
@@ -40,17 +43,35 @@ export class RetentionJob {
     const args = [maxAgeMs ?? '', maxLength ?? '', STEP, force ? 1 : 0, ...ignoreGroups];
     let removed = 0;
     let lost = 0;
-    for (let more = true; more;) {
-      const step = await trimStreamScript.run(client, [key], args);
+    let step;
+    do {
+      step = await trimStreamScript.run(client, [key], args);
       removed += step.removed;
       lost += step.lost;
-      more = step.more;
-    }
+    } while (step.more);
+    this.reportHolder(stream, step.heldBy);
     if (lost > 0) {
       this.logger.warn(
         `Retention of stream "${stream}" is forced: up to ${lost} entries were removed that some group had not finished`,
       );
     }
     return removed;
+  }
+
+  /** Logs once that a group which nobody seems to use keeps entries. A group that is only behind is shown by the monitor. */
+  private reportHolder(stream: string, holder: Holder | undefined): void {
+    const { consumerIdleMs } = this.context.options.maintenance;
+    if (holder === undefined || Number(holder.idleMs) < consumerIdleMs) {
+      this.unusedHolders.delete(stream);
+      return;
+    }
+    const { group, entryId, idleMs } = holder;
+    if (this.unusedHolders.get(stream) === group) return;
+    this.unusedHolders.set(stream, group);
+    const since =
+      idleMs === undefined ? 'has no consumers' : `had no active consumer for ${idleMs} ms`;
+    this.logger.warn(
+      `Retention of stream "${stream}" stops at entry ${entryId}, which group "${group}" has not finished. The group ${since}. If nobody uses it, delete it (XGROUP DESTROY) or name it in retention.ignoreGroups`,
+    );
   }
 }

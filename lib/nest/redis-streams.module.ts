@@ -85,6 +85,8 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
   return {
     options: server.options,
     subscriptions: () => server.subscriptions(),
+    wildcards: () => server.wildcards,
+    optionsOf: (stream) => server.optionsOf(stream),
     connection: (): Promise<Redis> =>
       server.isListening ? Promise.resolve(server.unwrap()[0]) : client.connect(),
   };

@@ -15,7 +15,7 @@ import { invoker } from '../consume/handlers/invoker.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { isRedisInstance } from '../options/connection-option.js';
 import { resolveServerOptions } from '../options/resolve-options.js';
-import type { ResolvedServerOptions } from '../options/resolved-options.js';
+import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -107,8 +107,7 @@ export class ServerRedisStreams
     try {
       await this.start();
     } catch (error) {
-      callback(error);
-      return;
+      return callback(error);
     }
     callback();
   }
@@ -166,6 +165,16 @@ export class ServerRedisStreams
     return [...named, ...found.map((stream) => this.registry.subscriptionTo(stream))];
   }
 
+  /** @internal The wildcards that handlers subscribe to. */
+  get wildcards(): readonly string[] {
+    return this.registry.wildcards;
+  }
+
+  /** @internal What the handlers that match a stream set for it. */
+  optionsOf(stream: string): ResolvedSubscription {
+    return this.registry.subscriptionTo(stream).options;
+  }
+
   /** Calls back each time the server starts to listen. */
   whenListening(callback: () => void): void {
     this.onListening.push(callback);
@@ -190,12 +199,11 @@ export class ServerRedisStreams
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
-    const { wildcards } = this.registry;
     checkSubscriptions(this.registry, this.options);
     for (const warning of this.registry.optionsWithoutEffect) this.logger.warn(warning);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
-      wildcards,
+      wildcards: this.wildcards,
       consumed: (stream: string) => this.consumed(this.registry.subscriptionTo(stream), false),
     };
     const consumer = new Consumer(this.options, named, asked, this.logger);
@@ -211,18 +219,17 @@ export class ServerRedisStreams
     for (const callback of this.onListening) callback();
     const streams = named.map(({ stream }) => stream);
     void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
-    const read = [...streams, ...wildcards];
+    const read = [...streams, ...this.wildcards];
     if (read.length === 0) this.logger.warn(text.NOTHING_TO_READ);
     else this.logger.log(text.reading(read, group, name));
   }
 
   private consumed(subscription: Subscription, isNamed: boolean): ConsumedStream {
     const { stream, handlers, options, wildcards } = subscription;
-    const { group, consumer, codecs } = this.options;
+    const { group, consumer, schemas, codecs } = this.options;
     checkCodec(subscription, codecs);
     const where = { stream, group, consumer };
-    const schema = this.options.schemas.get(stream);
-    const invoke = invoker(handlers, where, options.handlers, schema, this.hooks);
+    const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
     return { stream, options, invoke, isNamed, wildcards };
   }
 

@@ -1,18 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { PublishError } from '../errors/client.errors.js';
-import { JointWrite } from '../redis/connect/cluster-client.js';
 import { isNoScript } from '../redis/scripts/script.js';
 import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';
 import { delayedKeys } from '../wire/stream-keys.js';
 import { DelayedBatch, EntryBatch } from './entry-batch.js';
-import {
-  collectOutcomes,
-  type EntryPublisher,
-  type OutgoingEntry,
-  type PublishOutcome,
-  type PublishReceipt,
-} from './entry-publisher.js';
+import { ConnectionPublisher, type OnOutcome, type OutgoingEntry } from './entry-publisher.js';
 import * as text from './publish.messages.js';
 
 /** How long to wait after a command failed although the connection did not. */
@@ -22,10 +14,9 @@ const PAUSE_MS = 50;
  * Writes each message ID once within the window. Batches that were not answered when the connection dropped are resent before
  * later ones, until their time is over.
  */
-export class DeduplicatingPublisher implements EntryPublisher {
+export class DeduplicatingPublisher extends ConnectionPublisher {
   /** Identifies this publisher in Redis. */
   private readonly token = randomBytes(8).toString('hex');
-  private readonly jointWrite: JointWrite;
   /** The batches that are filled in this turn of the event loop, by the key that they are written to. */
   private readonly filling = new Map<string, EntryBatch>();
   private waiting: EntryBatch[] = [];
@@ -43,49 +34,32 @@ export class DeduplicatingPublisher implements EntryPublisher {
   private readonly busy = new Set<string>();
   private flushIsDue = false;
   private paused = false;
-  /** Set once it is closing. */
-  private onAnswered: (() => void) | undefined;
 
   constructor(
-    private readonly client: Redis,
-    private readonly timeoutMs: number,
+    client: Redis,
+    timeoutMs: number,
     /** 0 if message IDs are not remembered: then it is only for messages that are to be published later. */
     private readonly windowMs: number,
   ) {
-    this.jointWrite = new JointWrite(client);
-    client.on('ready', this.onReady);
+    super(client, timeoutMs);
   }
 
-  get isClosing(): boolean {
-    return this.onAnswered !== undefined;
+  protected get hasUnanswered(): boolean {
+    for (const batch of [...this.inFlight, ...this.toResend, ...this.waiting]) {
+      if (!batch.ended) return true;
+    }
+    return false;
   }
 
-  publish(entry: OutgoingEntry): Promise<PublishReceipt> {
-    return new Promise((resolve, reject) => {
-      this.batchFor(entry).add(entry, (outcome) => {
-        if (outcome instanceof PublishError) reject(outcome);
-        else resolve(outcome);
-      });
+  protected start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {
+    entries.forEach((entry, index) => {
+      this.batchFor(entry).add(entry, (outcome) => onOutcome(index, outcome));
     });
   }
 
-  publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
-    return collectOutcomes(entries.length, (settle) => {
-      entries.forEach((entry, index) => {
-        this.batchFor(entry).add(entry, (outcome) => settle(index, outcome));
-      });
-    });
-  }
-
-  async close(): Promise<void> {
-    this.client.off('ready', this.onReady);
-    const answered = new Promise<void>((resolve) => {
-      this.onAnswered = resolve;
-    });
+  protected sendOrFailRest(): void {
     this.flush();
     if (this.client.status !== 'ready') this.failUnsent();
-    this.noteAnswered();
-    await answered;
   }
 
   /** The batch that takes the entry: the one being filled, or a new one. */
@@ -129,11 +103,11 @@ export class DeduplicatingPublisher implements EntryPublisher {
     this.sendWaiting();
   };
 
-  private readonly onReady = (): void => {
+  protected onReady(): void {
     this.known.clear();
     if (!this.client.isCluster) for (const batch of this.inFlight) this.resending.add(batch);
     this.sendWaiting();
-  };
+  }
 
   private readonly sendWaiting = (): void => {
     const { status, isCluster } = this.client;
@@ -230,13 +204,5 @@ export class DeduplicatingPublisher implements EntryPublisher {
     for (const batch of [...this.toResend.splice(0), ...this.waiting.splice(0)]) {
       if (!batch.ended) batch.fail(batch.mayHaveArrived, text.CLOSED);
     }
-  }
-
-  private noteAnswered(): void {
-    if (this.onAnswered === undefined) return;
-    for (const batch of [...this.inFlight, ...this.toResend, ...this.waiting]) {
-      if (!batch.ended) return;
-    }
-    this.onAnswered();
   }
 }

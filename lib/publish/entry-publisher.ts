@@ -1,5 +1,7 @@
-import type { PublishError } from '../errors/client.errors.js';
+import type { Redis } from 'ioredis';
+import { PublishError } from '../errors/client.errors.js';
 import type { StreamLimits } from '../options/resolved-options.js';
+import { JointWrite } from '../redis/connect/cluster-client.js';
 import type { EntryFields } from '../wire/codec.js';
 
 /** A message that is encoded and ready to be written. */
@@ -44,17 +46,69 @@ export interface EntryPublisher {
   close(): Promise<void>;
 }
 
-/** Collects the outcomes of `count` entries. */
-export function collectOutcomes(
-  count: number,
-  start: (settle: (index: number, outcome: PublishOutcome) => void) => void,
-): Promise<PublishOutcome[]> {
-  return new Promise((resolve) => {
-    const outcomes = Array.from<PublishOutcome>({ length: count });
-    let open = count;
-    start((index, outcome) => {
-      outcomes[index] = outcome;
-      if (--open === 0) resolve(outcomes);
+/** Told what became of the entry with this number. */
+export type OnOutcome = (index: number, outcome: PublishOutcome) => void;
+
+/** Sends entries over one connection whenever it is ready, many in one write, and ends once all of them have an outcome. */
+export abstract class ConnectionPublisher implements EntryPublisher {
+  protected readonly jointWrite: JointWrite;
+  /** Set once it is closing. */
+  private onAnswered: (() => void) | undefined;
+
+  constructor(
+    protected readonly client: Redis,
+    protected readonly timeoutMs: number,
+  ) {
+    this.jointWrite = new JointWrite(client);
+    client.on('ready', this.whenReady);
+  }
+
+  /** Whether something was taken that has no outcome yet. */
+  protected abstract readonly hasUnanswered: boolean;
+  /** Takes entries that belong together. */
+  protected abstract start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void;
+  /** The connection is ready, perhaps again. */
+  protected abstract onReady(): void;
+  /** Nothing more is sent after this. */
+  protected abstract sendOrFailRest(): void;
+
+  get isClosing(): boolean {
+    return this.onAnswered !== undefined;
+  }
+
+  publish(entry: OutgoingEntry): Promise<PublishReceipt> {
+    return new Promise((resolve, reject) => {
+      this.start([entry], (_, outcome) => {
+        if (outcome instanceof PublishError) reject(outcome);
+        else resolve(outcome);
+      });
     });
-  });
+  }
+
+  publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
+    return new Promise((resolve) => {
+      const outcomes = Array.from<PublishOutcome>({ length: entries.length });
+      let open = entries.length;
+      this.start(entries, (index, outcome) => {
+        outcomes[index] = outcome;
+        if (--open === 0) resolve(outcomes);
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.client.off('ready', this.whenReady);
+    const answered = new Promise<void>((resolve) => {
+      this.onAnswered = resolve;
+    });
+    this.sendOrFailRest();
+    this.noteAnswered();
+    await answered;
+  }
+
+  protected noteAnswered(): void {
+    if (this.isClosing && !this.hasUnanswered) this.onAnswered?.();
+  }
+
+  private readonly whenReady = (): void => this.onReady();
 }

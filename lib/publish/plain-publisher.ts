@@ -1,14 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/client.errors.js';
-import { JointWrite } from '../redis/connect/cluster-client.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import {
-  collectOutcomes,
-  type EntryPublisher,
+  ConnectionPublisher,
+  type OnOutcome,
   type OutgoingEntry,
   type PublishOutcome,
-  type PublishReceipt,
 } from './entry-publisher.js';
 import * as text from './publish.messages.js';
 
@@ -16,49 +14,27 @@ import * as text from './publish.messages.js';
  * Sends each entry once, with `XADD`: at once if there is a connection, else as soon as there is one. It never resends, and
  * never sends an entry after its time is over.
  */
-export class PlainPublisher implements EntryPublisher {
+export class PlainPublisher extends ConnectionPublisher {
   private readonly waiting = new Set<Call>();
   private readonly sent = new Set<Call>();
-  private readonly jointWrite: JointWrite;
-  private onAnswered: (() => void) | undefined;
 
   constructor(
-    private readonly client: Redis,
-    private readonly timeoutMs: number,
+    client: Redis,
+    timeoutMs: number,
     private readonly logger: LoggerService,
   ) {
-    this.jointWrite = new JointWrite(client);
-    client.on('ready', this.sendWaiting);
+    super(client, timeoutMs);
   }
 
-  get isClosing(): boolean {
-    return this.onAnswered !== undefined;
+  protected get hasUnanswered(): boolean {
+    return this.sent.size > 0;
   }
 
-  publish(entry: OutgoingEntry): Promise<PublishReceipt> {
-    return new Promise((resolve, reject) => {
-      this.start([entry], (_, outcome) => {
-        if (outcome instanceof PublishError) reject(outcome);
-        else resolve(outcome);
-      });
-    });
-  }
-
-  publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
-    return collectOutcomes(entries.length, (settle) => this.start(entries, settle));
-  }
-
-  async close(): Promise<void> {
-    this.client.off('ready', this.sendWaiting);
-    const answered = new Promise<void>((resolve) => {
-      this.onAnswered = resolve;
-    });
+  protected sendOrFailRest(): void {
     for (const call of this.waiting) call.fail(text.CLOSED);
-    this.noteAnswered();
-    await answered;
   }
 
-  private start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {
+  protected start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {
     const call: Call = new Call(entries, this.timeoutMs, onOutcome, () => {
       this.waiting.delete(call);
       this.sent.delete(call);
@@ -68,12 +44,12 @@ export class PlainPublisher implements EntryPublisher {
     else this.waiting.add(call);
   }
 
-  private readonly sendWaiting = (): void => {
+  protected onReady(): void {
     for (const call of this.waiting) {
       this.waiting.delete(call);
       this.send(call);
     }
-  };
+  }
 
   private send(call: Call): void {
     this.sent.add(call);
@@ -81,13 +57,7 @@ export class PlainPublisher implements EntryPublisher {
     this.jointWrite.begin();
     call.send(this.client, this.logger);
   }
-
-  private noteAnswered(): void {
-    if (this.sent.size === 0) this.onAnswered?.();
-  }
 }
-
-type OnOutcome = (index: number, outcome: PublishOutcome) => void;
 
 /** Entries that one call publishes, until all of them have an outcome. */
 class Call {

@@ -10,8 +10,7 @@ import type {
   MessageEncoder,
   OutgoingPacket,
 } from '../publish/message-encoder.js';
-import type { MessagePublisher } from '../publish/message-publisher.js';
-import { withEvents } from '../publish/publish-with-events.js';
+import { type MessagePublisher, withEvents } from '../publish/message-publisher.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { requestFields } from '../wire/request-reply-fields.js';
 import { PendingRequest, PendingRequests } from './pending-request.js';

@@ -70,6 +70,14 @@ export const REDRIVE_PREFIX = 'dead-letter:';
 /** Whether an ID is that of a redrive, and not an entry ID. */
 export const isRedrive = (id: string): boolean => id.startsWith(REDRIVE_PREFIX);
 
+/** What waits in a row of a group, and its ID in Redis: the entry's, or that of the dead letter that runs again. */
+export const parseRowId = (
+  id: string,
+): { readonly kind: 'entry' | 'redrive'; readonly id: string } => ({
+  kind: isRedrive(id) ? 'redrive' : 'entry',
+  id: streamIdOf(id),
+});
+
 /** The ID in Redis: a redrive's dead letter ID, or the entry ID itself. */
 export const streamIdOf = (id: string): string =>
   isRedrive(id) ? id.slice(REDRIVE_PREFIX.length) : id;

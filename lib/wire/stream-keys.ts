@@ -48,6 +48,29 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
   };
 }
 
+/** What a group keeps for a stream by itself, and that means nothing without the stream. */
+const OF_A_GROUP = [
+  'processed',
+  'processed:packed',
+  'leases',
+  'retries',
+  'attempts',
+  'position',
+  'made-blindly',
+];
+
+/** The stream, without `keyPrefix`, for which `group` keeps this key; undefined if it is another key. */
+export function streamBehind(key: string, keyPrefix: string, group: string): string | undefined {
+  const end = OF_A_GROUP.map((what) => `:group:${group}:${what}`).find((each) =>
+    key.endsWith(each),
+  );
+  if (end === undefined || !key.startsWith('stream:')) return undefined;
+  const base = key.slice('stream:'.length, -end.length);
+  const stream = /^\{([^{}]+)\}$/.exec(base)?.[1] ?? base;
+  const name = stream.slice(keyPrefix.length);
+  return stream.startsWith(keyPrefix) && name !== '' ? name : undefined;
+}
+
 /** The key of the stream alone, for publishers. */
 export function streamKey(keyPrefix: string, stream: string): string {
   const key = keyPrefix + stream;

@@ -31,6 +31,10 @@ import { waitFor } from '../support/wait-for.js';
 /** `XTRIM ~` frees whole nodes: with small ones its effect shows sooner. */
 const NODE = 10;
 const redis = redisForTests({ args: ['--stream-node-max-entries', String(NODE)] });
+/** The default has nodes of a hundred entries; some set more, to save memory. */
+const large = redisForTests({
+  args: ['--stream-node-max-entries', '2000', '--stream-node-max-bytes', '0'],
+});
 closeAppsAfterEach();
 
 const GROUP = 'billing';
@@ -259,6 +263,63 @@ describe('retention', () => {
     expect(trims.length).toBeGreaterThanOrEqual(4);
     // Never exactly: Redis itself limits how much it frees at once.
     expect(trims.every((args) => args.includes('~'))).toBe(true);
+  });
+
+  it('by length removes entries one by one if a node holds more than a step looks at', async () => {
+    const { client } = large;
+    const stream = freshName('orders');
+    await addEntries(client, stream, numbers(15_000));
+    await client.xgroup('CREATE', stream, 'shipping', '$');
+    const retention = { maxLength: 500 };
+    for (const force of [false, true]) {
+      const app = await idleApp({
+        connection: large.url,
+        streams: { [stream]: { retention: force ? { ...retention, force } : retention } },
+      });
+      if (force) {
+        await addEntries(client, stream, numbers(15_000));
+        await client.xreadgroup('GROUP', 'shipping', 'one', 'COUNT', 1, 'STREAMS', stream, '>');
+      }
+      const { removed } = await app.get(RetentionJob).run();
+      expect(removed).toBeGreaterThan(12_000);
+      expect(await client.xlen(stream)).toBeGreaterThanOrEqual(500);
+      expect(await client.xlen(stream)).toBeLessThan(500 + 1_000 + 2_000);
+    }
+  });
+
+  it.each<[string, (stream: string) => Promise<unknown>, string]>([
+    ['has no consumers', () => Promise.resolve(), 'has no consumers'],
+    [
+      'had none active for consumerIdleMs',
+      async (stream) => {
+        await redis.client.xgroup('CREATECONSUMER', stream, 'audit', 'one');
+        const consumers = () => redis.client.xinfo('CONSUMERS', stream, 'audit') as Promise<[[]]>;
+        await waitFor(async () => Number((await consumers())[0].at(5)) >= 1_000);
+      },
+      'had no active consumer for 1',
+    ],
+  ])('says once which group holds it up, if that %s', async (_, prepare, said) => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 0 });
+    await prepare(stream);
+    const app = await idleApp({
+      blockMs: 100,
+      maintenance: { consumerIdleMs: 1_000 },
+      streams: { [stream]: { retention: { maxLength: 10 } } },
+    });
+    for (let n = 0; n < 2; n++) expect(await app.get(RetentionJob).run()).toEqual({ removed: 0 });
+    expect(logged('warn', stream)).toEqual([expect.stringContaining(`"audit" has not finished`)]);
+    expect(logged('warn', stream)).toEqual([expect.stringContaining(said)]);
+  });
+
+  it('does not say so of a group whose consumers are active', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, numbers(100));
+    await group(stream, 'audit', { read: 100, unfinished: [0] });
+    const job = await jobFor(stream, { maxLength: 10 });
+    expect(await job.run()).toEqual({ removed: 0 });
+    expect(logged('warn', stream)).toEqual([]);
   });
 
   it.each<[string, { read: number; unfinished?: number[] }, number]>([

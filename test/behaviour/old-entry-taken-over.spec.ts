@@ -10,7 +10,7 @@ import { DEFAULTS } from '../../lib/options/resolved-options.js';
 import { redisTimeMs } from '../../lib/redis/server/clocks.js';
 import { freshName } from '../support/fresh-name.js';
 import { aMessage } from '../support/a-message.js';
-import { scriptsOf } from '../support/scripts-of.js';
+import { scriptsOf } from '../../lib/redis/scripts/script.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 
 const redis = redisForTests();

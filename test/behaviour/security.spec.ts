@@ -303,9 +303,9 @@ withOwn('a missing permission is named', () => {
     await publish(client, { n: 1 });
     await waitFor(() => logged('warn', 'no right to XACK').length > 0);
     await without('consumer', '+xack', '-xreadgroup');
-    await waitFor(() => logged('warn', "'xreadgroup' command").length > 0);
+    await waitFor(() => logged('error', "'xreadgroup' command").length > 0);
     await without('consumer', '+xreadgroup', 'resetkeys', `~stream:{${STREAM}}:*`);
-    await waitFor(() => logged('warn', `no right to the key ${STREAM}`).length > 0);
+    await waitFor(() => logged('error', `no right to the key ${STREAM}`).length > 0);
     await without('consumer', `~${STREAM}`);
     await publish(client, { n: 2 });
     await waitFor(() => isCaughtUp(look, STREAM, GROUP));

@@ -126,6 +126,70 @@ describe.each<Partial<RedisStreamsModuleOptions>>([
   });
 });
 
+describe.each<Partial<RedisStreamsModuleOptions>>([
+  {},
+  { dedup: false },
+  { delivery: 'at-most-once' },
+  { delivery: 'at-most-once', dedup: false },
+])('a failover that lost the group, its position and the newest entries (%j)', (mode) => {
+  it.each([
+    ['', false],
+    [', after another member has made the group at the end', true],
+  ])('runs no history again, and what is published after it is handled%s', async (_, isMade) => {
+    const stream = freshName('orders');
+    const numbers = (from: number, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ n: from + n }));
+    await addEntries(redis.client, stream, numbers(-50, 50));
+    const got: { n: number }[] = [];
+    await member(stream, got, mode);
+    // More than a member remembers one by one.
+    const ids = await addEntries(redis.client, stream, numbers(1, 100));
+    await waitFor(() => got.length === 100);
+    await waitFor(() => caughtUp(stream));
+    const last = ids[96] ?? '';
+    const failover = redis.client
+      .multi()
+      .xdel(stream, ...ids.slice(97))
+      .call('XSETID', stream, last)
+      .xgroup('DESTROY', stream, GROUP)
+      .del(keyOf(stream, 'position'), keyOf(stream, 'made-blindly'));
+    if (isMade) {
+      failover.xgroup('CREATE', stream, GROUP, '$').set(keyOf(stream, 'made-blindly'), last);
+    }
+    await failover.exec();
+    await waitFor(() => groupState(redis.client, stream, GROUP));
+    // A member says that it is alive each time it looks after its groups.
+    const alive = (): Promise<string[]> =>
+      redis.client.zrange(keyOf(stream, 'members'), '0', '-1', 'WITHSCORES');
+    for (let look = 0; look < 2; look++) {
+      const before = String(await alive());
+      await waitFor(async () => String(await alive()) !== before);
+    }
+    await addEntries(redis.client, stream, numbers(101, 3));
+    await waitFor(() => caughtUp(stream));
+    await waitFor(() => got.length >= 103);
+    await waitFor(() => caughtUp(stream));
+    expect(got.map(({ n }) => n)).toEqual(numbers(1, 103).map(({ n }) => n));
+  });
+
+  it('of all that the group was given reads the stream from its beginning', async () => {
+    const stream = freshName('orders');
+    const got: { n: number }[] = [];
+    await member(stream, got, mode);
+    const ids = await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+    await waitFor(() => got.length === 2);
+    await waitFor(() => caughtUp(stream));
+    await redis.client
+      .multi()
+      .del(stream, keyOf(stream, 'position'), keyOf(stream, 'made-blindly'))
+      .xadd(stream, '1-1', 'name', stream, 'body', '{"n":3}')
+      .exec();
+    await waitFor(() => got.length === 3);
+    expect(ids).toHaveLength(2);
+    expect(got.map(({ n }) => n)).toEqual([1, 2, 3]);
+  });
+});
+
 it('the position of a group does not pass what is not settled yet', async () => {
   const stream = freshName('orders');
   const [got, gate] = [[] as unknown[], new AbortController()];

@@ -116,4 +116,33 @@ withProcess('a Redis that', () => {
       return { dead: chaos.failing(maxAttempts) };
     },
   );
+
+  scenario(
+    'is out of memory until everything that waits is handled, while a member is killed',
+    { promises: '16: a full Redis drains. 1, 2: nothing is lost, nothing twice' },
+    async (chaos) => {
+      const { random } = chaos;
+      const maxAttempts = 3;
+      const options = {
+        concurrency: 4,
+        recovery: { minIdleMs: 3_000, intervalMs: 1_000 },
+        retry: { maxAttempts, backoff: { type: 'fixed', delayMs: 50 } },
+      } as const;
+      const [victim] = await chaos.readyConsumers(2, { options });
+      await chaos.add(random.whole(80, 120), () => ({
+        workMs: random.whole(0, 30),
+        fails: random.pick([0, 0, 0, 1, maxAttempts]),
+      }));
+      await waitFor(async () => (await chaos.handled()).size > 5);
+      await chaos.redis.config('SET', 'maxmemory', '1');
+      await delay(random.whole(0, 300));
+      await victim!.kill();
+      const runTwice = await chaos.cutOff(victim!);
+      await chaos.readyConsumers(1, { options });
+      await chaos.drain({ fresh: 0 });
+      await expect(chaos.redis.set('a', 'b')).rejects.toThrow('OOM');
+      await chaos.redis.config('SET', 'maxmemory', '0');
+      return { runTwice, dead: chaos.failing(maxAttempts) };
+    },
+  );
 });

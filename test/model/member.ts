@@ -10,7 +10,7 @@ import type { RawEntry } from '../../lib/redis/read/replies.js';
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import { aMessage } from '../support/a-message.js';
-import { scriptsOf } from '../support/scripts-of.js';
+import { scriptsOf } from '../../lib/redis/scripts/script.js';
 import type { Call } from './call.js';
 import type { Who } from './model.js';
 import { LONG_MS } from './state.js';

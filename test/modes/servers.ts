@@ -16,6 +16,8 @@ export interface Servers {
   readonly client: Redis;
   flushScripts(): Promise<void>;
   flushAll(): Promise<void>;
+  /** Whether each server has reached its `maxmemory`. */
+  setFull(isFull: boolean): Promise<void>;
   /** Another path to the same servers, whose connections can be reset. */
   resettable(): Promise<Resettable>;
   stop(): Promise<void>;
@@ -39,6 +41,7 @@ export async function startOneServer(latencyMs: number): Promise<Servers> {
     client,
     flushScripts: async () => void (await client.script('FLUSH')),
     flushAll: async () => void (await client.flushall()),
+    setFull: (isFull) => setFull(client, isFull),
     resettable: async () => {
       const proxy = await tcpProxy(server.url, { latencyMs });
       return {
@@ -55,6 +58,10 @@ export async function startOneServer(latencyMs: number): Promise<Servers> {
   };
 }
 
+/** Less than any server needs, so that it counts as full whatever is removed. */
+const setFull = async (client: Redis, isFull: boolean): Promise<void> =>
+  void (await client.config('SET', 'maxmemory', isFull ? '1' : '0'));
+
 /** Three masters, three replicas. */
 export async function startCluster(latencyMs: number): Promise<Servers> {
   const redis = await startClusterRedis();
@@ -70,6 +77,7 @@ export async function startCluster(latencyMs: number): Promise<Servers> {
     client: redis.client as unknown as Redis,
     flushScripts: () => onMasters((client) => client.script('FLUSH')),
     flushAll: () => onMasters((client) => client.flushall()),
+    setFull: (isFull) => onMasters((client) => setFull(client, isFull)),
     resettable: proxied,
     stop: async () => {
       await slow?.close();

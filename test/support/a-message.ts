@@ -17,6 +17,7 @@ export const aMessage = (
   isNew: false,
   givenSinceMs: undefined,
   partition: undefined,
+  reservation: undefined,
   attempt: 1,
   runsAlone: false,
   ...more,

@@ -11,7 +11,7 @@ import { processedAtScript } from '../../lib/redis/scripts/ledger/processed-at.s
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
 import { aMessage } from './a-message.js';
 import { freshName } from './fresh-name.js';
-import { scriptsOf } from './scripts-of.js';
+import { scriptsOf } from '../../lib/redis/scripts/script.js';
 
 const WINDOW_MS = 60_000;
 

@@ -12,7 +12,7 @@ import { untilInterrupted } from '../output/terminal.js';
 import { spanText } from '../output/text.js';
 import { groupOf, type GroupRow, groupRows, membersOf } from '../reading/group-rows.js';
 import { streamOf, streamsOf } from '../reading/streams.js';
-import { Session } from '../session.js';
+import { onGroup, Session } from '../session.js';
 
 /** The number of living members. If none reports itself, the number of consumers that Redis lists is a guess. */
 const ALIVE: Column<GroupRow> = {
@@ -113,19 +113,13 @@ export const groups = (stream: string, _flags: unknown, command: Command): Promi
     await session.rows(found, GROUPS, `Stream "${stream}" has no groups.`);
   });
 
-export const consumers = (
-  stream: string,
-  group: string,
-  _flags: unknown,
-  command: Command,
-): Promise<void> =>
-  Session.with(command, async (session) => {
-    const { client, prefix } = session;
-    await groupOf(session, stream, group);
-    const [listed, members] = await Promise.all([
-      readConsumers(client, streamKey(prefix, stream), group),
-      membersOf(client, prefix, stream, group),
-    ]);
-    const rows = [...withMemberReports(listed, members), ...unlistedMembers(listed, members)];
-    await session.rows(rows, CONSUMERS, `Group "${group}" has no consumers.`);
-  });
+export const consumers = onGroup(async (session, stream, group) => {
+  const { client, prefix } = session;
+  await groupOf(session, stream, group);
+  const [listed, members] = await Promise.all([
+    readConsumers(client, streamKey(prefix, stream), group),
+    membersOf(client, prefix, stream, group),
+  ]);
+  const rows = [...withMemberReports(listed, members), ...unlistedMembers(listed, members)];
+  await session.rows(rows, CONSUMERS, `Group "${group}" has no consumers.`);
+});

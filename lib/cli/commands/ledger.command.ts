@@ -6,7 +6,7 @@ import { timeText } from '../output/text.js';
 import { confirm, openBar } from '../output/terminal.js';
 import type { Column } from '../output/table.js';
 import { groupOf } from '../reading/group-rows.js';
-import { Session } from '../session.js';
+import { onGroup, Session } from '../session.js';
 
 interface LedgerRow {
   readonly size: number;
@@ -27,33 +27,27 @@ const COLUMNS: readonly Column<LedgerRow>[] = [
 /** How many message IDs one script removes: Redis serves nobody else meanwhile. */
 const STEP = 200;
 
-export const size = (
-  stream: string,
-  group: string,
-  _flags: unknown,
-  command: Command,
-): Promise<void> =>
-  Session.with(command, async (session) => {
-    const { client, prefix } = session;
-    const keys = streamKeys(prefix, stream, group);
-    const [{ all, packed }, [, oldest], [, newest], leases] = await Promise.all([
-      ledgerSize(client, keys),
-      client.zrange(keys.ledger, 0, '0', 'WITHSCORES'),
-      client.zrange(keys.ledger, -1, '-1', 'WITHSCORES'),
-      client.hlen(keys.leases),
-    ]);
-    // A ledger outlives its stream. If there is neither, the name is probably misspelt.
-    if (all === 0) await groupOf(session, stream, group);
-    const row: LedgerRow = {
-      size: all,
-      packed,
-      // The age of packed IDs is unknown without reading them all.
-      oldest: packed > 0 || oldest === undefined ? undefined : timeText(Number(oldest)),
-      newest: newest === undefined ? undefined : timeText(Number(newest)),
-      leases,
-    };
-    await session.rows([row], COLUMNS, '');
-  });
+export const size = onGroup(async (session, stream, group) => {
+  const { client, prefix } = session;
+  const keys = streamKeys(prefix, stream, group);
+  const [{ all, packed }, [, oldest], [, newest], leases] = await Promise.all([
+    ledgerSize(client, keys),
+    client.zrange(keys.ledger, 0, '0', 'WITHSCORES'),
+    client.zrange(keys.ledger, -1, '-1', 'WITHSCORES'),
+    client.hlen(keys.leases),
+  ]);
+  // A ledger outlives its stream. If there is neither, the name is probably misspelt.
+  if (all === 0) await groupOf(session, stream, group);
+  const row: LedgerRow = {
+    size: all,
+    packed,
+    // The age of packed IDs is unknown without reading them all.
+    oldest: packed > 0 || oldest === undefined ? undefined : timeText(Number(oldest)),
+    newest: newest === undefined ? undefined : timeText(Number(newest)),
+    leases,
+  };
+  await session.rows([row], COLUMNS, '');
+});
 
 export const forget = (
   stream: string,

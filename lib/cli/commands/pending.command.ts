@@ -1,13 +1,12 @@
-import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
 import { parseList, parseText } from '../../redis/read/replies.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
-import { isRedrive, streamIdOf } from '../../wire/ids.js';
+import { parseRowId } from '../../wire/ids.js';
 import { type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
 import type { Column } from '../output/table.js';
 import { dueText, spanText, timeText } from '../output/text.js';
 import { groupOf } from '../reading/group-rows.js';
-import { Session } from '../session.js';
+import { onGroup } from '../session.js';
 
 interface PendingQuery {
   readonly after?: string;
@@ -40,24 +39,18 @@ const pendingColumns = (now: number): readonly Column<PendingRow>[] => [
   },
 ];
 
-export const pending = (
-  stream: string,
-  group: string,
-  query: PendingQuery,
-  command: Command,
-): Promise<void> =>
-  Session.with(command, async (session) => {
-    const { client, prefix } = session;
-    await groupOf(session, stream, group);
-    const keys = streamKeys(prefix, stream, group);
-    const now = await redisTimeMs(client);
-    const rows = await pendingRows(client, keys, group, query, now);
-    await session.rows(rows, pendingColumns(now), 'Nothing is pending.');
-    const last = rows.at(-1);
-    if (last !== undefined && rows.length === query.limit) {
-      session.note(`The next page: --after ${last.entryId}`);
-    }
-  });
+export const pending = onGroup(async (session, stream, group, query: PendingQuery) => {
+  const { client, prefix } = session;
+  await groupOf(session, stream, group);
+  const keys = streamKeys(prefix, stream, group);
+  const now = await redisTimeMs(client);
+  const rows = await pendingRows(client, keys, group, query, now);
+  await session.rows(rows, pendingColumns(now), 'Nothing is pending.');
+  const last = rows.at(-1);
+  if (last !== undefined && rows.length === query.limit) {
+    session.note(`The next page: --after ${last.entryId}`);
+  }
+});
 
 async function pendingRows(
   client: Redis,
@@ -109,36 +102,31 @@ const RETRIES: readonly Column<RetryRow>[] = [
   { head: 'due', cell: ({ dueInMs }) => dueText(dueInMs) },
 ];
 
-export const retries = (
-  stream: string,
-  group: string,
-  { limit }: { limit: number },
-  command: Command,
-): Promise<void> =>
-  Session.with(command, async (session) => {
-    const { client, prefix } = session;
-    await groupOf(session, stream, group);
-    const keys = streamKeys(prefix, stream, group);
-    const [now, all, scored] = await Promise.all([
-      redisTimeMs(client),
-      client.zcard(keys.retries),
-      client.zrange(keys.retries, 0, String(limit - 1), 'WITHSCORES'),
-    ]);
-    const members = scored.filter((_, at) => at % 2 === 0);
-    const attempts = members.length === 0 ? [] : await client.hmget(keys.attempts, ...members);
-    const rows = members.map((member, at): RetryRow => {
-      const dueAtMs = dueMs(scored[at * 2 + 1] ?? '', now);
-      return {
-        kind: isRedrive(member) ? 'redrive' : 'entry',
-        id: streamIdOf(member),
-        attempts: attemptsUsed(attempts[at]),
-        dueAt: timeText(dueAtMs),
-        dueInMs: dueAtMs - now,
-      };
-    });
-    await session.rows(rows, RETRIES, 'Nothing waits.');
-    if (all > rows.length) session.note(`${rows.length} of ${all}; more with --limit`);
+export const retries = onGroup(async (session, stream, group, { limit }: { limit: number }) => {
+  const { client, prefix } = session;
+  await groupOf(session, stream, group);
+  const keys = streamKeys(prefix, stream, group);
+  const [now, all, scored] = await Promise.all([
+    redisTimeMs(client),
+    client.zcard(keys.retries),
+    client.zrange(keys.retries, 0, String(limit - 1), 'WITHSCORES'),
+  ]);
+  const members = scored.filter((_, at) => at % 2 === 0);
+  const attempts = members.length === 0 ? [] : await client.hmget(keys.attempts, ...members);
+  const rows = members.map((member, at): RetryRow => {
+    const dueAtMs = dueMs(scored[at * 2 + 1] ?? '', now);
+    const { kind, id } = parseRowId(member);
+    return {
+      kind,
+      id,
+      attempts: attemptsUsed(attempts[at]),
+      dueAt: timeText(dueAtMs),
+      dueInMs: dueAtMs - now,
+    };
   });
+  await session.rows(rows, RETRIES, 'Nothing waits.');
+  if (all > rows.length) session.note(`${rows.length} of ${all}; more with --limit`);
+});
 
 /** When a retry is due. A negative score means that a consumer handed the entry back: it is due now. */
 const dueMs = (score: string, nowMs: number): number => (Number(score) < 0 ? nowMs : Number(score));

@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { compareEntryIds } from '../../wire/ids.js';
 import { ledgerSize } from '../../redis/read/own-records.js';
 import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
@@ -7,7 +6,7 @@ import { confirm } from '../output/terminal.js';
 import { visible } from '../output/text.js';
 import { groupOf, knownLag } from '../reading/group-rows.js';
 import { streamOf } from '../reading/streams.js';
-import { Session } from '../session.js';
+import { onGroup } from '../session.js';
 
 interface Flags {
   readonly to: string;
@@ -27,13 +26,8 @@ interface Reset {
   readonly skipped: number | undefined;
 }
 
-export const resetGroup = (
-  stream: string,
-  group: string,
-  { to, forgetLedger = false }: Flags,
-  command: Command,
-): Promise<void> =>
-  Session.with(command, async (session) => {
+export const resetGroup = onGroup(
+  async (session, stream, group, { to, forgetLedger = false }: Flags) => {
     const { client, prefix } = session;
     const keys = streamKeys(prefix, stream, group);
     const info = await streamOf(session, stream);
@@ -61,7 +55,8 @@ export const resetGroup = (
       { stream, group, from, after, pending, ledger: forgetLedger ? 0 : ledger },
       () => `Group "${visible(group)}" continues after ${after}.`,
     );
-  });
+  },
+);
 
 function questionOf(reset: Reset): string {
   const { stream, group, from, to, pending, ledger, forget, isForward, skipped } = reset;

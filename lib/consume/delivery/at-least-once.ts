@@ -1,15 +1,13 @@
 import { FIRST, type Reservation } from '../../redis/scripts/reserve/reserve.script.js';
-import type { Message, UnreadableEntry } from '../message.js';
-import type { DeliveryScripts } from './delivery-scripts.js';
+import type { Message } from '../message.js';
 import {
   byMessageId,
   byRowId,
-  type DeadMessage,
-  type DeliveryMode,
-  hasSafeLease,
+  type DeliveryScripts,
   type LeaseIdOf,
   type Retry,
-} from './mode.js';
+} from './delivery-scripts.js';
+import { DeliveryMode, hasSafeLease } from './mode.js';
 
 /** What proves that a message is ours, and where its success is recorded. */
 interface Claim {
@@ -20,26 +18,27 @@ interface Claim {
 }
 
 /** A message is acknowledged after its handlers succeeded, and tried again if they fail. */
-abstract class AtLeastOnce implements DeliveryMode {
+abstract class AtLeastOnce extends DeliveryMode {
   readonly triesAgain = true;
   readonly canGiveBack = true;
   readonly successStep = 'commit';
   readonly giveBackStep = 'hand-over';
-  abstract readonly countsPendingAsStarted: boolean;
-  abstract readonly givesBackUnreserved: boolean;
 
   constructor(
-    protected readonly scripts: DeliveryScripts,
+    scripts: DeliveryScripts,
     protected readonly claim: Claim,
-    private readonly maxDeadLetters: number | undefined,
-  ) {}
-
-  get shownMs(): number | undefined {
-    return this.scripts.shownMs;
+    maxDeadLetters: number | undefined,
+  ) {
+    const { leaseIdOf, hasLease } = claim;
+    const fence = hasLease ? 'lease' : 'pending';
+    super(scripts, leaseIdOf, { fence, inLedger: false }, maxDeadLetters);
   }
 
-  abstract isLive(message: Message): boolean;
-  abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
+  /** In a partition the gate of its ownership decides that. */
+  isLive(message: Message): boolean {
+    const { isPartition, place } = this.scripts;
+    return isPartition || hasSafeLease(message, place.leaseMs);
+  }
 
   isOnlyOurs(): boolean {
     return false;
@@ -73,33 +72,6 @@ abstract class AtLeastOnce implements DeliveryMode {
     const [isKept] = await this.scripts.scheduleRetries(retries, this.claim, leaseMs);
     return isKept === true;
   }
-
-  async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.giveBackUnreserved(messages);
-    return messages.map(() => true);
-  }
-
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    return this.scripts.handOver(messages, this.claim.leaseIdOf);
-  }
-
-  deadLetter(dead: DeadMessage): Promise<unknown> {
-    const { message, reason, error, attempts } = dead;
-    const { rowId, entryId, fields } = message;
-    const fence = this.claim.hasLease ? 'lease' : 'pending';
-    const letter = { rowId, entryId, fields, reason, error, attempts, fence } as const;
-    const leaseId = this.claim.leaseIdOf(message);
-    const { maxDeadLetters: maxLength } = this;
-    return this.scripts.deadLetter(dead, { ...letter, leaseId, inLedger: false, maxLength });
-  }
-
-  acknowledgeDeleted(rowId: string): Promise<unknown> {
-    return this.scripts.acknowledgeDeleted(rowId);
-  }
-
-  deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
-    return this.scripts.deadLetterUnreadable(entry, this.maxDeadLetters);
-  }
 }
 
 /** With a ledger: a message runs under a lease, and one step records its success and acknowledges its entry. */
@@ -119,15 +91,9 @@ export class Leased extends AtLeastOnce {
     return !this.scripts.isPartition;
   }
 
-  /** In a partition the gate of its ownership decides that. */
-  isLive(message: Message): boolean {
-    const { isPartition, place } = this.scripts;
-    return isPartition || hasSafeLease(message, place.leaseMs);
-  }
-
   reserve(messages: readonly Message[]): Promise<Reservation[]> {
-    const { windowMs } = this;
-    return this.scripts.reserve(messages, { windowMs, mode: 'leased', leaseIdOf: byMessageId });
+    const { windowMs, leaseIdOf } = this;
+    return this.scripts.reserve(messages, { windowMs, mode: 'leased', leaseIdOf });
   }
 }
 
@@ -141,7 +107,7 @@ export class PendingOnly extends AtLeastOnce {
     super(scripts, { leaseIdOf: byMessageId, hasLease: false, hasLedger: false }, maxDeadLetters);
   }
 
-  isLive(): boolean {
+  override isLive(): boolean {
     return true;
   }
 
@@ -169,21 +135,12 @@ export class Redrives extends AtLeastOnce {
     super(scripts, { leaseIdOf, hasLease: true, hasLedger: windowMs > 0 }, maxDeadLetters);
   }
 
-  isLive(message: Message): boolean {
-    const { isPartition, place } = this.scripts;
-    return isPartition || hasSafeLease(message, place.leaseMs);
-  }
-
   reserve(messages: readonly Message[]): Promise<Reservation[]> {
-    const { windowMs, claim } = this;
-    return this.scripts.reserve(messages, {
-      windowMs,
-      mode: 'redrives',
-      leaseIdOf: claim.leaseIdOf,
-    });
+    const { windowMs, leaseIdOf } = this;
+    return this.scripts.reserve(messages, { windowMs, mode: 'redrives', leaseIdOf });
   }
 
   override commit(messages: readonly Message[]): Promise<unknown> {
-    return this.scripts.commitRedrives(messages, this.claim.leaseIdOf, this.claim.hasLedger);
+    return this.scripts.commitRedrives(messages, this.leaseIdOf, this.claim.hasLedger);
   }
 }

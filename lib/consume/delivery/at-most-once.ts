@@ -1,41 +1,24 @@
 import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
-import type { Message, UnreadableEntry } from '../message.js';
-import type { DeliveryScripts } from './delivery-scripts.js';
-import {
-  byMessageId,
-  byRowId,
-  type DeadMessage,
-  type DeliveryMode,
-  type LeaseIdOf,
-} from './mode.js';
+import type { Message } from '../message.js';
+import { byMessageId, byRowId, type DeliveryScripts, type LeaseIdOf } from './delivery-scripts.js';
+import { DeliveryMode } from './mode.js';
 
 /** A message is acknowledged before its handlers run. If they fail, it becomes a dead letter. */
-abstract class AtMostOnce implements DeliveryMode {
+abstract class AtMostOnce extends DeliveryMode {
   readonly triesAgain = false;
   readonly countsPendingAsStarted = false;
   readonly successStep = 'release';
-  abstract readonly canGiveBack: boolean;
-  abstract readonly givesBackUnreserved: boolean;
-  abstract readonly giveBackStep: 'hand-over' | 'put-back';
 
   constructor(
-    protected readonly scripts: DeliveryScripts,
+    scripts: DeliveryScripts,
     /** The ledger's window; 0 if there is no ledger. */
     protected readonly windowMs: number,
-    protected readonly leaseIdOf: LeaseIdOf,
-    private readonly maxDeadLetters: number | undefined,
-  ) {}
-
-  get shownMs(): number | undefined {
-    return this.scripts.shownMs;
+    leaseIdOf: LeaseIdOf,
+    maxDeadLetters: number | undefined,
+  ) {
+    const proof = { fence: 'acknowledged', inLedger: windowMs > 0 } as const;
+    super(scripts, leaseIdOf, proof, maxDeadLetters);
   }
-
-  abstract isOnlyOurs(message: Message): boolean;
-  abstract mustRecordStart(message: Message): boolean;
-  abstract recordStart(message: Message): Promise<boolean>;
-  abstract reserve(messages: readonly Message[]): Promise<Reservation[]>;
-  abstract renew(messages: readonly Message[]): Promise<boolean[]>;
-  abstract giveBack(messages: readonly Message[]): Promise<readonly boolean[]>;
 
   /** Nobody else can have what is acknowledged, however long it waits. */
   isLive(): boolean {
@@ -52,35 +35,6 @@ abstract class AtMostOnce implements DeliveryMode {
 
   countAttempt(): Promise<boolean> {
     return Promise.resolve(true);
-  }
-
-  giveBackUnreserved(messages: readonly Message[]): Promise<unknown> {
-    return this.scripts.handOver(messages, this.leaseIdOf);
-  }
-
-  deadLetter(dead: DeadMessage): Promise<unknown> {
-    const { message, reason, error, attempts } = dead;
-    const { rowId, entryId, fields } = message;
-    return this.scripts.deadLetter(dead, {
-      rowId,
-      leaseId: this.leaseIdOf(message),
-      entryId,
-      fields,
-      reason,
-      error,
-      attempts,
-      inLedger: this.windowMs > 0,
-      fence: 'acknowledged',
-      maxLength: this.maxDeadLetters,
-    });
-  }
-
-  acknowledgeDeleted(rowId: string): Promise<unknown> {
-    return this.scripts.acknowledgeDeleted(rowId);
-  }
-
-  deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
-    return this.scripts.deadLetterUnreadable(entry, this.maxDeadLetters);
   }
 }
 
@@ -114,16 +68,16 @@ export class RecordedFirst extends AtMostOnce {
   }
 
   reserve(messages: readonly Message[]): Promise<Reservation[]> {
-    const { windowMs } = this;
+    const { windowMs, leaseIdOf } = this;
     if (windowMs === 0) return this.scripts.reserveWithoutLedger(messages, true);
-    return this.scripts.reserve(messages, { windowMs, mode: 'recorded', leaseIdOf: byMessageId });
+    return this.scripts.reserve(messages, { windowMs, mode: 'recorded', leaseIdOf });
   }
 
   renew(messages: readonly Message[]): Promise<boolean[]> {
     return Promise.resolve(messages.map(() => true));
   }
 
-  giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
+  override giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
     if (!this.canGiveBack) return Promise.resolve(messages.map(() => false));
     return this.scripts.putBack(messages);
   }
@@ -168,10 +122,5 @@ export class RedrivesOnce extends AtMostOnce {
       const at = leased.indexOf(message);
       return at < 0 || kept[at] === true;
     });
-  }
-
-  async giveBack(messages: readonly Message[]): Promise<readonly boolean[]> {
-    await this.giveBackUnreserved(messages);
-    return messages.map(() => true);
   }
 }

@@ -3,9 +3,9 @@ import { ledgerWindowMs, type ResolvedSubscription } from '../../options/resolve
 import { StepFaults } from '../report.js';
 import { Leased, PendingOnly, Redrives } from './at-least-once.js';
 import { RecordedFirst, RedrivesOnce } from './at-most-once.js';
-import { Deliveries } from './deliveries.js';
-import { Delivery, type SharedWrite } from './delivery.js';
-import { type ClaimPlace, DeliveryScripts, type ScriptRunner } from './delivery-scripts.js';
+import type { ScriptRunner } from '../../redis/scripts/script.js';
+import { Deliveries, type SharedWrite } from './deliveries.js';
+import { type ClaimPlace, DeliveryScripts } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
 
 /** Makes the deliveries of a stream. */
@@ -17,11 +17,9 @@ export function deliveriesFor(
   logger: LoggerService,
   signal: AbortSignal,
 ): Deliveries {
+  const modes = modesFor(new DeliveryScripts(runner, place), options);
   const faults = new StepFaults(logger, place.stream);
-  const deliver = (mode: DeliveryMode): Delivery =>
-    new Delivery(mode, place, options.batchSize, faults, signal, sharedWrite);
-  const { entries, redrives } = modesFor(new DeliveryScripts(runner, place), options);
-  return new Deliveries(deliver(entries), deliver(redrives));
+  return new Deliveries(modes, place, options.batchSize, faults, signal, sharedWrite);
 }
 
 interface Modes {

@@ -1,87 +1,303 @@
-import type { Reservation } from '../../redis/scripts/reserve/reserve.script.js';
+import {
+  follow,
+  operations,
+  type SettledMessage,
+  type SettleStep,
+} from '../../events/operations.js';
+import { retryUntilDone } from '../../redis/connect/retry-until-done.js';
+import { localNow } from '../../redis/server/clocks.js';
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import type { Delivery } from './delivery.js';
+import type { StepFaults } from '../report.js';
+import type { ClaimPlace, Retry } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
 
-/** The deliveries of one stream: entries have that of the stream's mode, and redrives one of their own. */
+/** A success waits this long at most for others, so that they are recorded in one step. */
+const LONGEST_WAIT_MS = 4;
+/** How many messages one script renews: Redis serves nobody else meanwhile. */
+const MOST_RENEWED = 200;
+
+/** Sends what waits together with what is sent next. */
+export interface SharedWrite {
+  begin(): void;
+}
+
+/**
+ * Claims and settles the messages of one stream: many outcomes in one script, each step again until Redis takes it or the
+ * connections are closed. Entries are delivered in the stream's mode, and redrives in one of their own.
+ */
 export class Deliveries {
+  private readonly entries: Outbox;
+  private readonly redrives: Outbox;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly underWay = new Set<Promise<unknown>>();
+
   constructor(
-    private readonly entries: Delivery,
-    private readonly redrives: Delivery,
-  ) {}
+    modes: { readonly entries: DeliveryMode; readonly redrives: DeliveryMode },
+    private readonly place: Pick<ClaimPlace, 'stream' | 'group' | 'consumer'>,
+    private readonly batchSize: number,
+    private readonly faults: StepFaults,
+    /** Ends all attempts to reach Redis. */
+    private readonly signal: AbortSignal,
+    private readonly sharedWrite: SharedWrite,
+  ) {
+    this.entries = new Outbox(modes.entries);
+    this.redrives = new Outbox(modes.redrives);
+  }
 
   /** That of the entries. */
   get mode(): DeliveryMode {
     return this.entries.mode;
   }
 
-  of(message: Pick<Message, 'isRedrive'>): Delivery {
-    return message.isRedrive ? this.redrives : this.entries;
+  modeOf(message: Pick<Message, 'isRedrive'>): DeliveryMode {
+    return this.outboxOf(message).mode;
   }
 
-  /** Reserves a batch, in its order. Outcomes that wait are sent along. */
-  async reserve(messages: readonly Message[]): Promise<readonly (Reservation | undefined)[]> {
-    this.entries.sendAlong();
-    this.redrives.sendAlong();
-    const [entries, redrives] = apart(messages);
-    if (redrives.length === 0) return (await this.entries.reserve(entries)) ?? [];
-    const [ofEntries, ofRedrives] = await Promise.all([
-      entries.length === 0 ? [] : this.entries.reserve(entries),
-      this.redrives.reserve(redrives),
-    ]);
-    const answers = new Map<Message, Reservation | undefined>();
-    entries.forEach((message, index) => answers.set(message, ofEntries?.[index]));
-    redrives.forEach((message, index) => answers.set(message, ofRedrives?.[index]));
-    return messages.map((message) => answers.get(message));
+  /**
+   * Decides which of these messages may run here, and tells each of them, with the number of its attempt. Outcomes that wait are
+   * sent along.
+   */
+  async reserve(messages: readonly Message[]): Promise<void> {
+    this.sendAlong();
+    await this.inTheirModes(messages, async (mode, some) => {
+      const sentAt = localNow();
+      const answers = await this.persistently('reserve', () => mode.reserve(some));
+      some.forEach((message, index) => {
+        const answer = answers?.[index];
+        message.leasedAt = sentAt;
+        message.reservation = answer?.kind;
+        message.attempt = answer?.attempt ?? 1;
+        message.runsAlone = answer?.alone ?? false;
+      });
+    });
+  }
+
+  /** Records that a message starts. `false`: another consumer has it, or the connections were closed first. */
+  async recordStart(message: Message): Promise<boolean> {
+    const mode = this.modeOf(message);
+    return (await this.persistently('note a start', () => mode.recordStart(message))) ?? false;
+  }
+
+  /** Counts an attempt of a message that stays in its slot. @returns undefined if the connections were closed first */
+  countAttempt(message: Message): Promise<boolean | undefined> {
+    const mode = this.modeOf(message);
+    return this.step('count an attempt', 'count-attempt', [message], () =>
+      mode.countAttempt(message),
+    );
   }
 
   /** Keeps messages ours. Returns those that are not ours any more. */
   async renew(messages: readonly Message[]): Promise<Message[]> {
-    const [entries, redrives] = apart(messages);
-    const lost = await Promise.all([this.entries.renew(entries), this.redrives.renew(redrives)]);
-    return lost.flat();
+    const lost: Message[] = [];
+    await this.inTheirModes(messages, async (mode, ofMode) => {
+      for (let at = 0; at < ofMode.length; at += MOST_RENEWED) {
+        const some = ofMode.slice(at, at + MOST_RENEWED);
+        const sentAt = localNow();
+        const kept = await mode.renew(some);
+        some.forEach((message, index) => {
+          if (kept[index] === true) message.leasedAt = sentAt;
+          else lost.push(message);
+        });
+      }
+    });
+    return lost;
   }
 
+  /**
+   * Records what became of a message.
+   *
+   * @param isFollowed whether something else is about to be sent, so that outcomes may wait for it
+   * @returns resolves once Redis has it, or the connections are closed; to `false` if a message could not be given back. Never
+   *   rejects
+   */
   settle(message: Message, outcome: Outcome, isFollowed: boolean): Promise<unknown> {
-    return this.of(message).settle(message, outcome, isFollowed);
+    const outbox = this.outboxOf(message);
+    switch (outcome.kind) {
+      case 'retry':
+        return this.add(outbox.retries, { message, delayMs: outcome.delayMs }, isFollowed);
+      case 'give-back':
+        return this.giveBack(outbox, message, isFollowed);
+      case 'dead': {
+        const dead = { message, ...outcome };
+        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead));
+      }
+      default:
+        return this.add(outbox.commits, message, isFollowed);
+    }
   }
 
   deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
-    return this.of(entry).deadLetterUnreadable(entry);
+    const settled = { rowId: entry.rowId, entryId: entry.entryId, messageId: entry.rowId };
+    const mode = this.modeOf(entry);
+    return this.writeDeadLetter(settled, () => mode.deadLetterUnreadable(entry));
   }
 
-  acknowledgeDeleted(rowId: string): Promise<void> {
-    return this.entries.acknowledgeDeleted(rowId);
+  /** Tried once: if it fails, the entry stays pending and is found again. */
+  async acknowledgeDeleted(rowId: string): Promise<void> {
+    try {
+      await this.mode.acknowledgeDeleted(rowId);
+    } catch (error) {
+      this.faults.failed('acknowledge', error);
+    }
   }
 
   /** Lets others have what was read and not reserved. */
   async giveBackUnreserved(messages: readonly Message[]): Promise<void> {
-    const [entries, redrives] = apart(messages);
-    await Promise.all([
-      this.entries.giveBackUnreserved(entries),
-      this.redrives.giveBackUnreserved(redrives),
-    ]);
+    await this.inTheirModes(messages, (mode, some) =>
+      mode.givesBackUnreserved
+        ? this.step('hand over', 'hand-over', some, () => mode.giveBackUnreserved(some))
+        : undefined,
+    );
   }
 
   /** Sends what waits now. */
   flush(): void {
-    this.entries.flush();
-    this.redrives.flush();
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    for (const outbox of [this.entries, this.redrives]) {
+      const { mode, commits, backs, retries } = outbox;
+      outbox.commits = this.send(commits, 'commit', mode.successStep, commits.items, () =>
+        mode.commit(commits.items),
+      );
+      outbox.backs = this.send(backs, 'give back', mode.giveBackStep, backs.items, () =>
+        mode.giveBack(backs.items),
+      );
+      const failed = retries.items.map(({ message }) => message);
+      outbox.retries = this.send(retries, 'put off', 'retry', failed, () =>
+        mode.putOff(retries.items),
+      );
+    }
   }
 
   /** Sends what waits, and resolves once everything is recorded or given up on. */
   async drained(): Promise<void> {
-    await Promise.all([this.entries.drained(), this.redrives.drained()]);
+    this.flush();
+    await Promise.all(this.underWay);
+  }
+
+  private outboxOf({ isRedrive }: Pick<Message, 'isRedrive'>): Outbox {
+    return isRedrive ? this.redrives : this.entries;
+  }
+
+  /** Entries and redrives each in their mode, at the same time. */
+  private inTheirModes(
+    messages: readonly Message[],
+    act: (mode: DeliveryMode, some: readonly Message[]) => Promise<unknown> | undefined,
+  ): Promise<unknown> | undefined {
+    if (messages.length === 0) return undefined;
+    const redrives = messages.filter(({ isRedrive }) => isRedrive);
+    if (redrives.length === 0) return act(this.entries.mode, messages);
+    const entries = messages.filter(({ isRedrive }) => !isRedrive);
+    const ofEntries = entries.length === 0 ? undefined : act(this.entries.mode, entries);
+    return Promise.all([ofEntries, act(this.redrives.mode, redrives)]);
+  }
+
+  /** Something else is about to be sent: what waits goes along in one write, if it is worth it. */
+  private sendAlong(): void {
+    if (this.entries.commits.size + this.redrives.commits.size <= this.batchSize / 10) return;
+    this.sharedWrite.begin();
+    this.flush();
+  }
+
+  private async giveBack(outbox: Outbox, message: Message, isFollowed: boolean): Promise<boolean> {
+    const { backs, mode } = outbox;
+    const at = backs.size;
+    const answers = await this.add(backs, message, isFollowed);
+    if (!mode.isOnlyOurs(message)) return true;
+    return Array.isArray(answers) && answers[at] === true;
+  }
+
+  private writeDeadLetter(entry: SettledEntry, send: () => Promise<unknown>): Promise<unknown> {
+    return this.step('write a dead letter', 'dead-letter', [entry], send);
+  }
+
+  private add<Item>(batch: Batch<Item>, item: Item, isFollowed: boolean): Promise<unknown> {
+    batch.items.push(item);
+    const isFull = batch.size >= this.batchSize && !isFollowed;
+    if (isFull || batch.size >= 2 * this.batchSize) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS);
+    return batch.sent;
+  }
+
+  /** Sends a batch, if it is not empty. @returns the batch that takes its place */
+  private send<Item>(
+    batch: Batch<Item>,
+    what: string,
+    event: SettleStep,
+    messages: readonly SettledEntry[],
+    send: () => Promise<unknown>,
+  ): Batch<Item> {
+    if (batch.size === 0) return batch;
+    void this.step(what, event, messages, send).then(batch.resolve);
+    return new Batch();
+  }
+
+  /** A step that can be followed, and that `drained()` waits for. @param what as the log calls it */
+  private step<Answer>(
+    what: string,
+    event: SettleStep,
+    entries: readonly SettledEntry[],
+    send: () => Promise<Answer>,
+  ): Promise<Answer | undefined> {
+    const followed = (): Promise<Answer> => {
+      if (!operations.settle.hasSubscribers) return send();
+      const { stream, group, consumer } = this.place;
+      const messages = entries.map((entry) => settledMessage(entry));
+      return follow(operations.settle, { stream, group, consumer, step: event, messages }, send);
+    };
+    const done = this.persistently(what, followed).finally(() => this.underWay.delete(done));
+    this.underWay.add(done);
+    return done;
+  }
+
+  /** @returns undefined if the connections were closed first: what is not recorded stays pending */
+  private async persistently<Answer>(
+    what: string,
+    send: () => Promise<Answer>,
+  ): Promise<Answer | undefined> {
+    try {
+      const answer = await retryUntilDone(send, this.signal, (error) =>
+        this.faults.failed(what, error),
+      );
+      this.faults.worked(what);
+      return answer;
+    } catch {
+      return undefined;
+    }
   }
 }
 
-/** Entries and redrives, each in their order. */
-function apart(messages: readonly Message[]): readonly [readonly Message[], readonly Message[]] {
-  // Most often there are no redrives.
-  if (!messages.some(({ isRedrive }) => isRedrive)) return [messages, []];
-  return [
-    messages.filter(({ isRedrive }) => !isRedrive),
-    messages.filter(({ isRedrive }) => isRedrive),
-  ];
+/** A message, or an entry that no codec reads. */
+type SettledEntry = Pick<Message, 'rowId' | 'entryId'> & {
+  readonly messageId: string;
+  readonly envelope?: Message['envelope'];
+};
+
+function settledMessage({ entryId, messageId, envelope }: SettledEntry): SettledMessage {
+  return { entryId, messageId, name: envelope?.name, headers: envelope?.headers ?? {} };
+}
+
+/** What waits to be recorded of the messages that are delivered in one mode. */
+class Outbox {
+  commits = new Batch<Message>();
+  backs = new Batch<Message>();
+  retries = new Batch<Retry>();
+
+  constructor(readonly mode: DeliveryMode) {}
+}
+
+/** Items that wait to be sent in one script. All of them share the promise of its answer. */
+class Batch<Item> {
+  readonly items: Item[] = [];
+  readonly sent: Promise<unknown>;
+  resolve: (answer: unknown) => void = () => undefined;
+
+  constructor() {
+    this.sent = new Promise((resolve) => (this.resolve = resolve));
+  }
+
+  get size(): number {
+    return this.items.length;
+  }
 }

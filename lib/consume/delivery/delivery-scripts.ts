@@ -3,7 +3,7 @@ import { reserveWithoutLedgerScript } from '../../redis/scripts/reserve/reserve-
 import { type Reservation, reserveScript } from '../../redis/scripts/reserve/reserve.script.js';
 import { startAloneScript } from '../../redis/scripts/reserve/start-alone.script.js';
 import { startRedriveScript } from '../../redis/scripts/reserve/start-redrive.script.js';
-import type { Script, ScriptArgument } from '../../redis/scripts/script.js';
+import type { ScriptRunner } from '../../redis/scripts/script.js';
 import { acknowledgeDeletedScript } from '../../redis/scripts/settle/acknowledge-deleted.script.js';
 import { commitRedrivesScript } from '../../redis/scripts/settle/commit-redrives.script.js';
 import { commitScript } from '../../redis/scripts/settle/commit.script.js';
@@ -16,16 +16,6 @@ import { type DeadLetterCause, deadLetterFields } from '../../wire/dead-letter-f
 import { boundsOf, type Holder, type LeaseId, type MessageId, type RowId } from '../../wire/ids.js';
 import { callKey, lastBatchKey, type StreamKeys } from '../../wire/stream-keys.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import { byRowId, type LeaseIdOf, type Retry } from './mode.js';
-
-/** What runs scripts: a connection, or a recorder in unit tests. */
-export interface ScriptRunner {
-  run<Reply>(
-    script: Script<Reply>,
-    keys: readonly string[],
-    args: readonly ScriptArgument[],
-  ): Promise<Reply>;
-}
 
 /** At-most-once has no lease by which a call that is sent again would be recognized: the call itself is remembered so long. */
 const CALL_KNOWN_MS = 3_600_000;
@@ -42,6 +32,21 @@ export interface ClaimPlace {
   readonly ownerKey?: string | undefined;
 }
 
+/** Under what the lease of a message is kept. */
+export type LeaseIdOf = (message: Pick<Message, 'rowId' | 'messageId'>) => LeaseId;
+
+/** One lease for each message ID: two entries with the same ID do not run at the same time. */
+export const byMessageId: LeaseIdOf = ({ messageId }) => messageId as string as LeaseId;
+
+/** Without a ledger one message ID may run twice: a redrive must not meet the lease of another. */
+export const byRowId: LeaseIdOf = ({ rowId }) => rowId as string as LeaseId;
+
+/** A message that failed, and when its next attempt is due. */
+export interface Retry {
+  readonly message: Message;
+  readonly delayMs: number;
+}
+
 /** How the reserve script treats a batch. */
 interface ReserveTerms {
   /** The ledger's window; 0 if there is no ledger. */
@@ -51,14 +56,19 @@ interface ReserveTerms {
   readonly leaseIdOf: LeaseIdOf;
 }
 
-type Cause = Pick<DeadLetterCause, 'reason' | 'error' | 'attempts' | 'entryId' | 'inLedger'>;
+/** What proves that a message is the caller's. */
+export interface Proof {
+  /** Its lease, its pending entry, or that it is acknowledged. */
+  readonly fence: 'lease' | 'pending' | 'acknowledged';
+  /** Whether the ledger has it. */
+  readonly inLedger: boolean;
+}
 
-interface NewDeadLetter extends Cause {
+interface NewDeadLetter
+  extends Proof, Pick<DeadLetterCause, 'reason' | 'error' | 'attempts' | 'entryId'> {
   readonly rowId: RowId;
   readonly leaseId: LeaseId;
   readonly fields: RawFields;
-  /** What proves that the message is the caller's: its lease, its pending entry, or that it is acknowledged. */
-  readonly fence: 'lease' | 'pending' | 'acknowledged';
   readonly maxLength: number | undefined;
 }
 

@@ -3,9 +3,12 @@ import { claimPartitionScript } from '../../redis/scripts/partition/claim-partit
 import { releasePartitionScript } from '../../redis/scripts/partition/release-partition.script.js';
 import { tendPartitionScript } from '../../redis/scripts/partition/tend-partition.script.js';
 import { MOST_AT_ONCE } from '../load.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
+import type { FollowedStream } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { LaneOrder } from '../order/lane-order.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import type { Faults } from '../../redis/connect/retry-until-done.js';
 import { OWNED_MS, type Ownership, TEND_MS } from './gates.js';
 
@@ -35,8 +38,10 @@ export class PartitionTurn {
     readonly partition: number,
     private readonly ownerKey: string,
     private readonly ownership: Ownership,
+    private readonly followed: FollowedStream,
     readonly pipeline: Pipeline,
     private readonly order: LaneOrder,
+    private readonly refusals: Refusals,
     private readonly faults: Faults,
   ) {
     this.lost = new Promise((resolve) => (this.loseIt = resolve));
@@ -119,7 +124,8 @@ export class PartitionTurn {
       return this.tendIn(0);
     }
     this.tending = this.look()
-      .catch((error: unknown) => this.faults.onFault(error))
+      .then(() => this.faults.onWorking())
+      .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.tending = undefined;
       });
@@ -163,6 +169,11 @@ export class PartitionTurn {
     this.unknown = isUnknown ? seen.oldestPending : '';
   }
 
+  private failed(error: unknown): void {
+    if (isRefusal(error)) this.refusals.note(this.followed, error);
+    else this.faults.onFault(error);
+  }
+
   private lose(): void {
     this.end();
     this.ownership.lose();
@@ -177,7 +188,7 @@ export class PartitionTurn {
       while (this.claimAfter !== undefined && (await this.claimPage(this.claimAfter)));
     } catch (error) {
       // The next look goes on with it.
-      this.faults.onFault(error);
+      this.failed(error);
     } finally {
       this.isWalking = false;
     }

@@ -13,6 +13,7 @@ import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import type { StreamReaders } from '../sources/stream-readers.js';
 import type { ConsumedStream } from '../stream-place.js';
 import { OWNED_MS, Ownership, SharedSlots } from './gates.js';
@@ -43,6 +44,7 @@ export class PartitionedStream {
   private beating: Promise<void> | undefined;
   private isStopped = false;
   private readonly presence = new Presence(ALIVE_MS);
+  private readonly faults: Faults;
 
   constructor(
     private readonly consumed: ConsumedStream,
@@ -52,19 +54,22 @@ export class PartitionedStream {
     private readonly streams: FollowedStreams,
     private readonly builder: PipelineBuilder,
     private readonly readers: StreamReaders,
-    private readonly faults: Faults,
+    private readonly refusals: Refusals,
+    private readonly faultsOf: (about: string) => Faults,
   ) {
     const { stream, options } = consumed;
     const { group } = member;
     const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
     this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
+    this.faults = faultsOf(stream);
     this.slots = new SharedSlots(options.concurrency);
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
       const keys = streamKeys(keyPrefix, name, group);
-      const followed = new FollowedStream(name, keys, consumed, partition);
+      const owner = ownerKey(keyPrefix, stream, partition, group);
+      const followed = new FollowedStream(name, keys, consumed, partition, owner);
       streams.include(followed);
-      return { followed, ownerKey: ownerKey(keyPrefix, stream, partition, group), epoch: 0 };
+      return { followed, ownerKey: owner, epoch: 0 };
     });
   }
 
@@ -116,6 +121,7 @@ export class PartitionedStream {
   private beat(): Promise<void> {
     clearTimeout(this.timer);
     this.beating ??= this.shareOut()
+      .then(() => this.faults.onWorking())
       .catch((error: unknown) => this.faults.onFault(error))
       .finally(() => {
         this.beating = undefined;
@@ -197,9 +203,11 @@ export class PartitionedStream {
       number,
       partition.ownerKey,
       ownership,
+      followed,
       pipeline,
       order,
-      this.faults,
+      this.refusals,
+      this.faultsOf(followed.name),
     );
     this.turns.set(number, turn);
     followed.begin(pipeline);

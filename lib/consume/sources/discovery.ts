@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { ResolvedServerOptions } from '../../options/resolved-options.js';
 import { FaultLog, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { scanStreams } from '../../redis/read/streams.js';
-import { errorText, isRedisReply } from '../../redis/server/redis-errors.js';
+import { errorText, isRefusal } from '../../redis/server/redis-errors.js';
 import { streamOfPartition } from '../../wire/partitions.js';
 import { isOwnKey } from '../../wire/stream-keys.js';
 import { keyPattern, wildcardMatcher } from '../../wire/wildcard.js';
@@ -102,7 +102,9 @@ export class StreamDiscovery {
       );
     }
     this.leftAlone = new Map([...this.leftAlone].filter(([key]) => seen.has(key)));
-    for (const followed of this.streams.missing) await this.letGo(followed);
+    for (const followed of this.streams.missing) {
+      await this.letGo(followed).catch((error: unknown) => (refused = error));
+    }
     // Not every stream has its group yet.
     if (refused !== undefined) throw refused;
     await this.known.looked();
@@ -119,6 +121,7 @@ export class StreamDiscovery {
   /** @throws if the connection broke */
   private async take(key: string): Promise<void> {
     let followed = this.streams.get(key);
+    // What is set aside comes back by itself.
     if (followed !== undefined && !this.streams.isMissing(followed)) return;
     try {
       followed ??= this.builder.follow(this.asked.consumed(this.nameOf(key)));
@@ -128,10 +131,8 @@ export class StreamDiscovery {
     try {
       if (await this.groups.ensure(followed)) this.found(followed);
     } catch (error) {
-      // A stream that our user may not touch does not keep us from reading others.
-      if (isRedisReply(error) && error.message.includes('NOPERM')) {
-        return this.leaveAlone(key, error.message);
-      }
+      // A stream that Redis refuses does not keep us from reading others.
+      if (isRefusal(error)) return this.leaveAlone(key, errorText(error));
       throw error;
     }
   }
@@ -150,8 +151,9 @@ export class StreamDiscovery {
   private async letGo(followed: FollowedStream): Promise<void> {
     const { pipeline } = followed;
     if (pipeline !== undefined && pipeline.runningCount + pipeline.inHand.size > 0) return;
-    if (await this.groups.ensure(followed)) this.found(followed);
-    else this.streams.forget(followed);
+    if (await this.groups.ensure(followed)) return this.found(followed);
+    this.streams.forget(followed);
+    this.builder.letGo(followed);
   }
 
   private leaveAlone(key: string, reason: string): void {

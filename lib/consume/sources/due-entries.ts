@@ -1,5 +1,5 @@
 import type { DelayedMessages } from '../../publish/delayed-messages.js';
-import type { Faults } from '../../redis/connect/retry-until-done.js';
+import { type Faults, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { JointWrite } from '../../redis/connect/cluster-client.js';
 import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';
@@ -8,7 +8,9 @@ import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-strea
 import { hashSlot } from '../../wire/stream-keys.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import type { Resumption } from './resumption.js';
 
 const EVERY_MS = 200;
@@ -27,6 +29,9 @@ interface AskedTogether {
 /** Asks, for all streams at once, for entries that are due, and for delayed messages that have to be published by now. */
 export class DueEntries {
   private timer: NodeJS.Timeout | undefined;
+  /** How often in a row Redis refused it, and not because of one stream. */
+  private vainAsks = 0;
+  private nextAt = 0;
   private readonly jointWrite: JointWrite;
   private asked: { readonly of: readonly Pipeline[]; readonly each: readonly AskedTogether[] } = {
     of: [],
@@ -38,6 +43,7 @@ export class DueEntries {
     private readonly streams: FollowedStreams,
     private readonly resumption: Resumption,
     private readonly delayed: DelayedMessages,
+    private readonly refusals: Refusals,
     private readonly faults: Faults,
   ) {
     this.jointWrite = new JointWrite(member.client);
@@ -45,7 +51,7 @@ export class DueEntries {
 
   start(): void {
     this.timer = setInterval(() => {
-      if (this.member.client.status !== 'ready') return;
+      if (this.member.client.status !== 'ready' || performance.now() < this.nextAt) return;
       this.jointWrite.begin();
       this.delayed.check();
       for (const together of this.askedTogether()) this.askOnce(together);
@@ -88,6 +94,7 @@ export class DueEntries {
     const { client, group, consumer, leaseMs } = member;
     try {
       const due = await this.dueAmong(together);
+      this.vainAsks = 0;
       faults.onWorking();
       const asked = due.filter((pipeline) => this.mayAsk(pipeline));
       if (asked.length === 0) return;
@@ -105,6 +112,10 @@ export class DueEntries {
         pipeline.offer(entries);
       });
     } catch (error) {
+      if (isRefusal(error)) {
+        if (await this.refusals.blame()) return;
+        this.nextAt = performance.now() + 10 * reconnectDelayMs(++this.vainAsks);
+      }
       faults.onFault(error);
     }
   }

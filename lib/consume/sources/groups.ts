@@ -1,11 +1,16 @@
 import type { LoggerService } from '@nestjs/common';
 import { leaveMembersScript } from '../../redis/scripts/admin/leave-members.script.js';
 import { removeConsumerScript } from '../../redis/scripts/admin/remove-consumer.script.js';
-import { ensureGroupScript } from '../../redis/scripts/reserve/ensure-group.script.js';
+import {
+  type EnsuredGroup,
+  ensureGroupScript,
+} from '../../redis/scripts/reserve/ensure-group.script.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
 import { ledgerWindowMs } from '../../options/resolved-options.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
+import type { Refusals } from '../refusals.js';
 import type { Pipeline } from '../pipeline.js';
 import type { KnownWildcards } from './wildcard-starts.js';
 
@@ -18,48 +23,37 @@ export class Groups {
     private readonly member: Member,
     private readonly streams: FollowedStreams,
     private readonly wildcards: KnownWildcards,
+    private readonly refusals: Refusals,
     private readonly logger: LoggerService,
   ) {}
 
   /**
    * Creates what is missing of the streams of these pipelines, or of all, and of partitions that others own: their first
-   * messages would be missed otherwise. A stream that no handler names is not read while it does not exist.
+   * messages would be missed otherwise. A stream that no handler names is not read while it does not exist, and one that Redis
+   * refuses is set aside.
    */
   async ensureAll(some: readonly Pipeline[] = this.streams.reading): Promise<void> {
     const wanted = new Set<Pipeline | undefined>(some).add(undefined);
     const meant = this.streams.all.filter(
-      (followed) => wanted.has(followed.pipeline) && !this.streams.isMissing(followed),
+      (followed) =>
+        wanted.has(followed.pipeline) && !this.streams.isMissing(followed) && !followed.isSetAside,
     );
-    await Promise.all(meant.map((followed) => this.ensure(followed)));
+    await Promise.all(
+      meant.map((followed) =>
+        this.ensure(followed).catch((error: unknown) => {
+          if (!isRefusal(error)) throw error;
+          this.refusals.note(followed, error);
+        }),
+      ),
+    );
   }
 
   /** @returns whether the stream exists, and so its group */
   async ensure(followed: FollowedStream): Promise<boolean> {
-    const { member, streams, logger } = this;
-    const { client, group } = member;
-    const { name, keys, consumed, position } = followed;
-    const { kind, after } = await ensureGroupScript.run(
-      client,
-      [
-        keys.stream,
-        keys.position,
-        keys.madeBlindly,
-        keys.ledger,
-        keys.leases,
-        keys.attempts,
-        keys.packedLedger,
-        keys.members,
-        keys.versions,
-      ],
-      [
-        group,
-        this.wildcards.beginOf(consumed.options.startFrom, consumed.wildcards),
-        position.highestId,
-        BLIND_MS,
-        consumed.isNamed ? '' : this.keepMs(followed),
-        ...member.rowIn(followed),
-      ],
-    );
+    const { streams, logger } = this;
+    const { group } = this.member;
+    const { name, position } = followed;
+    const { kind, after } = await this.ask(followed);
     if (kind === 'gone') {
       position.forget();
       if (streams.isMissing(followed)) return false;
@@ -72,6 +66,45 @@ export class Groups {
     // From now on this member knows up to where the group that it found was given entries.
     if (position.highestId === '') position.noteGiven(after);
     return true;
+  }
+
+  private async ask(followed: FollowedStream): Promise<EnsuredGroup> {
+    const ensured = await this.send(followed, []);
+    if (ensured.kind !== 'asks') return ensured;
+    const { position } = followed;
+    const again = await this.send(followed, [...position.givenUpTo(ensured.after), '0-0']);
+    position.rewind(again.after);
+    return again;
+  }
+
+  /** @param given entries that the group was given, if the script asks for them */
+  private send(followed: FollowedStream, given: readonly string[]): Promise<EnsuredGroup> {
+    const { client, group } = this.member;
+    const { keys, consumed, position } = followed;
+    return ensureGroupScript.run(
+      client,
+      [
+        keys.stream,
+        keys.position,
+        keys.madeBlindly,
+        keys.ledger,
+        keys.leases,
+        keys.attempts,
+        keys.packedLedger,
+        keys.members,
+        keys.versions,
+        keys.retries,
+      ],
+      [
+        group,
+        this.wildcards.beginOf(consumed.options.startFrom, consumed.wildcards),
+        position.highestId,
+        BLIND_MS,
+        consumed.isNamed ? '' : this.keepMs(followed),
+        ...this.member.rowIn(followed),
+        ...given,
+      ],
+    );
   }
 
   /**

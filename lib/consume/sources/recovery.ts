@@ -1,10 +1,12 @@
 import { onReconnect } from '../../redis/connect/cluster-client.js';
-import type { Faults } from '../../redis/connect/retry-until-done.js';
+import { type Faults, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { recoverScript } from '../../redis/scripts/reserve/recover.script.js';
 import { findUnattendedStreamsScript } from '../../redis/scripts/reserve/find-unattended-streams.script.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import { ASKED_EACH } from './due-entries.js';
 import type { Groups } from './groups.js';
 
@@ -25,6 +27,7 @@ export class Recovery {
   /** Whether a walk is to begin, with a look at the groups. */
   private beginsWithLook = true;
   private lookedAt = -Infinity;
+  private failures = 0;
   /** Where to go on, for each stream that is not done. */
   private readonly after = new Map<Pipeline, string>();
 
@@ -32,6 +35,7 @@ export class Recovery {
     private readonly member: Member,
     private readonly streams: FollowedStreams,
     private readonly groups: Groups,
+    private readonly refusals: Refusals,
     private readonly faults: Faults,
     private readonly intervalMs: number,
   ) {}
@@ -56,6 +60,7 @@ export class Recovery {
   }
 
   private readonly runSoon = (): void => {
+    this.failures = 0;
     this.beginAgain();
     this.schedule(0);
   };
@@ -84,15 +89,19 @@ export class Recovery {
         const isLookDue = performance.now() - this.lookedAt >= intervalMs;
         if (this.beginsWithLook || isLookDue) await this.lookAround();
         await Promise.all(streams.shared.map((pipeline) => this.takePage(pipeline)));
+        this.failures = 0;
         faults.onWorking();
       }
     } catch (error) {
       this.beginsWithLook = true;
-      faults.onFault(error);
+      this.failures++;
+      if (!isRefusal(error) || !(await this.refusals.blame())) faults.onFault(error);
     }
     // A stream that vanished on the way has nothing that could be taken over.
     const isMore = streams.shared.some((pipeline) => this.after.has(pipeline));
-    if (isMore || this.beginsWithLook) return this.schedule(NEXT_PAGE_MS);
+    if (isMore || this.beginsWithLook) {
+      return this.schedule(Math.max(NEXT_PAGE_MS, reconnectDelayMs(this.failures)));
+    }
     this.beginAgain();
     this.schedule(intervalMs);
   }

@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { onReconnect } from '../../redis/connect/cluster-client.js';
 import { type Faults, reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { clientId, readGroup } from '../../redis/read/streams.js';
-import { isClusterFault, isGroupGone, isWrongType } from '../../redis/server/redis-errors.js';
+import { isClusterFault, isGroupGone, isRefusal } from '../../redis/server/redis-errors.js';
 import type { ReadStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import { within } from '../waiting.js';
 import type { ReadConnections } from './connections.js';
 import type { Groups } from './groups.js';
@@ -42,6 +43,7 @@ export class StreamReader {
     private readonly connections: ReadConnections,
     private readonly resumption: Resumption,
     private readonly groups: Groups,
+    private readonly refusals: Refusals,
     private readonly faults: Faults,
     private readonly blockMs: number,
     private readonly endsIfEmpty: boolean,
@@ -134,10 +136,11 @@ export class StreamReader {
 
   private async mend(error: unknown, failures: number): Promise<void> {
     const isMoving = isClusterFault(error);
-    if (!isMoving) this.faults.onFault(error);
     try {
-      if (isGroupGone(error) || isWrongType(error))
-        await this.groups.ensureAll(this.streams.reading);
+      // One refused stream does not keep the others from being read.
+      if (isRefusal(error) && (await this.refusals.blame())) return;
+      if (!isMoving) this.faults.onFault(error);
+      if (isGroupGone(error)) await this.groups.ensureAll(this.streams.reading);
       if (!isGroupGone(error) || failures > 1) {
         // Not over the connection for commands, which follows the slot: what it sends again would overtake a lost answer.
         const delayMs = isMoving ? CLUSTER_MS : reconnectDelayMs(failures);

@@ -3,6 +3,7 @@ import type { Demand } from '../waiting.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';
+import type { Refusals } from '../refusals.js';
 import type { ServerConnections } from './connections.js';
 import type { Groups } from './groups.js';
 import type { Resumption } from './resumption.js';
@@ -20,6 +21,7 @@ export class StreamReaders {
     private readonly connections: ServerConnections,
     private readonly resumption: Resumption,
     private readonly groups: Groups,
+    private readonly refusals: Refusals,
     private readonly demand: Demand,
     private readonly faults: Faults,
     private readonly blockMs: number,
@@ -80,6 +82,7 @@ export class StreamReaders {
       connections.forReading(streamKey),
       this.resumption,
       this.groups,
+      this.refusals,
       this.faults,
       this.blockMs,
       connections.isCluster,

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { partitionCountKey, type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
+import { notePartitionCountScript } from '../scripts/partition/note-partition-count.script.js';
 import { type Member, readMembersScript } from '../scripts/admin/read-members.script.js';
 import type { ConsumerInfo } from './xinfo.js';
 
@@ -26,7 +27,9 @@ export async function notePartitionCount(
   count: number,
 ): Promise<number | undefined> {
   const recorded = await readPartitionCount(client, keyPrefix, stream);
-  if (recorded !== count) await client.set(partitionCountKey(keyPrefix, stream), count);
+  if (recorded !== count) {
+    await notePartitionCountScript.run(client, [partitionCountKey(keyPrefix, stream)], [count]);
+  }
   return recorded;
 }
 

@@ -44,6 +44,23 @@ export async function readGroup(client: Redis, read: GroupRead): Promise<StreamE
   return parseStreams(reply, 'XREADGROUP');
 }
 
+/** No entry comes after this one. */
+const LAST_ID = '18446744073709551615-18446744073709551615';
+
+/**
+ * Reads nothing, in the way in which entries are read: a consumer's pending entries after the last possible one.
+ *
+ * @throws what Redis would refuse a read with
+ */
+export async function probeGroup(
+  client: Redis,
+  stream: string,
+  group: string,
+  consumer: string,
+): Promise<void> {
+  await client.xreadgroupBuffer('GROUP', group, consumer, 'COUNT', 1, 'STREAMS', stream, LAST_ID);
+}
+
 /** Reads the entries of one stream that come after `after`. */
 export interface StreamRead {
   readonly stream: string;
@@ -111,24 +128,35 @@ const STEP = 1_000;
  * @param match a pattern of Redis; see `keyPattern()`
  * @throws the signal's reason if it aborts first
  */
-export async function* scanStreams(
+export function scanStreams(
   client: Redis,
   match: string,
+  signal?: AbortSignal,
+): AsyncGenerator<string[], void> {
+  return scan(client, ['MATCH', match, 'TYPE', 'stream'], signal);
+}
+
+/** The same for keys of any type. */
+export const scanKeys = (client: Redis, match: string): AsyncGenerator<string[], void> =>
+  scan(client, ['MATCH', match]);
+
+async function* scan(
+  client: Redis,
+  filter: readonly string[],
   signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<string[], void> {
   // In a cluster each master knows only its own keys.
-  for (const node of mastersOf(client)) yield* scanNode(node, match, signal);
+  for (const node of mastersOf(client)) yield* scanNode(node, filter, signal);
 }
 
 async function* scanNode(
   client: Redis,
-  match: string,
+  filter: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<string[], void> {
-  const options = ['MATCH', match, 'COUNT', STEP, 'TYPE', 'stream'];
   for (let cursor = '0'; ;) {
     const since = performance.now();
-    const reply = await client.callBuffer('SCAN', cursor, ...options);
+    const reply = await client.callBuffer('SCAN', cursor, 'COUNT', STEP, ...filter);
     const tookMs = performance.now() - since;
     signal.throwIfAborted();
     const [next, keys] = parseList(reply, 'SCAN');

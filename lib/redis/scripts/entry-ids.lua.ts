@@ -1,10 +1,14 @@
 import { REDRIVE_PREFIX } from '../../wire/ids.js';
 
-/** Lua: `after(a, b)` orders entry IDs as Redis does. Their numbers have up to 64 bits, more than a Lua number can hold. */
+/**
+ * Lua: `after(a, b)` orders entry IDs as Redis does. Their numbers have up to 64 bits, more than a Lua number can hold. Text that is
+ * no entry ID comes before all of them.
+ */
 export const ENTRY_ORDER = `
 local function after(a, b)
   local aMs, aSeq = string.match(a, '^(%d+)-(%d+)$')
   local bMs, bSeq = string.match(b, '^(%d+)-(%d+)$')
+  if not aMs or not bMs then return aMs ~= nil end
   if #aMs ~= #bMs then return #aMs > #bMs end
   if aMs ~= bMs then return aMs > bMs end
   if #aSeq ~= #bSeq then return #aSeq > #bSeq end
@@ -12,11 +16,22 @@ local function after(a, b)
 end
 `;
 
-/** Lua: `notePosition` records the last settled entry of a group; never call it for a redrive. Includes {@link ENTRY_ORDER}. */
+/**
+ * Lua: `notePosition` records the last settled entry of a group; never call it for a redrive. Something else in that key is
+ * replaced. Includes {@link ENTRY_ORDER}.
+ */
 export const NOTE_POSITION = `${ENTRY_ORDER}
 local function notePosition(key, entry)
-  local position = redis.call('GET', key)
-  if not position or after(entry, position) then redis.call('SET', key, entry) end
+  local position = redis.pcall('GET', key)
+  if type(position) ~= 'string' or after(entry, position) then redis.call('SET', key, entry) end
+end
+`;
+
+/** Lua: `entryIdIn` returns the entry ID that a key holds, or nil if it holds none, or something else. */
+export const ENTRY_ID_IN = `
+local function entryIdIn(key)
+  local id = redis.pcall('GET', key)
+  return type(id) == 'string' and string.match(id, '^%d+%-%d+$')
 end
 `;
 

@@ -1,3 +1,5 @@
+import { evenIfFull } from './even-if-full.lua.js';
+
 /**
  * Lua for the record of a group's members. `members` is a ZSET: consumer → alive until (Redis time, ms). `versions` is a HASH:
  * consumer → version of this package. `sayingAlive` returns a function that records a member as alive in any number of groups.
@@ -33,12 +35,8 @@ local function sayingAlive(consumer, lasts, version, isVersionNoted)
     for _, gone in ipairs(redis.call('ZRANGEBYSCORE', members, '-inf', over)) do
       sayGone(members, versions, gone)
     end
-    local added = redis.pcall('ZADD', members, till, consumer)
-    if type(added) == 'table' then
-      -- A full Redis refuses to add data, unless the script has already written something.
-      redis.call('HDEL', versions, '')
-      added = redis.call('ZADD', members, till, consumer)
-    end
+    ${evenIfFull('versions')}
+    local added = redis.call('ZADD', members, till, consumer)
     if added == 1 or not isVersionNoted then redis.call('HSET', versions, consumer, version) end
     if #redis.call('ZRANGEBYSCORE', members, '(' .. till, '+inf', 'LIMIT', 0, 1) > 0 then return end
     redis.call('PEXPIRE', members, kept)

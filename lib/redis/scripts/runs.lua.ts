@@ -9,11 +9,14 @@
  *
  * A comeback costs an attempt only the first time, and if the entry had started alone: entries that were only read ahead in a
  * process that another message kills pay once at most. The letter stays until the entry is settled.
+ *
+ * A row of another form counts as none. `runsIn` reads a number of runs, which nobody counts beyond a billion.
  */
 export const ATTEMPT_MARKS = `
+local function runsIn(text) return math.min(tonumber(text), 1e9) end
 local function attemptsOf(row)
   local used, mark = string.match(row or '0', '^(%d+)(%a?)$')
-  return tonumber(used or 0), mark or ''
+  return used and runsIn(used) or 0, mark or ''
 end
 local function cameBack(used, mark, run)
   if mark == '' then return math.max(used, run), 'c' end

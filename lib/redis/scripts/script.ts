@@ -60,6 +60,20 @@ export class Script<Reply> {
   }
 }
 
+/** What runs scripts: a connection, or a recorder in unit tests. */
+export interface ScriptRunner {
+  run<Reply>(
+    script: Script<Reply>,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+  ): Promise<Reply>;
+}
+
+/** Runs scripts on a connection. */
+export const scriptsOf = (client: Redis): ScriptRunner => ({
+  run: (script, keys, args) => script.run(client, keys, args),
+});
+
 /** Lua: `now`, Redis's time in ms. `time` has the seconds and the microseconds. */
 export const NOW = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;

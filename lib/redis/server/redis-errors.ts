@@ -1,4 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
+import { UnexpectedReplyError } from '../../errors/redis.errors.js';
 import {
   cutText,
   isA,
@@ -18,9 +19,27 @@ export const isRedisReply = (error: unknown): error is Error =>
 export const isGroupGone = (error: unknown): boolean =>
   isRedisReply(error) && /^(NOGROUP|UNBLOCKED)/.test(error.message);
 
-/** The stream's key holds another type. */
-export const isWrongType = (error: unknown): boolean =>
-  isRedisReply(error) && error.message.includes('WRONGTYPE');
+/** Before Redis 7, the error of a command in a script comes after this. */
+const OLD_PREFIX = /^ERR Error running script \(call to f_[0-9a-f]+\): (?:@?\w+: ?\d+: )*-?/;
+
+/** Errors that pass without anybody's help: Redis starts, is busy, full or read-only, or its cluster or a connection changes. */
+const PASSES =
+  /^(?:LOADING|BUSY|OOM|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOSCRIPT|UNBLOCKED|NOGROUP|NOAUTH|WRONGPASS|ERR max number of clients) /;
+
+/**
+ * Redis understood what it was asked for and does not do it: the same again will be refused again, until somebody changes a key, a
+ * right or the message.
+ */
+export const isRefusal = (error: unknown): error is Error =>
+  error instanceof UnexpectedReplyError ||
+  (isRedisReply(error) && !PASSES.test(error.message.replace(OLD_PREFIX, '')));
+
+const ABOUT_STREAM =
+  /\b(?:WRONGTYPE|NOPERM|CROSSSLOT)\b|non local key|The user executing the script can't|unknown command/;
+
+/** A refusal that concerns keys, rights or the server, and so every message of the stream in the same way. */
+export const isAboutStream = (error: unknown): boolean =>
+  error instanceof UnexpectedReplyError || (isRefusal(error) && ABOUT_STREAM.test(error.message));
 
 /** The user may not do this. */
 export const isNotAllowed = (error: unknown): error is Error =>

@@ -17,19 +17,33 @@ const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300,
  * Registers the metrics that are counted from events.
  *
  * @param isOurs whether an event comes from this app's server
+ * @param counted the streams that the server has counts of: the series of others, which are gone, are removed
  * @returns removes them
  */
 export function eventMetrics(
   registry: Registry,
   isOurs: (message: Pick<ConsumedMessage, 'consumer'>) => boolean,
+  counted: () => readonly { readonly stream: string }[],
 ): () => void {
   const registers = [registry];
   const byGroup = ['stream', 'group'] as const;
+  /** The group of each stream that has series. */
+  const known = new Map<string, string>();
+  const removeGone = (): void => {
+    const present = new Set(counted().map(({ stream }) => stream));
+    for (const [stream, group] of known) {
+      if (present.has(stream)) continue;
+      known.delete(stream);
+      for (const outcome of OUTCOMES) handled.remove({ stream, group, outcome });
+      for (const seconds of [handlerSeconds, waitSeconds]) seconds.remove({ stream, group });
+    }
+  };
   const handled = new Counter({
     name: 'redis_streams_messages_handled_total',
     help: 'Messages by outcome; a message that is retried counts each time.',
     labelNames: [...byGroup, 'outcome'],
     registers,
+    collect: removeGone,
   });
   const published = new Counter({
     name: 'redis_streams_published_total',
@@ -49,6 +63,7 @@ export function eventMetrics(
     labelNames: byGroup,
     buckets: HANDLER_SECONDS,
     registers,
+    collect: removeGone,
   });
   const waitSeconds = new Histogram({
     name: 'redis_streams_publish_to_handle_seconds',
@@ -56,19 +71,19 @@ export function eventMetrics(
     labelNames: byGroup,
     buckets: WAIT_SECONDS,
     registers,
+    collect: removeGone,
   });
 
   for (const connection of CONNECTIONS) reconnects.inc({ connection }, 0);
 
   type Outcome = (typeof OUTCOMES)[number];
-  const known = new Set<string>();
   const count =
     (outcome: Outcome) =>
     (message: Pick<ConsumedMessage, 'stream' | 'group' | 'consumer'>): void => {
       if (!isOurs(message)) return;
       const { stream, group } = message;
       if (!known.has(stream)) {
-        known.add(stream);
+        known.set(stream, group);
         for (const each of OUTCOMES) handled.inc({ stream, group, outcome: each }, 0);
       }
       handled.inc({ stream, group, outcome });

@@ -96,7 +96,7 @@ class RedisStreamsMetrics implements OnModuleInit, OnApplicationShutdown {
     const isOurs = ({ consumer }: { readonly consumer: string }): boolean =>
       consumer === this.find()?.consumer;
     this.removals = [
-      eventMetrics(registry, isOurs),
+      eventMetrics(registry, isOurs, () => this.find()?.getStats().byStream ?? []),
       monitorMetrics(registry, {
         stats: () => this.monitor.getStats(),
         inspection: () => this.inspection(),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { DeadLetters } from '../../dead-letters/dead-letters.js';
 import type { ServerRedisStreams } from '../../nest/server-redis-streams.js';
-import { compareEntryIds, isRedrive } from '../../wire/ids.js';
+import { compareEntryIds, parseRowId } from '../../wire/ids.js';
 import { placesOf } from '../../wire/partitions.js';
 import { DELAYED_STREAMS_KEY, streamKeys, wildcardsKey } from '../../wire/stream-keys.js';
 
@@ -53,7 +53,7 @@ export async function unfinishedStreams({ client, server }: AppInRedis): Promise
       return {
         stream,
         hasUnread: lastId !== undefined && compareEntryIds(lastId, lastDeliveredId) > 0,
-        pending: pending - waiting.filter((id) => !isRedrive(id)).length,
+        pending: pending - waiting.filter((id) => parseRowId(id).kind === 'entry').length,
         retries: waiting.length,
       };
     })

@@ -1,6 +1,13 @@
 import { onStreamsEvent, type RedisStreamsChannels } from '../../events/channels.js';
 import { onStreamsOperation } from '../../events/operations.js';
-import type { MessageEvent, WhichMessage } from './message-history.js';
+import {
+  type MessageEvent,
+  type MessageHistory,
+  messageIdOf,
+  StreamsTestingError,
+  type WhichMessage,
+} from './message-history.js';
+import * as text from './testing-kit.messages.js';
 
 const PREFIX = 'nestjs-redis-streams:message:';
 const WATCHED = [
@@ -101,7 +108,7 @@ function isAbout(event: MessageEvent, which: WhichMessage): boolean {
 }
 
 /** Whether the outcome of `events[index]` is recorded in Redis. */
-export function isSettled(events: readonly MessageEvent[], index: number): boolean {
+function isSettled(events: readonly MessageEvent[], index: number): boolean {
   const event = events[index];
   return events
     .slice(index)
@@ -110,3 +117,101 @@ export function isSettled(events: readonly MessageEvent[], index: number): boole
         what === 'settled' && stream === event?.stream && entryId === event.entryId,
     );
 }
+
+/** How often to check for what no event reports. */
+const CHECK_AGAIN_MS = 200;
+
+/** What to wait for. */
+interface Wait<Result> {
+  /** Returns the result once there is one; throws if there never will be. */
+  readonly check: () => Result | undefined | Promise<Result | undefined>;
+  readonly timeoutMs: number;
+  /** Calls back when there may be a result. @returns stops it */
+  readonly whenChanged: (callback: () => void) => () => void;
+  readonly closed: AbortSignal;
+  /** The error if the time is over. */
+  readonly tooLate: () => Promise<Error>;
+}
+
+/** Checks now, after each change, and at intervals for what no event reports; one check at a time. */
+export async function waitFor<Result>(wait: Wait<Result>): Promise<Result> {
+  const { check, timeoutMs, whenChanged, closed, tooLate } = wait;
+  const until = performance.now() + timeoutMs;
+  let wake: () => void = () => undefined;
+  let hasChanged = false;
+  const change = (): void => {
+    hasChanged = true;
+    wake();
+  };
+  const stop = whenChanged(change);
+  closed.addEventListener('abort', change, { once: true });
+  try {
+    for (;;) {
+      hasChanged = false;
+      const result = await check();
+      if (result !== undefined) return result;
+      if (closed.aborted) throw new StreamsTestingError(text.CLOSED);
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) throw await tooLate();
+      if (hasChanged) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(leftMs, CHECK_AGAIN_MS));
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  } finally {
+    stop();
+    closed.removeEventListener('abort', change);
+  }
+}
+
+/** The event of an outcome. */
+export type EventOf<What extends text.Outcome> = Extract<MessageEvent, { what: What }>;
+
+/** The final outcomes of a message. */
+const FINAL: ReadonlySet<string> = new Set(['handled', 'unhandled', 'dead-lettered', 'lost']);
+
+/** An outcome that a test waits for. */
+export interface Awaited<What extends text.Outcome> {
+  readonly which: WhichMessage;
+  readonly what: What;
+  /** The attempt that must have this outcome; any if undefined. */
+  readonly attempt: number | undefined;
+}
+
+/**
+ * The event of the outcome, once the outcome is recorded in Redis.
+ *
+ * @throws StreamsTestingError if the message had another final outcome
+ */
+export async function outcomeOf<What extends text.Outcome>(
+  journal: Journal,
+  { which, what, attempt }: Awaited<What>,
+  historyOf: (messageId: string) => Promise<MessageHistory>,
+): Promise<EventOf<What> | undefined> {
+  const events = journal.of(which);
+  const found = events.find(
+    (event, index): event is EventOf<What> =>
+      event.what === what &&
+      (attempt === undefined || ('attempt' in event && event.attempt === attempt)) &&
+      isSettled(events, index),
+  );
+  if (found !== undefined) return found;
+  const messageId = messageIdOf(which);
+  const at = events.map((event) => FINAL.has(event.what)).lastIndexOf(true);
+  const last = events[at];
+  if (messageId === undefined || last === undefined || !isRecorded(events, at)) return undefined;
+  const history = await historyOf(messageId);
+  // A dead letter that was redriven has another chance: it waits, it runs, or it has ended since.
+  const { state } = history;
+  const isDead = state.kind === 'dead-letter' && !state.isRedriven;
+  if (last.what === 'dead-lettered' && !isDead) return undefined;
+  throw new StreamsTestingError(text.never(which, what, last.what, text.knownOf(history)), history);
+}
+
+/** A lost message is recorded nowhere. */
+const isRecorded = (events: readonly MessageEvent[], at: number): boolean =>
+  events[at]?.what === 'lost' || isSettled(events, at);

@@ -1,7 +1,7 @@
-import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { SafeLogger } from '../../errors/safe-logger.js';
 import { DeadLetters } from '../../dead-letters/dead-letters.js';
@@ -15,7 +15,7 @@ import { errorText } from '../../redis/server/redis-errors.js';
 import { placesOf } from '../../wire/partitions.js';
 import { startRedis } from '../redis/start-redis.js';
 import { type AppInRedis, removeKeys, type Unfinished, unfinishedStreams } from './app-in-redis.js';
-import { Journal } from './journal.js';
+import { type Awaited, type EventOf, Journal, outcomeOf, waitFor } from './journal.js';
 import {
   attemptsOf,
   type MessageHistory,
@@ -33,7 +33,6 @@ import {
   type TestedApp,
   type WaitOptions,
 } from './testing-options.js';
-import { type Awaited, type EventOf, outcomeOf, waitFor } from './waiting.js';
 
 const TIMEOUT_MS = 4_000;
 /** Test runners usually give a hook five seconds. */

@@ -4,6 +4,7 @@ import { closesBesideAnother, restartsOften } from './closing.js';
 import { killed } from './deaths.js';
 import { deleted, secondEntry, undecodable } from './entries.js';
 import { destroysGroup, dropsConnections, flushesAll, flushesScripts } from './faults.js';
+import { fullRedis } from './full-redis.js';
 import {
   acksByHand,
   deadLettersByHand,
@@ -41,5 +42,6 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   flushesScripts,
   destroysGroup,
   flushesAll,
+  fullRedis,
   backlog,
 ];

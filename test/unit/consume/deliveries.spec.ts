@@ -3,13 +3,12 @@ import { Logger } from '@nestjs/common';
 import { GIVE_BACK, type Outcome } from '../../../lib/consume/decide.js';
 import type { Deliveries } from '../../../lib/consume/delivery/deliveries.js';
 import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
-import type { ScriptRunner } from '../../../lib/consume/delivery/delivery-scripts.js';
+import type { Script, ScriptRunner } from '../../../lib/redis/scripts/script.js';
 import type { Message } from '../../../lib/consume/message.js';
 import { DEFAULTS, type ResolvedSubscription } from '../../../lib/options/resolved-options.js';
 import { reserveWithoutLedgerScript } from '../../../lib/redis/scripts/reserve/reserve-without-ledger.script.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
 import { startRedriveScript } from '../../../lib/redis/scripts/reserve/start-redrive.script.js';
-import type { Script } from '../../../lib/redis/scripts/script.js';
 import { commitRedrivesScript } from '../../../lib/redis/scripts/settle/commit-redrives.script.js';
 import { commitScript } from '../../../lib/redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../../lib/redis/scripts/settle/dead-letter.script.js';
@@ -131,14 +130,16 @@ describe.each([
   ['recorded first, without a ledger', 'reserve without ledger', undefined, undefined],
 ] as const)('%s', (mode, reserves, commits, givesBack) => {
   it('reserves with one script', async () => {
-    const answers = await deliveries(mode).reserve([aMessage('1-0'), aMessage('2-0')]);
-    expect(answers.map((answer) => answer?.kind)).toEqual(['new', 'new']);
+    const batch = [aMessage('1-0'), aMessage('2-0')];
+    await deliveries(mode).reserve(batch);
+    expect(batch.map(({ reservation }) => reservation)).toEqual(['new', 'new']);
     expect(scripts.names).toEqual([reserves]);
   });
 
-  it('reserves redrives with a script of their own, and answers in the order of the batch', async () => {
+  it('reserves redrives with a script of their own, and tells each message', async () => {
     const batch = [redrive(), aMessage('1-0')];
-    expect(await deliveries(mode).reserve(batch)).toHaveLength(2);
+    await deliveries(mode).reserve(batch);
+    expect(batch.map(({ reservation }) => reservation)).toEqual(['new', 'new']);
     expect(scripts.names).toEqual([reserves, 'reserve']);
     expect(batch.every(({ leasedAt }) => leasedAt !== undefined)).toBe(true);
   });
@@ -180,12 +181,13 @@ describe('redrives', () => {
   });
 
   it('leave the dead letters when they start, at most once, and are acknowledged from then on', async () => {
-    const delivery = deliveries('recorded first').of({ isRedrive: true });
+    const its = deliveries('recorded first');
     const message = redrive();
-    expect(delivery.mode.mustRecordStart(message)).toBe(true);
-    expect(delivery.mode.isOnlyOurs(message)).toBe(false);
-    expect(await delivery.recordStart(message)).toBe(true);
-    expect(delivery.mode.isOnlyOurs(message)).toBe(true);
+    const mode = its.modeOf(message);
+    expect(mode.mustRecordStart(message)).toBe(true);
+    expect(mode.isOnlyOurs(message)).toBe(false);
+    expect(await its.recordStart(message)).toBe(true);
+    expect(mode.isOnlyOurs(message)).toBe(true);
     expect(scripts.names).toEqual(['start redrive']);
   });
 });

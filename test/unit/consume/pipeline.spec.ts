@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 
 import { Decoder } from '../../../lib/consume/decoder.js';
 import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
-import type { ScriptRunner } from '../../../lib/consume/delivery/delivery-scripts.js';
+import type { Script, ScriptRunner } from '../../../lib/redis/scripts/script.js';
 import { HandlerRunner } from '../../../lib/consume/handlers/handler-runner.js';
 import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
 import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
@@ -18,7 +18,6 @@ import { DEFAULTS } from '../../../lib/options/resolved-options.js';
 import type { RawEntry } from '../../../lib/redis/read/replies.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
 import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-alone.script.js';
-import type { Script } from '../../../lib/redis/scripts/script.js';
 import type { Holder } from '../../../lib/wire/ids.js';
 import { JsonCodec } from '../../../lib/wire/json.codec.js';
 import { streamKeys } from '../../../lib/wire/stream-keys.js';

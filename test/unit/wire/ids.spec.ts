@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { compareEntryIds, entryIdAfter, publishedAtMs } from '../../../lib/wire/ids.js';
+import {
+  compareEntryIds,
+  entryIdAfter,
+  parseRowId,
+  publishedAtMs,
+  redriveId,
+} from '../../../lib/wire/ids.js';
 
 describe('compareEntryIds', () => {
   it.each([
@@ -40,5 +46,12 @@ describe('the next entry ID', () => {
     ['5-9007199254740993', '5-9007199254740994'],
   ])('after %s is %s', (id, next) => {
     expect(entryIdAfter(id)).toBe(next);
+  });
+});
+
+describe('what waits in a row', () => {
+  it('is an entry, or the redrive of a dead letter', () => {
+    expect(parseRowId('5-1')).toEqual({ kind: 'entry', id: '5-1' });
+    expect(parseRowId(redriveId('7-0'))).toEqual({ kind: 'redrive', id: '7-0' });
   });
 });

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
@@ -14,11 +15,12 @@ import { NOW_TEXT, Script } from '../script.js';
  * twice  a dead letter that waits already is left alone and not counted again, so it is only sent on connections that resend
  *        nothing.
  *
- * The due time is written first: if Redis is out of memory, nothing else happens.
+ * The due time is written first: if a command fails, what came before it stays.
  */
 export const redriveScript = new Script(
   `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}
 ${NOW_TEXT}
+${evenIfFull('KEYS[3]')}
 local redriven = 0
 for i = 1, #ARGV, 2 do
   local id, member = ARGV[i], redriveOf(ARGV[i])

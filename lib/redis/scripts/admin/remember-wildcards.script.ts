@@ -1,4 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
 /**
@@ -15,10 +16,13 @@ import { NOW_TEXT, Script } from '../script.js';
 export const rememberWildcardsScript = new Script(
   `
 ${NOW_TEXT}
+${evenIfFull('KEYS[1]')}
 local since = {}
 for n = 1, #ARGV / 2 do
   local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]
   local kept = redis.call('HGET', KEYS[1], wildcard)
+  -- Something else than a time counts as unknown.
+  if kept and not string.find(kept, '^%d+$') then kept = false end
   since[n] = kept or known
   if since[n] == '' then since[n] = now end
   if known ~= '' and tonumber(known) < tonumber(since[n]) then since[n] = known end

@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
@@ -14,6 +15,7 @@ import { INFO_OF, Script } from '../script.js';
  */
 export const removeConsumerScript = new Script(
   `${MEMBERS}${INFO_OF}
+${evenIfFull('KEYS[3]')}
 if ARGV[3] == '0' then
   pcall(sayGone, KEYS[2], KEYS[3], ARGV[2])
 elseif isAlive(KEYS[2], ARGV[2]) then

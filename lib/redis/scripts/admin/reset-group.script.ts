@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
 /**
@@ -11,7 +12,7 @@ import { INFO_OF, Script } from '../script.js';
  *        before the ledger is emptied would not run.
  * twice  the same, but '$' also skips what was published in between, so it is only sent on connections that resend nothing.
  *
- * The position is written first: if Redis is out of memory, nothing else happens.
+ * The position is written first: if a command fails, what came before it stays.
  */
 export const resetGroupScript = new Script(
   `${INFO_OF}
@@ -21,6 +22,7 @@ for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if infoOf(row)['name'] == group then there = true end
 end
 if not there then return redis.error_reply('NOGROUP there is no such group') end
+${evenIfFull('KEYS[5]')}
 if to == '0' then to = '0-0' end
 if to == '$' then to = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id'] end
 redis.call('SET', KEYS[2], to)

@@ -1,4 +1,4 @@
-import { parseCount, parseList } from '../../read/replies.js';
+import { parseCount, parseList, parseText } from '../../read/replies.js';
 import { ENTRY_ORDER } from '../entry-ids.lua.js';
 import { INFO_OF, NOW, Script } from '../script.js';
 
@@ -23,13 +23,30 @@ local function unfinishedBefore(limit, stream, ignored)
 end
 `;
 
+/** A group that keeps a trim from removing what it has not finished. */
+export interface Holder {
+  readonly group: string;
+  /** The oldest entry that it has not finished. */
+  readonly entryId: string;
+  /** How long ago one of its consumers was active last; undefined if it has none. */
+  readonly idleMs: number | undefined;
+}
+
+const heldBy = (group: unknown, entryId: unknown, idleMs: unknown): Holder => ({
+  group: parseText(group, 'trim-stream'),
+  entryId: parseText(entryId, 'trim-stream'),
+  idleMs: typeof idleMs === 'number' ? idleMs : undefined,
+});
+
 /**
  * Trims one step of a stream, by age and by length.
  *
  * KEYS   1 stream
  * ARGV   1 max age ms, or '', 2 max length, or '', 3 how many entries to look at for the length, 4 '1' to trim unread entries
  *        too, then the groups that do not hold up the trim
- * result [entries removed, how many of these some group had not finished, 1 if more may follow, else 0]
+ * result [entries removed, how many of these some group had not finished, 1 if more may follow, else 0, and if a group kept it
+ *        from removing anything: the group, the entry that it has not finished, and how long ago one of its consumers was active
+ *        last, ms, or '' if it has none]
  * atomic because a group could be created, or an entry become pending, between the look at the groups and the trim.
  * twice  the second call trims the next step, which is due as well.
  */
@@ -58,22 +75,40 @@ if excess > 0 then
 end
 if not limit then return { 0, 0, 0 } end
 
-local safe = unfinishedBefore(limit, stream, ignored)
+local safe, holder = unfinishedBefore(limit, stream, ignored)
 
--- Without LIMIT, '~' trims up to a hundred nodes of the stream, however large they are.
-local finished = redis.call('XTRIM', stream, 'MINID', '~', safe)
-if finished > 0 or ARGV[4] ~= '1' or safe == limit then return { finished, 0, finished > 0 and 1 or 0 } end
+-- Without LIMIT, '~' trims up to a hundred nodes of the stream, however large they are. If the first node has more entries than
+-- this step looks at, it removes none, and they are removed one by one.
+local function trimTo(id)
+  local trimmed = redis.call('XTRIM', stream, 'MINID', '~', id)
+  if trimmed == 0 and id == limit and byLength == step then trimmed = redis.call('XTRIM', stream, 'MINID', id) end
+  return trimmed
+end
+local function idleOf(group)
+  local least
+  for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    local idle = infoOf(row)['idle']
+    if not least or idle < least then least = idle end
+  end
+  return least or ''
+end
+
+local finished = trimTo(safe)
+if finished > 0 then return { finished, 0, 1 } end
+if safe == limit then return { 0, 0, 0 } end
+if ARGV[4] ~= '1' then return { 0, 0, 0, holder, safe, idleOf(holder) } end
 -- Before the unfinished entry, less than one node is left. Everything that is trimmed after it is lost to some group.
 finished = redis.call('XTRIM', stream, 'MINID', safe)
-local lost = redis.call('XTRIM', stream, 'MINID', '~', limit)
+local lost = trimTo(limit)
 return { finished + lost, lost, lost > 0 and 1 or 0 }
 `,
   (reply) => {
-    const [removed, lost, more] = parseList(reply, 'trim-stream');
+    const [removed, lost, more, group, entryId, idleMs] = parseList(reply, 'trim-stream');
     return {
       removed: parseCount(removed, 'trim-stream'),
       lost: parseCount(lost, 'trim-stream'),
       more: more === 1,
+      heldBy: group === undefined ? undefined : heldBy(group, entryId, idleMs),
     };
   },
 );

@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
@@ -11,7 +12,7 @@ import { PACKED_LEDGER } from './packed-ledger.lua.js';
  * atomic because a consumer that looks between the two writes could find a message in neither part.
  * twice  the second call packs the next ones.
  *
- * The packed part is written first, in one command: if Redis is out of memory, nothing has changed. Entries that have left the
+ * The packed part is written first, in one command: a message is in both parts rather than in none. Entries that have left the
  * window are dropped on the way, from the ZSET and from the buckets that are written.
  */
 export const packLedgerScript = new Script(
@@ -21,6 +22,7 @@ local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
 local many = math.min(redis.call('ZCARD', KEYS[1]) - ARGV[2], tonumber(ARGV[3]))
 if many <= 0 then return 0 end
+${evenIfFull('KEYS[2]')}
 
 -- The records that stay in a bucket, and those that move to the bucket it is split into.
 local function split(records, into)

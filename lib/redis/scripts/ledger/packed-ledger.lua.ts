@@ -14,6 +14,9 @@
  *
  * In a record the second number comes before the first, lowest byte first: that byte differs between the records of a bucket,
  * so a search skips other records at once.
+ *
+ * If `buckets` is no such number, nobody knows what was processed: then a caller is refused like one that finds a key of another
+ * type, rather than run messages twice.
  */
 export const PACKED_LEDGER = `
 local DIGEST, RECORD = 14, 20
@@ -24,9 +27,14 @@ local function digestOf(id)
   local first = number(sub(hex, 1, 13), 16)
   return pack('<I7I7', number(sub(hex, 14, 26), 16), first), first
 end
+local function bucketsIn(packed)
+  local buckets = number(redis.call('HGET', packed, 'buckets') or 0)
+  if buckets and buckets >= 0 and buckets < 4294967296 and buckets % 1 == 0 then return buckets end
+  error('WRONGTYPE "buckets" of the packed ledger ' .. packed .. ' is no number of buckets')
+end
 local function highestPower(buckets)
   local power = 1
-  while power * 2 <= buckets do power = power * 2 end
+  while power * 2 <= buckets and power < 4294967296 do power = power * 2 end
   return power
 end
 local function bucketOf(first, buckets, power)
@@ -58,7 +66,7 @@ local function newestOf(records, digest)
   return newest
 end
 local function findPacked(packed, ids)
-  local buckets = tonumber(redis.call('HGET', packed, 'buckets') or 0)
+  local buckets = bucketsIn(packed)
   if buckets == 0 then return {} end
   local power, names, marks, found = highestPower(buckets), {}, {}, {}
   for n = 1, #ids do
@@ -79,7 +87,7 @@ end
 /** Lua: `removePacked` removes a message ID, and tells whether it was there. Goes after {@link PACKED_LEDGER}. */
 export const REMOVE_PACKED = `
 local function removePacked(packed, id)
-  local buckets = tonumber(redis.call('HGET', packed, 'buckets') or 0)
+  local buckets = bucketsIn(packed)
   if buckets == 0 then return false end
   local digest, first = digestOf(id)
   local name = nameOf(bucketOf(first, buckets, highestPower(buckets)))

@@ -1,4 +1,5 @@
 import { parseCount, parseList } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW, Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
@@ -26,6 +27,7 @@ local from, swept = tonumber(next or 0), math.max(tonumber(at or 0), now - round
 local due = math.floor(buckets * (now - swept) / round)
 local many = math.min(due, tonumber(ARGV[2]))
 if many <= 0 then return { 0, 0 } end
+${evenIfFull('KEYS[1]')}
 
 local removed = 0
 local function withoutPast(records)

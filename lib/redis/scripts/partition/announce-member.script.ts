@@ -1,4 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -26,6 +27,7 @@ export interface Members {
 export const announceMemberScript = new Script(
   `${MEMBERS}
 ${NOW}
+${evenIfFull('KEYS[2]')}
 local consumer, lasts = ARGV[1], tonumber(ARGV[2])
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))) do
   redis.call('HDEL', KEYS[2], gone)
@@ -55,8 +57,18 @@ return answer
     );
     const holdings = new Map<string, readonly number[]>();
     for (let at = 0; at < rows.length; at += 2) {
-      holdings.set(rows[at] ?? '', JSON.parse(rows[at + 1] ?? '[]') as number[]);
+      holdings.set(rows[at] ?? '', partitionsIn(rows[at + 1] ?? ''));
     }
     return { wasThere: was === '1', holdings };
   },
 );
+
+/** The partitions that a member has announced; none if its row is no list of numbers. */
+function partitionsIn(row: string): number[] {
+  try {
+    const list: unknown = JSON.parse(row);
+    return Array.isArray(list) ? list.filter((item) => Number.isSafeInteger(item)) : [];
+  } catch {
+    return [];
+  }
+}

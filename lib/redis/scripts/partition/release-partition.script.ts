@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { Script } from '../script.js';
 
 /**
@@ -14,6 +15,7 @@ import { Script } from '../script.js';
  */
 export const releasePartitionScript = new Script(
   `
+${evenIfFull('KEYS[1]')}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
 if not row[1] or row[1] .. '.' .. row[2] ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'released-by', ARGV[2])

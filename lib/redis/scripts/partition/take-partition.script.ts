@@ -1,6 +1,15 @@
 import { parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
+
+/** Lua: `epochIn` reads an epoch; 0 if there is none, or something else. A number that is too large for an epoch would stay for ever. */
+export const EPOCH_IN = `
+local function epochIn(text)
+  local epoch = tonumber(text or 0)
+  return epoch and epoch >= 0 and epoch < 9e15 and math.floor(epoch) or 0
+end
+`;
 
 /**
  * Makes a member the owner of a partition that nobody owns, with a new epoch.
@@ -19,10 +28,11 @@ import { NOW, Script } from '../script.js';
  * a run that did not finish. 'released-by' stays only if the last owner released the partition: see claim-partition.
  */
 export const takePartitionScript = new Script(
-  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${EPOCH_IN}
 ${NOW}
+${evenIfFull('KEYS[1]')}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
-local holder, epoch, ends = row[1], tonumber(row[2] or 0), tonumber(row[3] or 0)
+local holder, epoch, ends = row[1], epochIn(row[2]), tonumber(row[3] or 0) or 0
 if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end
 if holder ~= ARGV[2] then
   epoch = math.max(epoch + 1, tonumber(ARGV[5]) + 1, now)
@@ -32,7 +42,7 @@ if holder ~= ARGV[2] then
   for n = 1, #leases, 2 do
     local entry, run = string.match(leases[n + 1], '^%S+ (%S+) (%d+) %d+$')
     if entry then
-      noteComeback(KEYS[3], entry, tonumber(run))
+      noteComeback(KEYS[3], entry, runsIn(run))
     end
     redis.call('HDEL', KEYS[2], leases[n])
   end

@@ -5,7 +5,9 @@ import {
   parseText,
   type RawEntry,
 } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
+import { EPOCH_IN } from './take-partition.script.js';
 import { NOW, Script } from '../script.js';
 
 /** What the owner of a partition learns about it. */
@@ -43,12 +45,13 @@ export interface TendedPartition {
  * caller took it: it is written again.
  */
 export const tendPartitionScript = new Script(
-  `${TAKE_DUE}
+  `${TAKE_DUE}${EPOCH_IN}
 ${NOW}
+${evenIfFull('KEYS[1]')}
 local later = string.format('%.0f', now + ARGV[6])
 local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
-local latest = tonumber(row[2] or 0)
+local latest = epochIn(row[2])
 if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {} } end
 redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
   'ends-at', string.format('%.0f', now + ARGV[5]))
@@ -67,7 +70,7 @@ if ARGV[7] ~= '0' then
 end
 
 local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-local next = first[2] and math.max(0, tonumber(first[2]) - now) or -1
+local next = first[2] and math.min(math.max(0, tonumber(first[2]) - now), 2147483647) or -1
 local pending, others = redis.pcall('XPENDING', KEYS[2], group), '0'
 for _, of in ipairs(pending[4] or {}) do
   if of[1] ~= consumer then others = '1' end

@@ -12,6 +12,8 @@ import { Script } from '../script.js';
  */
 export const leaveRequestsScript = new Script(
   `
+-- Redis runs this even if it is full, and then the rest too.
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
 local added = redis.call('SADD', KEYS[1], unpack(ARGV, 2))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return added

@@ -1,12 +1,15 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseText } from '../../read/replies.js';
-import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
-/** What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. */
+/**
+ * What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. `asks`: nothing happened, since
+ * the caller knows of entries beyond the last one of the stream, and that is the entry ID.
+ */
 export interface EnsuredGroup {
-  readonly kind: 'exists' | 'made' | 'set-back' | 'gone';
+  readonly kind: 'exists' | 'made' | 'set-back' | 'gone' | 'asks';
   readonly after: string;
 }
 
@@ -15,19 +18,21 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
   m: 'made',
   b: 'set-back',
   g: 'gone',
+  a: 'asks',
 };
 
 /**
  * Creates a group if it is missing, or sets it back if it is too far ahead. Also records the caller as a living member.
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger,
- *        8 members (ZSET), 9 versions (HASH)
+ *        8 members (ZSET), 9 versions (HASH), 10 retries (ZSET)
  * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, or '<' and a time in ms: at the end of the stream, or at
  *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
  *        keep the keys beside a missing stream, ms, 6 consumer, 7 how long it counts as alive, ms, or 0 if its row is
- *        not here, 8 its version
- * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone
+ *        not here, 8 its version, 9 to answer a: entries that the group was given, newest first, then '0-0'
+ * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone, a asks for the
+ *        entries that the group was given up to this one, the last of the stream: ARGV 3 is later
  * atomic because two members may both find it missing, and the position must be that of the stream on which it is made.
  * twice  the second time it exists.
  *
@@ -35,20 +40,26 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * does not know the position makes the group where new groups start and records that in key 3 ("made blindly"); a member that
  * knows better and comes later sets it back.
  *
+ * If the stream's last entry is before ARGV 3, a failover has lost the newest entries, or the stream is a new one. It is the same
+ * stream if it still holds an entry that the group was given, and the group continues after the newest of them; else from the
+ * beginning.
+ *
  * A stream found by a wildcard is not created. If it is gone, the position is deleted, since it means nothing for a new stream
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
-  `${ENTRY_ORDER}${MEMBERS}${INFO_OF}
+  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}${INFO_OF}
 local function ensure()
   local group, known = ARGV[1], ARGV[3]
   local last, at = '0-0', nil
   if ARGV[5] ~= '' and redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then
     redis.call('DEL', KEYS[2], KEYS[3])
     for n = 4, 7 do redis.call('PEXPIRE', KEYS[n], ARGV[5]) end
+    redis.call('PEXPIRE', KEYS[10], ARGV[5])
     return 'g 0-0'
   end
   for n = 4, 7 do redis.call('PERSIST', KEYS[n]) end
+  redis.call('PERSIST', KEYS[10])
   if redis.call('EXISTS', KEYS[1]) == 1 then
     for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
       local info = infoOf(row)
@@ -57,11 +68,19 @@ local function ensure()
     last = infoOf(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
   end
 
-  local position = redis.call('GET', KEYS[2])
-  if known ~= '' and after(known, last) then known = '0-0' end
+  local position, blind = entryIdIn(KEYS[2]), entryIdIn(KEYS[3])
+  if known ~= '' and (blind or not at) and after(known, last) then
+    if not ARGV[9] then return 'a ' .. last end
+    known = '0-0'
+    for n = 9, #ARGV do
+      if #redis.call('XRANGE', KEYS[1], ARGV[n], ARGV[n]) == 1 then
+        known = ARGV[n]
+        break
+      end
+    end
+  end
 
   if at then
-    local blind = redis.call('GET', KEYS[3])
     if blind and known ~= '' and after(blind, known) then
       redis.call('XGROUP', 'SETID', KEYS[1], group, known)
       redis.call('SET', KEYS[3], known, 'KEEPTTL')
@@ -88,7 +107,8 @@ end
 
 local ensured, lasts = ensure(), tonumber(ARGV[7])
 -- The group is usable even if this record cannot be written.
-if lasts > 0 and ensured ~= 'g 0-0' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
+local letter = string.sub(ensured, 1, 1)
+if lasts > 0 and letter ~= 'g' and letter ~= 'a' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
 return ensured
 `,
   (reply): EnsuredGroup => {

@@ -1,5 +1,5 @@
 import { parseList } from '../../read/replies.js';
-import { ENTRY_ORDER } from '../entry-ids.lua.js';
+import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { Script } from '../script.js';
 
@@ -17,13 +17,13 @@ import { Script } from '../script.js';
  * twice  it looks again.
  */
 export const findUnattendedStreamsScript = new Script(
-  `${ENTRY_ORDER}${MEMBERS}
+  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}
 local unattended = {}
 local sayAlive = sayingAlive(ARGV[3], tonumber(ARGV[4]), ARGV[5], true)
 for n = 1, #KEYS / 4 do
   local stream, madeBlindly, members, versions = KEYS[4 * n - 3], KEYS[4 * n - 2], KEYS[4 * n - 1], KEYS[4 * n]
   local idle = redis.pcall('XPENDING', stream, ARGV[1], 'IDLE', ARGV[2], '-', '+', 1)
-  local blind, known = redis.call('GET', madeBlindly), ARGV[4 + 2 * n]
+  local blind, known = entryIdIn(madeBlindly), ARGV[4 + 2 * n]
   if idle.err or #idle > 0 or blind and known ~= '' and after(blind, known) then unattended[#unattended + 1] = n - 1 end
   -- A record that cannot be written must not affect other streams.
   if ARGV[5 + 2 * n] == '1' then pcall(sayAlive, members, versions) end

@@ -1,4 +1,5 @@
 import { parseEntries, parseList, parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -18,6 +19,7 @@ import { NOW, Script } from '../script.js';
 export const recoverScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}
 ${NOW}
+${evenIfFull('KEYS[4]')}
 local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
 local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
 local from = begin == '-' and '-' or '(' .. begin

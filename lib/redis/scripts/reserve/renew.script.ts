@@ -1,5 +1,6 @@
 import { parseText } from '../../read/replies.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -17,6 +18,7 @@ import { NOW, Script } from '../script.js';
 export const renewScript = new Script(
   `${LETTER_OF}${FENCE}
 ${NOW}
+${evenIfFull('KEYS[2]')}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 local ends = string.format('%.0f', now + ARGV[4])
 local answers = {}

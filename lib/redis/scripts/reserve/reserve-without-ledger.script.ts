@@ -1,4 +1,5 @@
 import { NOTE_POSITION } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
 import { ATTEMPT_MARKS } from '../runs.lua.js';
 import { Script } from '../script.js';
@@ -24,13 +25,16 @@ local entries = cjson.decode(ARGV[4])
 if KEYS[4] and not mayBegin(KEYS[4], KEYS[1], ARGV[1], ARGV[5], ARGV[6], ARGV[3]) then
   return string.rep('p', #entries)
 end
+-- Before anything is acknowledged, since this may be refused.
+local used = redis.call('EXISTS', KEYS[2]) == 1 and redis.call('HMGET', KEYS[2], unpack(entries))
+${evenIfFull('KEYS[2]')}
 if ARGV[2] == '1' then
   notePosition(KEYS[3], ARGV[3])
   redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 end
-if redis.call('EXISTS', KEYS[2]) == 0 then return string.rep('n', #entries) end
+if not used then return string.rep('n', #entries) end
 local answers = {}
-for n, row in ipairs(redis.call('HMGET', KEYS[2], unpack(entries))) do
+for n, row in ipairs(used) do
   local before, mark = attemptsOf(row)
   answers[n] = runsAlone(mark) and 'a' .. before + 1 or before == 0 and 'n' or 'n' .. before + 1
 end

@@ -1,6 +1,7 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseList, parseText } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
 import { ATTEMPT_MARKS } from '../runs.lua.js';
@@ -85,6 +86,7 @@ local ends, oldest = now + ARGV[3], now - ARGV[4]
 
 local nowText, leasedTill = string.format('%.0f', now), string.format(' %.0f', ends)
 
+${evenIfFull('KEYS[3]')}
 local ids, entries, leased = cjson.decode(ARGV[8]), cjson.decode(ARGV[7]), 0
 -- A redrive comes after all entries that were delivered.
 local highest = ARGV[9] == '1' and '+' or ARGV[6]
@@ -135,7 +137,7 @@ local function judge(n, entry, id)
     holder, of, till = token, taken[id], ends
   elseif rows[n] then
     local h, o, r, t = string.match(rows[n], '^(%S+) (%S+) (%d+) (%d+)$')
-    if h then holder, of, run, till = h, o, tonumber(r), tonumber(t) end
+    if h then holder, of, run, till = h, o, runsIn(r), tonumber(t) end
   end
   local mine = holder == token and of == entry
   local letter = redrives and letterOf(entry)
@@ -202,7 +204,12 @@ for n = 1, #ids do
   end
 end
 
-if written > 0 then redis.call('ZADD', KEYS[2], unpack(done)) end
+if written > 0 then
+  -- If one of these is refused, nothing is recorded: what is recorded and has no answer would neither run nor come back.
+  redis.call('XRANGE', KEYS[1], '+', '-')
+  redis.call('ZSCORE', KEYS[4], '')
+  redis.call('ZADD', KEYS[2], unpack(done))
+end
 if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then

@@ -6,6 +6,7 @@ import {
   type RawEntry,
 } from '../../read/replies.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -40,6 +41,7 @@ export interface ResumedPage {
 export const resumeScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}${ENTRY_ORDER}${LETTER_OF}
 ${NOW}
+${evenIfFull('KEYS[3]')}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local hereMs = tonumber(ARGV[5]) and now - ARGV[5]
@@ -66,13 +68,13 @@ if ARGV[6] ~= '' then
     local id, due = rows[n], tonumber(rows[n + 1])
     if not letterOf(id) and (begin == '-' or after(id, begin)) then
       found[#found + 1] = id
-      if due > now then waits[id] = due - now end
+      if due > now then waits[id] = math.min(due - now, 2147483647) end
     end
   end
   for _, row in ipairs(#found > 0 and redis.call('HVALS', KEYS[4]) or {}) do
     local holder, entry, till = string.match(row, '^(%S+) (%S+) %d+ (%d+)$')
     if holder and holder ~= ARGV[6] and tonumber(till) > now then
-      waits[entry] = math.max(waits[entry] or 0, till - now)
+      waits[entry] = math.max(waits[entry] or 0, math.min(till - now, 2147483647))
     end
   end
 end
@@ -100,8 +102,9 @@ end
 local entries, last = {}, begin
 for _, id in ipairs(found) do
   if limit and after(id, limit) then break end
-  if not idle[id] and #redis.call('XPENDING', stream, group, id, id, 1) == 0 then
-    -- It was settled: nobody will ask for it again.
+  local pending = idle[id] and page or redis.pcall('XPENDING', stream, group, id, id, 1)
+  if #pending == 0 then
+    -- It was settled, or is no entry ID: nobody will ask for it again.
     redis.call('HDEL', attempts, id)
     redis.call('ZREM', retries, id)
   elseif waits[id] then

@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { Script } from '../script.js';
 
@@ -14,6 +15,7 @@ import { Script } from '../script.js';
  */
 export const startAloneScript = new Script(
   `${ATTEMPT_MARKS}${FENCE}
+${evenIfFull('KEYS[3]')}
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if token == '' then
   if not isPendingFor(consumer, KEYS[1], group, entry) then return 0 end

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { Script } from '../script.js';
 
@@ -15,12 +16,13 @@ import { Script } from '../script.js';
  *        entry could run again if its message is published again.
  * twice  KEYS[6] has the answer.
  *
- * The ledger is written first: if Redis is out of memory, nothing else happens.
+ * The ledger is written first: if a command fails, what came before it stays.
  */
 export const startRedriveScript = new Script(
   `${LETTER_OF}${FENCE}
 local answered = redis.call('GET', KEYS[6])
 if answered then return tonumber(answered) end
+${evenIfFull('KEYS[2]')}
 local token, member, id, lease = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 local letter = letterOf(member)
 if not leaseHeldBy(KEYS[2], lease, token, member) then return 0 end

@@ -1,5 +1,6 @@
 import { parseEntries, parseList } from '../../read/replies.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW, Script } from '../script.js';
 
 /**
@@ -45,6 +46,7 @@ end
 export const takeDueEntriesScript = new Script(
   `${TAKE_DUE}
 ${NOW}
+${evenIfFull('KEYS[3]')}
 local later = string.format('%.0f', now + ARGV[3])
 local taken = {}
 for n = 1, #KEYS / 4 do

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
 /**
@@ -12,11 +13,12 @@ import { NOW_TEXT, Script } from '../script.js';
  *        a ledger entry would run again if its message is published again.
  * twice  the second time all of it is already done. It needs no fence: a late success is still a success.
  *
- * The ledger is written first: if Redis is out of memory, nothing else happens.
+ * The ledger is written first: if a command fails, what came before it stays.
  */
 export const commitRedrivesScript = new Script(
   `${LETTER_OF}
 ${NOW_TEXT}
+${evenIfFull('KEYS[2]')}
 local removed = 0
 for i = 2, #ARGV, 3 do
   local member, id, lease = ARGV[i], ARGV[i + 1], ARGV[i + 2]

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { NOTE_POSITION } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
 /**
@@ -13,11 +14,12 @@ import { NOW_TEXT, Script } from '../script.js';
  *        a ledger entry would run again if it is published again.
  * twice  the second time all of it is already done. It needs no fence: a late success is still a success.
  *
- * The ledger is written first: if Redis is out of memory, nothing else happens.
+ * The ledger is written first: if a command fails, what came before it stays.
  */
 export const commitScript = new Script(
   `${NOTE_POSITION}
 ${NOW_TEXT}
+${evenIfFull('KEYS[3]')}
 local entries = cjson.decode(ARGV[3])
 if ARGV[2] == '1' then
   local ids, scored = cjson.decode(ARGV[4]), {}

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
@@ -18,11 +19,12 @@ import { NOW_TEXT, Script } from '../script.js';
  * twice  nothing is written, since the entry is no longer pending, or the lease or the earlier dead letter is gone, or KEYS[7]
  *        exists.
  *
- * The dead letter is written first: if Redis is out of memory, nothing else happens.
+ * The dead letter is written first: if a command fails, what came before it stays.
  */
 export const deadLetterScript = new Script(
   `${NOTE_POSITION}${LETTER_OF}${FENCE}
 ${NOW_TEXT}
+${evenIfFull('KEYS[2]')}
 local group, consumer, token, entry, id = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local letter = letterOf(entry)
 if token ~= '' then

@@ -1,5 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -19,6 +20,7 @@ import { NOW, Script } from '../script.js';
 export const handOverScript = new Script(
   `${ATTEMPT_MARKS}${FENCE}${LETTER_OF}${HANDED_BACK}
 ${NOW}
+${evenIfFull('KEYS[2]')}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
 
 local function isLeftHere(entry)

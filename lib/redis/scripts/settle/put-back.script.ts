@@ -1,5 +1,6 @@
 import { parseText } from '../../read/replies.js';
 import { HANDED_BACK } from '../entry-ids.lua.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
 import { Script } from '../script.js';
 
@@ -21,6 +22,7 @@ export const putBackScript = new Script(
   `${PACKED_LEDGER}${FIND_PACKED}${REMOVE_PACKED}${HANDED_BACK}
 local answered = redis.call('GET', KEYS[5])
 if answered then return answered end
+${evenIfFull('KEYS[4]')}
 local group, consumer = ARGV[1], ARGV[2]
 local answers = {}
 for i = 4, #ARGV, 3 do

@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { evenIfFullBy } from '../even-if-full.lua.js';
 import { Script } from '../script.js';
 
 /** The result for a batch of replies. */
@@ -24,6 +25,7 @@ export interface Replied {
 export const replyScript = new Script(
   `
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return 'gone' end
+${evenIfFullBy('KEYS[1]')}
 local at, answer, seen = 1, 'there', {}
 local some = redis.call('EXISTS', KEYS[2]) == 1
 while at < #ARGV do

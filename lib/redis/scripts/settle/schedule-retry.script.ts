@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
@@ -15,11 +16,12 @@ import { NOW, Script } from '../script.js';
  *        would belong to nobody.
  * twice  a message that already waits with this number of attempts gets the first answer again.
  *
- * The attempt is counted first: if Redis is out of memory, nothing else happens.
+ * The attempt is counted first: if a command fails, what came before it stays.
  */
 export const scheduleRetryScript = new Script(
   `${ATTEMPT_MARKS}${FENCE}
 ${NOW}
+${evenIfFull('KEYS[2]')}
 local group, consumer, token, keepsMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local function mine(entry, id)
