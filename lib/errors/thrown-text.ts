@@ -70,8 +70,9 @@ export function thrownText(thrown: unknown, mostBytes = LONGEST_LOG): string {
 function headOf(thrown: unknown): string {
   const message = cutText(thrownMessage(thrown), LONGEST_LINE);
   const name = thrownName(thrown);
+  if (message === '') return name;
   if (!isError(thrown) || name === 'Error' || isA(thrown, RedisStreamsError)) return message;
-  return message === '' ? name : `${cutText(name, MOST_BYTES.name)}: ${message}`;
+  return `${cutText(name, MOST_BYTES.name)}: ${message}`;
 }
 
 /** A line for each cause and each aggregated error, and for theirs; a bounded number of lines. */

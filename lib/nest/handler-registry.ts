@@ -1,4 +1,5 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
+import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consume/handlers/invoker.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
@@ -170,14 +171,17 @@ export function checkCodec({ stream, handlers }: Subscription, codecs: StreamCod
 }
 
 /**
- * Checks what handlers want against what is set for their streams. Otherwise they would wait for messages that never come.
+ * Checks what handlers want against what is set for their streams. Otherwise they would wait for messages that never come. Logs
+ * which options have no effect.
  *
  * @throws InvalidOptionsError for the first contradiction
  */
 export function checkSubscriptions(
   registry: HandlerRegistry,
   { partitions }: Pick<ResolvedServerOptions, 'partitions'>,
+  logger: LoggerService,
 ): void {
+  for (const warning of registry.optionsWithoutEffect) logger.warn(warning);
   const named = registry.subscriptions();
   for (const [stream, count] of partitions) {
     if (named.some((subscription) => subscription.stream === stream)) continue;

@@ -1,7 +1,7 @@
-export const patternLeftAlone = (pattern: string, why: string): string =>
-  `Handler of ${pattern} is left alone: ${why}`;
-
-export const NOT_A_STREAM = 'a stream is named by a string, or by { stream, name }';
+export const patternLeftAlone = (pattern: unknown): string => {
+  const shown = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+  return `Handler of ${shown} is left alone: a stream is named by a string, or by { stream, name }`;
+};
 
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;

@@ -87,7 +87,7 @@ export class ServerRedisStreams
   ): void {
     try {
       const target = streamPattern(pattern);
-      if (target === undefined) return this.leaveAlone(pattern, text.NOT_A_STREAM);
+      if (target === undefined) return void this.logger.warn(text.patternLeftAlone(pattern));
       this.registry.add(target, callback, extras, !isEventHandler);
     } catch (error) {
       this.registryFault ??= error;
@@ -199,8 +199,7 @@ export class ServerRedisStreams
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
-    checkSubscriptions(this.registry, this.options);
-    for (const warning of this.registry.optionsWithoutEffect) this.logger.warn(warning);
+    checkSubscriptions(this.registry, this.options, this.logger);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
       wildcards: this.wildcards,
@@ -247,10 +246,5 @@ export class ServerRedisStreams
     consumer.connections.eachBlocking((blocking) => {
       blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
     });
-  }
-
-  private leaveAlone(pattern: unknown, why: string): void {
-    const shown = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
-    this.logger.warn(text.patternLeftAlone(shown, why));
   }
 }
