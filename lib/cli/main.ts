@@ -6,8 +6,7 @@ import { errorText } from '../redis/server/redis-errors.js';
 import { CliError, EXIT, type ExitCode } from './cli.error.js';
 import { visible } from './output/text.js';
 import { collect, parseSpan } from './program/arguments.js';
-import { addChangingCommands } from './program/changing-commands.js';
-import { addInspectingCommands } from './program/inspecting-commands.js';
+import { addChangingCommands, addInspectingCommands } from './program/commands.js';
 
 /**
  * Runs one command. The `bin` of package.json is the CommonJS build of this file, which Node loads a third faster.

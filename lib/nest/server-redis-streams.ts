@@ -25,7 +25,7 @@ import {
   HandlerRegistry,
   type Subscription,
 } from './handler-registry.js';
-import { nestHooks } from './nest-hooks.js';
+import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { REDIS_STREAMS } from './subscription.js';
 import * as text from './nest.messages.js';

@@ -1,3 +1,4 @@
+import type { Server } from '@nestjs/microservices';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
 import { failedWith, type Verdict } from './run.js';
@@ -78,4 +79,32 @@ async function called(hook: () => unknown, onFault: (error: unknown) => void): P
   } catch (error) {
     onFault(error);
   }
+}
+
+/**
+ * The hooks that were set on a server with Nest's `setOnProcessingStartHook` and `setOnProcessingEndHook`. The first
+ * versions of Nest 11 have none.
+ *
+ * @param server as it is during its construction: the hook that it has then is Nest's default
+ * @returns reads the hooks that are set at that time; `undefined` if there are none, so that messages are not wrapped
+ */
+export function nestHooks(
+  server: Pick<Server, 'transportId'>,
+  onFault: (error: unknown) => void,
+): () => ProcessingHooks | undefined {
+  const startOf = (): unknown => Reflect.get(server, 'onProcessingStartHook');
+  const endOf = (): unknown => Reflect.get(server, 'onProcessingEndHook');
+  const unset = startOf();
+  return () => {
+    const [start, end] = [startOf(), endOf()];
+    if (start === unset && end === undefined) return undefined;
+    return {
+      start: (context, done) =>
+        typeof start === 'function'
+          ? start.call(server, server.transportId, context, done)
+          : done(),
+      end: (context) => typeof end === 'function' && end.call(server, server.transportId, context),
+      onFault,
+    };
+  };
 }

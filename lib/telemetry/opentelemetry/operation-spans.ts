@@ -19,8 +19,8 @@ import {
   linksTo,
   NAMES,
   runInSpan,
-} from './span.js';
-import type { Telemetry } from './telemetry.js';
+  type Telemetry,
+} from './telemetry.js';
 
 /** Publishing one message. The context of its span travels in the headers of the message. */
 export function sendSpan(telemetry: Telemetry, operation: PublishOperation): void {

@@ -2,8 +2,7 @@ import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
 import { onStreamsOperation } from '../../events/operations.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { processSpan, sendSpan, settleSpan } from './operation-spans.js';
-import { safely } from './span.js';
-import { Telemetry } from './telemetry.js';
+import { safely, Telemetry } from './telemetry.js';
 
 /** Options of {@link RedisStreamsInstrumentation}. */
 export interface RedisStreamsInstrumentationConfig {
