@@ -195,9 +195,9 @@ export const NO_PACKET = 'the deserializer returned no packet with data';
 export const requestFieldWrong = (field: string): string =>
   `field "${field}" is not valid for a request`;
 
-export const codecFailed = (reason: string): string => `the codec failed: ${reason}`;
+const codecFailed = (reason: string): string => `the codec failed: ${reason}`;
 
-export const NO_ENVELOPE = "the codec's decode() returned no message";
+const NO_ENVELOPE = "the codec's decode() returned no message";
 
-export const WRONG_ENVELOPE =
+const WRONG_ENVELOPE =
   "the codec's decode() returned a message whose name, messageId or key is not text, or whose headers or metadata are no object";
