@@ -42,8 +42,12 @@ export function fromJson(field: string, json: string): unknown {
 
 /** @throws MessageDecodingError if the bytes are not UTF-8: decoding would replace them by other characters */
 export function fromUtf8(field: string, bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw new MessageDecodingError(text.notUtf8(field));
-  return bytes.toString();
+  const decoded = bytes.toString();
+  // Where it is not UTF-8, this character stands; it may also have been written.
+  if (decoded.includes('\uFFFD') && !isUtf8(bytes)) {
+    throw new MessageDecodingError(text.notUtf8(field));
+  }
+  return decoded;
 }
 
 /** @throws MessageDecodingError if it is not an object */
