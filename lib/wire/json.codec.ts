@@ -1,4 +1,5 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import {
   type Codec,
   encodingUnknown,
@@ -9,9 +10,28 @@ import {
   type RawFields,
 } from './codec.js';
 import { messageIdField, messageIdOf } from './message-id.js';
-import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './payload-form.js';
+import {
+  checkCodecOptions,
+  fromJson,
+  fromUtf8,
+  type JsonFormat,
+  objectOf,
+  stringMap,
+  toJson,
+} from './payload-form.js';
 
 const BODY_ENCODING = 'body-encoding';
+
+/** Options of {@link JsonCodec}. */
+export interface JsonCodecOptions {
+  /**
+   * Reads and writes payloads. Set `losslessJson` of `nestjs-redis-streams/lossless-json` to keep integers beyond 2⁵³, which
+   * Python and Go send: `JSON` rounds them without a word.
+   *
+   * @default JSON
+   */
+  json?: JsonFormat;
+}
 
 /**
  * The default codec. It writes the fields `name` (text) and `body` (JSON) and, if the message has them, `id`, `headers`,
@@ -26,6 +46,15 @@ const BODY_ENCODING = 'body-encoding';
  */
 export class JsonCodec implements Codec {
   readonly carriesKey: boolean = true;
+  private readonly json: JsonFormat;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: JsonCodecOptions = {}) {
+    checkCodecOptions('JsonCodec', options, ['json']);
+    const { json = JSON } = options;
+    checkJsonFormat(json);
+    this.json = json;
+  }
 
   encode(stream: string, envelope: MessageEnvelope): EntryFields {
     const { payload, messageId, headers, metadata, key } = envelope;
@@ -34,7 +63,7 @@ export class JsonCodec implements Codec {
       'name',
       envelope.name,
       'body',
-      toJson(stream, 'payload', bytes ? base64(payload) : payload),
+      toJson(stream, 'payload', bytes ? base64(payload) : payload, this.json),
     ];
     if (messageId !== undefined) fields.push('id', messageIdField(messageId));
     if (bytes) fields.push(BODY_ENCODING, 'base64');
@@ -66,7 +95,7 @@ export class JsonCodec implements Codec {
     if (encoding !== undefined && encoding !== 'base64') {
       throw new MessageDecodingError(encodingUnknown(BODY_ENCODING));
     }
-    const payload = fromJson('body', fromUtf8('body', body));
+    const payload = fromJson('body', fromUtf8('body', body), this.json);
     return {
       name,
       payload: encoding === undefined ? payload : bytesOf(payload),
@@ -78,6 +107,16 @@ export class JsonCodec implements Codec {
       key,
     };
   }
+}
+
+function checkJsonFormat(json: unknown): void {
+  const { parse, stringify } = Object(json);
+  if (typeof parse === 'function' && typeof stringify === 'function') return;
+  throw new InvalidOptionsError(
+    'JsonCodec.json',
+    json === null ? 'null' : `a ${typeof json}`,
+    'an object with the methods parse and stringify, such as losslessJson',
+  );
 }
 
 /** The usual field names, by length. Comparing bytes is cheaper than making strings of them. */
