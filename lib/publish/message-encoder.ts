@@ -61,6 +61,7 @@ export class MessageEncoder {
     for (const [header, value] of Object.entries(headers ?? {})) {
       if (typeof value !== 'string')
         throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
+      requireUnicode(stream, `header "${header}"`, header + value);
     }
     return {
       stream,
@@ -172,6 +173,12 @@ function dueTime(
 function requireText(stream: string, what: string, value: unknown): void {
   if (typeof value !== 'string' || value === '')
     throw new MessageEncodingError(stream, text.notText(what));
+  requireUnicode(stream, what, value);
+}
+
+/** Two texts that differ only in such characters would arrive as the same one. */
+function requireUnicode(stream: string, what: string, value: string): void {
+  if (/\p{Surrogate}/u.test(value)) throw new MessageEncodingError(stream, text.notUnicode(what));
 }
 
 function requireFit(stream: string, fields: EntryFields, mostBytes: number): void {

@@ -153,7 +153,10 @@ export const notAStringMap = (field: string): string =>
   `field "${field}" does not have the expected form`;
 
 export const notMessagePack = (field: string): string =>
-  `field "${field}" is not a MessagePack map of strings`;
+  `field "${field}" is not a MessagePack map of strings, numbers, booleans and nil`;
+
+export const PROTO_IN_METADATA =
+  'field "metadata" has the key "__proto__", which is not allowed: it could change what objects are';
 
 export const encodingUnknown = (field: string): string =>
   `field "${field}" names an unknown encoding`;
