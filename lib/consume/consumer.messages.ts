@@ -1,3 +1,4 @@
+import { DELAY_ALLOWED } from '../errors/handler.errors.js';
 import type { Message } from './message.js';
 
 const at = (stream: string, group: string, entryId: string): string =>
@@ -25,6 +26,9 @@ export const deadLettered = (
   why: string,
 ): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
 
+export const noDelay = (stream: string, group: string, fault: string): string =>
+  `Stream "${stream}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message waits as long as the backoff of the options says, or the default one. This is said once for each stream`;
+
 export const failedOnClose = (
   stream: string,
   group: string,
@@ -34,8 +38,6 @@ export const failedOnClose = (
   `Failed while closing, left to the group (${of(stream, group, message)})${because(reason)}`;
 
 export const NOT_AN_INBOX = 'the request asks for its replies in a key that is not an inbox';
-
-export const ID_NOT_TEXT = 'the message ID that the codec returned is no string';
 
 export const refusedStep = (step: string, reason: string): string =>
   `Redis refused to ${step}: ${reason}`;

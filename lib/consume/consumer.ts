@@ -175,6 +175,11 @@ export class Consumer {
     return this.readers.quietMs;
   }
 
+  /** The streams that are not read now, since Redis refuses them. */
+  get refusedStreams(): Refusals['all'] {
+    return this.refusals.all;
+  }
+
   /** The partitions that this process owns now. */
   get ownedPartitions(): OwnedPartition[] {
     return this.partitions.owned;

@@ -39,7 +39,7 @@ export class GroupPosition {
 
   /** The stream has lost what came after this entry, or is a new one. */
   rewind(entryId: string): void {
-    const given = this.givenUpTo(entryId).reverse();
+    const given = this.givenUpTo(entryId).sort(compareEntryIds);
     this.forget();
     for (const id of [...given, entryId]) this.noteGiven(id);
   }

@@ -20,7 +20,7 @@ import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
 import type { Refusals } from './refusals.js';
 import { RefusedMessages } from './refused-messages.js';
-import { Report } from './report.js';
+import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
 import type { ConsumedStream, StreamPlace } from './stream-place.js';
 import type { ConsumerTallies } from './tallies.js';
@@ -30,6 +30,7 @@ import type { Demand } from './waiting.js';
 export class PipelineBuilder {
   private readonly runner: ScriptRunner;
   private readonly jointWrite: JointWrite;
+  private readonly delayFaults: DelayFaults;
 
   /** @param signal ends all attempts to reach Redis */
   constructor(
@@ -45,6 +46,7 @@ export class PipelineBuilder {
   ) {
     const { client } = member;
     this.jointWrite = new JointWrite(client);
+    this.delayFaults = new DelayFaults(logger);
     this.runner = scriptsOf(client);
   }
 
@@ -95,7 +97,7 @@ export class PipelineBuilder {
       group,
       holder,
     });
-    const report = new Report(stream, group, tally, this.logger);
+    const report = new Report(stream, group, tally, this.logger, this.delayFaults);
     const deliveries = deliveriesFor(
       this.claim(followed, holder),
       options,

@@ -53,6 +53,14 @@ export class Refusals {
     private readonly streams: FollowedStreams,
   ) {}
 
+  /** The streams that are set aside, and why. */
+  get all(): readonly { readonly stream: string; readonly reason: string }[] {
+    return [...this.byStream.values()].map(({ followed, error }) => ({
+      stream: followed.name,
+      reason: errorText(error),
+    }));
+  }
+
   /** Why a stream is set aside; undefined if it is not. */
   errorOf(followed: FollowedStream): unknown {
     return this.byStream.get(followed)?.error;

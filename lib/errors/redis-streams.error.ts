@@ -35,7 +35,7 @@ export class InvalidStreamNameError extends RedisStreamsError {
 
   constructor(readonly stream: string) {
     super(
-      `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty, and braces only as a hash tag that ` +
+      `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty and has no unpaired surrogates, and braces only as a hash tag that ` +
         'Redis Cluster reads, such as "{eu}:orders"',
     );
   }

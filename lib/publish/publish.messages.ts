@@ -1,5 +1,8 @@
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 
+export const notUnicode = (what: string): string =>
+  `its ${what} has unpaired surrogates, which UTF-8 cannot encode`;
+
 export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
 
 export const twoNames = (inPattern: string, inRecord: string): string =>

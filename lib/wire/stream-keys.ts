@@ -214,7 +214,7 @@ const tagOf = (key: string): string | undefined => /^[^{]*\{([^}]+)\}/.exec(key)
  * @throws InvalidStreamNameError if braces would put the keys into different slots
  */
 export function hashTagged(key: string): string {
-  if (key === '') throw new InvalidStreamNameError(key);
+  if (key === '' || /\p{Surrogate}/u.test(key)) throw new InvalidStreamNameError(key);
   if (tagOf(key) !== undefined) return key;
   if (key.includes('}')) throw new InvalidStreamNameError(key);
   return `{${key}}`;

@@ -138,7 +138,7 @@ describe.each<Partial<RedisStreamsModuleOptions>>([
   ])('runs no history again, and what is published after it is handled%s', async (_, isMade) => {
     const stream = freshName('orders');
     const numbers = (from: number, count: number) =>
-      Array.from({ length: count }, (_, n) => ({ n: from + n }));
+      Array.from({ length: count }, (_each, n) => ({ n: from + n }));
     await addEntries(redis.client, stream, numbers(-50, 50));
     const got: { n: number }[] = [];
     await member(stream, got, mode);

@@ -10,7 +10,7 @@ import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
 import { Pipeline } from '../../../lib/consume/pipeline.js';
 import { Quarantine } from '../../../lib/consume/quarantine.js';
 import { RefusedMessages } from '../../../lib/consume/refused-messages.js';
-import { Report } from '../../../lib/consume/report.js';
+import { DelayFaults, Report } from '../../../lib/consume/report.js';
 import { Slots } from '../../../lib/consume/slots.js';
 import { StreamPlace } from '../../../lib/consume/stream-place.js';
 import { ConsumerTallies } from '../../../lib/consume/tallies.js';
@@ -91,7 +91,7 @@ function pipelineOf(): Pipeline {
     streamKey: keys.stream,
     holder: 'token',
   });
-  const report = new Report('orders', 'billing', tally, logger);
+  const report = new Report('orders', 'billing', tally, logger, new DelayFaults(logger));
   const deliveries = deliveriesFor(
     { ...claim, holder: 'token' as Holder },
     options,
