@@ -109,7 +109,6 @@ export type {
   MessageCounts,
   OwnedPartitionStats,
   PartitionsStats,
-  SetAsideStats,
   StreamsStats,
   StreamStats,
 } from './monitor/streams-inspection.js';

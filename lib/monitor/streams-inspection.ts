@@ -123,7 +123,7 @@ export interface StreamsStats {
   /** How often a connection of the server was lost, or could not be opened, since then. */
   readonly reconnects: number;
   /** The streams (or partitions) that this process does not read now, since Redis refuses them, and why. */
-  readonly setAside: readonly SetAsideStats[];
+  readonly setAside: readonly { readonly stream: string; readonly reason: string }[];
   /** For streams with partitions: which ones this process owns. `inspect()` reports the owners of the others. */
   readonly partitions: readonly PartitionsStats[];
   /** Each stream that was read since then. */
@@ -167,13 +167,6 @@ export interface MessageCounts {
   readonly abandoned: number;
   /** Deleted from the stream before they were handled. */
   readonly lost: number;
-}
-
-/** A stream that Redis refuses. It is tried again from time to time. */
-export interface SetAsideStats {
-  readonly stream: string;
-  /** What Redis said. */
-  readonly reason: string;
 }
 
 /** What this process did with one stream. */

@@ -27,7 +27,11 @@ const mayUse = (user: string, ...keys: string[]): Promise<unknown> =>
     'ACL',
     'SETUSER',
     user,
-    ...['on', '>secret', '+@all', 'resetkeys', ...keys.map((key) => `~${key}`)],
+    'on',
+    '>secret',
+    '+@all',
+    'resetkeys',
+    ...keys.map((key) => `~${key}`),
   );
 
 withOwn.each(Object.keys(REFUSED_MODES))('a right to one stream that is taken away, %s', (mode) => {
