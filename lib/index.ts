@@ -15,7 +15,7 @@ export type { Codec, EntryFields, RawFields } from './wire/codec.js';
 export type { DecodedEnvelope, MessageEnvelope } from './wire/codec.js';
 export type { DurationHistogram } from './consume/tallies.js';
 export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
-export type { DeadLetter } from './dead-letters/dead-letter.js';
+export type { DeadLetter, DeadLetterError } from './dead-letters/dead-letter.js';
 export {
   DeadLetters,
   type DeadLettersOf,

@@ -1,3 +1,4 @@
+import { DELAY_ALLOWED } from '../errors/handler.errors.js';
 import type { Message } from './message.js';
 
 const at = (stream: string, group: string, entryId: string): string =>
@@ -24,6 +25,9 @@ export const deadLettered = (
   reason: string | undefined,
   why: string,
 ): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
+
+export const noDelay = (stream: string, group: string, fault: string): string =>
+  `Stream "${stream}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message waits as long as the backoff of the options says, or the default one. This is said once for each stream`;
 
 export const failedOnClose = (
   stream: string,

@@ -18,7 +18,7 @@ import { ArrivalOrder, type Sequencer } from './order/sequencer.js';
 import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
-import { Report } from './report.js';
+import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
 import type { ConsumedStream, StreamPlace } from './stream-place.js';
 import type { ConsumerTallies } from './tallies.js';
@@ -28,6 +28,7 @@ import type { Demand } from './waiting.js';
 export class PipelineBuilder {
   private readonly runner: ScriptRunner;
   private readonly jointWrite: JointWrite;
+  private readonly delayFaults: DelayFaults;
 
   /** @param signal ends all attempts to reach Redis */
   constructor(
@@ -42,6 +43,7 @@ export class PipelineBuilder {
   ) {
     const { client } = member;
     this.jointWrite = new JointWrite(client);
+    this.delayFaults = new DelayFaults(logger);
     this.runner = scriptsOf(client);
   }
 
@@ -107,7 +109,7 @@ export class PipelineBuilder {
       new Slots(options, this.quarantine, gates),
       new HandlerRunner(stream, invoke, options.handlerTimeoutMs, requests, tally),
       requests,
-      new Report(stream, group, tally, this.logger),
+      new Report(stream, group, tally, this.logger, this.delayFaults),
       this.demand,
     );
   }

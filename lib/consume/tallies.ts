@@ -4,7 +4,7 @@ import { follow, operations } from '../events/operations.js';
 import { RedisClock } from '../redis/server/clocks.js';
 import { publishedAtMs } from '../wire/ids.js';
 import { publishedMs } from './decoder.js';
-import type { Verdict } from './handlers/run.js';
+import { failedWith, type Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
 /** Up to how many milliseconds each bucket goes; the last one takes what is longer. */
@@ -213,7 +213,7 @@ export class StreamTally {
       // If the handlers failed, their verdict says so.
       error = thrown;
     }
-    return verdict ?? { kind: 'failed', error };
+    return verdict ?? failedWith(error);
   }
 
   private count(what: keyof ConsumerCounts): void {

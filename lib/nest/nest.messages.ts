@@ -1,7 +1,7 @@
-export const patternLeftAlone = (pattern: string, why: string): string =>
-  `Handler of ${pattern} is left alone: ${why}`;
-
-export const NOT_A_STREAM = 'a stream is named by a string, or by { stream, name }';
+export const patternLeftAlone = (pattern: unknown): string => {
+  const shown = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
+  return `Handler of ${shown} is left alone: a stream is named by a string, or by { stream, name }`;
+};
 
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
@@ -13,6 +13,12 @@ export const NOTHING_TO_READ = 'No handler names a stream: this server reads not
 
 export const ONE_FIELD =
   'another codec if a @MessagePattern handler answers requests: an entry of one field cannot be marked as a request';
+
+export const noNames = (name: string): string =>
+  `another codec if a handler wants only messages with the name "${name}": an entry of one field carries no name, so its messages all have the name of their stream`;
+
+export const triesOnce = (stream: string, maxAttempts: number): string =>
+  `retry.maxAttempts: ${maxAttempts} has no effect on "${stream}": delivery: 'at-most-once' acknowledges a message before it runs, and tries nothing again. A failure becomes a dead letter at once`;
 
 export const wildcardOnly = (wildcard: string): string =>
   `nothing if only the wildcard "${wildcard}" matches the stream: a wildcard does not read partitions, so name the stream in a pattern`;

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { ReadPacket } from '@nestjs/microservices';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { isA } from '../errors/thrown.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
@@ -140,7 +141,7 @@ export function publishTarget(pattern: unknown): StreamPattern {
     const target = streamPattern(pattern);
     if (target !== undefined) return target;
   } catch (cause) {
-    if (!(cause instanceof InvalidOptionsError)) throw cause;
+    if (!isA(cause, InvalidOptionsError)) throw cause;
     throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
   }
   throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);

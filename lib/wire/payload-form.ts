@@ -2,7 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { cutText, thrownMessage } from '../errors/thrown.js';
 import * as text from './codec.js';
+
+const LONGEST_REASON = 1_000;
 
 /** Reads and writes JSON, as the global `JSON` does. */
 export interface JsonFormat {
@@ -30,7 +33,7 @@ export function toJson(
     // Only now is it certain that nothing in it is circular.
     if (json !== undefined) damage = jsonDamage(value);
   } catch (cause) {
-    const reason = cause instanceof Error ? firstLine(cause.message) : String(cause);
+    const reason = firstLine(cutText(thrownMessage(cause), LONGEST_REASON));
     throw new MessageEncodingError(stream, `${what}: ${reason}`, { cause });
   }
   if (json === undefined) damage = `a ${typeof value}`;

@@ -168,10 +168,13 @@ export function deadLetterText(letter: DeadLetter): string {
     ['attempts', String(letter.attempts)],
     ['reason', letter.reason],
     ['error', error && `${error.name}: ${error.message}`],
+    ['details', error?.details],
+    ['cut', letter.cut.join(', ')],
   ];
   const text = lines.flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [`${name.padEnd(10)} ${visible(value)}`],
   );
+  if (error?.causes !== undefined) text.push('causes', ...error.causes.split('\n').map(indented));
   if (error?.stack !== undefined) text.push('stack', ...error.stack.split('\n').map(indented));
   if (Object.keys(headers).length > 0) text.push('headers', ...jsonLines(headers));
   if (payload === undefined) text.push('fields', ...jsonLines(rawFields(fields)));

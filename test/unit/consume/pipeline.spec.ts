@@ -9,7 +9,7 @@ import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
 import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
 import { Pipeline } from '../../../lib/consume/pipeline.js';
 import { Quarantine } from '../../../lib/consume/quarantine.js';
-import { Report } from '../../../lib/consume/report.js';
+import { DelayFaults, Report } from '../../../lib/consume/report.js';
 import { Slots } from '../../../lib/consume/slots.js';
 import { StreamPlace } from '../../../lib/consume/stream-place.js';
 import { ConsumerTallies } from '../../../lib/consume/tallies.js';
@@ -105,7 +105,7 @@ function pipelineOf(): Pipeline {
     new Slots(options, new Quarantine(LEASE_MS)),
     new HandlerRunner('orders', consumed.invoke, undefined, noRequests, tally),
     noRequests,
-    new Report('orders', 'billing', tally, logger),
+    new Report('orders', 'billing', tally, logger, new DelayFaults(logger)),
     new Demand(),
   );
 }
