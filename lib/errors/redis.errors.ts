@@ -46,6 +46,22 @@ export class UnexpectedReplyError extends RedisStreamsError {
   }
 }
 
+/** A key that this package writes holds something that it never writes. */
+export class InvalidRecordError extends RedisStreamsError {
+  readonly code = 'INVALID_RECORD';
+
+  constructor(
+    readonly key: string,
+    /** What the key holds, shortened. */
+    readonly given: string,
+    readonly allowed: string,
+  ) {
+    super(
+      `The key ${JSON.stringify(key)} holds ${given}, allowed: ${allowed}. Delete it: the next server that starts writes it again`,
+    );
+  }
+}
+
 /** The server is too old, or lacks commands that are needed. */
 export class UnsupportedServerError extends RedisStreamsError {
   readonly code = 'UNSUPPORTED_SERVER';

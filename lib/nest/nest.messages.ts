@@ -44,5 +44,11 @@ const unread = (fewer: number, more: number): string =>
 export const outsidePartitions = (stream: string, group: string): string =>
   `Stream "${stream}" has entries that are in none of its partitions, and group "${group}" has not finished them: they were published without streams.${stream}.partitions, and nobody here reads them. docs/partitions.md says what to do`;
 
+export const partitionsInvalid = (reason: string): string =>
+  `Cannot check whether the readers have the same partitions: ${reason}`;
+
+export const partitionsReplaced = (reason: string): string =>
+  `A number of partitions was replaced by that of this server: ${reason}`;
+
 export const partitionsNotNoted = (stream: string, reason: string): string =>
   `Cannot check whether all services have the same partitions of stream "${stream}": ${reason}`;
