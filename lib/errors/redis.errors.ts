@@ -1,3 +1,4 @@
+import { shown } from './visible.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
 /** The server or client was closed while something still waited for Redis. */
@@ -57,7 +58,7 @@ export class InvalidRecordError extends RedisStreamsError {
     readonly allowed: string,
   ) {
     super(
-      `The key ${JSON.stringify(key)} holds ${given}, allowed: ${allowed}. Delete it: the next server that starts writes it again`,
+      `The key "${shown(key)}" holds ${given}, allowed: ${allowed}. Delete it: the next server that starts writes it again`,
     );
   }
 }
@@ -80,7 +81,7 @@ export class JobFailedError extends RedisStreamsError {
     options: ErrorOptions,
   ) {
     super(
-      `Failed for ${streams.map((stream) => `stream "${stream}"`).join(', ')}: ${reason}`,
+      `Failed for ${streams.map((stream) => `stream "${shown(stream)}"`).join(', ')}: ${reason}`,
       options,
     );
   }
