@@ -4,7 +4,7 @@ import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { FaultLog, type Faults } from '../redis/connect/retry-until-done.js';
-import { errorText } from '../redis/server/redis-errors.js';
+import { errorText, isRefusal } from '../redis/server/redis-errors.js';
 import { watchServer } from '../redis/server/server-watch.js';
 import { Replier } from '../requests/replier.js';
 import * as text from './consumer.messages.js';
@@ -213,7 +213,8 @@ export class Consumer {
     const through = isCluster ? throughFailover : once;
     await through(() => watchServer(commands, this.logger, signal), signal);
     await through(() => this.member.noteStartTime(), signal);
-    await through(() => this.wildcards.remember(), signal);
+    // If that is refused, each look for streams tries it again and reports it.
+    await through(() => this.wildcards.remember(), signal).catch(unlessRefused);
     await through(() => this.groups.ensureAll(), signal);
     this.refusals.throwIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
@@ -281,4 +282,8 @@ export class Consumer {
   private get everyPipeline(): Pipeline[] {
     return [...new Set([...this.followed.pipelines, ...this.partitions.left])];
   }
+}
+
+function unlessRefused(error: unknown): void {
+  if (!isRefusal(error)) throw error;
 }
