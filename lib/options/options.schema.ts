@@ -19,6 +19,7 @@ import {
   withMethods,
 } from './check-options.js';
 
+const inboxError = '1 to 64 letters, digits, _ and -';
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 /** What Redis takes as one value, unless it is told otherwise. */
 const MOST_BYTES = 536_870_912;
@@ -202,6 +203,10 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   requestTimeoutMs: timerMs(1),
+  inbox: z
+    .string({ error: inboxError })
+    .regex(/^[\w-]{1,64}$/, { error: inboxError })
+    .optional(),
   publishDedup: z
     .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
       error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}`,
