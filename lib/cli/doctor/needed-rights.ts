@@ -47,7 +47,7 @@ export function rightsAnywhere(prefix: string): readonly NeededRights[] {
     {
       use: 'later',
       calls: [
-        ['HGETALL', DELAYED_STREAMS_KEY],
+        ['HSCAN', DELAYED_STREAMS_KEY, '0'],
         ['HSETNX', DELAYED_STREAMS_KEY, 'a', 'b'],
         ['HSET', DELAYED_STREAMS_KEY, 'a', 'b'],
         ['HDEL', DELAYED_STREAMS_KEY, 'a'],
