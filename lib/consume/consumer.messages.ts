@@ -40,6 +40,31 @@ export const failedOnClose = (
 
 export const NOT_AN_INBOX = 'the request asks for its replies in a key that is not an inbox';
 
+export const refusedStep = (step: string, reason: string): string =>
+  `Redis refused to ${step}: ${reason}`;
+
+export const leftPending = (
+  stream: string,
+  group: string,
+  entryId: string,
+  reason: string,
+  delayMs: number,
+): string =>
+  `Left pending: Redis refused to write its dead letter: ${reason}. This process takes it again in ` +
+  `${Math.round(delayMs / 1_000)} s at the earliest (${at(stream, group, entryId)})`;
+
+export const lostWithLetter = (
+  stream: string,
+  group: string,
+  entryId: string,
+  reason: string,
+): string =>
+  `Lost: acknowledged before its handler ran (at-most-once), and Redis refused to write its dead letter: ${reason} ` +
+  `(${at(stream, group, entryId)})`;
+
+export const replyRefused = (inbox: string, reason: string): string =>
+  `Redis refused the replies to the inbox "${shown(inbox)}": ${reason}. Its requests are settled without them`;
+
 export const REQUEST_DUPLICATE =
   'A message with the ID of this request was settled before, so it is not run again';
 

@@ -135,6 +135,10 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
       const inspected = await this.find(StreamsMonitor).inspect({ timeoutMs });
       return [
         ...ofReader,
+        ...inspected.process.setAside.map(
+          ({ stream, reason }) =>
+            `stream "${stream}" is set aside, since Redis refuses it: ${reason}`,
+        ),
         ...serverProblems(inspected.server),
         ...inspected.streams.flatMap((stream) => streamProblems(stream, limits)),
       ];
