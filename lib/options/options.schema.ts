@@ -7,11 +7,13 @@ import {
   codec,
   count,
   groupError,
+  inbox,
   isStreamName,
   LONGEST_MS,
   keyPrefix,
   nameText,
   object,
+  payloadSchema,
   timerMs,
   trueOrFalse,
   wholeNumber,
@@ -19,7 +21,6 @@ import {
   withMethods,
 } from './check-options.js';
 
-const inboxError = '1 to 64 letters, digits, _ and -';
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 /** What Redis takes as one value, unless it is told otherwise. */
 const MOST_BYTES = 536_870_912;
@@ -107,23 +108,12 @@ const retention = object(
     error: 'either force: true, which ignores all groups, or ignoreGroups',
   });
 
-/** The payload schemas of arktype are functions. */
-const isStandardSchema = (value: unknown): boolean => {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
-  const { version, validate } = Object(Reflect.get(value, '~standard'));
-  return version === 1 && typeof validate === 'function';
-};
-
 const publishedStream = {
   maxLength: count(1),
   ttlMs: windowMs,
   force: trueOrFalse,
   codec,
-  schema: z
-    .custom(isStandardSchema, {
-      error: 'a Standard Schema (version 1), such as zod, valibot and arktype make',
-    })
-    .optional(),
+  schema: payloadSchema,
   partitions: count(1, MOST_PARTITIONS),
 };
 
@@ -203,10 +193,7 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   requestTimeoutMs: timerMs(1),
-  inbox: z
-    .string({ error: inboxError })
-    .regex(/^[\w-]{1,64}$/, { error: inboxError })
-    .optional(),
+  inbox,
   publishDedup: z
     .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
       error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}`,

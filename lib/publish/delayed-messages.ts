@@ -10,6 +10,7 @@ import {
 } from '../redis/scripts/publish/publish-delayed.script.js';
 import { DelayedList } from './delayed-list.js';
 import { dueAmong } from './due-among.js';
+import { isDue, type LastCheck } from './last-check.js';
 import * as text from './publish.messages.js';
 
 const EVERY_MS = 200;
@@ -35,15 +36,6 @@ const MOST_FOREIGN = 50;
 
 /** How many faults are remembered, and so logged, at the same time. */
 const MOST_FAULTS = 100;
-
-/** The last check of a stream. */
-interface LastCheck {
-  /** The stream's token in the list at that time; `undefined` if it was not listed. Whoever adds a message changes it. */
-  readonly token: string | undefined;
-  /** When to check again if the token stays the same, by `performance.now()`. */
-  readonly nextAt: number;
-  readonly found: 'some' | 'nothing' | 'refusal' | 'foreign';
-}
 
 /**
  * Publishes delayed messages when they are due: of the process's own streams, and of those that the list names. Any number of
@@ -245,11 +237,6 @@ export class DelayedMessages {
     this.earlyCheck = setTimeout(() => this.check(), Math.max(1, Math.ceil(inMs)));
     this.earlyCheck.unref();
   }
-}
-
-function isDue(last: LastCheck | undefined, token: string | undefined, now: number): boolean {
-  if (last === undefined || last.nextAt <= now) return true;
-  return last.found !== 'foreign' && token !== undefined && token !== last.token;
 }
 
 /** A dropped connection is not reported here: the connection's own log does that. */

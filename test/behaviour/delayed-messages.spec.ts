@@ -615,7 +615,7 @@ describe('the list of streams, which all who may write it share', () => {
     const client = clientFor();
     await emit(client, stream, later({ n: 1 }, 500));
     await client.close();
-    await redis.client.hdel(LISTED, stream);
+    expect(await redis.client.hdel(LISTED, stream)).toBe(1);
     await published(stream, 1);
   });
 
@@ -623,8 +623,15 @@ describe('the list of streams, which all who may write it share', () => {
     const stream = freshName('orders');
     const user = freshName('user');
     await redis.client.call(
-      ...(['ACL', 'SETUSER', user, 'on', '>secret', '+@all', `~${stream}`] as const),
-      ...[`~stream:{${stream}}:*`, `~${LISTED}`],
+      'ACL',
+      'SETUSER',
+      user,
+      'on',
+      '>secret',
+      '+@all',
+      `~${stream}`,
+      `~stream:{${stream}}:*`,
+      `~${LISTED}`,
     );
     const rows = Array.from({ length: 500 }, (_, n) => [`${n % 2 ? '}' : 'junk'}${n}`, 'x']).flat();
     await redis.client.hset(LISTED, ...rows, 'x'.repeat(100_000), 'x', '{', '\u001b'.repeat(5_000));
@@ -648,7 +655,13 @@ describe('the list of streams, which all who may write it share', () => {
     const stream = freshName('orders');
     const user = freshName('user');
     await redis.client.call(
-      ...(['ACL', 'SETUSER', user, 'on', '>secret', '+@all', `~${stream}`] as const),
+      'ACL',
+      'SETUSER',
+      user,
+      'on',
+      '>secret',
+      '+@all',
+      `~${stream}`,
       `~stream:{${stream}}:*`,
     );
     const connection = redis.url.replace('//', `//${user}:secret@`);
