@@ -5,6 +5,7 @@ import {
   type SettleStep,
 } from '../../events/operations.js';
 import { retryUntilDone } from '../../redis/connect/retry-until-done.js';
+import { isTooLarge } from '../../redis/server/redis-errors.js';
 import { localNow } from '../../redis/server/clocks.js';
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
@@ -120,7 +121,7 @@ export class Deliveries {
         return this.giveBack(outbox, message, isFollowed);
       case 'dead': {
         const dead = { message, ...outcome };
-        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead));
+        return this.writeDeadLetter(message, (isShort) => outbox.mode.deadLetter(dead, isShort));
       }
       default:
         return this.add(outbox.commits, message, isFollowed);
@@ -130,7 +131,7 @@ export class Deliveries {
   deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
     const settled = { rowId: entry.rowId, entryId: entry.entryId, messageId: entry.rowId };
     const mode = this.modeOf(entry);
-    return this.writeDeadLetter(settled, () => mode.deadLetterUnreadable(entry));
+    return this.writeDeadLetter(settled, (isShort) => mode.deadLetterUnreadable(entry, isShort));
   }
 
   /** Tried once: if it fails, the entry stays pending and is found again. */
@@ -208,7 +209,21 @@ export class Deliveries {
     return Array.isArray(answers) && answers[at] === true;
   }
 
-  private writeDeadLetter(entry: SettledEntry, send: () => Promise<unknown>): Promise<unknown> {
+  /** If Redis refuses a dead letter for its size, it is written without what is large. */
+  private writeDeadLetter(
+    entry: SettledEntry,
+    write: (isShort: boolean) => Promise<unknown>,
+  ): Promise<unknown> {
+    const send = async (): Promise<unknown> => {
+      try {
+        return await write(false);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        const written = await write(true);
+        this.faults.shortened(entry.entryId, error);
+        return written;
+      }
+    };
     return this.step('write a dead letter', 'dead-letter', [entry], send);
   }
 
