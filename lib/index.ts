@@ -41,6 +41,7 @@ export {
 export {
   ConnectionClosedError,
   ConnectionEndedError,
+  InvalidRecordError,
   JobFailedError,
   NoAnswerError,
   UnexpectedReplyError,

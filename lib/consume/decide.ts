@@ -4,6 +4,8 @@ import { thrownText } from '../errors/thrown-text.js';
 import { cutText, isA, propertyOf, textOf } from '../errors/thrown.js';
 import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
 import type { BackoffFunction, BackoffOptions } from '../options/subscription-options.js';
+import { errorText } from '../redis/server/redis-errors.js';
+import { refusedStep } from './consumer.messages.js';
 import type { Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
@@ -55,6 +57,8 @@ export const GIVE_BACK: Outcome = { kind: 'give-back' };
 const HANDLED: Outcome = { kind: 'handled' };
 const UNHANDLED: Outcome = { kind: 'unhandled' };
 const ABANDONED: Outcome = { kind: 'abandoned' };
+
+export type DeadOutcome = Extract<Outcome, { kind: 'dead' }>;
 
 type Decided = Pick<Message, 'attempt' | 'request' | 'envelope'>;
 
@@ -109,6 +113,11 @@ export function decideUsedUp({ attempt, request }: Decided): Outcome {
 export const isUsedUp = ({ attempt }: Decided, { triesAgain, retry }: FailurePolicy): boolean =>
   triesAgain && attempt > retry.maxAttempts;
 
+/** What becomes of a message for which Redis refused a step, for good. */
+export function decideRefused({ refusal, attempt }: Message, step: string): DeadOutcome {
+  return dead(refusedStep(step, errorText(refusal)), refusal, attempt, refusal);
+}
+
 type Failure = Extract<Verdict, { kind: 'failed' | 'retry' | 'dead-letter' }>;
 
 /** What a failed run threw. */
@@ -141,7 +150,7 @@ const isOwnDecision = (verdict: Failure): boolean =>
   isA(verdict.error, DeadLetterException) ||
   isA(verdict.error, RetryException);
 
-const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): Outcome => ({
+const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): DeadOutcome => ({
   kind: 'dead',
   reason,
   error,

@@ -115,6 +115,19 @@ export class Report {
     this.logger.error(text.lostOnClose(this.stream, this.group, message.entryId));
   }
 
+  /** At-most-once acknowledged it, and its dead letter was refused. */
+  lostWithLetter({ entryId }: Pick<Message, 'entryId'>, error: Error): void {
+    this.tally.lostRefused(entryId);
+    this.logger.error(text.lostWithLetter(this.stream, this.group, entryId, errorText(error)));
+  }
+
+  /** Neither what became of it nor a dead letter can be recorded. */
+  leftPending({ entryId }: Pick<Message, 'entryId'>, error: Error, delayMs: number): void {
+    this.tally.leftPending++;
+    const reason = errorText(error);
+    this.logger.error(text.leftPending(this.stream, this.group, entryId, reason, delayMs));
+  }
+
   /** Handlers that did not end in time. */
   stillRunning(count: number): void {
     if (count > 0) this.logger.warn(text.stillRunning(this.stream, count));

@@ -94,6 +94,8 @@ export class StreamTally {
   readonly handlerMs = new Histogram();
   /** From publishing, by Redis's clock, to the first attempt. */
   readonly publishToHandleMs = new Histogram();
+  /** How often a message was left pending, since Redis refused to record what became of it. */
+  leftPending = 0;
   /** How many messages are with their handlers now. */
   inFlight = 0;
 
@@ -179,6 +181,14 @@ export class StreamTally {
     if (!channels.lost.hasSubscribers) return;
     const about = { ...this.where, entryId, messageId: undefined, name: undefined };
     channels.lost.publish({ ...about, why: 'deleted' });
+  }
+
+  /** It was acknowledged before its run, and its dead letter was refused. */
+  lostRefused(entryId: string): void {
+    this.count('lost');
+    if (!channels.lost.hasSubscribers) return;
+    const about = { ...this.where, entryId, messageId: undefined, name: undefined };
+    channels.lost.publish({ ...about, why: 'refused' });
   }
 
   /** It was acknowledged before its run, and the consumer closed before it began. */

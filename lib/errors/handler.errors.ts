@@ -1,3 +1,4 @@
+import { shown } from './visible.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
 import { cutText, textOf } from './thrown.js';
@@ -61,7 +62,7 @@ export class SettledAlreadyError extends RedisStreamsError {
 
   constructor(readonly entryId: string) {
     super(
-      `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
+      `Entry ${shown(entryId)} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
     );
   }
 }
@@ -79,7 +80,7 @@ export class HandlerTimeoutError extends RedisStreamsError {
     readonly timeoutMs: number,
   ) {
     super(
-      `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`,
+      `The handler of entry ${shown(entryId)} of stream "${shown(stream)}" did not end within ${timeoutMs} ms`,
     );
   }
 }
@@ -93,7 +94,7 @@ export class LeaseLostError extends RedisStreamsError {
     readonly entryId: string,
   ) {
     super(
-      `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`,
+      `The lease of entry ${shown(entryId)} of stream "${shown(stream)}" is lost: another consumer may have the message`,
     );
   }
 }
@@ -109,6 +110,8 @@ export class RequestAbandonedError extends RedisStreamsError {
     readonly stream: string,
     readonly messageId: string,
   ) {
-    super(`Nobody waits for the reply to request ${messageId} on stream "${stream}" any longer`);
+    super(
+      `Nobody waits for the reply to request ${shown(messageId)} on stream "${shown(stream)}" any longer`,
+    );
   }
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { MOST_PARTITIONS } from '../wire/partitions.js';
 import { isWildcard } from '../wire/wildcard.js';
 import { connection } from './connection.schema.js';
-import { DEFAULTS, MOST_PARTITIONS } from './resolved-options.js';
+import { DEFAULTS } from './resolved-options.js';
 import {
   codec,
   count,

@@ -1,3 +1,5 @@
+import { shown } from '../errors/visible.js';
+
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 
 export const notUnicode = (what: string): string =>
@@ -49,7 +51,7 @@ export const notListed = (reason: string): string =>
   `stored, but perhaps not found when it is due: ${reason}`;
 
 export const ttlFailed = (stream: string, reason: string): string =>
-  `ttlMs of stream "${stream}" could not be set: ${reason}`;
+  `ttlMs of stream "${shown(stream)}" could not be set: ${reason}`;
 
 export const delayedNotChecked = (reason: string): string =>
   `Cannot look for delayed messages that are due: ${reason}. Trying again until it works`;

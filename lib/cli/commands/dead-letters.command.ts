@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { visible } from '../../errors/visible.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import {
   type DeadLetterFilter,
@@ -8,7 +9,7 @@ import {
 import { CliError, UsageError } from '../cli.error.js';
 import type { Column } from '../output/table.js';
 import { confirm, openBar } from '../output/terminal.js';
-import { jsonText, timeText, visible } from '../output/text.js';
+import { jsonText, timeText } from '../output/text.js';
 import { groupOf, groupOfAny } from '../reading/group-rows.js';
 import { partitionsOf } from '../reading/streams.js';
 import { Session } from '../session.js';

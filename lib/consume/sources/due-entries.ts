@@ -5,7 +5,7 @@ import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../redis/scripts/reserve/take-due-entries.script.js';
 import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-streams.script.js';
-import { hashSlot } from '../../wire/stream-keys.js';
+import { hashSlot } from '../../wire/hash-tags.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';

@@ -45,6 +45,10 @@ const ABOUT_STREAM =
 export const isAboutStream = (error: unknown): boolean =>
   error instanceof UnexpectedReplyError || (isRefusal(error) && ABOUT_STREAM.test(error.message));
 
+/** The key holds another type. */
+export const isWrongType = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.startsWith('WRONGTYPE');
+
 /** The user may not do this. */
 export const isNotAllowed = (error: unknown): error is Error =>
   isRedisReply(error) && error.message.startsWith('NOPERM');

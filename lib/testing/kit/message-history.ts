@@ -114,7 +114,7 @@ export class StreamsTestingError extends RedisStreamsError {
     readonly history?: MessageHistory | undefined,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message, options, 'lines');
   }
 }
 

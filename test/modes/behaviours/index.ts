@@ -16,6 +16,7 @@ import {
   throwsRetry,
   timesOut,
 } from './outcomes.js';
+import { refusedStream } from './refused-stream.js';
 import { slowHandler } from './slow-handler.js';
 import { tellsTruth } from './truth.js';
 
@@ -43,5 +44,6 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   destroysGroup,
   flushesAll,
   fullRedis,
+  refusedStream,
   backlog,
 ];

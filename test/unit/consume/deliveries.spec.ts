@@ -101,6 +101,7 @@ function deliveries(mode: keyof typeof MODES, batchSize = 10): Deliveries {
     options,
     scripts,
     { begin: () => undefined },
+    { note: () => undefined, untilTried: () => Promise.resolve(false) },
     logger,
     closing.signal,
   );
