@@ -58,3 +58,6 @@ export const delayedNotChecked = (reason: string): string =>
 
 export const delayedRefused = (streamKey: string, reason: string): string =>
   `Delayed messages of stream "${streamKey}" are due and cannot be published: ${reason}. Trying again until it works`;
+
+export const delayedUnreadable = (streamKey: string, count: number): string =>
+  `Delayed messages of stream "${streamKey}" that hold no entry were removed: ${count}. Another program wrote them`;
