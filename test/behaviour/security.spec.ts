@@ -324,7 +324,21 @@ withOwn('the users of docs/security.md', () => {
     ]) {
       expect([command, await may('plain-producer', ...command)]).toEqual([command, false]);
     }
-    await look.xadd(STREAM, '*', 'a', 'b');
+    // The rules that are left are enough to publish.
+    for (const [user, publishDedup] of [
+      ['producer', undefined],
+      ['plain-producer', false],
+    ] as const) {
+      const client = new ClientRedisStreams({
+        connection: as(user),
+        ...(publishDedup === undefined ? {} : { publishDedup }),
+      });
+      clients.add(client);
+      await publish(client, { n: 1 }, 'a');
+      expect(await publish(client, { n: 1 }, 'a')).toMatchObject({
+        duplicate: user === 'producer',
+      });
+    }
     expect(await may('plain-producer', 'XADD', STREAM, 'MAXLEN', '0', '*', 'a', 'b')).toBe(true);
     expect(await look.xlen(STREAM)).toBe(0);
     expect(await may('producer', 'XREAD', 'STREAMS', STREAM, '0')).toBe(false);
