@@ -11,7 +11,7 @@ import { FIND_PACKED, PACKED_LEDGER } from './packed-ledger.lua.js';
  * atomic because a message ID could be packed between the look at the two parts, and be in both.
  * twice  the second time the ledger has them.
  *
- * What the ledger has stays as it is. A time in the future, by a clock that is ahead, becomes now.
+ * A full Redis refuses it, since it can be large. What the ledger has stays as it is. A time in the future, by a clock that is ahead, becomes now.
  */
 export const importLedgerScript = new Script(
   `${PACKED_LEDGER}${FIND_PACKED}
