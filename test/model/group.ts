@@ -7,11 +7,10 @@ import { streamKeys, type StreamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import type { Call } from './call.js';
 import { broken } from './invariants.js';
-import { aside, type Breakable } from './key.steps.js';
 import { Member } from './member.js';
 import { Model } from './model.js';
 import { NEW_LETTER } from './outcome.rules.js';
-import { forbiddenEffects, isWrongType, Refused } from './refusal.js';
+import { aside, type Breakable, forbiddenEffects, isWrongType, Refused } from './refusal.js';
 import { copyOf, readState, type State } from './state.js';
 
 const GROUP = 'group';
@@ -53,7 +52,7 @@ export class Group {
   /** Where the content of the keys is: that of a broken one is kept elsewhere. */
   get contents(): StreamKeys {
     const { keys, brokenKey: key } = this;
-    return key === undefined ? keys : { ...keys, [key]: aside(this, key) };
+    return key === undefined ? keys : { ...keys, [key]: aside(keys, key) };
   }
 
   /** Sends a call, and a second time if it is to be sent twice; everything is compared after each. @throws Refused */

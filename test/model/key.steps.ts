@@ -1,18 +1,6 @@
-import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import type { Group } from './group.js';
+import { aside, BREAKABLE, type Breakable } from './refusal.js';
 import type { Step } from './step.js';
-
-/** Keys that another program may replace; `position` is repaired, all others refuse the scripts that need them. */
-const BREAKABLE = [
-  'retries',
-  'attempts',
-  'leases',
-  'ledger',
-  'packedLedger',
-  'position',
-] as const satisfies readonly (keyof StreamKeys)[];
-
-export type Breakable = (typeof BREAKABLE)[number];
 
 /** Another program writes over a key, and later somebody puts it right. */
 export const keySteps = {
@@ -21,7 +9,8 @@ export const keySteps = {
     if (group.brokenKey !== undefined) return;
     await group.change(`${key} becomes another type`, async () => {
       const { client, keys } = group;
-      if ((await client.exists(keys[key])) === 1) await client.rename(keys[key], aside(group, key));
+      if ((await client.exists(keys[key])) === 1)
+        await client.rename(keys[key], aside(group.keys, key));
       await (key === 'position' ? client.rpush(keys[key], 'x') : client.set(keys[key], 'x'));
       group.brokenKey = key;
     });
@@ -35,17 +24,14 @@ export const keySteps = {
     await group.change(`${key} is ${isLost ? 'deleted' : 'put back'}`, async () => {
       const { client, keys } = group;
       await client.del(keys[key]);
-      if (isLost) await client.del(aside(group, key));
-      else if ((await client.exists(aside(group, key))) === 1)
-        await client.rename(aside(group, key), keys[key]);
+      if (isLost) await client.del(aside(group.keys, key));
+      else if ((await client.exists(aside(group.keys, key))) === 1)
+        await client.rename(aside(group.keys, key), keys[key]);
       group.brokenKey = undefined;
       if (isLost) await forget(group, key);
     });
   },
 } satisfies Record<string, Step>;
-
-/** Where the content of a broken key is meanwhile. */
-export const aside = ({ keys }: Group, key: Breakable): string => `${keys[key]}:aside`;
 
 /** The model knows no more than Redis. */
 async function forget(group: Group, key: Breakable): Promise<void> {

@@ -1,7 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { isRedisReply } from '../../lib/redis/server/redis-errors.js';
+import type { StreamKeys } from '../../lib/wire/stream-keys.js';
 import type { State } from './state.js';
+
+/** Keys that another program may replace; `position` is repaired, all others refuse the scripts that need them. */
+export const BREAKABLE = [
+  'retries',
+  'attempts',
+  'leases',
+  'ledger',
+  'packedLedger',
+  'position',
+] as const satisfies readonly (keyof StreamKeys)[];
+
+export type Breakable = (typeof BREAKABLE)[number];
+
+/** Where the content of a broken key is meanwhile. */
+export const aside = (keys: StreamKeys, key: Breakable): string => `${keys[key]}:aside`;
 
 /** A call was refused, as it may be while one of its keys holds another type. */
 export class Refused extends Error {}
