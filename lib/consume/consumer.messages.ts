@@ -137,3 +137,6 @@ export const heldFull = (stream: string, most: number): string =>
 
 export const closedWithFault = (reason: string): string =>
   `A step of closing failed, and the connections are closed all the same: ${reason}`;
+
+export const ttlNotRenewed = (stream: string, reason: string): string =>
+  `Stream "${shown(stream)}" may expire although it is read, since its ttlMs could not be renewed: ${reason}`;
