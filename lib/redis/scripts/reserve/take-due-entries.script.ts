@@ -57,9 +57,9 @@ for n = 1, #KEYS / 4 do
   local lowest, highest = ARGV[n * 2 + 3], string.format('%.0f', now)
   due[n] = limit == '0' and {} or redis.call('ZRANGEBYSCORE', KEYS[at - 2], lowest, highest, 'LIMIT', 0, limit)
   if #due[n] > 0 then
-    redis.call('XLEN', KEYS[at - 3])
+    redis.call('XRANGE', KEYS[at - 3], '+', '-')
     redis.call('HGET', KEYS[at - 1], '')
-    redis.call('XLEN', KEYS[at])
+    redis.call('XRANGE', KEYS[at], '+', '-')
   end
 end
 for n = 1, #due do
