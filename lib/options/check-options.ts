@@ -97,7 +97,7 @@ export const windowMs = wholeNumber(1, LONGEST_MS, ' of ms').optional();
 const MOST = 1_000_000_000_000;
 export const count = (min: number, max = MOST) => wholeNumber(min, max, '').optional();
 export const trueOrFalse = z.boolean({ error: 'true or false' }).optional();
-export const groupError =
+const groupError =
   'text that is not empty, without the parts "group:" and "jobs:": one name for each service';
 export const nameText = (error: string) => z.string({ error }).min(1, { error });
 export const groupName = nameText(groupError).refine(isGroupName, { error: groupError });
