@@ -1,4 +1,5 @@
-import { parseCount, parseList } from '../../read/replies.js';
+import { parseCount, parseList, parseText } from '../../read/replies.js';
+import { LETTER_OF } from '../entry-ids.lua.js';
 import { NOW, Script } from '../script.js';
 
 /**
@@ -29,4 +30,33 @@ return { step, scan[1] }
     const [removed, cursor] = parseList(reply, 'purge-ledger');
     return { removed: parseCount(removed, 'purge-ledger'), cursor: String(cursor) };
   },
+);
+
+/**
+ * Removes one step of the attempts that nobody will ask for again: of entries that are no longer pending, since they or their
+ * group were deleted, and of dead letters that are gone.
+ *
+ * KEYS   1 stream, 2 attempts (HASH), 3 dead letters (stream)
+ * ARGV   1 group, 2 about how many to look at, 3 the cursor at which the scan continues
+ * result the cursor for the next call ('0' after the last step)
+ * atomic because an entry could become pending, and its attempt be counted, between the check and the removal.
+ * twice  the second call looks at the same ones again.
+ */
+export const purgeAttemptsScript = new Script(
+  `${LETTER_OF}
+local scan = redis.call('HSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[2])
+for i = 1, #scan[2], 2 do
+  local id = scan[2][i]
+  local letter = letterOf(id)
+  local found
+  if letter then
+    found = redis.pcall('XRANGE', KEYS[3], letter, letter)
+  else
+    found = redis.pcall('XPENDING', KEYS[1], ARGV[1], id, id, 1)
+  end
+  if found.err or #found == 0 then redis.call('HDEL', KEYS[2], id) end
+end
+return scan[1]
+`,
+  (reply) => parseText(reply, 'purge-attempts'),
 );
