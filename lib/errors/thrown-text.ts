@@ -145,7 +145,7 @@ const MOST_ITEMS = 50;
 const CUT = '…';
 
 /** JSON of bounded size. */
-export interface BoundedJson {
+interface BoundedJson {
   readonly json: string;
   /** Whether something was left out of it. */
   readonly isCut: boolean;
@@ -155,7 +155,7 @@ export interface BoundedJson {
  * A value as JSON of about so many characters: what is longer, deeper or more is left out. Never throws, whatever the value is:
  * a property that throws is left out too.
  */
-export function boundedJson(value: unknown, mostCharacters: number): BoundedJson | undefined {
+function boundedJson(value: unknown, mostCharacters: number): BoundedJson | undefined {
   const budget = new Budget(mostCharacters);
   const json = JSON.stringify(plain(value, budget, MOST_LEVELS));
   return json === undefined ? undefined : { json, isCut: budget.isExceeded };

@@ -88,12 +88,12 @@ const logger = new SafeLogger('RedisStreamsEvents');
  * end the process.
  */
 export function guardedListener<Event>(
-  of: string,
+  channelName: string,
   listener: (event: Event) => unknown,
 ): (event: Event) => void {
   let said: string | undefined;
   const onFault = (error: unknown): void => {
-    const text = `A listener of ${of} failed: ${thrownText(error)}. No message is affected`;
+    const text = `A listener of ${channelName} failed: ${thrownText(error)}. No message is affected`;
     if (text !== said) logger.error(text);
     said = text;
   };

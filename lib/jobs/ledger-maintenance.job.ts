@@ -3,9 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
 import { scanKeys } from '../redis/read/streams.js';
-import { expireOrphansScript } from '../redis/scripts/admin/expire-orphans.script.js';
 import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
-import { purgeAttemptsScript, purgeLedgerScript } from '../redis/scripts/ledger/purge.script.js';
+import {
+  expireOrphansScript,
+  purgeAttemptsScript,
+  purgeLedgerScript,
+} from '../redis/scripts/ledger/purge.script.js';
 import { sweepPackedScript } from '../redis/scripts/ledger/sweep-packed.script.js';
 import { jobKey, streamBehind, type StreamKeys, streamKeys } from '../wire/stream-keys.js';
 import { keyPattern, wildcardMatcher } from '../wire/stream-names.js';
@@ -168,7 +171,7 @@ async function packLedger(
  * runs does so itself; this is for streams that vanished while none did. The ledger lasts two windows more, so that a message
  * that is published again within its window is still known.
  */
-export async function expireOrphans(context: JobContext, client: Redis): Promise<void> {
+async function expireOrphans(context: JobContext, client: Redis): Promise<void> {
   const { keyPrefix, group, leaseMs } = context.options;
   const matchers = context.wildcards().map(wildcardMatcher);
   if (matchers.length === 0) return;

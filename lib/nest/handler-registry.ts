@@ -4,7 +4,11 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import type { NamedHandler } from '../consume/handlers/invoker.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
-import { DEFAULTS, type ResolvedServerOptions, type ResolvedSubscription } from '../options/resolved-options.js';
+import {
+  DEFAULTS,
+  type ResolvedServerOptions,
+  type ResolvedSubscription,
+} from '../options/resolved-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
 import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
 import { FieldCodec } from '../wire/field.codec.js';

@@ -6,8 +6,11 @@ import {
   startRedriveScript,
 } from '../../redis/scripts/reserve/start-run.script.js';
 import type { ScriptRunner } from '../../redis/scripts/script.js';
-import { acknowledgeDeletedScript } from '../../redis/scripts/settle/acknowledge-deleted.script.js';
-import { commitRedrivesScript, commitScript } from '../../redis/scripts/settle/commit.script.js';
+import {
+  acknowledgeDeletedScript,
+  commitRedrivesScript,
+  commitScript,
+} from '../../redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../redis/scripts/settle/dead-letter.script.js';
 import { handOverScript } from '../../redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../../redis/scripts/settle/put-back.script.js';
