@@ -11,6 +11,7 @@ import * as text from './consumer.messages.js';
 import { FollowedStreams } from './followed-streams.js';
 import { Heartbeat } from './heartbeat.js';
 import { Member } from './member.js';
+import { MovedClock } from './moved-clock.js';
 import { PartitionedStream } from './partitions/partitioned-stream.js';
 import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { PipelineBuilder } from './pipeline-builder.js';
@@ -106,7 +107,6 @@ export class Consumer {
       faults('read'),
       blockMs,
     );
-    this.due = new DueEntries(member, followed, resumption, delayed, refusals, faults('due'));
     this.heartbeat = new Heartbeat(followed, options.leaseMs, refusals, faults('renew'));
     this.recovery = new Recovery(
       member,
@@ -115,6 +115,15 @@ export class Consumer {
       refusals,
       faults('recover'),
       recoveryIntervalMs,
+    );
+    this.due = new DueEntries(
+      member,
+      followed,
+      resumption,
+      delayed,
+      new MovedClock(this.heartbeat, this.recovery, logger),
+      refusals,
+      faults('due'),
     );
     this.setAside = new SetAsideStreams(
       member,
