@@ -148,7 +148,7 @@ withMovedClock('a clock of Redis that was an hour ahead for a moment', () => {
       const [id = ''] = await addEntries(redis.client, stream, [{}]);
       await waitFor(async () => (await redis.client.zcard(retries)) === 1);
       const due = Number(await redis.client.zscore(retries, id));
-      if (by === 'set by an earlier version') await redis.client.zadd(retries, Math.floor(due), id);
+      if (by === 'set by an earlier version') await redis.client.zadd(retries, Math.ceil(due), id);
       setAhead(0);
       const from = performance.now();
       await waitFor(() => isCaughtUp(redis.client, stream, GROUP), SOON);
@@ -205,7 +205,7 @@ withMovedClock('a clock of Redis that was an hour ahead for a moment', () => {
     const row = `dead-letter:${letter}`;
     const asked = Number(await redis.client.zscore(retries, row));
     // It waited for its lease when its member died.
-    await redis.client.hset(leases, 'order-1', `somebody ${row} 1 ${Math.floor(asked) + LEASE_MS}`);
+    await redis.client.hset(leases, 'order-1', `somebody ${row} 1 ${Math.ceil(asked) + LEASE_MS}`);
     setAhead(0);
     const attempts: number[] = [];
     await member(stream, attempts);
@@ -293,18 +293,5 @@ withMovedClock('a clock of Redis that was an hour ahead for a moment', () => {
     setAhead(0);
     expect(await withJobLock(redis.client, key, () => Promise.resolve('done'))).toBeUndefined();
     expect(await redis.client.pttl(key)).toBeLessThanOrEqual(60_000);
-  });
-
-  it('a consumer that was stopped for longer than a lease does not run an old entry from the future', async () => {
-    const stream = freshName('orders');
-    const { leases } = keysOf(stream);
-    const attempts: number[] = [];
-    setAhead(HOUR_MS);
-    await takenByDead(stream, false);
-    setAhead(0);
-    await member(stream, attempts);
-    await waitFor(() => isCaughtUp(redis.client, stream, GROUP), SOON);
-    expect(attempts).toHaveLength(1);
-    expect(await redis.client.hlen(leases)).toBe(0);
   });
 });

@@ -55,7 +55,7 @@ if #page == tonumber(ARGV[5]) then return page[#page][1] end
 -- A redrive has no pending entry. It is due when its lease ends, and due times were bounded before.
 for entry in pairs(late) do
   local due = letterOf(entry) and redis.call('ZSCORE', retries, entry)
-  if due then endLease(entry, math.max(now, math.floor(tonumber(due)))) end
+  if due then endLease(entry, math.max(now, math.ceil(tonumber(due)))) end
 end
 return ''
 `,
