@@ -121,6 +121,13 @@ export default {
       to: { path: 'node_modules/(prom-client|@nestjs/terminus|@opentelemetry)/' },
     },
     {
+      name: 'lossless-json-stays-in-its-subpath',
+      comment: 'Users who do not import the subpath need not install it.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/wire/lossless-json\\.ts$' },
+      to: { path: 'node_modules/lossless-json/' },
+    },
+    {
       name: 'lib-uses-no-dev-dependencies',
       comment: 'Development dependencies are not installed with the package.',
       severity: 'error',

@@ -8,14 +8,14 @@ export {
   type RedisStreamsRecordOptions,
 } from './publish/redis-streams.record.js';
 export { FieldCodec, type FieldCodecOptions } from './wire/field.codec.js';
-export { JsonCodec } from './wire/json.codec.js';
-export type { PayloadForm } from './wire/payload-form.js';
+export { JsonCodec, type JsonCodecOptions } from './wire/json.codec.js';
+export type { JsonFormat, PayloadForm } from './wire/payload-form.js';
 export { WatermillCodec, type WatermillCodecOptions } from './wire/watermill.codec.js';
 export type { Codec, EntryFields, RawFields } from './wire/codec.js';
 export type { DecodedEnvelope, MessageEnvelope } from './wire/codec.js';
 export type { DurationHistogram } from './consume/tallies.js';
 export { RedisStreamsContext } from './consume/handlers/redis-streams.context.js';
-export type { DeadLetter } from './dead-letters/dead-letter.js';
+export type { DeadLetter, DeadLetterError } from './dead-letters/dead-letter.js';
 export {
   DeadLetters,
   type DeadLettersOf,
@@ -41,6 +41,7 @@ export {
 export {
   ConnectionClosedError,
   ConnectionEndedError,
+  InvalidRecordError,
   JobFailedError,
   NoAnswerError,
   UnexpectedReplyError,

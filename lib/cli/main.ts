@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
+import { visible } from '../errors/visible.js';
 import { InvalidOptionsError, InvalidStreamNameError } from '../errors/redis-streams.error.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { CliError, EXIT, type ExitCode } from './cli.error.js';
-import { visible } from './output/text.js';
 import { collect, parseSpan } from './program/arguments.js';
 import { addChangingCommands, addInspectingCommands } from './program/commands.js';
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
+import { visible } from '../errors/visible.js';
 import type { Codec } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { JsonCodec } from '../wire/json.codec.js';
@@ -8,7 +9,7 @@ import { UsageError } from './cli.error.js';
 import { type ConnectionFlags, connectionOf } from './connection/connection-of.js';
 import type { OpenRedis } from './connection/open-redis.js';
 import type { Column } from './output/table.js';
-import { jsonText, visible } from './output/text.js';
+import { jsonText } from './output/text.js';
 
 /** The options that every command has. */
 interface GlobalFlags extends ConnectionFlags {

@@ -1,10 +1,12 @@
+import { shown } from '../errors/visible.js';
+import { DELAY_ALLOWED } from '../errors/handler.errors.js';
 import type { Message } from './message.js';
 
 const at = (stream: string, group: string, entryId: string): string =>
-  `stream "${stream}", group "${group}", entry ${entryId}`;
+  `stream "${shown(stream)}", group "${group}", entry ${shown(entryId)}`;
 
 const of = (stream: string, group: string, message: Message): string =>
-  `${at(stream, group, message.entryId)}, message ${message.messageId}, attempt ${message.attempt}`;
+  `${at(stream, group, message.entryId)}, message ${shown(message.messageId)}, attempt ${message.attempt}`;
 
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
 
@@ -25,6 +27,9 @@ export const deadLettered = (
   why: string,
 ): string => `Dead letter, ${why} (${of(stream, group, message)})${because(reason)}`;
 
+export const noDelay = (stream: string, group: string, fault: string): string =>
+  `Stream "${shown(stream)}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message waits as long as the backoff of the options says, or the default one. This is said once for each stream`;
+
 export const failedOnClose = (
   stream: string,
   group: string,
@@ -34,6 +39,31 @@ export const failedOnClose = (
   `Failed while closing, left to the group (${of(stream, group, message)})${because(reason)}`;
 
 export const NOT_AN_INBOX = 'the request asks for its replies in a key that is not an inbox';
+
+export const refusedStep = (step: string, reason: string): string =>
+  `Redis refused to ${step}: ${reason}`;
+
+export const leftPending = (
+  stream: string,
+  group: string,
+  entryId: string,
+  reason: string,
+  delayMs: number,
+): string =>
+  `Left pending: Redis refused to write its dead letter: ${reason}. This process takes it again in ` +
+  `${Math.round(delayMs / 1_000)} s at the earliest (${at(stream, group, entryId)})`;
+
+export const lostWithLetter = (
+  stream: string,
+  group: string,
+  entryId: string,
+  reason: string,
+): string =>
+  `Lost: acknowledged before its handler ran (at-most-once), and Redis refused to write its dead letter: ${reason} ` +
+  `(${at(stream, group, entryId)})`;
+
+export const replyRefused = (inbox: string, reason: string): string =>
+  `Redis refused the replies to the inbox "${shown(inbox)}": ${reason}. Its requests are settled without them`;
 
 export const REQUEST_DUPLICATE =
   'A message with the ID of this request was settled before, so it is not run again';
@@ -65,41 +95,41 @@ export const lostOnClose = (stream: string, group: string, entryId: string): str
   `Lost: acknowledged before its handler ran (at-most-once), and the consumer closed before that (${at(stream, group, entryId)})`;
 
 export const stepFailed = (what: string, stream: string, reason: string): string =>
-  `Redis refused to ${what} (stream "${stream}"): ${reason}. Trying again until it works`;
+  `Redis refused to ${what} (stream "${shown(stream)}"): ${reason}. Trying again until it works`;
 
 export const readFailed = (reason: string): string =>
   `Reading failed: ${reason}. Trying again until it works`;
 
 export const wrongKey = (key: string, type: string): string =>
-  `the key "${key}" holds a ${type}, which this package did not write: rename or delete it`;
+  `the key "${shown(key)}" holds a ${type}, which this package did not write: rename or delete it`;
 
 export const setAside = (stream: string, group: string, reason: string): string =>
-  `Stream "${stream}" is set aside, others are read on (group "${group}"). Redis refused it: ${reason}. ` +
+  `Stream "${shown(stream)}" is set aside, others are read on (group "${group}"). Redis refused it: ${reason}. ` +
   'It is tried again from time to time, at least every 30 s';
 
 export const worksAgain = (stream: string, group: string): string =>
-  `Stream "${stream}" works again and is read (group "${group}")`;
+  `Stream "${shown(stream)}" works again and is read (group "${group}")`;
 
 export const groupMade = (stream: string, group: string, from: string): string =>
-  `Group "${group}" of stream "${stream}" was created, beginning after ${from}`;
+  `Group "${group}" of stream "${shown(stream)}" was created, beginning after ${from}`;
 
 export const groupSetBack = (stream: string, group: string, to: string): string =>
-  `Group "${group}" of stream "${stream}" had been recreated too far ahead, and was set back to ${to}`;
+  `Group "${group}" of stream "${shown(stream)}" had been recreated too far ahead, and was set back to ${to}`;
 
 export const streamGone = (stream: string): string =>
-  `Stream "${stream}" is gone: it is read again once it exists again`;
+  `Stream "${shown(stream)}" is gone: it is read again once it exists again`;
 
 export const lookFailed = (reason: string): string =>
   `Looking for streams that wildcards match failed: ${reason}. Trying again until it works`;
 
 export const streamLeftAlone = (stream: string, reason: string): string =>
-  `Stream "${stream}" is not read, although a wildcard matches it: ${reason}`;
+  `Stream "${shown(stream)}" is not read, although a wildcard matches it: ${reason}`;
 
 export const stillRunning = (stream: string, running: number): string =>
-  `${running} handler(s) of stream "${stream}" did not end in time; their messages stay pending`;
+  `${running} handler(s) of stream "${shown(stream)}" did not end in time; their messages stay pending`;
 
 export const heldFull = (stream: string, most: number): string =>
-  `${stream}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is done`;
+  `${shown(stream)}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is done`;
 
 export const closedWithFault = (reason: string): string =>
   `A step of closing failed, and the connections are closed all the same: ${reason}`;

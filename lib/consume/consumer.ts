@@ -4,7 +4,7 @@ import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { FaultLog, type Faults } from '../redis/connect/retry-until-done.js';
-import { errorText } from '../redis/server/redis-errors.js';
+import { errorText, isRefusal } from '../redis/server/redis-errors.js';
 import { watchServer } from '../redis/server/server-watch.js';
 import { Replier } from '../requests/replier.js';
 import * as text from './consumer.messages.js';
@@ -74,19 +74,21 @@ export class Consumer {
       client,
       signal: this.closing.signal,
       ...log.of('replies', text.repliesFailed),
+      onRefused: (inbox, error) => logger.error(text.replyRefused(inbox, errorText(error))),
     });
+    const refusals = new Refusals(member, followed);
     const builder = new PipelineBuilder(
       options,
       member,
       replier,
       tallies,
       new Quarantine(options.leaseMs),
+      refusals,
       demand,
       logger,
       this.closing.signal,
     );
     const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const refusals = new Refusals(member, followed);
     const groups = new Groups(member, followed, wildcards, refusals, logger);
     const resumption = new Resumption(member, demand);
     const delayed = new DelayedMessages(client, logger);
@@ -182,6 +184,11 @@ export class Consumer {
     return this.readers.quietMs;
   }
 
+  /** The streams that are not read now, since Redis refuses them. */
+  get refusedStreams(): Refusals['all'] {
+    return this.refusals.all;
+  }
+
   /** The partitions that this process owns now. */
   get ownedPartitions(): OwnedPartition[] {
     return this.partitions.owned;
@@ -215,7 +222,8 @@ export class Consumer {
     const through = isCluster ? throughFailover : once;
     await through(() => watchServer(commands, this.logger, signal), signal);
     await through(() => this.member.noteStartTime(), signal);
-    await through(() => this.wildcards.remember(), signal);
+    // If that is refused, each look for streams tries it again and reports it.
+    await through(() => this.wildcards.remember(), signal).catch(unlessRefused);
     await through(() => this.groups.ensureAll(), signal);
     this.refusals.throwIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
@@ -283,4 +291,8 @@ export class Consumer {
   private get everyPipeline(): Pipeline[] {
     return [...new Set([...this.followed.pipelines, ...this.partitions.left])];
   }
+}
+
+function unlessRefused(error: unknown): void {
+  if (!isRefusal(error)) throw error;
 }

@@ -1,6 +1,11 @@
-import { DeadLetterException, RetryException } from '../errors/handler.errors.js';
+import { types } from 'node:util';
+import { DeadLetterException, isDelay, RetryException } from '../errors/handler.errors.js';
+import { thrownText } from '../errors/thrown-text.js';
+import { cutText, isA, propertyOf, textOf } from '../errors/thrown.js';
 import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
-import type { BackoffFunction } from '../options/subscription-options.js';
+import type { BackoffFunction, BackoffOptions } from '../options/subscription-options.js';
+import { errorText } from '../redis/server/redis-errors.js';
+import { refusedStep } from './consumer.messages.js';
 import type { Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
@@ -19,6 +24,8 @@ export type Outcome =
       readonly delayMs: number;
       readonly inPlace: boolean;
       readonly error: unknown;
+      /** Why the delay is that of the default backoff, if user code asked for what is no delay. */
+      readonly fault?: string | undefined;
     }
   | {
       readonly kind: 'dead';
@@ -50,6 +57,8 @@ export const GIVE_BACK: Outcome = { kind: 'give-back' };
 const HANDLED: Outcome = { kind: 'handled' };
 const UNHANDLED: Outcome = { kind: 'unhandled' };
 const ABANDONED: Outcome = { kind: 'abandoned' };
+
+export type DeadOutcome = Extract<Outcome, { kind: 'dead' }>;
 
 type Decided = Pick<Message, 'attempt' | 'request' | 'envelope'>;
 
@@ -104,6 +113,11 @@ export function decideUsedUp({ attempt, request }: Decided): Outcome {
 export const isUsedUp = ({ attempt }: Decided, { triesAgain, retry }: FailurePolicy): boolean =>
   triesAgain && attempt > retry.maxAttempts;
 
+/** What becomes of a message for which Redis refused a step, for good. */
+export function decideRefused({ refusal, attempt }: Message, step: string): DeadOutcome {
+  return dead(refusedStep(step, errorText(refusal)), refusal, attempt, refusal);
+}
+
 type Failure = Extract<Verdict, { kind: 'failed' | 'retry' | 'dead-letter' }>;
 
 /** What a failed run threw. */
@@ -123,10 +137,9 @@ function afterFailure(
   if (isClosing && mayRunAgain && !isOwnDecision(verdict)) return { kind: 'give-back', error };
   const next =
     verdict.kind === 'dead-letter' ? verdict.reason : nextAttempt(policy, attempt, error, random);
-  if (typeof next === 'number')
-    return { kind: 'retry', delayMs: next, inPlace: retry.blocking, error };
+  if (typeof next !== 'string') return { kind: 'retry', inPlace: retry.blocking, error, ...next };
   const reply = (verdict.kind === 'failed' ? verdict.reply : undefined) ?? error ?? new Error(next);
-  const isDeadLetter = verdict.kind === 'dead-letter' || error instanceof DeadLetterException;
+  const isDeadLetter = verdict.kind === 'dead-letter' || isA(error, DeadLetterException);
   if (request === undefined || isDeadLetter) return dead(next, error, attempt, reply);
   return { kind: 'answered', error, reply, attempts: attempt };
 }
@@ -134,10 +147,10 @@ function afterFailure(
 /** Whether the handler itself said what becomes of its message: by hand, or by what it threw. */
 const isOwnDecision = (verdict: Failure): boolean =>
   verdict.kind !== 'failed' ||
-  verdict.error instanceof DeadLetterException ||
-  verdict.error instanceof RetryException;
+  isA(verdict.error, DeadLetterException) ||
+  isA(verdict.error, RetryException);
 
-const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): Outcome => ({
+const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): DeadOutcome => ({
   kind: 'dead',
   reason,
   error,
@@ -145,49 +158,74 @@ const dead = (reason: string, error: unknown, attempts: number, reply?: unknown)
   reply,
 });
 
-/** @returns in how many ms the next attempt is due, or why there is none */
+interface Delay {
+  readonly delayMs: number;
+  readonly fault?: string;
+}
+
+/** @returns when the next attempt is due, or why there is none */
 function nextAttempt(
   { triesAgain, retry }: FailurePolicy,
   attempt: number,
   error: unknown,
   random = Math.random(),
-): number | string {
-  if (error instanceof DeadLetterException) return error.reason;
+): Delay | string {
+  if (isA(error, DeadLetterException)) return reasonOf(error);
   if (!triesAgain) return AT_MOST_ONCE;
   if (attempt >= retry.maxAttempts) return attemptsUsedUp(attempt);
-  if (error instanceof RetryException && isDelay(error.delayMs)) return error.delayMs;
-  const delayMs = delayAfter(retry, attempt, error, random);
-  return delayMs === 'dead-letter' ? BACKOFF_SAID_SO : delayMs;
+  const { backoff } = retry;
+  const [ask, policy] =
+    typeof backoff === 'function' ? [backoff, DEFAULTS.backoff] : [undefined, backoff];
+  const asked = isA(error, RetryException) ? askedBy(error) : ask && answerOf(ask, attempt, error);
+  if (asked === 'dead-letter') return BACKOFF_SAID_SO;
+  if (typeof asked === 'number') return { delayMs: asked };
+  return { delayMs: delayAfter(policy, attempt, random), ...asked };
 }
 
+/** A `DeadLetterException` may have been given anything as its reason. */
+function reasonOf(error: DeadLetterException): string {
+  const reason = propertyOf(error, 'reason');
+  return typeof reason === 'string' ? reason : thrownText(error);
+}
+
+/** What user code asks for, or why that is no delay. */
+type Asked = number | 'dead-letter' | { readonly fault: string };
+
+function askedBy(error: RetryException): Asked {
+  const delayMs = propertyOf(error, 'delayMs');
+  return isDelay(delayMs) ? delayMs : { fault: `a RetryException has delayMs ${shown(delayMs)}` };
+}
+
+/** A backoff function that throws, or gives no delay, must not lose the message. */
+function answerOf(backoff: BackoffFunction, attempt: number, error: unknown): Asked {
+  try {
+    const answer: unknown = backoff(attempt, error);
+    if (answer === 'dead-letter' || isDelay(answer)) return answer;
+    // Nobody else handles its rejection.
+    if (types.isPromise(answer)) answer.catch(() => undefined);
+    return { fault: `the backoff function returned ${shown(answer)}` };
+  } catch (thrown) {
+    return { fault: `the backoff function threw ${thrownText(thrown)}` };
+  }
+}
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(cutText(value, 100)) : cutText(textOf(value), 100);
+
+/** Neither growth nor jitter exceeds the longest wait. */
 function delayAfter(
-  { backoff }: ResolvedRetry,
+  { type, delayMs, maxDelayMs, jitter }: Required<BackoffOptions>,
   attempt: number,
-  error: unknown,
   random: number,
-): number | 'dead-letter' {
-  if (typeof backoff === 'function') return ask(backoff, attempt, error);
-  const { type, delayMs, maxDelayMs, jitter } = backoff;
+): number {
   const grown = {
     fixed: delayMs,
     linear: delayMs * attempt,
     // 2 to the 40th exceeds any longest wait, and the number stays finite.
     exponential: delayMs * 2 ** Math.min(attempt - 1, 40),
   }[type];
-  return Math.round(Math.min(maxDelayMs, grown) * (1 + jitter * (2 * random - 1)));
+  const middle = Math.min(maxDelayMs, grown);
+  const shortest = middle * (1 - jitter);
+  const longest = Math.min(maxDelayMs, middle * (1 + jitter));
+  return Math.round(shortest + (longest - shortest) * random);
 }
-
-/** A backoff function that throws, or gives no time, must not lose the message: it waits the longest time. */
-function ask(backoff: BackoffFunction, attempt: number, error: unknown): number | 'dead-letter' {
-  try {
-    const answer = backoff(attempt, error);
-    if (answer === 'dead-letter' || isDelay(answer)) return answer;
-  } catch {
-    // Its own fault is no reason to give the message up.
-  }
-  return DEFAULTS.backoff.maxDelayMs;
-}
-
-/** Whether a number can be waited for: handlers and backoff functions may give anything. */
-const isDelay = (delayMs: unknown): delayMs is number =>
-  typeof delayMs === 'number' && Number.isFinite(delayMs) && delayMs >= 0;

@@ -1,4 +1,5 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
+import { thrownText } from '../errors/thrown-text.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import {
   publishedAtMs,
@@ -8,7 +9,7 @@ import {
   type MessageId,
   type RowId,
 } from '../wire/ids.js';
-import type { Codec, RawFields, DecodedEnvelope, MessageEnvelope } from '../wire/codec.js';
+import { type Codec, decodeEnvelope, type RawFields } from '../wire/codec.js';
 import { deadLetterParts } from '../wire/dead-letter-fields.js';
 import { isInboxKey } from '../wire/stream-keys.js';
 import { splitRequest } from '../wire/request-reply-fields.js';
@@ -63,7 +64,7 @@ export class Decoder {
         runsAlone: false,
       };
     } catch (error) {
-      const reason = error instanceof MessageDecodingError ? error.message : String(error);
+      const reason = thrownText(error);
       return { rowId, entryId, isRedrive, fields, reason, error };
     }
   }
@@ -75,12 +76,7 @@ export class Decoder {
     if (request !== undefined && !isInboxKey(request.inbox)) {
       throw new MessageDecodingError(text.NOT_AN_INBOX);
     }
-    return { request, envelope: this.named(this.codec.decode(parts?.own ?? fields)) };
-  }
-
-  /** Without a copy if the message has a name: this is done for every message. */
-  private named(decoded: DecodedEnvelope): MessageEnvelope {
-    return hasName(decoded) ? decoded : { ...decoded, name: this.stream };
+    return { request, envelope: decodeEnvelope(this.codec, this.stream, parts?.own ?? fields) };
   }
 }
 
@@ -94,6 +90,3 @@ export const isUnreadable = (decoded: Message | UnreadableEntry): decoded is Unr
 /** When a message was published, in ms by Redis's clock; undefined for a redrive, which was asked for later. */
 export const publishedMs = ({ isRedrive, entryId }: Message): number | undefined =>
   isRedrive ? undefined : publishedAtMs(entryId);
-
-const hasName = (decoded: DecodedEnvelope): decoded is MessageEnvelope =>
-  decoded.name !== undefined;

@@ -25,8 +25,10 @@ export interface Message {
   /** The number of its partition; undefined if its stream has none. */
   readonly partition: number | undefined;
 
-  /** What Redis answered when it was last reserved; undefined before that, and if the connections were closed first. */
-  reservation: Reservation['kind'] | undefined;
+  /** What Redis answered when it was last reserved; undefined before that, and if it is not known. */
+  reservation: Reservation['kind'] | 'refused' | undefined;
+  /** What Redis refused to do with it, for good. */
+  refusal?: Error | undefined;
   /** The number of its run, from 1; known once it is reserved. */
   attempt: number;
   /** Whether nothing else may run in this process meanwhile; known once it is reserved. */
@@ -55,6 +57,8 @@ export interface UnreadableEntry {
   readonly fields: RawFields;
   readonly reason: string;
   readonly error: unknown;
+  /** What Redis refused to do with it, for good. */
+  refusal?: Error | undefined;
 }
 
 /** The rows of what this consumer has read of a stream and not settled. No source may bring one of them again. */

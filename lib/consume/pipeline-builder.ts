@@ -18,7 +18,9 @@ import { ArrivalOrder, type Sequencer } from './order/sequencer.js';
 import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
-import { Report } from './report.js';
+import type { Refusals } from './refusals.js';
+import { RefusedMessages } from './refused-messages.js';
+import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
 import type { ConsumedStream, StreamPlace } from './stream-place.js';
 import type { ConsumerTallies } from './tallies.js';
@@ -28,6 +30,7 @@ import type { Demand } from './waiting.js';
 export class PipelineBuilder {
   private readonly runner: ScriptRunner;
   private readonly jointWrite: JointWrite;
+  private readonly delayFaults: DelayFaults;
 
   /** @param signal ends all attempts to reach Redis */
   constructor(
@@ -36,12 +39,14 @@ export class PipelineBuilder {
     private readonly replier: Replier,
     private readonly tallies: ConsumerTallies,
     private readonly quarantine: Quarantine,
+    private readonly refusals: Refusals,
     private readonly demand: Demand,
     private readonly logger: LoggerService,
     private readonly signal: AbortSignal,
   ) {
     const { client } = member;
     this.jointWrite = new JointWrite(client);
+    this.delayFaults = new DelayFaults(logger);
     this.runner = scriptsOf(client);
   }
 
@@ -78,36 +83,40 @@ export class PipelineBuilder {
   }
 
   private pipeline(
-    place: StreamPlace,
+    followed: FollowedStream,
     holder: Holder,
     order: Sequencer,
     gates: readonly Gate[] = [],
   ): Pipeline {
-    const { stream, options, invoke } = place.consumed;
+    const { stream, options, invoke } = followed.consumed;
     const { codecs, group } = this.options;
     const tally = this.tallies.of(stream);
     const requests = new RequestRuns(this.member.client, this.replier, codecs.plain(stream), {
       stream,
-      streamKey: place.keys.stream,
+      streamKey: followed.keys.stream,
       group,
       holder,
     });
+    const report = new Report(stream, group, tally, this.logger, this.delayFaults);
+    const deliveries = deliveriesFor(
+      this.claim(followed, holder),
+      options,
+      this.runner,
+      this.jointWrite,
+      this.refusals.standingOf(followed),
+      this.logger,
+      this.signal,
+    );
     return new Pipeline(
-      place,
-      new Decoder(stream, codecs.of(stream), place.partition),
+      followed,
+      new Decoder(stream, codecs.of(stream), followed.partition),
       order,
-      deliveriesFor(
-        this.claim(place, holder),
-        options,
-        this.runner,
-        this.jointWrite,
-        this.logger,
-        this.signal,
-      ),
+      deliveries,
       new Slots(options, this.quarantine, gates),
       new HandlerRunner(stream, invoke, options.handlerTimeoutMs, requests, tally),
       requests,
-      new Report(stream, group, tally, this.logger),
+      report,
+      new RefusedMessages(deliveries, requests, report),
       this.demand,
     );
   }

@@ -16,9 +16,10 @@ import type { Deliveries } from './delivery/deliveries.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
-import { InHand, type Message, type UnreadableEntry } from './message.js';
+import { InHand, type Message } from './message.js';
 import type { Sequencer } from './order/sequencer.js';
 import type { Gate } from './quarantine.js';
+import type { RefusedMessages } from './refused-messages.js';
 import type { Report } from './report.js';
 import type { Slots } from './slots.js';
 import type { StreamPlace } from './stream-place.js';
@@ -48,7 +49,7 @@ export class Pipeline {
   /** Messages whose reservation is too old to start under: they are reserved again, before any others. */
   private readonly stale: Message[] = [];
   /** Answers that are on their way to the callers of requests, which are recorded after them. */
-  private readonly answering = new Set<Promise<unknown>>();
+  private readonly answering = new Map<Message, Promise<unknown>>();
   private readonly policies: { readonly events: FailurePolicy; readonly requests: FailurePolicy };
 
   constructor(
@@ -60,6 +61,7 @@ export class Pipeline {
     private readonly handlers: HandlerRunner,
     private readonly requests: RequestRuns,
     private readonly report: Report,
+    private readonly refused: RefusedMessages,
     private readonly demand: Demand,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
@@ -119,6 +121,7 @@ export class Pipeline {
   ): void {
     const messages: Message[] = [];
     for (const entry of entries) {
+      if (this.refused.isLeft(entry.id)) continue;
       const isAgain = this.inHand.has(entry.id);
       if (isAgain && (notDueYet !== undefined || !this.sequencer.wantsAgain(entry.id))) continue;
       const given = givenEntryId(entry);
@@ -128,7 +131,7 @@ export class Pipeline {
       if (message === undefined) {
         void this.acknowledgeDeleted(entry.id);
       } else if (isUnreadable(message)) {
-        void this.giveUpUnreadable(message);
+        void this.refused.deadLetterUnreadable(message).then(() => this.drop(message));
       } else {
         this.report.received(message);
         messages.push(message);
@@ -154,6 +157,11 @@ export class Pipeline {
     this.drop({ rowId });
   }
 
+  /** Whether a row is in hand, or was left pending because Redis refuses it. */
+  knows(rowId: string): boolean {
+    return this.inHand.has(rowId) || this.refused.isLeft(rowId);
+  }
+
   /** Resolves once all that was offered is reserved. */
   async reserved(): Promise<void> {
     await this.reserving;
@@ -161,7 +169,8 @@ export class Pipeline {
 
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
-    for (const message of await this.deliveries.renew(this.slots.all())) {
+    const all = [...this.slots.all(), ...this.answering.keys()];
+    for await (const message of this.deliveries.renew(all)) {
       if (this.deliveries.modeOf(message).isOnlyOurs(message)) continue;
       this.tellLost(message);
       this.leaveToOthers(message);
@@ -210,6 +219,8 @@ export class Pipeline {
 
   private async drainOnce(): Promise<void> {
     if (!this.takesNothing) this.stop();
+    // What is refused for good holds up neither a partition's next owner nor the end.
+    this.deliveries.end();
     await this.reserving;
     if (this.startsNothing) this.giveWaitingBack();
     await this.slots.emptied();
@@ -264,8 +275,11 @@ export class Pipeline {
         case 'leased-elsewhere':
           this.drop(message, 0);
           break;
+        case 'refused':
+          void this.refused.giveUpUnreserved(message).then(() => this.drop(message));
+          break;
         default:
-          // The connections are closed: it stays pending.
+          // The connections are closed, or the stream is refused: it stays pending.
           this.drop(message);
       }
     }
@@ -359,8 +373,8 @@ export class Pipeline {
     message.replies?.stop();
     this.slots.hold(message, delayMs, endedAtMs);
     const isCounted = await this.deliveries.countAttempt(message);
-    if (isCounted === undefined) return;
-    if (!isCounted) return this.leaveToOthers(message);
+    if (isCounted === undefined && message.refusal === undefined) return;
+    if (isCounted !== true) return this.leaveToOthers(message);
     message.attempt++;
     if (await this.slots.pause(message, delayMs)) this.startWaiting();
   }
@@ -390,15 +404,17 @@ export class Pipeline {
   private async settle(message: Message, outcome: Outcome): Promise<void> {
     const answered = this.requests.conclude(message, outcome);
     if (answered !== undefined) {
-      this.answering.add(answered);
+      this.answering.set(message, answered);
       const reply = await answered;
-      this.answering.delete(answered);
+      this.answering.delete(message);
       if (reply === 'closed') return;
     }
     const isFollowed = this.slots.runsSynchronously && (this.hasNext || this.beingReserved > 0);
     const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
     if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
-    this.drop(message, outcome.kind === 'retry' ? outcome.delayMs : undefined);
+    const isRefused = message.refusal !== undefined;
+    if (isRefused && outcome.kind !== 'give-back') await this.refused.giveUp(message, outcome);
+    this.drop(message, outcome.kind === 'retry' && !isRefused ? outcome.delayMs : undefined);
   }
 
   private async settleNow(message: Message, outcome: Outcome): Promise<void> {
@@ -445,17 +461,9 @@ export class Pipeline {
     });
   }
 
-  /** What no codec reads now will not be readable later. */
-  private async giveUpUnreadable(entry: UnreadableEntry): Promise<void> {
-    this.report.unreadable(entry);
-    await this.deliveries.deadLetterUnreadable(entry);
-    this.drop(entry);
-  }
-
   /** The entry was deleted while it was pending: nothing of it is left to handle or to keep. */
   private async acknowledgeDeleted(rowId: string): Promise<void> {
-    this.report.deleted(rowId);
-    await this.deliveries.acknowledgeDeleted(rowId);
+    if (await this.deliveries.acknowledgeDeleted(rowId)) this.report.deleted(rowId);
     this.drop({ rowId });
   }
 
@@ -463,7 +471,7 @@ export class Pipeline {
   private async settled(): Promise<void> {
     await this.deliveries.drained();
     while (this.answering.size > 0) {
-      await Promise.all(this.answering);
+      await Promise.all(this.answering.values());
       await this.deliveries.drained();
     }
   }

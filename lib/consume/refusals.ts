@@ -4,6 +4,7 @@ import { examineStreamScript } from '../redis/scripts/reserve/examine-stream.scr
 import { errorText, isGroupGone, isRefusal } from '../redis/server/redis-errors.js';
 import type { StreamKeys } from '../wire/stream-keys.js';
 import * as text from './consumer.messages.js';
+import type { Standing } from './delivery/steps.js';
 import { FollowedStream, type FollowedStreams } from './followed-streams.js';
 import type { Member } from './member.js';
 import { Wakeup } from './waiting.js';
@@ -52,6 +53,14 @@ export class Refusals {
     private readonly streams: FollowedStreams,
   ) {}
 
+  /** The streams that are set aside, and why. */
+  get all(): readonly { readonly stream: string; readonly reason: string }[] {
+    return [...this.byStream.values()].map(({ followed, error }) => ({
+      stream: followed.name,
+      reason: errorText(error),
+    }));
+  }
+
   /** Why a stream is set aside; undefined if it is not. */
   errorOf(followed: FollowedStream): unknown {
     return this.byStream.get(followed)?.error;
@@ -78,10 +87,15 @@ export class Refusals {
     this.news.notify();
   }
 
-  /** Resolves once a refused stream is worth trying again; to `false` if this consumer will not try it any more. */
-  async untilTried(followed: FollowedStream): Promise<boolean> {
-    if (!this.isOver) await this.byStream.get(followed)?.tried.next();
-    return !this.isOver;
+  /** A stream as the steps of its messages see it. */
+  standingOf(followed: FollowedStream): Standing {
+    return {
+      note: (error) => this.note(followed, error),
+      untilTried: async () => {
+        if (!this.isOver) await this.byStream.get(followed)?.tried.next();
+        return !this.isOver;
+      },
+    };
   }
 
   /** Resolves once there are streams that were not refused before. */

@@ -1,8 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
 import { MessageValidationError } from '../errors/message.errors.js';
+import { thrownText } from '../errors/thrown-text.js';
+import { isA } from '../errors/thrown.js';
 import { FaultLog } from '../redis/connect/retry-until-done.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import { messageOf } from '../wire/dead-letter-fields.js';
 import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';
 import type { Verdict } from './handlers/run.js';
@@ -18,6 +19,7 @@ export class Report {
     private readonly group: string,
     private readonly tally: StreamTally,
     private readonly logger: LoggerService,
+    private readonly delayFaults: DelayFaults,
   ) {}
 
   received(message: Message): void {
@@ -61,7 +63,8 @@ export class Report {
     const { stream, group, logger } = this;
     switch (outcome.kind) {
       case 'retry': {
-        const { delayMs, error } = outcome;
+        const { delayMs, error, fault } = outcome;
+        if (fault !== undefined) this.delayFaults.say(stream, group, fault);
         this.tally.retried(message, delayMs, error);
         return logger.warn(text.putOff(stream, group, message, reasonOf(error), delayMs));
       }
@@ -75,7 +78,7 @@ export class Report {
       case 'dead': {
         const { reason, error, attempts } = outcome;
         const counted = { ...message, attempt: attempts };
-        const isSaid = error instanceof MessageValidationError;
+        const isSaid = isA(error, MessageValidationError);
         this.tally.deadLettered(counted, reason, error);
         return logger.error(
           text.deadLettered(stream, group, counted, isSaid ? undefined : reasonOf(error), reason),
@@ -103,6 +106,19 @@ export class Report {
     this.logger.error(text.lostOnClose(this.stream, this.group, message.entryId));
   }
 
+  /** At-most-once acknowledged it, and its dead letter was refused. */
+  lostWithLetter({ entryId }: Pick<Message, 'entryId'>, error: Error): void {
+    this.tally.lostRefused(entryId);
+    this.logger.error(text.lostWithLetter(this.stream, this.group, entryId, errorText(error)));
+  }
+
+  /** Neither what became of it nor a dead letter can be recorded. */
+  leftPending({ entryId }: Pick<Message, 'entryId'>, error: Error, delayMs: number): void {
+    this.tally.leftPending++;
+    const reason = errorText(error);
+    this.logger.error(text.leftPending(this.stream, this.group, entryId, reason, delayMs));
+  }
+
   /** Handlers that did not end in time. */
   stillRunning(count: number): void {
     if (count > 0) this.logger.warn(text.stillRunning(this.stream, count));
@@ -115,10 +131,23 @@ export class Report {
   }
 }
 
+/** Logs that user code asks for what is no delay: once for each stream, since it may do so for every message. */
+export class DelayFaults {
+  private readonly said = new Set<string>();
+
+  constructor(private readonly logger: LoggerService) {}
+
+  say(stream: string, group: string, fault: string): void {
+    if (this.said.has(stream)) return;
+    this.said.add(stream);
+    this.logger.error(text.noDelay(stream, group, fault));
+  }
+}
+
 /** What an error says. A validation error says why the payload is not valid. */
 function reasonOf(error: unknown): string | undefined {
   if (error === undefined) return undefined;
-  return error instanceof MessageValidationError ? error.reason : messageOf(error);
+  return isA(error, MessageValidationError) ? error.reason : thrownText(error);
 }
 
 /** Logs which step of a stream's messages Redis refuses, once until it works again. */

@@ -4,7 +4,7 @@ import { follow, operations } from '../events/operations.js';
 import { RedisClock } from '../redis/server/clocks.js';
 import { publishedAtMs } from '../wire/ids.js';
 import { publishedMs } from './decoder.js';
-import type { Verdict } from './handlers/run.js';
+import { failedWith, type Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
 
 /** Up to how many milliseconds each bucket goes; the last one takes what is longer. */
@@ -94,6 +94,8 @@ export class StreamTally {
   readonly handlerMs = new Histogram();
   /** From publishing, by Redis's clock, to the first attempt. */
   readonly publishToHandleMs = new Histogram();
+  /** How often a message was left pending, since Redis refused to record what became of it. */
+  leftPending = 0;
   /** How many messages are with their handlers now. */
   inFlight = 0;
 
@@ -181,6 +183,14 @@ export class StreamTally {
     channels.lost.publish({ ...about, why: 'deleted' });
   }
 
+  /** It was acknowledged before its run, and its dead letter was refused. */
+  lostRefused(entryId: string): void {
+    this.count('lost');
+    if (!channels.lost.hasSubscribers) return;
+    const about = { ...this.where, entryId, messageId: undefined, name: undefined };
+    channels.lost.publish({ ...about, why: 'refused' });
+  }
+
   /** It was acknowledged before its run, and the consumer closed before it began. */
   lostOnClose(message: Message): void {
     this.count('lost');
@@ -213,7 +223,7 @@ export class StreamTally {
       // If the handlers failed, their verdict says so.
       error = thrown;
     }
-    return verdict ?? { kind: 'failed', error };
+    return verdict ?? failedWith(error);
   }
 
   private count(what: keyof ConsumerCounts): void {

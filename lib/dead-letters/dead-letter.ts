@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import type { RawEntry } from '../redis/read/replies.js';
-import type { Codec, DecodedEnvelope, RawFields } from '../wire/codec.js';
+import { type Codec, decodeEnvelope, type MessageEnvelope, type RawFields } from '../wire/codec.js';
 import { AT_MOST_ONCE, deadLetterParts } from '../wire/dead-letter-fields.js';
 import { publishedAtMs } from '../wire/ids.js';
 import { partitionNames } from '../wire/partitions.js';
@@ -64,6 +64,21 @@ export class DeadLetterPlaces {
 const idOf = ({ place: { partition }, entry: { id } }: PlacedEntry): string =>
   partition === undefined ? id : `${partition}:${id}`;
 
+/** The last error of a dead letter. */
+export interface DeadLetterError {
+  /** Its class. */
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Its `cause` chain and the `errors` of an `AggregateError`: a line each. */
+  readonly causes: string | undefined;
+  /**
+   * What it says beside its message, as JSON: what `getResponse()` or `getError()` of one of Nest's exceptions returns, such as
+   * the faults of the fields that ValidationPipe found, or an object that was thrown and is no error.
+   */
+  readonly details: string | undefined;
+}
+
 /** A message that will not be tried again, and why. */
 export interface DeadLetter {
   /**
@@ -86,9 +101,12 @@ export interface DeadLetter {
   /** Why it was given up. */
   readonly reason: string;
   /** The last error, if there was one. */
-  readonly error:
-    | { readonly name: string; readonly message: string; readonly stack: string | undefined }
-    | undefined;
+  readonly error: DeadLetterError | undefined;
+  /**
+   * What of the reason and the error was cut, since a dead letter keeps 16 KiB of them: `message`, `stack`, … Empty if all was
+   * kept. What was cut ends with `…`.
+   */
+  readonly cut: readonly string[];
   /** How many attempts were made; 0 if the fields cannot be decoded. */
   readonly attempts: number;
   /** When the last attempt failed, by Redis's clock. */
@@ -110,9 +128,9 @@ export function toDeadLetter(
   const { partition } = placed.place;
   const { id, fields: all = [] } = placed.entry;
   const { fields, cause } = deadLetterParts(all);
-  const envelope = decoded(codec, fields);
   const entryId = cause.get('entry-id') ?? id;
   const stream = partition === undefined ? (cause.get('stream') ?? whose.stream) : whose.stream;
+  const envelope = decoded(codec, stream, fields);
   const errorName = cause.get('error-name');
   return {
     id: idOf(placed),
@@ -122,7 +140,7 @@ export function toDeadLetter(
     group: cause.get('group') ?? whose.group,
     consumer: cause.get('consumer') ?? '',
     messageId: envelope?.messageId ?? entryId,
-    name: envelope && (envelope.name ?? stream),
+    name: envelope?.name,
     reason: cause.get('reason') ?? '',
     error:
       errorName === undefined
@@ -131,7 +149,10 @@ export function toDeadLetter(
             name: errorName,
             message: cause.get('error-message') ?? '',
             stack: cause.get('error-stack'),
+            causes: cause.get('error-causes'),
+            details: cause.get('error-details'),
           },
+    cut: cause.get('cut')?.split(', ') ?? [],
     attempts: Number(cause.get('attempts') ?? 0),
     failedAt: new Date(Number(cause.get('failed-at') ?? publishedAtMs(id))),
     fields,
@@ -144,12 +165,12 @@ export function toDeadLetter(
 export function idInLedger({ id, fields: all = [] }: RawEntry, codec: Codec): string | undefined {
   const { fields, cause } = deadLetterParts(all);
   if (cause.get('delivery') !== AT_MOST_ONCE) return undefined;
-  return decoded(codec, fields)?.messageId ?? cause.get('entry-id') ?? id;
+  return decoded(codec, '', fields)?.messageId ?? cause.get('entry-id') ?? id;
 }
 
-function decoded(codec: Codec, fields: RawFields): DecodedEnvelope | undefined {
+function decoded(codec: Codec, stream: string, fields: RawFields): MessageEnvelope | undefined {
   try {
-    return codec.decode(fields);
+    return decodeEnvelope(codec, stream, fields);
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { SafeLogger } from '../errors/safe-logger.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { checkOptions } from '../options/check-options.js';
 import {
@@ -72,7 +73,7 @@ export type PurgeDeadLetters = DeadLettersOf & SomeDeadLetters;
 export class DeadLetters implements OnApplicationShutdown {
   private readonly codecs: StreamCodecs;
   private readonly partitions: StreamPartitions;
-  private readonly logger = new Logger(DeadLetters.name);
+  private readonly logger = new SafeLogger(DeadLetters.name);
   private connection: OpenedConnection | undefined;
 
   /** @throws InvalidOptionsError */

@@ -1,3 +1,4 @@
+import { shown } from './visible.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
 /**
@@ -17,7 +18,7 @@ export class PublishError extends RedisStreamsError {
     options?: ErrorOptions,
   ) {
     super(
-      `Message ${messageId} for stream "${stream}" was not confirmed: ${reason}. ` +
+      `Message ${shown(messageId)} for stream "${shown(stream)}" was not confirmed: ${reason}. ` +
         (ambiguous
           ? 'It may have arrived: publish it again with the same message ID.'
           : 'It did not arrive: publish it again.'),
@@ -63,7 +64,7 @@ export class PublishBatchError extends RedisStreamsError {
       items.filter((item) => item.state === state).length;
     const [published, ambiguous] = [count('published'), count('ambiguous')];
     super(
-      `A batch of ${items.length} messages for stream "${stream}" was not confirmed: ${reason}. ` +
+      `A batch of ${items.length} messages for stream "${shown(stream)}" was not confirmed: ${reason}. ` +
         `${published} are published, ${ambiguous} may be, ${count('not-published')} are not: ` +
         'publish the others again with the same message IDs.',
       options,
@@ -85,7 +86,7 @@ export class CancelError extends RedisStreamsError {
     options?: ErrorOptions,
   ) {
     super(
-      `Whether message ${messageId} for stream "${stream}" is cancelled was not confirmed: ${reason}. ` +
+      `Whether message ${shown(messageId)} for stream "${shown(stream)}" is cancelled was not confirmed: ${reason}. ` +
         (ambiguous ? 'It may be: cancel it again.' : 'It is not.'),
       options,
     );
@@ -106,7 +107,7 @@ export class DuplicateRequestError extends RedisStreamsError {
     readonly entryId: string,
   ) {
     super(
-      `Request ${messageId} on stream "${stream}" was not sent: a message with its ID was published already, and whoever ` +
+      `Request ${shown(messageId)} on stream "${shown(stream)}" was not sent: a message with its ID was published already, and whoever ` +
         'sent that one gets the replies',
     );
   }
@@ -124,7 +125,9 @@ export class RequestTimeoutError extends RedisStreamsError {
     readonly messageId: string,
     readonly timeoutMs: number,
   ) {
-    super(`No reply to request ${messageId} on stream "${stream}" within ${timeoutMs} ms`);
+    super(
+      `No reply to request ${shown(messageId)} on stream "${shown(stream)}" within ${timeoutMs} ms`,
+    );
   }
 }
 
@@ -140,7 +143,7 @@ export class ReplyInterruptedError extends RedisStreamsError {
     readonly messageId: string,
   ) {
     super(
-      `The replies to request ${messageId} on stream "${stream}" broke off: its handler was started again, and would give ` +
+      `The replies to request ${shown(messageId)} on stream "${shown(stream)}" broke off: its handler was started again, and would give ` +
         'values that were given already',
     );
   }

@@ -1,5 +1,22 @@
+import { shown } from './visible.js';
 import { RpcException } from '@nestjs/microservices';
-import { RedisStreamsError } from './redis-streams.error.js';
+import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
+import { cutText, textOf } from './thrown.js';
+
+/** The longest delay before an attempt: ten years. */
+const LONGEST_DELAY_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
+
+export const DELAY_ALLOWED = `a number of ms, 0 to ${LONGEST_DELAY_MS}`;
+
+/** Whether a number can be waited for: handlers and backoff functions may give anything. */
+export const isDelay = (delayMs: unknown): delayMs is number =>
+  typeof delayMs === 'number' && delayMs >= 0 && delayMs <= LONGEST_DELAY_MS;
+
+/** @throws InvalidOptionsError if it is no delay */
+export function requireDelay(path: string, delayMs: unknown): number {
+  if (isDelay(delayMs)) return delayMs;
+  throw new InvalidOptionsError(path, cutText(textOf(delayMs), 100), DELAY_ALLOWED);
+}
 
 /**
  * Thrown by a handler to have its message tried again after a delay of its own choice. It counts as an attempt: after the
@@ -11,11 +28,12 @@ import { RedisStreamsError } from './redis-streams.error.js';
  * ```
  */
 export class RetryException extends RpcException {
-  /** The delay in ms, 0 or more. */
+  /** The delay in ms, 0 to ten years. */
   readonly delayMs: number;
 
+  /** @throws InvalidOptionsError if `delayMs` is no delay. If the handler does not catch it, that is its failure */
   constructor({ delayMs }: { delayMs: number }) {
-    super(`Try again in ${delayMs} ms`);
+    super(`Try again in ${requireDelay('RetryException.delayMs', delayMs)} ms`);
     this.delayMs = delayMs;
   }
 }
@@ -44,7 +62,7 @@ export class SettledAlreadyError extends RedisStreamsError {
 
   constructor(readonly entryId: string) {
     super(
-      `Entry ${entryId} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
+      `Entry ${shown(entryId)} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
     );
   }
 }
@@ -62,7 +80,7 @@ export class HandlerTimeoutError extends RedisStreamsError {
     readonly timeoutMs: number,
   ) {
     super(
-      `The handler of entry ${entryId} of stream "${stream}" did not end within ${timeoutMs} ms`,
+      `The handler of entry ${shown(entryId)} of stream "${shown(stream)}" did not end within ${timeoutMs} ms`,
     );
   }
 }
@@ -76,7 +94,7 @@ export class LeaseLostError extends RedisStreamsError {
     readonly entryId: string,
   ) {
     super(
-      `The lease of entry ${entryId} of stream "${stream}" is lost: another consumer may have the message`,
+      `The lease of entry ${shown(entryId)} of stream "${shown(stream)}" is lost: another consumer may have the message`,
     );
   }
 }
@@ -92,6 +110,8 @@ export class RequestAbandonedError extends RedisStreamsError {
     readonly stream: string,
     readonly messageId: string,
   ) {
-    super(`Nobody waits for the reply to request ${messageId} on stream "${stream}" any longer`);
+    super(
+      `Nobody waits for the reply to request ${shown(messageId)} on stream "${shown(stream)}" any longer`,
+    );
   }
 }

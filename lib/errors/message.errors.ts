@@ -1,3 +1,4 @@
+import { shown } from './visible.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
 /** Which item of a batch an error is about. */
@@ -18,8 +19,8 @@ export class MessageEncodingError extends RedisStreamsError {
   ) {
     super(
       index === undefined
-        ? `A message for stream "${stream}" cannot be encoded, nothing was sent: ${reason}`
-        : `Item ${index} of a batch for stream "${stream}" cannot be encoded, nothing of it was sent: ${reason}`,
+        ? `A message for stream "${shown(stream)}" cannot be encoded, nothing was sent: ${reason}`
+        : `Item ${index} of a batch for stream "${shown(stream)}" cannot be encoded, nothing of it was sent: ${reason}`,
       options,
     );
     this.index = index;
@@ -69,8 +70,8 @@ export class MessageValidationError extends RedisStreamsError {
   ) {
     super(
       index === undefined
-        ? `A message of stream "${stream}" does not fit its schema: ${reason}`
-        : `Item ${index} of a batch for stream "${stream}" does not fit its schema, nothing of it was sent: ${reason}`,
+        ? `A message of stream "${shown(stream)}" does not fit its schema: ${reason}`
+        : `Item ${index} of a batch for stream "${shown(stream)}" does not fit its schema, nothing of it was sent: ${reason}`,
       options,
     );
     this.issues = issues;

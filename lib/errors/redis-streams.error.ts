@@ -1,10 +1,17 @@
+import { cutText } from './thrown.js';
+import { shown, visible } from './visible.js';
+
+/** The longest message: what is in it is bounded, but could be much at once. */
+const LONGEST = 8_192;
+
 /** The base class of every error that this package throws on purpose: `catch` it to tell them from others. */
 export abstract class RedisStreamsError extends Error {
   /** Stays the same from release to release, for programs to compare. */
   abstract readonly code: string;
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** @param form `lines` for errors of tests, which show many lines; else names and IDs in the message cannot break its line */
+  constructor(message: string, options?: ErrorOptions, form: 'line' | 'lines' = 'line') {
+    super(form === 'lines' ? message : visible(cutText(message, LONGEST)), options);
     this.name = new.target.name;
   }
 }
@@ -35,7 +42,7 @@ export class InvalidStreamNameError extends RedisStreamsError {
 
   constructor(readonly stream: string) {
     super(
-      `Stream name ${JSON.stringify(stream)}: allowed is a name that is not empty, and braces only as a hash tag that ` +
+      `Stream name "${shown(stream)}": allowed is a name that is not empty and has no unpaired surrogates, and braces only as a hash tag that ` +
         'Redis Cluster reads, such as "{eu}:orders"',
     );
   }

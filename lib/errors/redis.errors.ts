@@ -1,3 +1,4 @@
+import { shown } from './visible.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
 /** The server or client was closed while something still waited for Redis. */
@@ -46,6 +47,22 @@ export class UnexpectedReplyError extends RedisStreamsError {
   }
 }
 
+/** A key that this package writes holds something that it never writes. */
+export class InvalidRecordError extends RedisStreamsError {
+  readonly code = 'INVALID_RECORD';
+
+  constructor(
+    readonly key: string,
+    /** What the key holds, shortened. */
+    readonly given: string,
+    readonly allowed: string,
+  ) {
+    super(
+      `The key "${shown(key)}" holds ${given}, allowed: ${allowed}. Delete it: the next server that starts writes it again`,
+    );
+  }
+}
+
 /** The server is too old, or lacks commands that are needed. */
 export class UnsupportedServerError extends RedisStreamsError {
   readonly code = 'UNSUPPORTED_SERVER';
@@ -64,7 +81,7 @@ export class JobFailedError extends RedisStreamsError {
     options: ErrorOptions,
   ) {
     super(
-      `Failed for ${streams.map((stream) => `stream "${stream}"`).join(', ')}: ${reason}`,
+      `Failed for ${streams.map((stream) => `stream "${shown(stream)}"`).join(', ')}: ${reason}`,
       options,
     );
   }

@@ -1,4 +1,5 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { guardedListener } from './guarded-listener.js';
 import type {
   AttemptedMessage,
   ConnectionReconnecting,
@@ -57,8 +58,8 @@ export const channels = {
 
 /**
  * Listens to one of this package's channels, like `subscribe()` of `node:diagnostics_channel` but typed. The listener is called
- * synchronously for every message, so it should be fast. If it throws, that is an uncaught exception of the process; the
- * message is not affected.
+ * synchronously for every message, so it should be fast. If it throws or rejects, that is logged, and the message is not
+ * affected. (With Node's own `subscribe()` it would be an uncaught exception of the process.)
  *
  * @returns a function that stops listening
  * @example
@@ -72,7 +73,8 @@ export function onStreamsEvent<Name extends keyof RedisStreamsChannels>(
   name: Name,
   listener: (event: RedisStreamsChannels[Name]) => void,
 ): () => void {
-  const untyped = (event: unknown): void => listener(event as RedisStreamsChannels[Name]);
+  const guarded = guardedListener<RedisStreamsChannels[Name]>(name, listener);
+  const untyped = (event: unknown): void => guarded(event as RedisStreamsChannels[Name]);
   subscribe(name, untyped);
   return () => void unsubscribe(name, untyped);
 }

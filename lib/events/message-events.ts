@@ -82,7 +82,7 @@ export interface MessageLost extends Omit<ConsumedMessage, 'messageId'> {
   /** Undefined if the entry was deleted: then only its ID is known. */
   readonly messageId: string | undefined;
   /** `deleted`: removed from the stream while it was pending. `closed`: acknowledged in advance, and never started. */
-  readonly why: 'deleted' | 'closed';
+  readonly why: 'deleted' | 'closed' | 'refused';
 }
 
 /** A connection was lost or could not be made. It is retried until it works. */

@@ -3,6 +3,7 @@ import {
   tracingChannel,
   type TracingChannelSubscribers,
 } from 'node:diagnostics_channel';
+import { guardedListener } from './guarded-listener.js';
 import type { AttemptedMessage } from './message-events.js';
 
 /** A message that is being published. */
@@ -96,7 +97,8 @@ export function streamsOperations<Name extends keyof RedisStreamsOperations>(
 
 /**
  * Listens to the start or the end of operations, or both. All listeners of an operation get the same object, with `result` or
- * `error` at the end. `asyncEnd` is called in any case.
+ * `error` at the end. `asyncEnd` is called in any case. What a listener throws or rejects with is logged; what a function in
+ * `around` does, affects the operation.
  *
  * @returns a function that stops listening
  * @example
@@ -111,8 +113,16 @@ export function onStreamsOperation<Name extends keyof RedisStreamsOperations>(
   listeners: Partial<TracingChannelSubscribers<RedisStreamsOperations[Name]>>,
 ): () => void {
   const channel = streamsOperations(name);
+  const guarded = Object.entries(listeners)
+    .filter(([, listener]) => typeof listener === 'function')
+    .map(([moment, listener]) => [
+      moment,
+      guardedListener(`${name}, ${moment}`, (operation) =>
+        Reflect.apply(listener, listeners, [operation]),
+      ),
+    ]);
   // Node accepts only some of them too, but its types for version 20 require all.
-  const some = listeners as TracingChannelSubscribers<RedisStreamsOperations[Name]>;
+  const some: TracingChannelSubscribers<RedisStreamsOperations[Name]> = Object.fromEntries(guarded);
   channel.subscribe(some);
   return () => void channel.unsubscribe(some);
 }

@@ -1,3 +1,4 @@
+import { shown } from '../errors/visible.js';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { RetentionOptions } from '../options/stream-options.js';
@@ -52,7 +53,7 @@ export class RetentionJob {
     this.reportHolder(stream, step.heldBy);
     if (lost > 0) {
       this.logger.warn(
-        `Retention of stream "${stream}" is forced: up to ${lost} entries were removed that some group had not finished`,
+        `Retention of stream "${shown(stream)}" is forced: up to ${lost} entries were removed that some group had not finished`,
       );
     }
     return removed;
@@ -71,7 +72,7 @@ export class RetentionJob {
     const since =
       idleMs === undefined ? 'has no consumers' : `had no active consumer for ${idleMs} ms`;
     this.logger.warn(
-      `Retention of stream "${stream}" stops at entry ${entryId}, which group "${group}" has not finished. The group ${since}. If nobody uses it, delete it (XGROUP DESTROY) or name it in retention.ignoreGroups`,
+      `Retention of stream "${shown(stream)}" stops at entry ${shown(entryId)}, which group "${shown(group)}" has not finished. The group ${since}. If nobody uses it, delete it (XGROUP DESTROY) or name it in retention.ignoreGroups`,
     );
   }
 }

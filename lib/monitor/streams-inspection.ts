@@ -122,6 +122,8 @@ export interface StreamsStats {
   readonly counts: MessageCounts;
   /** How often a connection of the server was lost, or could not be opened, since then. */
   readonly reconnects: number;
+  /** The streams (or partitions) that this process does not read now, since Redis refuses them, and why. */
+  readonly setAside: readonly { readonly stream: string; readonly reason: string }[];
   /** For streams with partitions: which ones this process owns. `inspect()` reports the owners of the others. */
   readonly partitions: readonly PartitionsStats[];
   /** Each stream that was read since then. */
@@ -175,6 +177,8 @@ export interface StreamStats {
   readonly counts: MessageCounts;
   /** How long handlers ran, whether they succeeded or failed. */
   readonly handlerDuration: DurationHistogram;
+  /** How often a message was left pending, since Redis refused both to record what became of it and to write its dead letter. */
+  readonly leftPending: number;
   /** Time from publishing to the first attempt, by Redis's clock as it was when the connection was opened. */
   readonly publishToHandle: DurationHistogram;
 }

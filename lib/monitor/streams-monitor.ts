@@ -22,7 +22,7 @@ interface MonitoredServer {
   readonly inFlight: number;
   readonly counts: ConsumerCounts;
   readonly tallies: ConsumerTallies | undefined;
-  readonly consumer: Pick<Consumer, 'ownedPartitions'> | undefined;
+  readonly consumer: Pick<Consumer, 'ownedPartitions' | 'refusedStreams'> | undefined;
   subscriptions(): readonly { readonly stream: string }[];
 }
 
@@ -80,6 +80,7 @@ export class StreamsMonitor {
       inFlight: server.inFlight,
       counts: { ...server.counts },
       reconnects: server.tallies?.reconnects ?? 0,
+      setAside: server.consumer?.refusedStreams ?? [],
       partitions: partitionsOf(server, streams),
       byStream: (server.tallies?.all() ?? []).map((tally) => statsOf(tally)),
       jobs: schedule.stats,
@@ -126,6 +127,7 @@ function statsOf(tally: StreamTally): StreamStats {
     stream: tally.where.stream,
     inFlight: tally.inFlight,
     counts: { ...tally.counts },
+    leftPending: tally.leftPending,
     handlerDuration: tally.handlerMs.snapshot(),
     publishToHandle: tally.publishToHandleMs.snapshot(),
   };

@@ -1,7 +1,8 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { Observable } from 'rxjs';
+import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
@@ -50,7 +51,7 @@ export class ClientRedisStreams<Events = any>
   extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
 {
-  private readonly logger = new Logger(ClientRedisStreams.name);
+  private readonly logger = new SafeLogger(ClientRedisStreams.name);
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
   private readonly messages: MessagePublisher;

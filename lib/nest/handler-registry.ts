@@ -1,15 +1,23 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
+import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consume/handlers/invoker.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { FieldCodec } from '../wire/field.codec.js';
+import type { StreamCodecs } from '../wire/stream-codecs.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
-import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
+import {
+  DEFAULTS,
+  type ResolvedServerOptions,
+  type ResolvedSubscription,
+} from '../options/resolved-options.js';
 import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
 import * as text from './nest.messages.js';
 import { subscriptionOf } from './subscription.js';
+
+const DEFAULT_ATTEMPTS = DEFAULTS.subscription.retry.maxAttempts;
 
 /** A stream with all of its handlers, for any names of messages. */
 export interface Subscription {
@@ -89,6 +97,21 @@ export class HandlerRegistry {
     };
   }
 
+  /** What handlers, or the server, set for a target without any effect: a text for each target. */
+  get optionsWithoutEffect(): string[] {
+    const { base } = this;
+    return this.targets.flatMap((target) => {
+      const same = this.registered.filter((other) => other.target === target);
+      const { options: own, requestRetry } = mergedOptions(target, same);
+      if ((own.delivery ?? base.delivery) !== 'at-most-once') return [];
+      const isOfServer = own.delivery === undefined && own.retry === undefined;
+      const isSet = base.retry.maxAttempts !== DEFAULT_ATTEMPTS;
+      const retries = [own.retry, requestRetry, isOfServer && isSet ? base.retry : undefined];
+      const maxAttempts = Math.max(...retries.map((retry) => retry?.maxAttempts ?? 1));
+      return maxAttempts > 1 ? [text.triesOnce(target, maxAttempts)] : [];
+    });
+  }
+
   get wildcards(): string[] {
     return this.targets.filter(isWildcard);
   }
@@ -133,21 +156,33 @@ function mergedOptions(stream: string, handlers: readonly Registered[]): MergedO
 }
 
 /**
- * Checks what handlers want against what is set for their streams. Otherwise they would wait for messages that never come.
+ * Checks whether the codec of a stream carries what its handlers need.
+ *
+ * @throws InvalidOptionsError if it does not
+ */
+export function checkCodec({ stream, handlers }: Subscription, codecs: StreamCodecs): void {
+  if (!(codecs.plain(stream) instanceof FieldCodec)) return;
+  const refuse = (allowed: string): never => {
+    throw new InvalidOptionsError(`streams.${stream}.codec`, 'a FieldCodec', allowed);
+  };
+  if (handlers.some(({ answers }) => answers)) refuse(text.ONE_FIELD);
+  const named = handlers.find(({ name }) => name !== undefined && name !== stream);
+  if (named?.name !== undefined) refuse(text.noNames(named.name));
+}
+
+/**
+ * Checks what handlers want against what is set for their streams. Otherwise they would wait for messages that never come. Logs
+ * which options have no effect.
  *
  * @throws InvalidOptionsError for the first contradiction
  */
 export function checkSubscriptions(
   registry: HandlerRegistry,
-  { partitions, codecs }: Pick<ResolvedServerOptions, 'partitions' | 'codecs'>,
+  { partitions }: Pick<ResolvedServerOptions, 'partitions'>,
+  logger: LoggerService,
 ): void {
+  for (const warning of registry.optionsWithoutEffect) logger.warn(warning);
   const named = registry.subscriptions();
-  for (const { stream, handlers } of named) {
-    const hasAnswerer = handlers.some(({ answers }) => answers);
-    if (hasAnswerer && codecs.plain(stream) instanceof FieldCodec) {
-      throw new InvalidOptionsError(`streams.${stream}.codec`, 'a FieldCodec', text.ONE_FIELD);
-    }
-  }
   for (const [stream, count] of partitions) {
     if (named.some((subscription) => subscription.stream === stream)) continue;
     const wildcard = registry.wildcards.find((each) => wildcardMatcher(each)(stream));

@@ -1,7 +1,9 @@
-export const patternLeftAlone = (pattern: string, why: string): string =>
-  `Handler of ${pattern} is left alone: ${why}`;
+import { shown } from '../errors/visible.js';
 
-export const NOT_A_STREAM = 'a stream is named by a string, or by { stream, name }';
+export const patternLeftAlone = (pattern: unknown): string => {
+  const given = typeof pattern === 'string' ? `"${shown(pattern)}"` : JSON.stringify(pattern);
+  return `Handler of ${given} is left alone: a stream is named by a string, or by { stream, name }`;
+};
 
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
@@ -14,6 +16,12 @@ export const NOTHING_TO_READ = 'No handler names a stream: this server reads not
 export const ONE_FIELD =
   'another codec if a @MessagePattern handler answers requests: an entry of one field cannot be marked as a request';
 
+export const noNames = (name: string): string =>
+  `another codec if a handler wants only messages with the name "${shown(name)}": an entry of one field carries no name, so its messages all have the name of their stream`;
+
+export const triesOnce = (stream: string, maxAttempts: number): string =>
+  `retry.maxAttempts: ${maxAttempts} has no effect on "${shown(stream)}": delivery: 'at-most-once' acknowledges a message before it runs, and tries nothing again. A failure becomes a dead letter at once`;
+
 export const wildcardOnly = (wildcard: string): string =>
   `nothing if only the wildcard "${wildcard}" matches the stream: a wildcard does not read partitions, so name the stream in a pattern`;
 
@@ -22,13 +30,13 @@ export const NOT_LISTENING = 'There are no connections: the server does not list
 export const LISTENING_ALREADY = 'The server listens already: close it first';
 
 export const reading = (streams: readonly string[], group: string, consumer: string): string =>
-  `Reading ${streams.map((stream) => `"${stream}"`).join(', ')} as group "${group}", consumer "${consumer}"`;
+  `Reading ${streams.map((stream) => `"${shown(stream)}"`).join(', ')} as group "${group}", consumer "${consumer}"`;
 
 export const readersHaveOtherPartitions = (stream: string, noted: number, count: number): string =>
-  `Stream "${stream}" has ${count} partitions here, and its readers have ${noted}: set the same streams.${stream}.partitions in all services. Until then keys are out of order${count > noted ? `, and what goes to partition ${noted} or a higher one waits unread` : ''}`;
+  `Stream "${shown(stream)}" has ${count} partitions here, and its readers have ${noted}: set the same streams.${shown(stream)}.partitions in all services. Until then keys are out of order${count > noted ? `, and what goes to partition ${noted} or a higher one waits unread` : ''}`;
 
 export const othersHaveOtherPartitions = (stream: string, noted: number, count: number): string =>
-  `Stream "${stream}" has ${count} partitions here, and whoever read it last had ${noted}: all services that publish to it or read it need the same streams.${stream}.partitions, else keys are out of order and ${unread(Math.min(noted, count), Math.max(noted, count))} is unread by those with fewer. docs/partitions.md says how to change it`;
+  `Stream "${shown(stream)}" has ${count} partitions here, and whoever read it last had ${noted}: all services that publish to it or read it need the same streams.${shown(stream)}.partitions, else keys are out of order and ${unread(Math.min(noted, count), Math.max(noted, count))} is unread by those with fewer. docs/partitions.md says how to change it`;
 
 const unread = (fewer: number, more: number): string =>
   fewer === more - 1
@@ -36,7 +44,13 @@ const unread = (fewer: number, more: number): string =>
     : `what is in partitions ${fewer} to ${more - 1}`;
 
 export const outsidePartitions = (stream: string, group: string): string =>
-  `Stream "${stream}" has entries that are in none of its partitions, and group "${group}" has not finished them: they were published without streams.${stream}.partitions, and nobody here reads them. docs/partitions.md says what to do`;
+  `Stream "${shown(stream)}" has entries that are in none of its partitions, and group "${group}" has not finished them: they were published without streams.${shown(stream)}.partitions, and nobody here reads them. docs/partitions.md says what to do`;
+
+export const partitionsInvalid = (reason: string): string =>
+  `Cannot check whether the readers have the same partitions: ${reason}`;
+
+export const partitionsReplaced = (reason: string): string =>
+  `A number of partitions was replaced by that of this server: ${reason}`;
 
 export const partitionsNotNoted = (stream: string, reason: string): string =>
-  `Cannot check whether all services have the same partitions of stream "${stream}": ${reason}`;
+  `Cannot check whether all services have the same partitions of stream "${shown(stream)}": ${reason}`;

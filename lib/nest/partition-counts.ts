@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { InvalidRecordError } from '../errors/redis.errors.js';
 import type { ResolvedClientOptions, ResolvedServerOptions } from '../options/resolved-options.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { compareEntryIds } from '../wire/ids.js';
@@ -31,7 +32,8 @@ export async function comparePartitionCounts(
         }
       }),
     );
-  } catch {
+  } catch (error) {
+    if (error instanceof InvalidRecordError) logger.warn(text.partitionsInvalid(error.message));
     // A user who may only publish may not read it; and a broken connection is logged elsewhere.
   }
 }
@@ -71,7 +73,8 @@ async function noteCount(
     notePartitionCount(client, keyPrefix, stream, count),
     hasUnfinishedEntries(client, streamKey(keyPrefix, stream), group),
   ]);
-  if (noted !== undefined && noted !== count) {
+  if (noted instanceof InvalidRecordError) logger.warn(text.partitionsReplaced(noted.message));
+  else if (noted !== undefined && noted !== count) {
     logger.warn(text.othersHaveOtherPartitions(stream, noted, count));
   }
   if (hasEntriesOutside) logger.warn(text.outsidePartitions(stream, group));

@@ -2,7 +2,6 @@ import {
   ConfigurableModuleBuilder,
   Inject,
   Injectable,
-  Logger,
   Module,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
@@ -10,6 +9,7 @@ import {
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { SafeLogger } from '../errors/safe-logger.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
 import type { JobContext } from '../jobs/job.js';
@@ -153,7 +153,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
     {
       provide: RetentionJob,
       inject: [JOB_PARTS],
-      useFactory: (parts: JobContext) => new RetentionJob(parts, new Logger(RetentionJob.name)),
+      useFactory: (parts: JobContext) => new RetentionJob(parts, new SafeLogger(RetentionJob.name)),
     },
     {
       provide: ScheduledJobs,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { SafeLogger } from '../errors/safe-logger.js';
 import type { JobResult } from '../jobs/job.js';
 import type { JobStats } from '../monitor/streams-inspection.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -25,7 +25,7 @@ export interface ScheduledJob {
  * else in one of ours.
  */
 export class ScheduledJobs {
-  private readonly logger = new Logger('RedisStreamsModule');
+  private readonly logger = new SafeLogger('RedisStreamsModule');
   private readonly running = new Map<string, Promise<void>>();
   private readonly lastRuns = new Map<string, LastRun>();
   private registry: SchedulerRegistry | undefined;

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   type CustomTransportStrategy,
   type MessageHandler,
@@ -6,6 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
+import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
 import type { RedisStreamsEvents } from '../consume/sources/connections.js';
 import { Consumer } from '../consume/consumer.js';
@@ -18,7 +19,12 @@ import type { ResolvedServerOptions, ResolvedSubscription } from '../options/res
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
-import { checkSubscriptions, HandlerRegistry, type Subscription } from './handler-registry.js';
+import {
+  checkCodec,
+  checkSubscriptions,
+  HandlerRegistry,
+  type Subscription,
+} from './handler-registry.js';
 import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { REDIS_STREAMS } from './subscription.js';
@@ -49,7 +55,7 @@ export class ServerRedisStreams
   override transportId = REDIS_STREAMS;
   /** This transport handles failures itself: Nest need not log them as unhandled. */
   override readonly propagatesEventHandlerErrors = true;
-  protected override readonly logger = new Logger(ServerRedisStreams.name);
+  protected override readonly logger = new SafeLogger(ServerRedisStreams.name);
   /** The options with all defaults filled in. */
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;
@@ -81,7 +87,7 @@ export class ServerRedisStreams
   ): void {
     try {
       const target = streamPattern(pattern);
-      if (target === undefined) return this.leaveAlone(pattern, text.NOT_A_STREAM);
+      if (target === undefined) return void this.logger.warn(text.patternLeftAlone(pattern));
       this.registry.add(target, callback, extras, !isEventHandler);
     } catch (error) {
       this.registryFault ??= error;
@@ -193,7 +199,7 @@ export class ServerRedisStreams
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     const { group, consumer: name } = this.options;
-    checkSubscriptions(this.registry, this.options);
+    checkSubscriptions(this.registry, this.options, this.logger);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
     const asked = {
       wildcards: this.wildcards,
@@ -217,11 +223,10 @@ export class ServerRedisStreams
     else this.logger.log(text.reading(read, group, name));
   }
 
-  private consumed(
-    { stream, handlers, options, wildcards }: Subscription,
-    isNamed: boolean,
-  ): ConsumedStream {
-    const { group, consumer, schemas } = this.options;
+  private consumed(subscription: Subscription, isNamed: boolean): ConsumedStream {
+    const { stream, handlers, options, wildcards } = subscription;
+    const { group, consumer, schemas, codecs } = this.options;
+    checkCodec(subscription, codecs);
     const where = { stream, group, consumer };
     const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
     return { stream, options, invoke, isNamed, wildcards };
@@ -241,10 +246,5 @@ export class ServerRedisStreams
     consumer.connections.eachBlocking((blocking) => {
       blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
     });
-  }
-
-  private leaveAlone(pattern: unknown, why: string): void {
-    const shown = typeof pattern === 'string' ? `"${pattern}"` : JSON.stringify(pattern);
-    this.logger.warn(text.patternLeftAlone(shown, why));
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
-import { hashTagged } from '../wire/stream-keys.js';
+import { hashTagged } from '../wire/hash-tags.js';
 
 /**
  * Validates `options`.

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { MOST_PARTITIONS } from '../wire/partitions.js';
 import { isWildcard } from '../wire/wildcard.js';
 import { connection } from './connection.schema.js';
-import { DEFAULTS, MOST_PARTITIONS } from './resolved-options.js';
+import { DEFAULTS } from './resolved-options.js';
 import {
   codec,
   count,
@@ -23,6 +24,7 @@ const startFromError = "'latest', 'beginning', or an entry ID such as '172976824
 const MOST_BYTES = 536_870_912;
 const MOST_ATTEMPTS = 1_000_000;
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
+const MOST_DELAY = DEFAULTS.backoff.maxDelayMs;
 const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
 const backoff = object(
   {
@@ -32,7 +34,10 @@ const backoff = object(
     jitter: z.number().min(0).max(1).optional(),
   },
   backoffError,
-);
+).refine(({ delayMs: first = 0, maxDelayMs = MOST_DELAY }) => Number(first) <= Number(maxDelayMs), {
+  path: ['delayMs'],
+  error: `at most maxDelayMs, which is ${MOST_DELAY} unless it is set`,
+});
 
 /** What a pattern may set for itself, and a server for all of its patterns. */
 const subscriptionShape = {

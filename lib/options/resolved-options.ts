@@ -132,9 +132,6 @@ export const DEFAULTS = {
   subscription: SUBSCRIPTION,
 } as const;
 
-/** Each partition is read on its own by every member, and is a row in each answer about the stream. */
-export const MOST_PARTITIONS = 1_024;
-
 /** The same, if maintenance packs the ledger; 0 if it does not. */
 export const packedWindowMs = ({ dedup }: Pick<ResolvedSubscription, 'dedup'>): number =>
   dedup === false || dedup.packed === false ? 0 : dedup.windowMs;

@@ -7,13 +7,13 @@ export interface BackoffOptions {
    */
   type?: 'fixed' | 'linear' | 'exponential';
   /**
-   * The first wait, in ms, 0 or more.
+   * The first wait, in ms, 0 to `maxDelayMs`.
    *
    * @default 1_000
    */
   delayMs?: number;
   /**
-   * The longest wait, in ms, 0 or more.
+   * The longest wait, in ms, 0 or more. The jitter does not exceed it.
    *
    * @default 60_000
    */
@@ -27,15 +27,18 @@ export interface BackoffOptions {
 }
 
 /**
- * Called after each failed attempt (from 1). Returns how long to wait, in ms, or `'dead-letter'` if another attempt is
- * useless. `maxAttempts` still applies.
+ * Called after each failed attempt (from 1) with what was thrown, which can be anything. Returns how long to wait, in ms, 0 to
+ * ten years, or `'dead-letter'` if another attempt is useless. `maxAttempts` still applies. If it throws or returns anything
+ * else, such as a promise, that is logged once for each stream, and the default backoff applies.
  */
 export type BackoffFunction = (attempt: number, error: unknown) => number | 'dead-letter';
 
 /** What happens to a message whose handler failed. */
 export interface RetryOptions {
   /**
-   * How many attempts a message has before it becomes a dead letter, 1 to 1_000_000.
+   * How many attempts a message has before it becomes a dead letter, 1 to 1_000_000. A message that kills its process each time
+   * runs once more than that (unless it is 1): its second run, which another message may have ended, is not charged.
+   * `delivery: 'at-most-once'` tries nothing again, whatever this says.
    *
    * @default 5
    */

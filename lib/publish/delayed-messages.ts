@@ -142,6 +142,7 @@ export class DelayedMessages {
     let page: PublishedLater;
     do {
       page = await publishDelayedScript.run(this.client, keys, [MOST_MESSAGES, MOST_BYTES]);
+      if (page.unreadable > 0) this.logger.error(text.delayedUnreadable(key, page.unreadable));
     } while (!this.stopped && page.refusal === undefined && Number(page.nextMs) <= 0);
     const { nextMs, refusal } = page;
     if (nextMs === undefined) {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { ReadPacket } from '@nestjs/microservices';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { isA } from '../errors/thrown.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
@@ -60,6 +61,7 @@ export class MessageEncoder {
     for (const [header, value] of Object.entries(headers ?? {})) {
       if (typeof value !== 'string')
         throw new MessageEncodingError(stream, text.notText(`header "${header}"`));
+      requireUnicode(stream, `header "${header}"`, header + value);
     }
     return {
       stream,
@@ -139,7 +141,7 @@ export function publishTarget(pattern: unknown): StreamPattern {
     const target = streamPattern(pattern);
     if (target !== undefined) return target;
   } catch (cause) {
-    if (!(cause instanceof InvalidOptionsError)) throw cause;
+    if (!isA(cause, InvalidOptionsError)) throw cause;
     throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
   }
   throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);
@@ -171,6 +173,12 @@ function dueTime(
 function requireText(stream: string, what: string, value: unknown): void {
   if (typeof value !== 'string' || value === '')
     throw new MessageEncodingError(stream, text.notText(what));
+  requireUnicode(stream, what, value);
+}
+
+/** Two texts that differ only in such characters would arrive as the same one. */
+function requireUnicode(stream: string, what: string, value: string): void {
+  if (/\p{Surrogate}/u.test(value)) throw new MessageEncodingError(stream, text.notUnicode(what));
 }
 
 function requireFit(stream: string, fields: EntryFields, mostBytes: number): void {

@@ -1,4 +1,5 @@
 import { PublishBatchError, PublishError } from '../errors/client.errors.js';
+import { isA } from '../errors/thrown.js';
 import { channels } from '../events/channels.js';
 import {
   follow,
@@ -168,13 +169,13 @@ async function publishAndReport<Result extends PublishReceipt | PublishReceipt[]
     });
     return result;
   } catch (error) {
-    const items = error instanceof PublishBatchError ? error.items : [];
+    const items = isA(error, PublishBatchError) ? error.items : [];
     messages.forEach((message, index) => {
       const item = items[index];
       if (item?.state === 'published') reportPublished(message, { stream, ...item }, startedAt);
       else {
         const ambiguous =
-          item?.state === 'ambiguous' || (error instanceof PublishError && error.ambiguous);
+          item?.state === 'ambiguous' || (isA(error, PublishError) && error.ambiguous);
         reportFailed(stream, message, ambiguous, startedAt, error);
       }
     });

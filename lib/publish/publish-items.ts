@@ -1,6 +1,8 @@
 import { PublishBatchError, type PublishBatchItem, PublishError } from '../errors/client.errors.js';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { RedisStreamsError } from '../errors/redis-streams.error.js';
+import { thrownText } from '../errors/thrown-text.js';
+import { isA } from '../errors/thrown.js';
 import type {
   EntryPublisher,
   OutgoingEntry,
@@ -73,14 +75,13 @@ export function validationOf(messages: readonly EncodedMessage[]): Validation | 
 }
 
 function itemError(stream: string, index: number, error: unknown): Error {
-  if (error instanceof MessageValidationError) return invalidItem(index, error);
-  if (error instanceof MessageEncodingError) {
+  if (isA(error, MessageValidationError)) return invalidItem(index, error);
+  if (isA(error, MessageEncodingError)) {
     return new MessageEncodingError(error.stream, error.reason, { index, ...causeOf(error) });
   }
   // An error of the stream, such as a wrong name, is not the item's fault.
-  if (error instanceof RedisStreamsError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new MessageEncodingError(stream, reason, { index, cause: error });
+  if (isA(error, RedisStreamsError)) return error;
+  return new MessageEncodingError(stream, thrownText(error), { index, cause: error });
 }
 
 const invalidItem = (index: number, error: MessageValidationError): MessageValidationError =>

@@ -1,4 +1,9 @@
+import { shown } from '../errors/visible.js';
+
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
+
+export const notUnicode = (what: string): string =>
+  `its ${what} has unpaired surrogates, which UTF-8 cannot encode`;
 
 export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
 
@@ -46,10 +51,13 @@ export const notListed = (reason: string): string =>
   `stored, but perhaps not found when it is due: ${reason}`;
 
 export const ttlFailed = (stream: string, reason: string): string =>
-  `ttlMs of stream "${stream}" could not be set: ${reason}`;
+  `ttlMs of stream "${shown(stream)}" could not be set: ${reason}`;
 
 export const delayedNotChecked = (reason: string): string =>
   `Cannot look for delayed messages that are due: ${reason}. Trying again until it works`;
 
 export const delayedRefused = (streamKey: string, reason: string): string =>
   `Delayed messages of stream "${streamKey}" are due and cannot be published: ${reason}. Trying again until it works`;
+
+export const delayedUnreadable = (streamKey: string, count: number): string =>
+  `Delayed messages of stream "${streamKey}" that hold no entry were removed: ${count}. Another program wrote them`;

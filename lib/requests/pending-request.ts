@@ -5,7 +5,7 @@ import {
   RequestTimeoutError,
 } from '../errors/client.errors.js';
 import { notInTime } from '../publish/publish.messages.js';
-import type { Codec } from '../wire/codec.js';
+import { type Codec, decodeEnvelope } from '../wire/codec.js';
 import type { Reply } from '../wire/request-reply-fields.js';
 
 /** The same text as in Nest's own transports. */
@@ -58,7 +58,9 @@ export class PendingRequest {
     if (reply.kind === 'end') return this.end({ isDisposed: true });
     let response: unknown;
     try {
-      response = reply.value.length === 0 ? undefined : this.codec.decode(reply.value).payload;
+      const { codec, stream } = this;
+      response =
+        reply.value.length === 0 ? undefined : decodeEnvelope(codec, stream, reply.value).payload;
     } catch (error) {
       return this.fail(error);
     }

@@ -1,4 +1,8 @@
-import { MessageEncodingError } from '../errors/message.errors.js';
+import { types } from 'node:util';
+import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
+import { RedisStreamsError } from '../errors/redis-streams.error.js';
+import { thrownText } from '../errors/thrown-text.js';
+import { isA } from '../errors/thrown.js';
 
 /** A message with everything that travels with it. */
 export interface MessageEnvelope {
@@ -76,16 +80,18 @@ const MOST_FIELDS = 3_500;
 /**
  * Encodes a message, and checks what the codec returns: it may be the user's.
  *
- * @throws MessageEncodingError if it is no list of field names and values, or too long
+ * @throws MessageEncodingError if it throws anything, or returns no list of field names and values, or one that is too long
  */
 export function encodeFields(codec: Codec, stream: string, envelope: MessageEnvelope): EntryFields {
-  const fields: unknown = codec.encode(stream, envelope);
+  const fields = encoded(codec, stream, envelope);
   const refuse = (what: string): never => {
     throw new MessageEncodingError(
       stream,
       `the codec returned ${what}; allowed is a list of 1 to ${MOST_FIELDS} field names, each with its value, as strings or Buffers`,
     );
   };
+  // Nobody else handles its rejection.
+  if (types.isPromise(fields)) fields.catch(() => undefined);
   if (!Array.isArray(fields)) return refuse('no list');
   if (fields.length === 0) return refuse('an empty list');
   if (fields.length % 2 === 1) return refuse('a name without a value');
@@ -95,6 +101,41 @@ export function encodeFields(codec: Codec, stream: string, envelope: MessageEnve
     return refuse(`a list with something else than text and bytes (${typeof field})`);
   }
   return fields;
+}
+
+function encoded(codec: Codec, stream: string, envelope: MessageEnvelope): unknown {
+  try {
+    return codec.encode(stream, envelope);
+  } catch (cause) {
+    if (isA(cause, RedisStreamsError)) throw cause;
+    throw new MessageEncodingError(stream, codecFailed(thrownText(cause)), { cause });
+  }
+}
+
+/**
+ * Decodes an entry with a codec, which may be the user's.
+ *
+ * @returns a copy, since a codec may return anything; if it has no name, the stream's name is used
+ * @throws MessageDecodingError if the codec returns no message; and whatever the codec throws
+ */
+export function decodeEnvelope(codec: Codec, stream: string, fields: RawFields): MessageEnvelope {
+  const decoded: unknown = codec.decode(fields);
+  if (types.isPromise(decoded)) decoded.catch(() => undefined);
+  if (typeof decoded !== 'object' || decoded === null || types.isPromise(decoded)) {
+    throw new MessageDecodingError(NO_ENVELOPE);
+  }
+  const { name, payload, messageId, headers, metadata, key } = decoded as DecodedEnvelope;
+  for (const value of [name, messageId, key]) {
+    if (value !== undefined && typeof value !== 'string') {
+      throw new MessageDecodingError(WRONG_ENVELOPE);
+    }
+  }
+  for (const value of [headers, metadata]) {
+    if (value !== undefined && (typeof value !== 'object' || value === null)) {
+      throw new MessageDecodingError(WRONG_ENVELOPE);
+    }
+  }
+  return { name: name ?? stream, payload, messageId, headers, metadata, key };
 }
 
 export const fieldMissing = (field: string): string => `field "${field}" is missing`;
@@ -112,7 +153,10 @@ export const notAStringMap = (field: string): string =>
   `field "${field}" does not have the expected form`;
 
 export const notMessagePack = (field: string): string =>
-  `field "${field}" is not a MessagePack map of strings`;
+  `field "${field}" is not a MessagePack map of strings, numbers, booleans and nil`;
+
+export const PROTO_IN_METADATA =
+  'field "metadata" has the key "__proto__", which is not allowed: it could change what objects are';
 
 export const encodingUnknown = (field: string): string =>
   `field "${field}" names an unknown encoding`;
@@ -153,3 +197,10 @@ export const NO_PACKET = 'the deserializer returned no packet with data';
 
 export const requestFieldWrong = (field: string): string =>
   `field "${field}" is not valid for a request`;
+
+const codecFailed = (reason: string): string => `the codec failed: ${reason}`;
+
+const NO_ENVELOPE = "the codec's decode() returned no message";
+
+const WRONG_ENVELOPE =
+  "the codec's decode() returned a message whose name, messageId or key is not text, or whose headers or metadata are no object";

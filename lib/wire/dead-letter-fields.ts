@@ -1,3 +1,5 @@
+import { describeThrown, type ThrownText } from '../errors/thrown-text.js';
+import { cutText } from '../errors/thrown.js';
 import type { EntryFields, RawFields } from './codec.js';
 
 /** Why and where a message became a dead letter. */
@@ -20,15 +22,26 @@ export const AT_MOST_ONCE = 'at-most-once';
 /** Lua accepts about 8 000 arguments in one call, and a dead letter adds some fields. */
 const MOST_VALUES = 7_000;
 
-/** The fields of a dead letter: those of its entry, byte for byte (at most the first 3 500), and the cause. */
+/** Of a reason; with the 12 KiB of an error, a dead letter adds at most 16 KiB and its places to an entry. */
+const LONGEST_REASON = 4_096;
+
+/**
+ * The fields of a dead letter: those of its entry, byte for byte (at most the first 3 500), and the cause, which is cut to 16 KiB.
+ * `dead-letter-cut` names what was cut.
+ */
 export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
-  const { reason, error, attempts, entryId, stream, group, consumer, inLedger } = cause;
+  const { error, attempts, entryId, stream, group, consumer, inLedger } = cause;
+  const thrown: Partial<ThrownText> = error === undefined ? {} : describeThrown(error);
+  const reason = cutText(cause.reason, LONGEST_REASON);
+  const cut = [...(reason === cause.reason ? [] : ['reason']), ...(thrown.cut ?? [])];
   const why: Record<string, string | undefined> = {
     reason,
-    'error-name':
-      error instanceof Error ? error.name : error === undefined ? undefined : typeof error,
-    'error-message': error === undefined ? undefined : messageOf(error),
-    'error-stack': error instanceof Error ? error.stack : undefined,
+    'error-name': thrown.name,
+    'error-message': thrown.message,
+    'error-stack': thrown.stack,
+    'error-causes': thrown.causes,
+    'error-details': thrown.details,
+    cut: cut.length === 0 ? undefined : cut.join(', '),
     attempts: String(attempts),
     'entry-id': entryId,
     stream,
@@ -42,12 +55,6 @@ export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): Ent
   const left = fields.length - MOST_VALUES;
   if (left > 0) added.push('dead-letter-fields-left-out', String(left / 2));
   return [...fields.slice(0, MOST_VALUES), ...added];
-}
-
-/** The message of something that was thrown, which need not be an `Error`. */
-export function messageOf(thrown: unknown): string {
-  if (typeof thrown !== 'object' || thrown === null) return String(thrown);
-  return 'message' in thrown ? String(thrown.message) : Object.prototype.toString.call(thrown);
 }
 
 const PREFIX = 'dead-letter-';

@@ -1,4 +1,5 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import {
   type Codec,
   encodingUnknown,
@@ -8,9 +9,29 @@ import {
   notBase64Text,
   type RawFields,
 } from './codec.js';
-import { fromJson, fromUtf8, objectOf, stringMap, toJson } from './payload-form.js';
+import { messageIdField, messageIdOf } from './message-id.js';
+import {
+  checkCodecOptions,
+  fromJson,
+  fromUtf8,
+  type JsonFormat,
+  objectOf,
+  stringMap,
+  toJson,
+} from './payload-form.js';
 
 const BODY_ENCODING = 'body-encoding';
+
+/** Options of {@link JsonCodec}. */
+export interface JsonCodecOptions {
+  /**
+   * Reads and writes payloads. Set `losslessJson` of `nestjs-redis-streams/lossless-json` to keep integers beyond 2⁵³, which
+   * Python and Go send: `JSON` rounds them without a word.
+   *
+   * @default JSON
+   */
+  json?: JsonFormat;
+}
 
 /**
  * The default codec. It writes the fields `name` (text) and `body` (JSON) and, if the message has them, `id`, `headers`,
@@ -25,6 +46,15 @@ const BODY_ENCODING = 'body-encoding';
  */
 export class JsonCodec implements Codec {
   readonly carriesKey: boolean = true;
+  private readonly json: JsonFormat;
+
+  /** @throws InvalidOptionsError */
+  constructor(options: JsonCodecOptions = {}) {
+    checkCodecOptions('JsonCodec', options, ['json']);
+    const { json = JSON } = options;
+    checkJsonFormat(json);
+    this.json = json;
+  }
 
   encode(stream: string, envelope: MessageEnvelope): EntryFields {
     const { payload, messageId, headers, metadata, key } = envelope;
@@ -33,9 +63,9 @@ export class JsonCodec implements Codec {
       'name',
       envelope.name,
       'body',
-      toJson(stream, 'payload', bytes ? base64(payload) : payload),
+      toJson(stream, 'payload', bytes ? base64(payload) : payload, this.json),
     ];
-    if (messageId !== undefined) fields.push('id', messageId);
+    if (messageId !== undefined) fields.push('id', messageIdField(messageId));
     if (bytes) fields.push(BODY_ENCODING, 'base64');
     if (headers !== undefined && Object.keys(headers).length > 0) {
       fields.push('headers', toJson(stream, 'headers', headers));
@@ -52,19 +82,20 @@ export class JsonCodec implements Codec {
       const field = fieldName(fields[at]);
       const bytes = fields[at + 1];
       if (field === 'body') body = bytes;
-      else if (field === 'name') name = bytes?.toString();
-      else if (field === 'id') messageId = bytes?.toString();
-      else if (field === 'headers') headers = bytes?.toString();
-      else if (field === 'metadata') metadata = bytes?.toString();
-      else if (field === 'key') key = bytes?.toString();
-      else if (field === BODY_ENCODING) encoding = bytes?.toString();
+      else if (field === undefined || bytes === undefined) continue;
+      else if (field === 'name') name = fromUtf8(field, bytes);
+      else if (field === 'id') messageId = messageIdOf(bytes);
+      else if (field === 'headers') headers = fromUtf8(field, bytes);
+      else if (field === 'metadata') metadata = fromUtf8(field, bytes);
+      else if (field === 'key') key = fromUtf8(field, bytes);
+      else if (field === BODY_ENCODING) encoding = bytes.toString();
     }
     if (name === undefined) throw new MessageDecodingError(fieldMissing('name'));
     if (body === undefined) throw new MessageDecodingError(fieldMissing('body'));
     if (encoding !== undefined && encoding !== 'base64') {
       throw new MessageDecodingError(encodingUnknown(BODY_ENCODING));
     }
-    const payload = fromJson('body', fromUtf8('body', body));
+    const payload = fromJson('body', fromUtf8('body', body), this.json);
     return {
       name,
       payload: encoding === undefined ? payload : bytesOf(payload),
@@ -76,6 +107,16 @@ export class JsonCodec implements Codec {
       key,
     };
   }
+}
+
+function checkJsonFormat(json: unknown): void {
+  const { parse, stringify } = Object(json);
+  if (typeof parse === 'function' && typeof stringify === 'function') return;
+  throw new InvalidOptionsError(
+    'JsonCodec.json',
+    json === null ? 'null' : `a ${typeof json}`,
+    'an object with the methods parse and stringify, such as losslessJson',
+  );
 }
 
 /** The usual field names, by length. Comparing bytes is cheaper than making strings of them. */
@@ -106,11 +147,14 @@ function areEqual(a: Buffer, b: Buffer): boolean {
 const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 
-// Node decodes invalid base64 to something, without an error.
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+// Node decodes invalid base64 to something, without an error. One expression for all of it would overflow its stack.
+function isBase64(text: string): boolean {
+  const padding = /={0,2}$/.exec(text.slice(-2))?.[0].length ?? 0;
+  return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, text.length - padding));
+}
 
 function bytesOf(payload: unknown): Buffer {
-  if (typeof payload !== 'string' || !BASE64.test(payload)) {
+  if (typeof payload !== 'string' || !isBase64(payload)) {
     throw new MessageDecodingError(notBase64Text());
   }
   return Buffer.from(payload, 'base64');

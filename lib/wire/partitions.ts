@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { Codec, MessageEnvelope } from './codec.js';
 
+/** Each partition is read on its own by every member, and is a row in each answer about the stream. */
+export const MOST_PARTITIONS = 1_024;
+
 /** The name of one partition of `stream`. Its braces give it a hash slot of its own, so a cluster spreads partitions. */
 export const partitionName = (stream: string, partition: number): string =>
   `{${stream}:${partition}}`;
@@ -9,10 +12,15 @@ export const partitionName = (stream: string, partition: number): string =>
 export const partitionNames = (stream: string, partitions: number): string[] =>
   Array.from({ length: partitions }, (_, partition) => partitionName(stream, partition));
 
+/** @returns undefined if the text is no number of partitions */
+export const parsePartitionCount = (text: string): number | undefined =>
+  /^[1-9]\d{0,3}$/.test(text) && Number(text) <= MOST_PARTITIONS ? Number(text) : undefined;
+
 /** Reads the name of a partition. @returns undefined if it is not one */
 export function partitionIn(name: string): { stream: string; partition: number } | undefined {
   const [, stream, partition] = /^\{([^{}]+):(0|[1-9]\d{0,3})\}$/.exec(name) ?? [];
-  return stream === undefined ? undefined : { stream, partition: Number(partition) };
+  if (stream === undefined || Number(partition) >= MOST_PARTITIONS) return undefined;
+  return { stream, partition: Number(partition) };
 }
 
 /** The stream that a name would be a partition of, or undefined. */

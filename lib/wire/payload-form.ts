@@ -2,22 +2,38 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { cutText, thrownMessage } from '../errors/thrown.js';
 import * as text from './codec.js';
+
+const LONGEST_REASON = 1_000;
+
+/** Reads and writes JSON, as the global `JSON` does. */
+export interface JsonFormat {
+  /** @throws if it is not JSON; the error is not kept, since it may quote the text */
+  parse(text: string): unknown;
+  /** Returns undefined for what has no JSON form. */
+  stringify(value: unknown): string | undefined;
+}
 
 /**
  * A value as JSON.
  *
  * @throws MessageEncodingError if JSON cannot express something in it, and it would arrive as something else
  */
-export function toJson(stream: string, what: string, value: unknown): string {
+export function toJson(
+  stream: string,
+  what: string,
+  value: unknown,
+  format: Pick<JsonFormat, 'stringify'> = JSON,
+): string {
   let json: string | undefined;
   let damage: string | undefined;
   try {
-    json = JSON.stringify(value);
+    json = format.stringify(value);
     // Only now is it certain that nothing in it is circular.
     if (json !== undefined) damage = jsonDamage(value);
   } catch (cause) {
-    const reason = cause instanceof Error ? firstLine(cause.message) : String(cause);
+    const reason = firstLine(cutText(thrownMessage(cause), LONGEST_REASON));
     throw new MessageEncodingError(stream, `${what}: ${reason}`, { cause });
   }
   if (json === undefined) damage = `a ${typeof value}`;
@@ -31,9 +47,13 @@ export function toJson(stream: string, what: string, value: unknown): string {
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
 
 /** @throws MessageDecodingError if it is not JSON */
-export function fromJson(field: string, json: string): unknown {
+export function fromJson(
+  field: string,
+  json: string,
+  format: Pick<JsonFormat, 'parse'> = JSON,
+): unknown {
   try {
-    return JSON.parse(json);
+    return format.parse(json);
   } catch {
     // No cause: V8 quotes the text in its message, and bodies must never be logged.
     throw new MessageDecodingError(text.notJsonText(field));
@@ -42,8 +62,12 @@ export function fromJson(field: string, json: string): unknown {
 
 /** @throws MessageDecodingError if the bytes are not UTF-8: decoding would replace them by other characters */
 export function fromUtf8(field: string, bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw new MessageDecodingError(text.notUtf8(field));
-  return bytes.toString();
+  const decoded = bytes.toString();
+  // Where it is not UTF-8, this character stands; it may also have been written.
+  if (decoded.includes('\uFFFD') && !isUtf8(bytes)) {
+    throw new MessageDecodingError(text.notUtf8(field));
+  }
+  return decoded;
 }
 
 /** @throws MessageDecodingError if it is not an object */

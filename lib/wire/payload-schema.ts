@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { MessageValidationError, type ValidationIssue } from '../errors/message.errors.js';
+import { thrownText } from '../errors/thrown-text.js';
 import * as text from './codec.js';
 
 /** The payload as the schema returned it, or why the schema refused it. */
@@ -40,8 +41,8 @@ function validatedOf(stream: string, result: unknown): Validated {
 }
 
 function schemaFailed(stream: string, cause: unknown): MessageValidationError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new MessageValidationError(stream, text.schemaFailed(cut(message)), { cause });
+  const reason = text.schemaFailed(thrownText(cause, LONGEST));
+  return new MessageValidationError(stream, reason, { cause });
 }
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>

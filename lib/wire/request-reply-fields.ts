@@ -1,4 +1,5 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
+import { cutText, isError, thrownMessage } from '../errors/thrown.js';
 import { type EntryFields, type RawFields, requestFieldWrong } from './codec.js';
 import { fromJson, fromUtf8 } from './payload-form.js';
 
@@ -118,19 +119,24 @@ export const replyFields = (
 
 export const nobodyFields = (groups: number): EntryFields => ['groups', String(groups)];
 
+/** How many characters an error has in a reply; of a longer one, only the beginning of its message is sent. */
+const LONGEST_ERROR = 65_536;
+
 /** An error as JSON, as in Nest's own transports. The message of an `Error` is added, since JSON would leave it out. */
 export function errorFields(error: unknown): EntryFields {
   let json: string | undefined;
   try {
     json = JSON.stringify(plainError(error));
   } catch {
-    // Circular, or a BigInt: at least its text can be sent.
+    // Circular, a BigInt, or it throws when it is read: at least its text can be sent.
   }
-  return ['error', json ?? JSON.stringify({ status: 'error', message: String(error) })];
+  if (json !== undefined && json.length <= LONGEST_ERROR) return ['error', json];
+  const message = cutText(thrownMessage(error), LONGEST_ERROR / 4);
+  return ['error', JSON.stringify({ status: 'error', message })];
 }
 
 function plainError(error: unknown): unknown {
-  if (!(error instanceof Error)) return error ?? { status: 'error', message: 'Unknown error' };
+  if (!isError(error)) return error ?? { status: 'error', message: 'Unknown error' };
   const getError: unknown = Reflect.get(error, 'getError');
   if (typeof getError === 'function') {
     const content: unknown = getError.call(error);

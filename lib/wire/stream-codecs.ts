@@ -4,6 +4,8 @@ import type {
   ProducerSerializer,
 } from '@nestjs/microservices';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
+import { thrownText } from '../errors/thrown-text.js';
+import { isA } from '../errors/thrown.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
 
@@ -98,9 +100,9 @@ class SerializingCodec implements Codec {
       if (payload instanceof Promise) payload.catch(() => undefined);
       return payload;
     } catch (cause) {
-      if (cause instanceof MessageEncodingError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new MessageEncodingError(this.stream, text.serializerFailed(reason), { cause });
+      if (isA(cause, MessageEncodingError)) throw cause;
+      const reason = text.serializerFailed(thrownText(cause));
+      throw new MessageEncodingError(this.stream, reason, { cause });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
+import { endOfTag, hashTagged } from './hash-tags.js';
 import { partitionName } from './partitions.js';
 
 /** The start of all other keys of a stream, which keeps them in the hash slot of its own key. */
@@ -66,10 +66,13 @@ export function streamBehind(key: string, keyPrefix: string, group: string): str
   );
   if (end === undefined || !key.startsWith('stream:')) return undefined;
   const base = key.slice('stream:'.length, -end.length);
-  const stream = /^\{([^{}]+)\}$/.exec(base)?.[1] ?? base;
+  const stream = inBraces(base) ?? base;
   const name = stream.slice(keyPrefix.length);
   return stream.startsWith(keyPrefix) && name !== '' ? name : undefined;
 }
+
+/** The name in `{name}`; undefined if the text is something else. */
+const inBraces = (text: string): string | undefined => /^\{([^{}]+)\}$/.exec(text)?.[1];
 
 /** The key of the stream alone, for publishers. */
 export function streamKey(keyPrefix: string, stream: string): string {
@@ -199,41 +202,12 @@ export const inboxKeysOf = (replies: string): InboxKeys => ({ replies, left: `${
 /** Whether a key belongs to an inbox. Replies are written to no other key. */
 export const isInboxKey = (key: string): boolean => key.startsWith(INBOX) && key !== INBOX;
 
-const OF_A_STREAM = /^stream:.*\{[^}]+\}.*:(group|partitions|published|delayed|jobs)(:|$)/s;
+const OF_A_STREAM = /:(?:group|partitions|published|delayed|jobs)(?::|$)/;
 const OF_NO_STREAM = /^stream:(replies:|group:|delayed-streams$)/;
 
 /** Whether this package keeps a key for itself. Dead letters and replies are streams too, but nobody publishes to them. */
-export const isOwnKey = (key: string): boolean => OF_A_STREAM.test(key) || OF_NO_STREAM.test(key);
-
-/** The hash tag of a key: the text in its first pair of braces, if there is any. A cluster hashes only that. */
-const tagOf = (key: string): string | undefined => /^[^{]*\{([^}]+)\}/.exec(key)?.[1];
-
-/**
- * A stream's key as a part of its other keys, so that all share a hash slot: unchanged if it has a hash tag, else in braces.
- *
- * @throws InvalidStreamNameError if braces would put the keys into different slots
- */
-export function hashTagged(key: string): string {
-  if (key === '') throw new InvalidStreamNameError(key);
-  if (tagOf(key) !== undefined) return key;
-  if (key.includes('}')) throw new InvalidStreamNameError(key);
-  return `{${key}}`;
-}
-
-const SLOTS = 16_384;
-
-/** The slot in which a cluster keeps a key. */
-export function hashSlot(key: string): number {
-  let sum = 0;
-  for (const byte of Buffer.from(tagOf(key) ?? key)) sum = addBits(sum ^ (byte << 8));
-  return sum % SLOTS;
-}
-
-/** Eight bits of CRC16 as Redis computes it (XMODEM). */
-function addBits(sum: number): number {
-  let next = sum;
-  for (let bit = 0; bit < 8; bit++) {
-    next = (next & 0x8000) === 0 ? next << 1 : (next << 1) ^ 0x1021;
-  }
-  return next & 0xffff;
+export function isOwnKey(key: string): boolean {
+  if (!key.startsWith('stream:')) return false;
+  const end = endOfTag(key);
+  return (end !== undefined && OF_A_STREAM.test(key.slice(end))) || OF_NO_STREAM.test(key);
 }

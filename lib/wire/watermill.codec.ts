@@ -1,13 +1,15 @@
-import { decode, encode } from '@msgpack/msgpack';
+import { decode, type DecoderOptions, encode } from '@msgpack/msgpack';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
+import { messageIdField, messageIdOf } from './message-id.js';
 import {
   checkCodecOptions,
   checkFieldName,
   decodePayload,
   encodePayload,
   fromJson,
+  fromUtf8,
   objectOf,
   ownBytes,
   type PayloadForm,
@@ -77,7 +79,7 @@ export class WatermillCodec implements Codec {
     const bytes = this.form !== 'bytes' && payload instanceof Uint8Array;
     return [
       this.uuidKey,
-      messageId,
+      messageIdField(messageId),
       'payload',
       bytes ? ownBytes(payload) : encodePayload(stream, this.form, payload),
       'metadata',
@@ -93,7 +95,7 @@ export class WatermillCodec implements Codec {
       if (field === 'payload') payload = value;
       else if (field === 'metadata') metadata = value;
       else if (field === this.uuidKey || field === WATERMILL || field === NATRICINE) {
-        messageId = value?.toString() ?? '';
+        messageId = value === undefined ? '' : messageIdOf(value);
       }
     }
     if (payload === undefined) throw new MessageDecodingError(text.fieldMissing('payload'));
@@ -116,8 +118,22 @@ const OURS: readonly string[] = [NAME, KEY, NEST, PAYLOAD];
 
 type InMetadata = Pick<DecodedEnvelope, 'name' | 'headers' | 'metadata' | 'key'>;
 
-/** The map may hold only strings. Other types could claim far more memory than the entry has bytes. */
-const LIMITS = { maxArrayLength: 0, maxBinLength: 0, maxExtLength: 0 };
+/** The map holds text and scalars. Lists and extensions could claim far more memory than the entry has bytes. */
+const LIMITS = { maxArrayLength: 0, maxExtLength: 0 };
+const LENIENT = { ...LIMITS, maxBinLength: 0 };
+/** Without these, the library reads other characters for bytes that are not UTF-8. */
+const STRICT: DecoderOptions = {
+  ...LIMITS,
+  useBigInt64: true,
+  rawStrings: true,
+  keyDecoder: {
+    canBeCached: () => true,
+    decode: (bytes, from, length) => textOf(bytes.subarray(from, from + length)),
+  },
+};
+
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  fromUtf8(FIELD, Buffer.from(buffer, byteOffset, byteLength));
 
 /** @throws MessageEncodingError if a header has one of this codec's own names */
 function writeMetadata(
@@ -139,14 +155,14 @@ function writeMetadata(
 
 /**
  * @param field undefined or empty if the producer had no metadata
- * @throws MessageDecodingError if it is not a map of strings
+ * @throws MessageDecodingError if it is not a map of text and scalars
  */
 function readMetadata(field: Buffer | undefined): InMetadata & { isBytes: boolean } {
   if (field === undefined || field.length === 0) return { isBytes: false };
   const headers: [string, string][] = [];
   const ours = new Map<string, string>();
-  for (const [name, value] of Object.entries(unpacked(field))) {
-    if (typeof value !== 'string') throw new MessageDecodingError(text.notMessagePack(FIELD));
+  for (const [name, packed] of Object.entries(unpacked(field))) {
+    const value = scalarText(packed);
     if (OURS.includes(name)) ours.set(name, value);
     else headers.push([name, value]);
   }
@@ -163,16 +179,59 @@ function readMetadata(field: Buffer | undefined): InMetadata & { isBytes: boolea
   };
 }
 
+/** A value of natricine's metadata as text, as its own subscriber reads it. Watermill writes only strings. */
+function scalarText(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'number':
+    case 'bigint':
+      return String(value);
+    case 'boolean':
+      return value ? 'True' : 'False';
+    default:
+      if (value === null) return 'None';
+      if (value instanceof Uint8Array) return textOf(value);
+      throw new MessageDecodingError(text.notMessagePack(FIELD));
+  }
+}
+
+/** The usual map is all in ASCII, and read faster by the lenient decoder: the same text, since no byte of it is left out. */
 function unpacked(field: Buffer): object {
-  let map: unknown;
-  try {
-    map = decode(field, LIMITS);
-  } catch {
-    // No cause: its message may quote the content.
-    map = undefined;
+  const map = unpackedBy(LENIENT, field);
+  return map !== undefined && isAscii(map, field) ? map : strictlyUnpacked(field);
+}
+
+function isAscii(map: object, field: Buffer): boolean {
+  let length = 1;
+  for (const [name, value] of Object.entries(map)) {
+    if (typeof value !== 'string' || /[^\0-\x7f]/.test(name + value)) return false;
+    length += packedLength(name) + packedLength(value);
   }
-  if (typeof map !== 'object' || map === null) {
-    throw new MessageDecodingError(text.notMessagePack(FIELD));
-  }
+  return length === field.length;
+}
+
+const packedLength = ({ length }: string): number =>
+  length + (length < 32 ? 1 : length < 256 ? 2 : 3);
+
+function strictlyUnpacked(field: Buffer): object {
+  const map = unpackedBy(STRICT, field);
+  if (map === undefined) throw new MessageDecodingError(text.notMessagePack(FIELD));
   return map;
+}
+
+/** @returns undefined if it is no map */
+function unpackedBy(options: DecoderOptions, field: Buffer): object | undefined {
+  try {
+    const map: unknown = decode(field, options);
+    const isMap = typeof map === 'object' && map !== null && !(map instanceof Uint8Array);
+    return isMap ? map : undefined;
+  } catch (error) {
+    if (error instanceof MessageDecodingError) throw error;
+    if (error instanceof Error && error.message.includes('__proto__')) {
+      throw new MessageDecodingError(text.PROTO_IN_METADATA);
+    }
+    // No cause: its message may quote the content.
+    return undefined;
+  }
 }

@@ -107,7 +107,10 @@ describe('DeadLetters of an app', () => {
         name: 'TypeError',
         message: 'out of stock',
         stack: expect.stringContaining('dead-letters.spec'),
+        causes: undefined,
+        details: undefined,
       },
+      cut: [],
       attempts: 1,
       failedAt: expect.any(Date),
       fields: [

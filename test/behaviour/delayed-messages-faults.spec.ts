@@ -9,6 +9,7 @@ import { delayScript } from '../../lib/redis/scripts/publish/delay.script.js';
 import { publishDelayedScript } from '../../lib/redis/scripts/publish/publish-delayed.script.js';
 import { publishScript } from '../../lib/redis/scripts/publish/publish.script.js';
 import { unlistDelayedScript } from '../../lib/redis/scripts/publish/unlist-delayed.script.js';
+import { delayedKeys } from '../../lib/wire/stream-keys.js';
 import {
   type CaughtAt,
   commandProxy,
@@ -32,7 +33,7 @@ import {
 import { freshName } from '../support/fresh-name.js';
 import { ownRedis } from '../support/own-redis.js';
 import { timeWithoutStalls } from '../support/time-without-stalls.js';
-import { recordedLog } from '../support/recorded-log.js';
+import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -376,5 +377,41 @@ withProcess('a Redis that restarts with its data', () => {
     } finally {
       await Promise.all([client.close(), server.close()]);
     }
+  });
+});
+
+describe('a delayed message that another program wrote, and that holds no entry', () => {
+  const pack = (...values: string[]): Buffer =>
+    Buffer.concat([
+      Buffer.from([0x90 + values.length]),
+      ...values.map((value) =>
+        Buffer.concat([Buffer.from([0xa0 + value.length]), Buffer.from(value)]),
+      ),
+    ]);
+
+  it.each<[string, Buffer]>([
+    ['nothing', Buffer.of()],
+    ['no MessagePack', Buffer.from([0xc1, 0xff])],
+    ['text', Buffer.from([0xa1, 0x61])],
+    ['no fields', pack('0', '', '')],
+    ['a name without a value', pack('0', '', '', 'name')],
+    ['no window', pack('x', '', '', 'name', 'value')],
+    ['a limit that is no number', pack('0', 'x', '', 'name', 'value')],
+    ['a time to live that is no number', pack('0', '', 'x', 'name', 'value')],
+    ['a list in it', Buffer.from([0x95, 0xa1, 0x30, 0xa0, 0xa0, 0xa1, 0x61, 0x90])],
+  ])('is removed and logged, and those behind it are published: %s', async (_, row) => {
+    const stream = freshName('orders');
+    const client = clientFor();
+    const digits = '0000000000000000';
+    const { delayed, messages } = delayedKeys(stream);
+    await redis.client.hset(messages, 'junk', Buffer.concat([Buffer.from(digits), row]));
+    await redis.client.zadd(delayed, 1, `${digits}junk`);
+    await emit(client, stream, later({ n: 1 }, 1));
+    await waitFor(async () => (await numbersIn(stream)).length === 1);
+    expect(await numbersIn(stream)).toEqual([1]);
+    await waitFor(async () => (await redis.client.exists(delayed, messages)) === 0);
+    expect(logged('error', `"${stream}"`)).toEqual([
+      expect.stringContaining('no entry were removed: 1'),
+    ]);
   });
 });

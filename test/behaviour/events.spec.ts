@@ -210,19 +210,42 @@ describe('events', () => {
     await proxy.close();
   });
 
-  it('continue if a listener throws: the error is the process’s, and the message is handled', async () => {
+  it.each([
+    [
+      'a listener',
+      {},
+      'A listener of nestjs-redis-streams:message:received failed: in the listener',
+    ],
+    [
+      'the logger',
+      { LOGGER: 'fails' },
+      'The logger of the app failed (in the logger) for this line',
+    ],
+  ])('and messages go on if %s fails, and the process says so', async (_, env, said) => {
     const stream = freshName('orders');
-    await addEntries(redis.client, stream, [1]);
     const compiled = await compiledPackage('test/support/programs');
     const program = childProgram(
       compiled.program('test/support/programs/throwing-listener.program.ts'),
-      { env: { REDIS_URL: redis.url, STREAM: stream } },
+      { env: { REDIS_URL: redis.url, STREAM: stream, ...env } },
     );
+    await addEntries(redis.client, stream, [0, 1, 2]);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
-    await waitFor(() => program.output().includes('uncaught: in the listener of handled'));
-    expect(program.output()).toContain('uncaught: in the listener of received\nhandled\n');
-    program.kill('SIGKILL');
-    await program.ended;
+    await addEntries(redis.client, stream, [3]);
+    await waitFor(() => program.output().includes('handled 3'));
+    expect(program.output().match(/handled \d/g)).toEqual(['handled 0', 'handled 2', 'handled 3']);
+    const letters = await redis.client.xrange(
+      `stream:{${stream}}:group:${GROUP}:dead-letters`,
+      '-',
+      '+',
+    );
+    expect(letters).toHaveLength(1);
+    expect(program.output()).toContain(said);
+    expect(program.output()).toContain(
+      'failed: in the listener of handled. No message is affected',
+    );
+    expect(program.output()).toContain('failed: in the start of handle. No message is affected');
+    program.kill('SIGTERM');
+    expect(await program.ended).toBe('SIGTERM');
   });
 });
 

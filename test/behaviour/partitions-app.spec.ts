@@ -23,10 +23,11 @@ import {
 } from '../../lib/index.js';
 import { partitionName, partitionNames, partitionOf } from '../../lib/wire/partitions.js';
 import { RedisStreamsHealthIndicator } from '../../lib/telemetry/terminus/index.js';
+import { clientsForTests } from '../support/clients-for-tests.js';
 import { failed } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { emitAll, keyed } from '../support/keyed-messages.js';
-import { recordedLog } from '../support/recorded-log.js';
+import { logged, recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import {
   closeAppsAfterEach,
@@ -40,6 +41,7 @@ import { waitFor } from '../support/wait-for.js';
 const redis = redisForTests();
 Logger.overrideLogger(recordedLog);
 closeAppsAfterEach();
+const { clientFor } = clientsForTests(redis);
 
 const GROUP = 'billing';
 const COUNT = 4;
@@ -249,4 +251,29 @@ describe('a stream with partitions', () => {
       streams: { status: 'down', problems: [expect.stringContaining(`"${stream}" has 12`)] },
     });
   });
+});
+
+describe('a number of partitions in Redis that is none', () => {
+  it.each(['1000000000', 'junk', '', 'a list'])(
+    'is named in the log, and replaced by a server: %j',
+    async (junk) => {
+      const stream = freshName('orders');
+      const key = `stream:{${stream}}:partitions`;
+      if (junk === 'a list') await redis.client.lpush(key, 'x');
+      else await redis.client.set(key, junk);
+      const streams = { [stream]: { partitions: 2 } };
+      const client = clientFor({ streams });
+      await emitAll(client, stream, messages(2));
+      await waitFor(() => logged('warn', `The key "${key}" holds `).length === 1);
+      const runs: unknown[] = [];
+      await streamsApp(
+        { connection: redis.url, group: GROUP, startFrom: 'beginning', streams },
+        { controllers: [handlerOf(stream, (data) => void runs.push(data))] },
+      );
+      await waitFor(() => runs.length === 2);
+      await waitFor(async () => (await redis.client.type(key)) === 'string');
+      await waitFor(async () => (await redis.client.get(key)) === '2');
+      await waitFor(() => logged('warn', `The key "${key}" holds `).length === 2);
+    },
+  );
 });

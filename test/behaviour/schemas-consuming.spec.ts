@@ -262,7 +262,7 @@ describe('a schema of a consumed stream', () => {
     await caughtUp();
     expect(handled).toEqual([]);
     expect(await letters()).toMatchObject([
-      { reason: 'the schema failed: no such table', attempts: 0, payload: 1 },
+      { reason: 'the schema failed: TypeError: no such table', attempts: 0, payload: 1 },
     ]);
   });
 });

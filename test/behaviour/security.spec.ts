@@ -301,7 +301,7 @@ withOwn('a missing permission is named', () => {
     await without('consumer', '-xack');
     const client = clientAs('producer');
     await publish(client, { n: 1 });
-    await waitFor(() => logged('warn', 'no right to XACK').length > 0);
+    await waitFor(() => logged('error', 'no right to XACK').length > 0);
     await without('consumer', '+xack', '-xreadgroup');
     await waitFor(() => logged('error', "'xreadgroup' command").length > 0);
     await without('consumer', '+xreadgroup', 'resetkeys', `~stream:{${STREAM}}:*`);

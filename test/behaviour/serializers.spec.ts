@@ -99,7 +99,9 @@ describe("Nest's serializer and deserializer", () => {
         },
       },
     });
-    await expect(emit(stream, 'now')).rejects.toThrow('the serializer failed: no schema');
+    await expect(emit(stream, 'now')).rejects.toThrow(
+      'the serializer failed: TypeError: no schema',
+    );
     await expect(emit(stream, 'later')).rejects.toThrow(MessageEncodingError);
     expect(await redis.client.xlen(stream)).toBe(0);
   });

@@ -4,10 +4,12 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import type { Redis } from 'ioredis';
+import { firstValueFrom } from 'rxjs';
 
 import {
   ClientRedisStreams,
   DeadLetterException,
+  FieldCodec,
   RedisStreamsContext,
   RedisStreamsModule,
   RetryException,
@@ -293,6 +295,25 @@ describe('RedisStreamsTesting', () => {
     await expect(streams.handled({ stream: 'other' }, { timeoutMs: 50 })).rejects.toThrow(
       /A message of stream "other" was not handled within 50 ms.*orders \S+: received/s,
     );
+  });
+
+  it('finds a message whose codec carries no message ID by its entry', async () => {
+    const streams = await create(AppModule, {
+      options: { streams: { orders: { codec: new FieldCodec({ field: 'data' }) } } },
+    });
+    const good = await streams.emit('orders', { n: 1 });
+    const { entryId } = await streams.handled(good);
+    expect(entryId).toBe(good.entryId);
+    expect((await streams.handled(good.messageId)).entryId).toBe(good.entryId);
+    expect((await streams.historyOf(good)).state.kind).toBe('handled');
+    expect((await streams.historyOf(good.messageId)).state.kind).toBe('handled');
+    // As if the app had published it.
+    const own = await firstValueFrom(streams.client.emit('orders', { failures: 1, n: 2 }));
+    await streams.retried(own);
+    await streams.handled(own);
+    const bad = await streams.emit('orders', { isBad: true });
+    await streams.deadLettered(bad);
+    await expect(streams.handled(bad)).rejects.toThrow('it was dead-lettered');
   });
 
   it('waits for a thousand messages at once', async () => {

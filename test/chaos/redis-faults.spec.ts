@@ -40,6 +40,41 @@ withProcess('a Redis that', () => {
     },
   );
 
+  scenario(
+    'takes away a right to the stream and gives it back, under load',
+    {
+      promises:
+        '1: nothing is lost. 2: nothing twice: a lease outlives it. 15: it goes on by itself',
+    },
+    async (chaos) => {
+      const { random, redis: client, stream } = chaos;
+      const acl = (...rules: string[]): Promise<unknown> => client.call('ACL', 'SETUSER', ...rules);
+      // The members are the default user.
+      await acl('admin', 'on', '>secret', '+@all', '~*', '&*');
+      await client.auth('admin', 'secret');
+      try {
+        const options = { concurrency: 5, recovery: { minIdleMs: 15_000, intervalMs: 200 } };
+        await chaos.readyConsumers(2, { options });
+        await chaos.add(random.whole(100, 200), () => ({
+          workMs: random.whole(0, 20),
+          fails: random.whole(0, 9) === 0 ? 1 : 0,
+        }));
+        for (let round = 0; round < 3; round++) {
+          await delay(random.whole(50, 200));
+          const others = random.whole(0, 1) === 0 ? '~stream:*' : `~${stream}`;
+          await acl('default', 'resetkeys', others, '~other');
+          await delay(random.whole(50, 1_500));
+          await acl('default', 'allkeys');
+          await chaos.add(random.whole(1, 50), () => ({ workMs: random.whole(0, 20) }));
+        }
+        await chaos.drain({ fresh: 0 });
+      } finally {
+        await acl('default', 'allkeys');
+      }
+      return {};
+    },
+  );
+
   const VANISH: Record<string, (chaos: ChaosRun) => Promise<unknown>> = {
     FLUSHALL: ({ redis: client }) => client.flushall(),
     DEL: ({ redis: client, stream }) => client.del(stream),

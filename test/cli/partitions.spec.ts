@@ -19,7 +19,7 @@ Logger.overrideLogger(recordedLog);
 const GROUP = 'billing';
 const COUNT = 4;
 
-const note = (stream: string, count: number): Promise<unknown> =>
+const note = (stream: string, count: number | string): Promise<unknown> =>
   redis.client.set(`stream:{${stream}}:partitions`, count);
 
 /** A stream whose partitions all have messages and the group. */
@@ -113,5 +113,35 @@ describe('nest-streams with a stream that has partitions', () => {
       stream,
       partitionName(stream, COUNT - 1),
     ]);
+  });
+
+  it.each([
+    ['too high', 1_000_000_000],
+    ['one too high', 1_025],
+    ['zero', 0],
+    ['junk', 'junk'],
+    ['a long text that a terminal obeys', '\u001b[2J'.repeat(1_000)],
+  ])('names the key if the number of partitions in it is %s', async (_, count) => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [1]);
+    await note(stream, count);
+    const key = `stream:{${stream}}:partitions`;
+    for (const command of [
+      ['overview', stream],
+      ['dead-letters', 'list', stream, GROUP],
+      ['publish', stream, '1'],
+    ]) {
+      const { code, stdout, stderr } = await nestStreams.run(command);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`The key "${key}" holds "`);
+      expect(stderr).toContain('allowed: a whole number from 1 to 1024');
+      expect(stderr).not.toContain('\u001b');
+      expect((stdout + stderr).length).toBeLessThan(1_000);
+    }
+    const doctor = (await nestStreams.json(['doctor'])) as {
+      findings: { check: string; stream: string; what: string }[];
+    };
+    const found = doctor.findings.filter((each) => each.stream === stream);
+    expect(found.find(({ check }) => check === 'partitions')?.what).toContain(key);
   });
 });

@@ -35,6 +35,8 @@ export interface CellTools {
 /** Tests wait for what happens; this limit is for what never does. */
 const PATIENCE_MS = 120_000;
 const LONG = { publishTimeoutMs: PATIENCE_MS, requestTimeoutMs: 2 * PATIENCE_MS };
+/** All members set how many attempts there are, also those whose mode tries once. */
+const TRIES_ONCE = /retry\.maxAttempts: \d has no effect/;
 /** Many wait at the same time. */
 const POLL_MS = 40;
 
@@ -51,7 +53,7 @@ export class Cell implements PublishedTo {
   private readonly arrival: Arrival;
   private readonly members = new Set<Member>();
   private readonly ends: (() => void)[] = [];
-  private readonly expected: RegExp[] = [];
+  private readonly expected: RegExp[] = [TRIES_ONCE];
   private readonly logFrom = recordedLog.lines.length;
   /** How many messages were published to the second stream, if the mode has one. */
   onSecondStream = 0;

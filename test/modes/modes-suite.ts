@@ -17,7 +17,8 @@ const WITHIN_MS = 600_000;
 /** How often a cell is tried if its process was stopped because the machine did other things. */
 const MOST_ATTEMPTS = 3;
 /** What Nest logs about errors that handlers here throw, without saying whose they are. */
-const THROWN = /^(once|always|no use|after it was settled|Try again in \d+ ms)$/;
+const THROWN =
+  /^(once|always|no use|after it was settled|Try again in \d+ ms|undefined|\[object Object\]|its own cause)$/;
 /** Only cells whose title matches, for working on some of them. */
 const ONLY = new RegExp(process.env['MODES_ONLY'] ?? '');
 /** Everything at its full size, if there is time. */

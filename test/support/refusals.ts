@@ -40,6 +40,7 @@ export async function twoStreams(
   bad: string,
   good: string,
   more: Partial<RedisStreamsModuleOptions> = {},
+  work: (n: unknown) => unknown = () => undefined,
 ): Promise<TwoStreams> {
   const handled: Record<string, unknown[]> = { [bad]: [], [good]: [] };
   const streams = partitions === undefined ? {} : { [bad]: { partitions }, [good]: { partitions } };
@@ -56,7 +57,14 @@ export async function twoStreams(
     },
     {
       controllers: [bad, good].map((stream) =>
-        handlerOf(pattern(stream), (data) => void handled[stream]?.push(data), subscription),
+        handlerOf(
+          pattern(stream),
+          async (data) => {
+            await work(data);
+            handled[stream]?.push(data);
+          },
+          subscription,
+        ),
       ),
     },
   );

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { visible } from '../../errors/visible.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import {
   type DeadLetterFilter,
@@ -8,7 +9,7 @@ import {
 import { CliError, UsageError } from '../cli.error.js';
 import type { Column } from '../output/table.js';
 import { confirm, openBar } from '../output/terminal.js';
-import { jsonText, timeText, visible } from '../output/text.js';
+import { jsonText, timeText } from '../output/text.js';
 import { groupOf, groupOfAny } from '../reading/group-rows.js';
 import { partitionsOf } from '../reading/streams.js';
 import { Session } from '../session.js';
@@ -168,10 +169,13 @@ export function deadLetterText(letter: DeadLetter): string {
     ['attempts', String(letter.attempts)],
     ['reason', letter.reason],
     ['error', error && `${error.name}: ${error.message}`],
+    ['details', error?.details],
+    ['cut', letter.cut.join(', ')],
   ];
   const text = lines.flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [`${name.padEnd(10)} ${visible(value)}`],
   );
+  if (error?.causes !== undefined) text.push('causes', ...error.causes.split('\n').map(indented));
   if (error?.stack !== undefined) text.push('stack', ...error.stack.split('\n').map(indented));
   if (Object.keys(headers).length > 0) text.push('headers', ...jsonLines(headers));
   if (payload === undefined) text.push('fields', ...jsonLines(rawFields(fields)));

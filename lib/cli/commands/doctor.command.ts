@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { visible } from '../../errors/visible.js';
 import { livingMembers } from '../../redis/read/own-records.js';
 import { readGroups } from '../../redis/read/xinfo.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
@@ -15,7 +16,7 @@ import type { DoctorLimits, Finding } from '../doctor/finding.js';
 import { checkGroup, checkPartitions, checkRetention } from '../doctor/groups.check.js';
 import { checkRights } from '../doctor/rights.check.js';
 import { openBar } from '../output/terminal.js';
-import { counted, visible, wrapped } from '../output/text.js';
+import { counted, wrapped } from '../output/text.js';
 import { groupRows, membersOf } from '../reading/group-rows.js';
 import { streamsOf } from '../reading/streams.js';
 import { Session } from '../session.js';

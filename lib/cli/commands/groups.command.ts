@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { setTimeout as delay } from 'node:timers/promises';
+import { visible } from '../../errors/visible.js';
 import {
   type GroupConsumer,
   ledgerSize,
@@ -12,7 +13,7 @@ import { compareEntryIds } from '../../wire/ids.js';
 import { streamKey, streamKeys } from '../../wire/stream-keys.js';
 import { type Column, tableText } from '../output/table.js';
 import { confirm, untilInterrupted } from '../output/terminal.js';
-import { spanText, visible } from '../output/text.js';
+import { spanText } from '../output/text.js';
 import { groupOf, type GroupRow, groupRows, knownLag, membersOf } from '../reading/group-rows.js';
 import { streamOf, streamsOf } from '../reading/streams.js';
 import { onGroup, Session } from '../session.js';

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import type { LoggerService } from '@nestjs/common';
 import type { Command } from 'commander';
+import { visible } from '../../errors/visible.js';
 import { resolveClientOptions } from '../../options/resolve-options.js';
 import { MessageEncoder } from '../../publish/message-encoder.js';
 import { MessagePublisher } from '../../publish/message-publisher.js';
@@ -13,7 +14,7 @@ import { RoutingPublisher } from '../../publish/routing-publisher.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { CliError, UsageError } from '../cli.error.js';
 import { openBar } from '../output/terminal.js';
-import { counted, visible } from '../output/text.js';
+import { counted } from '../output/text.js';
 import { knownPartitions } from '../reading/streams.js';
 import { Session } from '../session.js';
 

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
+import { visible } from '../../errors/visible.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../../redis/read/streams.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import type { DecodedEnvelope } from '../../wire/codec.js';
 import { streamKey } from '../../wire/stream-keys.js';
-import { jsonText, timeText, visible } from '../output/text.js';
+import { jsonText, timeText } from '../output/text.js';
 import { Session } from '../session.js';
 import { untilInterrupted } from '../output/terminal.js';
 

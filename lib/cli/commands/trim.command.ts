@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
+import { visible } from '../../errors/visible.js';
 import {
   previewTrimScript,
   type TrimPreview,
@@ -8,7 +9,7 @@ import { trimStreamScript } from '../../redis/scripts/admin/trim-stream.script.j
 import { streamKey } from '../../wire/stream-keys.js';
 import { UsageError } from '../cli.error.js';
 import { confirm, openBar } from '../output/terminal.js';
-import { visible, wrapped } from '../output/text.js';
+import { wrapped } from '../output/text.js';
 import { streamOf } from '../reading/streams.js';
 import { Session } from '../session.js';
 

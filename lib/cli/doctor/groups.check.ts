@@ -12,6 +12,7 @@ import {
 } from '../../redis/scripts/admin/preview-trim.script.js';
 import type { Member } from '../../redis/scripts/admin/read-members.script.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
+import { InvalidRecordError } from '../../errors/redis.errors.js';
 import { partitionIn } from '../../wire/partitions.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { spanText } from '../output/text.js';
@@ -93,6 +94,14 @@ function consumerGone(
   ];
 }
 
+const invalidCount = (stream: string, { key, given, allowed }: InvalidRecordError): Finding => ({
+  level: 'error',
+  check: 'partitions',
+  stream,
+  what: `The key "${key}" holds ${given}, allowed: ${allowed}`,
+  todo: 'Delete the key: the next server that starts writes it again. docs/security.md says who needs the right to write it.',
+});
+
 /** Finds entries that no consumer reads: outside the stream's partitions, or in a partition beyond their number. */
 export async function checkPartitions(
   client: Redis,
@@ -102,7 +111,11 @@ export async function checkPartitions(
 ): Promise<Finding[]> {
   const { stream, partition } = partitionIn(name) ?? { stream: name, partition: undefined };
   if (stream.includes('{')) return [];
-  const count = await notedPartitions(client, prefix, stream);
+  const count = await notedPartitions(client, prefix, stream).catch((error: unknown) => {
+    if (error instanceof InvalidRecordError) return error;
+    throw error;
+  });
+  if (count instanceof InvalidRecordError) return [invalidCount(name, count)];
   if (count === undefined || (partition !== undefined && partition < count)) return [];
   const unread = rows.filter(({ group, length, lag, pending = 0 }) =>
     group === undefined ? length > 0 : lag !== 0 || pending > 0,

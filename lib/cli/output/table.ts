@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
-import { visible, widthOf } from './text.js';
+import { visible } from '../../errors/visible.js';
+import { widthOf } from './text.js';
 
 /** A column of a table. */
 export interface Column<Row> {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
+import { visible } from '../../errors/visible.js';
 import { CliError, UsageError } from '../cli.error.js';
-import { visible } from './text.js';
 
 /** Shows how far long work has got. */
 interface ProgressBar {

@@ -1,21 +1,4 @@
-// What a terminal obeys instead of showing it: control characters, marks that change the direction of text or are invisible,
-// half surrogates, and line separators.
-const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-
-/**
- * Text from Redis, made safe for a terminal: what a terminal would obey is written as an escape. So nobody who publishes can
- * move the cursor, set a title or hide a line.
- */
-export const visible = (text: string): string => text.replace(OBEYED, escaped);
-
-// In JSON's notation, so that the result is valid in JSON too.
-function escaped(character: string): string {
-  let text = '';
-  for (let at = 0; at < character.length; at++) {
-    text += `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`;
-  }
-  return text;
-}
+import { visible } from '../../errors/visible.js';
 
 /** JSON for programs that a terminal can show safely, too. */
 export const jsonText = (value: unknown, indent?: number): string =>

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MOST_PARTITIONS } from '../../options/resolved-options.js';
+import { MOST_PARTITIONS } from '../../wire/partitions.js';
 import {
   collect,
   examples,

@@ -7,6 +7,7 @@ import type { ScriptRunner } from '../../redis/scripts/script.js';
 import { Deliveries, type SharedWrite } from './deliveries.js';
 import { type ClaimPlace, DeliveryScripts } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
+import type { Standing } from './steps.js';
 
 /** Makes the deliveries of a stream. */
 export function deliveriesFor(
@@ -14,12 +15,13 @@ export function deliveriesFor(
   options: ResolvedSubscription,
   runner: ScriptRunner,
   sharedWrite: SharedWrite,
+  standing: Standing,
   logger: LoggerService,
   signal: AbortSignal,
 ): Deliveries {
   const modes = modesFor(new DeliveryScripts(runner, place), options);
   const faults = new StepFaults(logger, place.stream);
-  return new Deliveries(modes, place, options.batchSize, faults, signal, sharedWrite);
+  return new Deliveries(modes, place, options.batchSize, faults, standing, signal, sharedWrite);
 }
 
 interface Modes {

@@ -4,13 +4,14 @@ import {
   type SettledMessage,
   type SettleStep,
 } from '../../events/operations.js';
-import { retryUntilDone } from '../../redis/connect/retry-until-done.js';
 import { localNow } from '../../redis/server/clocks.js';
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import type { StepFaults } from '../report.js';
+import { isAboutStream } from '../../redis/server/redis-errors.js';
+import { StepFaults } from '../report.js';
 import type { ClaimPlace, Retry } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
+import { type Patience, type Standing, type StepItem, Steps } from './steps.js';
 
 /** A success waits this long at most for others, so that they are recorded in one step. */
 const LONGEST_WAIT_MS = 4;
@@ -31,18 +32,21 @@ export class Deliveries {
   private readonly redrives: Outbox;
   private timer: NodeJS.Timeout | undefined;
   private readonly underWay = new Set<Promise<unknown>>();
+  private readonly steps: Steps;
 
   constructor(
     modes: { readonly entries: DeliveryMode; readonly redrives: DeliveryMode },
     private readonly place: Pick<ClaimPlace, 'stream' | 'group' | 'consumer'>,
     private readonly batchSize: number,
     private readonly faults: StepFaults,
+    private readonly standing: Standing,
     /** Ends all attempts to reach Redis. */
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
     private readonly sharedWrite: SharedWrite,
   ) {
     this.entries = new Outbox(modes.entries);
     this.redrives = new Outbox(modes.redrives);
+    this.steps = new Steps(faults, standing, signal);
   }
 
   /** That of the entries. */
@@ -62,11 +66,11 @@ export class Deliveries {
     this.sendAlong();
     await this.inTheirModes(messages, async (mode, some) => {
       const sentAt = localNow();
-      const answers = await this.persistently('reserve', () => mode.reserve(some));
+      const answers = await this.steps.take('reserve', some, (part) => mode.reserve(part));
       some.forEach((message, index) => {
         const answer = answers?.[index];
         message.leasedAt = sentAt;
-        message.reservation = answer?.kind;
+        message.reservation = message.refusal === undefined ? answer?.kind : 'refused';
         message.attempt = answer?.attempt ?? 1;
         message.runsAlone = answer?.alone ?? false;
       });
@@ -76,32 +80,42 @@ export class Deliveries {
   /** Records that a message starts. `false`: another consumer has it, or the connections were closed first. */
   async recordStart(message: Message): Promise<boolean> {
     const mode = this.modeOf(message);
-    return (await this.persistently('note a start', () => mode.recordStart(message))) ?? false;
+    const send = (): Promise<boolean> => mode.recordStart(message);
+    return (await this.steps.take('note a start', [message], send)) ?? false;
   }
 
   /** Counts an attempt of a message that stays in its slot. @returns undefined if the connections were closed first */
   countAttempt(message: Message): Promise<boolean | undefined> {
     const mode = this.modeOf(message);
-    return this.step('count an attempt', 'count-attempt', [message], () =>
-      mode.countAttempt(message),
-    );
+    const send = (): Promise<boolean> => mode.countAttempt(message);
+    return this.step('count an attempt', 'count-attempt', [message], send);
   }
 
-  /** Keeps messages ours. Returns those that are not ours any more. */
-  async renew(messages: readonly Message[]): Promise<Message[]> {
-    const lost: Message[] = [];
-    await this.inTheirModes(messages, async (mode, ofMode) => {
+  /**
+   * Keeps messages ours, and those whose outcome a refused stream holds up. Yields those that are not ours any more.
+   *
+   * @throws the first failure, after all the others were renewed
+   */
+  async *renew(messages: readonly Message[]): AsyncGenerator<Message, void> {
+    const all = new Set([...messages, ...this.steps.heldUp]);
+    let failure: unknown;
+    for (const { mode } of [this.entries, this.redrives]) {
+      const ofMode = [...all].filter((message) => this.modeOf(message) === mode);
       for (let at = 0; at < ofMode.length; at += MOST_RENEWED) {
         const some = ofMode.slice(at, at + MOST_RENEWED);
-        const sentAt = localNow();
-        const kept = await mode.renew(some);
-        some.forEach((message, index) => {
-          if (kept[index] === true) message.leasedAt = sentAt;
-          else lost.push(message);
-        });
+        try {
+          yield* await lostOf(mode, some);
+        } catch (error) {
+          failure ??= error;
+        }
       }
-    });
-    return lost;
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** What Redis refuses from now on is given up: it stays pending. */
+  end(): void {
+    this.steps.end();
   }
 
   /**
@@ -120,7 +134,9 @@ export class Deliveries {
         return this.giveBack(outbox, message, isFollowed);
       case 'dead': {
         const dead = { message, ...outcome };
-        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead));
+        // If nothing of it is pending, it is lost without its dead letter.
+        const patience = outbox.mode.isOnlyOurs(message) ? 'waits to the end' : 'never waits';
+        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead), patience);
       }
       default:
         return this.add(outbox.commits, message, isFollowed);
@@ -128,17 +144,19 @@ export class Deliveries {
   }
 
   deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
-    const settled = { rowId: entry.rowId, entryId: entry.entryId, messageId: entry.rowId };
     const mode = this.modeOf(entry);
-    return this.writeDeadLetter(settled, () => mode.deadLetterUnreadable(entry));
+    return this.writeDeadLetter(entry, () => mode.deadLetterUnreadable(entry), 'never waits');
   }
 
-  /** Tried once: if it fails, the entry stays pending and is found again. */
-  async acknowledgeDeleted(rowId: string): Promise<void> {
+  /** Tried once: if it fails, the entry stays pending and is found again. @returns whether it did not fail */
+  async acknowledgeDeleted(rowId: string): Promise<boolean> {
     try {
       await this.mode.acknowledgeDeleted(rowId);
+      return true;
     } catch (error) {
-      this.faults.failed('acknowledge', error);
+      if (isAboutStream(error)) this.standing.note(error);
+      else this.faults.failed('acknowledge', error);
+      return false;
     }
   }
 
@@ -146,7 +164,7 @@ export class Deliveries {
   async giveBackUnreserved(messages: readonly Message[]): Promise<void> {
     await this.inTheirModes(messages, (mode, some) =>
       mode.givesBackUnreserved
-        ? this.step('hand over', 'hand-over', some, () => mode.giveBackUnreserved(some))
+        ? this.step('hand over', 'hand-over', some, (part) => mode.giveBackUnreserved(part))
         : undefined,
     );
   }
@@ -157,15 +175,15 @@ export class Deliveries {
     this.timer = undefined;
     for (const outbox of [this.entries, this.redrives]) {
       const { mode, commits, backs, retries } = outbox;
-      outbox.commits = this.send(commits, 'commit', mode.successStep, commits.items, () =>
-        mode.commit(commits.items),
+      outbox.commits = this.send(commits, 'commit', mode.successStep, commits.items, (some) =>
+        mode.commit(some),
       );
-      outbox.backs = this.send(backs, 'give back', mode.giveBackStep, backs.items, () =>
-        mode.giveBack(backs.items),
+      outbox.backs = this.send(backs, 'give back', mode.giveBackStep, backs.items, (some) =>
+        mode.giveBack(some),
       );
       const failed = retries.items.map(({ message }) => message);
-      outbox.retries = this.send(retries, 'put off', 'retry', failed, () =>
-        mode.putOff(retries.items),
+      outbox.retries = this.send(retries, 'put off', 'retry', failed, (some) =>
+        mode.putOff(retriesOf(some, retries.items)),
       );
     }
   }
@@ -208,8 +226,12 @@ export class Deliveries {
     return Array.isArray(answers) && answers[at] === true;
   }
 
-  private writeDeadLetter(entry: SettledEntry, send: () => Promise<unknown>): Promise<unknown> {
-    return this.step('write a dead letter', 'dead-letter', [entry], send);
+  private writeDeadLetter(
+    entry: StepItem,
+    send: () => Promise<unknown>,
+    patience: Patience,
+  ): Promise<unknown> {
+    return this.step('write a dead letter', 'dead-letter', [entry], send, patience);
   }
 
   private add<Item>(batch: Batch<Item>, item: Item, isFollowed: boolean): Promise<unknown> {
@@ -225,8 +247,8 @@ export class Deliveries {
     batch: Batch<Item>,
     what: string,
     event: SettleStep,
-    messages: readonly SettledEntry[],
-    send: () => Promise<unknown>,
+    messages: readonly Message[],
+    send: (some: readonly Message[]) => Promise<unknown>,
   ): Batch<Item> {
     if (batch.size === 0) return batch;
     void this.step(what, event, messages, send).then(batch.resolve);
@@ -234,49 +256,49 @@ export class Deliveries {
   }
 
   /** A step that can be followed, and that `drained()` waits for. @param what as the log calls it */
-  private step<Answer>(
+  private step<Entry extends StepItem, Answer>(
     what: string,
     event: SettleStep,
-    entries: readonly SettledEntry[],
-    send: () => Promise<Answer>,
+    entries: readonly Entry[],
+    send: (some: readonly Entry[]) => Promise<Answer>,
+    patience?: Patience,
   ): Promise<Answer | undefined> {
-    const followed = (): Promise<Answer> => {
-      if (!operations.settle.hasSubscribers) return send();
+    const followed = (some: readonly Entry[]): Promise<Answer> => {
+      if (!operations.settle.hasSubscribers) return send(some);
       const { stream, group, consumer } = this.place;
-      const messages = entries.map((entry) => settledMessage(entry));
-      return follow(operations.settle, { stream, group, consumer, step: event, messages }, send);
+      const messages = some.map((entry) => settledMessage(entry));
+      const operation = { stream, group, consumer, step: event, messages };
+      return follow(operations.settle, operation, () => send(some));
     };
-    const done = this.persistently(what, followed).finally(() => this.underWay.delete(done));
+    const done = this.steps
+      .take(what, entries, followed, patience)
+      .finally(() => this.underWay.delete(done));
     this.underWay.add(done);
     return done;
   }
-
-  /** @returns undefined if the connections were closed first: what is not recorded stays pending */
-  private async persistently<Answer>(
-    what: string,
-    send: () => Promise<Answer>,
-  ): Promise<Answer | undefined> {
-    try {
-      const answer = await retryUntilDone(send, this.signal, (error) =>
-        this.faults.failed(what, error),
-      );
-      this.faults.worked(what);
-      return answer;
-    } catch {
-      return undefined;
-    }
-  }
 }
 
-/** A message, or an entry that no codec reads. */
-type SettledEntry = Pick<Message, 'rowId' | 'entryId'> & {
-  readonly messageId: string;
-  readonly envelope?: Message['envelope'];
-};
-
-function settledMessage({ entryId, messageId, envelope }: SettledEntry): SettledMessage {
-  return { entryId, messageId, name: envelope?.name, headers: envelope?.headers ?? {} };
+function settledMessage(item: StepItem): SettledMessage {
+  const { entryId } = item;
+  if (!('attempt' in item)) return { entryId, messageId: item.rowId, name: undefined, headers: {} };
+  const { messageId, envelope } = item;
+  return { entryId, messageId, name: envelope.name, headers: envelope.headers ?? {} };
 }
+
+/** Keeps messages of one mode ours. @returns those that are not ours any more */
+async function lostOf(mode: DeliveryMode, messages: readonly Message[]): Promise<Message[]> {
+  const sentAt = localNow();
+  const kept = await mode.renew(messages);
+  return messages.filter((message, index) => {
+    if (kept[index] !== true) return true;
+    message.leasedAt = sentAt;
+    return false;
+  });
+}
+
+/** The retries of some messages. Nearly always of all. */
+const retriesOf = (some: readonly Message[], all: readonly Retry[]): readonly Retry[] =>
+  some.length === all.length ? all : all.filter(({ message }) => some.includes(message));
 
 /** What waits to be recorded of the messages that are delivered in one mode. */
 class Outbox {

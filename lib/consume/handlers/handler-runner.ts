@@ -3,7 +3,7 @@ import type { Invoke } from '../stream-place.js';
 import type { Message } from '../message.js';
 import type { StreamTally } from '../tallies.js';
 import type { RequestRuns } from './request-runs.js';
-import type { RunSignal, Verdict } from './run.js';
+import { failedWith, type RunSignal, type Verdict } from './run.js';
 
 /** Calls the handlers of one stream's messages: the border to user code. */
 export class HandlerRunner {
@@ -17,9 +17,13 @@ export class HandlerRunner {
 
   /** Runs all handlers that want a message. Never rejects. */
   run(message: Message, signal: RunSignal): Promise<Verdict> {
-    return this.tally.isTraced
-      ? this.tally.traced(message, () => this.runInTime(message, signal))
-      : this.runInTime(message, signal);
+    try {
+      return this.tally.isTraced
+        ? this.tally.traced(message, () => this.runInTime(message, signal))
+        : this.runInTime(message, signal);
+    } catch (error) {
+      return Promise.resolve(failedWith(error));
+    }
   }
 
   private runInTime(message: Message, signal: RunSignal): Promise<Verdict> {

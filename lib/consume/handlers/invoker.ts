@@ -3,6 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { isObservable, lastValueFrom, Observable } from 'rxjs';
 import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { MessageValidationError } from '../../errors/message.errors.js';
+import { isA } from '../../errors/thrown.js';
 import type { HandlersMode } from '../../options/subscription-options.js';
 import type { RunReplies } from '../../requests/replier.js';
 import { validate, type Validated } from '../../wire/payload-schema.js';
@@ -14,7 +15,7 @@ import {
   watchOriginalErrors,
 } from './nest-layer.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import { type Verdict, worse } from './run.js';
+import { failedWith, type Verdict, worse } from './run.js';
 
 /** What handlers learn from their context about where they run. */
 interface HandledWhere {
@@ -120,7 +121,7 @@ async function run(
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
     return context.verdict ?? HANDLED;
   } catch (error) {
-    return context.verdict ?? { kind: 'failed', error: takeOriginal(context, error) };
+    return context.verdict ?? failedWith(takeOriginal(context, error));
   }
 }
 
@@ -177,9 +178,9 @@ async function answer(
     const byHand = context.verdict;
     const original = takeOriginal(context, error);
     if (byHand !== undefined) return byHand;
-    if (error instanceof RequestAbandonedError) return { kind: 'abandoned' };
+    if (isA(error, RequestAbandonedError)) return { kind: 'abandoned' };
     // The caller gets what filters made of the error, as with Nest's own transports.
-    return { kind: 'failed', error: original, reply: error };
+    return { ...failedWith(original), reply: error };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Server } from '@nestjs/microservices';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
-import type { Verdict } from './run.js';
+import { failedWith, type Verdict } from './run.js';
 
 /** The first error seen for each context: filters turn it into others later. */
 const firstErrors = new WeakMap<RedisStreamsContext, { readonly error: unknown }>();
@@ -66,7 +66,7 @@ export function betweenHooks(
         if (running !== undefined) return onFault(error);
         // If it calls done() later all the same, the message may be running again by then.
         keptOff = true;
-        resolve({ kind: 'failed', error });
+        resolve(failedWith(error));
       },
     );
   });

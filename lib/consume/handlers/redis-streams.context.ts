@@ -1,5 +1,6 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import { SettledAlreadyError } from '../../errors/handler.errors.js';
+import { requireDelay, SettledAlreadyError } from '../../errors/handler.errors.js';
+import { textOf } from '../../errors/thrown.js';
 import { publishedAtMs } from '../../wire/ids.js';
 import type { RunSignal, Verdict } from './run.js';
 import type { Message } from '../message.js';
@@ -98,12 +99,13 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
   }
 
   /**
-   * Has the message tried again in `delayMs` (0 or more). This run counts as an attempt.
+   * Has the message tried again in `delayMs`, 0 to ten years. This run counts as an attempt.
    *
    * @throws SettledAlreadyError if it was settled by hand before
+   * @throws InvalidOptionsError if `delayMs` is no delay: the message is not settled then
    */
   retry({ delayMs }: { delayMs: number }): void {
-    this.settle({ kind: 'retry', delayMs });
+    this.settle({ kind: 'retry', delayMs: requireDelay('context.retry.delayMs', delayMs) });
   }
 
   /**
@@ -112,7 +114,7 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
    * @throws SettledAlreadyError if it was settled by hand before
    */
   deadLetter(reason: string): void {
-    this.settle({ kind: 'dead-letter', reason, error: undefined });
+    this.settle({ kind: 'dead-letter', reason: textOf(reason), error: undefined });
   }
 
   /** @internal */

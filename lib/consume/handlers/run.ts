@@ -18,6 +18,12 @@ export type Verdict =
   | { readonly kind: 'retry'; readonly delayMs: number }
   | { readonly kind: 'dead-letter'; readonly reason: string; readonly error: unknown };
 
+/** The verdict of a run that threw. An error is kept even of `throw undefined`, since without one nothing was thrown. */
+export const failedWith = (thrown: unknown): Extract<Verdict, { kind: 'failed' }> => ({
+  kind: 'failed',
+  error: thrown === undefined ? new Error('undefined was thrown') : thrown,
+});
+
 const SEVERITY = {
   unhandled: 0,
   handled: 0,

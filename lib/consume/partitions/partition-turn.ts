@@ -160,7 +160,7 @@ export class PartitionTurn {
     pipeline.offer(seen.due);
     for (const rowId of seen.gone) pipeline.forget(rowId);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);
-    const isUnknown = seen.oldestPending !== '' && !pipeline.inHand.has(seen.oldestPending);
+    const isUnknown = seen.oldestPending !== '' && !pipeline.knows(seen.oldestPending);
     const isWalkOver = this.claimAfter === undefined;
     // What was just read or settled may be unknown for a moment.
     if ((seen.othersHave && isWalkOver) || (isUnknown && this.unknown === seen.oldestPending)) {

@@ -15,7 +15,7 @@ import {
 import { reconnectDelayMs } from '../../redis/connect/retry-until-done.js';
 import { slotConnection, SlotRedis } from '../../redis/connect/slot-connection.js';
 import { isClusterFault, isRedisReply } from '../../redis/server/redis-errors.js';
-import { hashSlot } from '../../wire/stream-keys.js';
+import { hashSlot } from '../../wire/hash-tags.js';
 
 type ServerConnectionRole = 'commands' | 'blocking';
 

@@ -9,7 +9,7 @@ import {
   type FoundDue,
 } from '../../redis/scripts/reserve/find-due-streams.script.js';
 import { ClockWatch } from '../../redis/server/clocks.js';
-import { hashSlot } from '../../wire/stream-keys.js';
+import { hashSlot } from '../../wire/hash-tags.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { MovedClock } from '../moved-clock.js';

@@ -18,7 +18,7 @@ const JITTER = 0.2;
 const LEAST_WORKING_MS = 1_000;
 
 /** The delay before a refused stream is tried for the `attempt`th time, in ms. */
-export const triedAgainMs = (attempt: number, random = Math.random()): number =>
+const triedAgainMs = (attempt: number, random = Math.random()): number =>
   Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 10)) * (1 - JITTER * random);
 
 /** Tries streams that Redis refuses again from time to time, and brings back those that work. Each is reported once. */

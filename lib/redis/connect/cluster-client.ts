@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { hashSlot } from '../../wire/stream-keys.js';
+import { hashSlot } from '../../wire/hash-tags.js';
 
 /** The cluster that a client is, or undefined if it is a single connection. */
 export const clusterOf = (client: Redis): Cluster | undefined =>

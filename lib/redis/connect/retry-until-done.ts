@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorText } from '../server/redis-errors.js';
+import { errorText, isRefusal } from '../server/redis-errors.js';
 
 const FIRST_MS = 50;
 const LONGEST_MS = 5_000;
@@ -20,7 +21,7 @@ export function reconnectDelayMs(attempt: number): number {
  * safe to run twice.
  *
  * @param onFault called after each failure
- * @throws the signal's reason once it aborts
+ * @throws what Redis refuses for good; the signal's reason once it aborts
  */
 export async function retryUntilDone<Result>(
   step: () => Promise<Result>,
@@ -33,8 +34,11 @@ export async function retryUntilDone<Result>(
       return await step();
     } catch (error) {
       signal.throwIfAborted();
+      if (isRefusal(error)) throw error;
       onFault(error);
     }
+    // Many steps may wait for the same signal.
+    setMaxListeners(0, signal);
     await delay(reconnectDelayMs(attempt), undefined, { signal });
   }
 }

@@ -1,7 +1,7 @@
 import type { Cluster, RedisOptions } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOption, LegacyOptions } from '../../options/connection-option.js';
-import { hashSlot } from '../../wire/stream-keys.js';
+import { hashSlot } from '../../wire/hash-tags.js';
 import { isMoved } from '../server/redis-errors.js';
 import { asClient, masterKeyOf, refreshSlots } from './cluster-client.js';
 import { type Connection, ownConnection, whenReady } from './connection.js';

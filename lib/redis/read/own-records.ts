@@ -1,32 +1,60 @@
 import type { Redis } from 'ioredis';
+import { InvalidRecordError } from '../../errors/redis.errors.js';
+import { MOST_PARTITIONS, parsePartitionCount } from '../../wire/partitions.js';
 import { partitionCountKey, type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
 import { notePartitionCountScript } from '../scripts/partition/note-partition-count.script.js';
 import { type Member, readMembersScript } from '../scripts/admin/read-members.script.js';
+import { isWrongType } from '../server/redis-errors.js';
 import type { ConsumerInfo } from './xinfo.js';
 
-/** How many partitions a stream has, as its readers recorded it. Undefined if none did. */
+const COUNT_ALLOWED = `a whole number from 1 to ${MOST_PARTITIONS}`;
+const LONGEST_SHOWN = 40;
+
+/**
+ * How many partitions a stream has, as its readers recorded it. Undefined if none did.
+ *
+ * @throws InvalidRecordError if something else is recorded
+ */
 export async function readPartitionCount(
   client: Redis,
   keyPrefix: string,
   stream: string,
 ): Promise<number | undefined> {
-  const recorded = await client.get(partitionCountKey(keyPrefix, stream));
-  return recorded === null ? undefined : Number(recorded);
+  const key = partitionCountKey(keyPrefix, stream);
+  let recorded: string | null;
+  try {
+    recorded = await client.get(key);
+  } catch (error) {
+    if (!isWrongType(error)) throw error;
+    throw new InvalidRecordError(key, 'no string', COUNT_ALLOWED);
+  }
+  if (recorded === null) return undefined;
+  const count = parsePartitionCount(recorded);
+  if (count !== undefined) return count;
+  const shown = JSON.stringify(recorded.slice(0, LONGEST_SHOWN));
+  throw new InvalidRecordError(
+    key,
+    recorded.length > LONGEST_SHOWN ? `${shown}…` : shown,
+    COUNT_ALLOWED,
+  );
 }
 
 /**
- * Records how many partitions a reader of a stream expects. These are two steps, so that a resent command gives the same
+ * Records how many partitions a reader of a stream expects, whatever was recorded before. These are two steps, so that a resent command gives the same
  * answer. Readers that start at the same time with different numbers are noticed at the next start.
  *
- * @returns what was recorded before
+ * @returns what was recorded before; the error, if it was no number
  */
 export async function notePartitionCount(
   client: Redis,
   keyPrefix: string,
   stream: string,
   count: number,
-): Promise<number | undefined> {
-  const recorded = await readPartitionCount(client, keyPrefix, stream);
+): Promise<number | undefined | InvalidRecordError> {
+  const recorded = await readPartitionCount(client, keyPrefix, stream).catch((error: unknown) => {
+    if (error instanceof InvalidRecordError) return error;
+    throw error;
+  });
   if (recorded !== count) {
     await notePartitionCountScript.run(client, [partitionCountKey(keyPrefix, stream)], [count]);
   }

@@ -44,8 +44,8 @@ export async function readGroup(client: Redis, read: GroupRead): Promise<StreamE
   return parseStreams(reply, 'XREADGROUP');
 }
 
-/** No entry comes after this one. */
-const LAST_ID = '18446744073709551615-18446744073709551615';
+/** No entry that was given out comes after this one. Redis takes the last possible ID, one more, for `>`. */
+const LAST_ID = '18446744073709551615-18446744073709551614';
 
 /**
  * Reads nothing, in the way in which entries are read: a consumer's pending entries after the last possible one.

@@ -1,9 +1,19 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { UnexpectedReplyError } from '../../errors/redis.errors.js';
+import {
+  cutText,
+  isA,
+  isError,
+  itemsOf,
+  propertyOf,
+  textOf,
+  thrownMessage,
+  thrownName,
+} from '../../errors/thrown.js';
 
 /** Redis answered with an error. Otherwise the connection failed. */
 export const isRedisReply = (error: unknown): error is Error =>
-  error instanceof Error && error.name === 'ReplyError';
+  isA(error, Error) && propertyOf(error, 'name') === 'ReplyError';
 
 /** The group or its stream no longer exists. */
 export const isGroupGone = (error: unknown): boolean =>
@@ -31,6 +41,10 @@ const ABOUT_STREAM =
 export const isAboutStream = (error: unknown): boolean =>
   error instanceof UnexpectedReplyError || (isRefusal(error) && ABOUT_STREAM.test(error.message));
 
+/** The key holds another type. */
+export const isWrongType = (error: unknown): boolean =>
+  isRedisReply(error) && error.message.startsWith('WRONGTYPE');
+
 /** The user may not do this. */
 export const isNotAllowed = (error: unknown): error is Error =>
   isRedisReply(error) && error.message.startsWith('NOPERM');
@@ -48,30 +62,53 @@ const QUOTED_ARGUMENTS = /,? with args beginning with:[^\n]*/g;
 
 /** Removes secrets from an error of ioredis, in place: everybody who waits on the connection gets the same error. */
 export function hideSecrets(error: unknown): void {
-  if (!(error instanceof Error)) return;
-  if ('lastNodeError' in error) hideSecrets(error.lastNodeError);
-  error.message = error.message.replace(QUOTED_ARGUMENTS, '');
-  if (error.stack !== undefined) error.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
-  const { command } = error as { command?: { name?: unknown; args?: unknown } };
-  if (command !== undefined && /^(auth|hello)$/i.test(String(command.name))) command.args = [];
+  if (!isA(error, Error)) return;
+  const reason = propertyOf(error, 'lastNodeError');
+  if (reason !== undefined && reason !== error) hideSecrets(reason);
+  const command = propertyOf(error, 'command');
+  try {
+    if (/^(auth|hello)$/i.test(textOf(propertyOf(command, 'name')))) {
+      Object.assign(Object(command), { args: [] });
+    }
+    error.message = error.message.replace(QUOTED_ARGUMENTS, '');
+    if (error.stack !== undefined) error.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
+  } catch {
+    // It is frozen, or not one of ioredis: the user's own functions may throw anything.
+  }
 }
 
-/** An error's message without the `command` that ioredis attaches, which may hold passwords and bodies. */
+/** How much of an error's message is kept, and of how many in an `AggregateError`. */
+const LONGEST = 1_000;
+const MOST_ERRORS = 5;
+
+/**
+ * An error's message, cut to 1 000 bytes, without the `command` that ioredis attaches, which may hold passwords and bodies. Never
+ * throws: the error may also be what a user's function threw.
+ */
 export function errorText(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map((inner) => errorText(inner)).join('; ');
+  const message = thrownMessage(error);
+  if (message === '' && isA(error, AggregateError)) {
+    const { items, count } = itemsOf(propertyOf(error, 'errors'), MOST_ERRORS);
+    const texts = items.map((inner) => plainText(inner));
+    return [...texts, ...(count > texts.length ? [`${count - texts.length} more`] : [])].join('; ');
   }
-  // ioredis only says "Failed to refresh slots cache"; the node's error has the reason.
-  const reason = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : error;
-  return (reason instanceof Error ? reason.message : String(reason)).replace(QUOTED_ARGUMENTS, '');
+  return plainText(error);
 }
+
+// ioredis only says "Failed to refresh slots cache"; the node's error has the reason.
+const plainText = (error: unknown): string =>
+  cutText(thrownMessage(propertyOf(error, 'lastNodeError') ?? error), LONGEST).replace(
+    QUOTED_ARGUMENTS,
+    '',
+  );
 
 /** A copy that can be kept as a `cause`: name, message and stack, without what ioredis attached. */
 export function cleanCause(error: unknown): Error {
   const clean = new Error(errorText(error));
-  if (error instanceof Error) {
-    clean.name = error.name;
-    if (error.stack !== undefined) clean.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
+  if (isError(error)) {
+    clean.name = thrownName(error);
+    const stack = propertyOf(error, 'stack');
+    if (typeof stack === 'string') clean.stack = stack.replace(QUOTED_ARGUMENTS, '');
   }
   return clean;
 }

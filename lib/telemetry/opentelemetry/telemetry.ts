@@ -20,6 +20,8 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
+import { describeThrown } from '../../errors/thrown-text.js';
+import { isError, thrownName } from '../../errors/thrown.js';
 import type { EnclosedOperation } from '../../events/operations.js';
 
 /** Creates spans and metrics with the providers that were set, otherwise with the global ones. */
@@ -136,8 +138,7 @@ const OTHER = '_OTHER';
 
 /** The kind of an error: its name. Messages would give too many values. */
 function errorType(error: unknown): string {
-  if (!(error instanceof Error)) return OTHER;
-  return error.name === 'Error' ? error.constructor.name || OTHER : error.name;
+  return isError(error) ? thrownName(error) : OTHER;
 }
 
 /** How an operation ended. */
@@ -188,12 +189,12 @@ export function runInSpan(
 }
 
 function fail(span: Span, error: unknown, attributes: Attributes): void {
-  const isError = error instanceof Error;
+  const { name, message, stack } = describeThrown(error);
   span.setAttributes(attributes);
-  span.recordException(isError ? error : String(error));
+  span.recordException(isError(error) ? { name, message, ...(stack && { stack }) } : message);
   span.setStatus({
     code: SpanStatusCode.ERROR,
-    ...(isError ? { message: error.message } : {}),
+    ...(isError(error) ? { message } : {}),
   });
 }
 

@@ -1,3 +1,4 @@
+import { shown } from '../../errors/visible.js';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
@@ -134,6 +135,10 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
       const inspected = await this.find(StreamsMonitor).inspect({ timeoutMs });
       return [
         ...ofReader,
+        ...inspected.process.setAside.map(
+          ({ stream, reason }) =>
+            `stream "${stream}" is set aside, since Redis refuses it: ${reason}`,
+        ),
         ...serverProblems(inspected.server),
         ...inspected.streams.flatMap((stream) => streamProblems(stream, limits)),
       ];
@@ -190,24 +195,24 @@ function streamProblems(
 ): string[] {
   const { stream, group, groupExists, lag = 0, deadLetters } = inspection;
   const { oldestPendingAgeMs = 0, retentionHeadroom = 1 } = inspection;
-  if (!groupExists) return [`stream "${stream}" has no group "${group}"`];
+  if (!groupExists) return [`stream "${shown(stream)}" has no group "${group}"`];
   const problems: string[] = [];
   if (oldestPendingAgeMs > maxPendingAgeMs) {
     problems.push(
-      `the oldest pending entry of stream "${stream}" is ${oldestPendingAgeMs} ms old, and ${maxPendingAgeMs} are allowed`,
+      `the oldest pending entry of stream "${shown(stream)}" is ${oldestPendingAgeMs} ms old, and ${maxPendingAgeMs} are allowed`,
     );
   }
   if (lag > maxLag) {
-    problems.push(`stream "${stream}" has ${lag} unread entries, and ${maxLag} are allowed`);
+    problems.push(`stream "${shown(stream)}" has ${lag} unread entries, and ${maxLag} are allowed`);
   }
   if (deadLetters.count > maxDeadLetters) {
     problems.push(
-      `stream "${stream}" has ${deadLetters.count} dead letters, and ${maxDeadLetters} are allowed`,
+      `stream "${shown(stream)}" has ${deadLetters.count} dead letters, and ${maxDeadLetters} are allowed`,
     );
   }
   if (retentionHeadroom < minRetentionHeadroom) {
     problems.push(
-      `unfinished entries of stream "${stream}" are about to be removed: headroom ${retentionHeadroom.toFixed(2)}, and at least ${minRetentionHeadroom} is required`,
+      `unfinished entries of stream "${shown(stream)}" are about to be removed: headroom ${retentionHeadroom.toFixed(2)}, and at least ${minRetentionHeadroom} is required`,
     );
   }
   return problems;

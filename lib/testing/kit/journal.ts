@@ -49,8 +49,10 @@ export class Journal {
   }
 
   of(which: WhichMessage): MessageEvent[] {
-    const { messageId } = asObject(which);
-    const events = messageId === undefined ? this.events : (this.byId.get(messageId) ?? []);
+    const { messageId, entryId } = asObject(which);
+    if (messageId === undefined) return this.events.filter((event) => isAbout(event, which));
+    const ids = [...new Set([messageId, entryId ?? messageId])];
+    const events = ids.flatMap((id) => this.byId.get(id) ?? []);
     return events.filter((event) => isAbout(event, which));
   }
 
@@ -95,9 +97,11 @@ const asObject = (which: WhichMessage): Exclude<WhichMessage, string> =>
 
 /** Whether an event is about this message. */
 function isAbout(event: MessageEvent, which: WhichMessage): boolean {
-  const { messageId, stream, name } = asObject(which);
+  const { messageId, stream, name, entryId } = asObject(which);
+  // Without an ID of its own, a message has that of its entry.
+  const hasItsId = event.messageId === messageId || (entryId ?? '') === event.messageId;
   return (
-    (messageId === undefined || event.messageId === messageId) &&
+    (messageId === undefined || hasItsId) &&
     (stream === undefined || event.stream === stream) &&
     (name === undefined || event.name === name)
   );

@@ -79,7 +79,14 @@ export interface MessageHistory {
 
 /** A message: its ID, its receipt, or what is known about it. What is left out is not compared. */
 export type WhichMessage =
-  string | { readonly messageId?: string; readonly stream?: string; readonly name?: string };
+  | string
+  | {
+      readonly messageId?: string;
+      readonly stream?: string;
+      readonly name?: string;
+      /** The message is also found by it if its codec carries no message ID, as `FieldCodec`: then its ID is that of its entry. */
+      readonly entryId?: string | null;
+    };
 
 /** The attempts among the events. */
 export function attemptsOf(events: readonly MessageEvent[]): MessageAttempt[] {
@@ -107,7 +114,7 @@ export class StreamsTestingError extends RedisStreamsError {
     readonly history?: MessageHistory | undefined,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message, options, 'lines');
   }
 }
 

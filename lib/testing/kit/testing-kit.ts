@@ -1,8 +1,9 @@
-import { type INestApplication, type INestMicroservice, Logger } from '@nestjs/common';
+import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
+import { SafeLogger } from '../../errors/safe-logger.js';
 import { DeadLetters } from '../../dead-letters/dead-letters.js';
 import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import { checkOptions } from '../../options/check-options.js';
@@ -83,7 +84,7 @@ export class TestingKit {
         role: 'operator',
         name: 'nestjs-redis-streams:testing',
         called: 'testing',
-        logger: new Logger('RedisStreamsTesting'),
+        logger: new SafeLogger('RedisStreamsTesting'),
       });
       undo.splice(1, 0, () => opened.drop());
       const client = await readyInTime(opened);
@@ -121,10 +122,11 @@ export class TestingKit {
     awaited: Awaited<What>,
     { timeoutMs = this.timeoutMs }: WaitOptions,
   ): Promise<EventOf<What>> {
-    const { which, what, attempt } = awaited;
+    const { what, attempt } = awaited;
     checkOptions(schemas.outcome, { timeoutMs, attempt }, what);
+    const which = this.withEntryId(awaited.which);
     return waitFor({
-      check: () => outcomeOf(this.journal, awaited, () => this.historyOf(which)),
+      check: () => outcomeOf(this.journal, { ...awaited, which }, () => this.historyOf(which)),
       tooLate: async () => {
         const [known, history] = await this.known(which);
         return new StreamsTestingError(text.notInTime(which, what, timeoutMs, known), history);
@@ -155,10 +157,12 @@ export class TestingKit {
     });
   }
 
-  async historyOf(which: WhichMessage): Promise<MessageHistory> {
-    const messageId = messageIdOf(which) ?? '';
+  async historyOf(given: WhichMessage): Promise<MessageHistory> {
+    const which = this.withEntryId(given);
     const events = this.journal.of(which);
-    const receipt = this.receipts.find((one) => one.messageId === messageId);
+    const receipt = this.receiptOf(which);
+    // If its codec carries no message ID, its readers know the message by its entry ID.
+    const messageId = events[0]?.messageId ?? messageIdOf(which) ?? '';
     const named = typeof which === 'string' ? undefined : which.stream;
     const stream = named ?? events[0]?.stream ?? receipt?.stream;
     const entryId = events[0]?.entryId ?? receipt?.entryId ?? undefined;
@@ -182,6 +186,21 @@ export class TestingKit {
   private async end(): Promise<void> {
     this.closed.abort();
     await this.leave();
+  }
+
+  private receiptOf(which: WhichMessage): PublishReceipt | undefined {
+    const messageId = messageIdOf(which);
+    return this.receipts.find((one) => one.messageId === messageId);
+  }
+
+  /** With the entry ID that is known from publishing. */
+  private withEntryId(which: WhichMessage): WhichMessage {
+    const receipt = this.receiptOf(which);
+    if (receipt === undefined) return which;
+    const { stream, entryId } = receipt;
+    return typeof which === 'string'
+      ? { messageId: which, stream, entryId }
+      : { entryId, ...which };
   }
 
   private changesOf(which: WhichMessage) {

@@ -3,6 +3,10 @@ import { RedisStreamsError } from '../../errors/redis-streams.error.js';
 /** A Redis server could not be started, or the one that answered cannot be used. The message says why. */
 export class RedisStartError extends RedisStreamsError {
   readonly code = 'REDIS_NOT_STARTED';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options, 'lines');
+  }
 }
 
 /** A source of a Redis that `startRedis` tried, and why it gave none. */
@@ -29,6 +33,7 @@ export class RedisNotFoundError extends RedisStreamsError {
           'installed with apt-get.',
       ].join('\n'),
       options,
+      'lines',
     );
   }
 }

@@ -10,11 +10,13 @@ import {
   deadLettersByHand,
   retriesByHand,
   throwsAlways,
+  throwsAnything,
   throwsDeadLetter,
   throwsOnce,
   throwsRetry,
   timesOut,
 } from './outcomes.js';
+import { refusedStream } from './refused-stream.js';
 import { slowHandler } from './slow-handler.js';
 import { tellsTruth } from './truth.js';
 
@@ -27,6 +29,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   tellsTruth,
   throwsOnce,
   throwsAlways,
+  throwsAnything,
   throwsRetry,
   throwsDeadLetter,
   acksByHand,
@@ -41,5 +44,6 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   destroysGroup,
   flushesAll,
   fullRedis,
+  refusedStream,
   backlog,
 ];

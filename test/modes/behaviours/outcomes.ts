@@ -6,6 +6,7 @@ import {
   RetryException,
   type SubscriptionOptions,
 } from '../../../lib/index.js';
+import { ANYTHING } from '../../support/anything.js';
 import { bodies } from '../payload.js';
 import type { Cell } from '../cell.js';
 import type { Run, Work } from '../runs.js';
@@ -94,6 +95,40 @@ export const throwsAlways: Behaviour = {
     await expectDeadLetter(cell, { attempts, error });
   },
 };
+
+/** Some of what can be thrown, as far as it can be told from a log of all modes. */
+const VALUES = [
+  'undefined',
+  'an object whose message has no prototype',
+  'an error with getters that throw',
+  'a Proxy that throws',
+  'a revoked Proxy',
+  'an error that is its own cause',
+].map((name) => new Map(ANYTHING).get(name));
+
+export const throwsAnything: Behaviour = {
+  name: 'anything can be thrown, and each message gets its outcome',
+  shown: async (cell) => {
+    const failed = VALUES.length;
+    cell.expectLog(...FAILURES);
+    await cell.publish(bodies(failed + 1));
+    await cell.member(({ n }) => {
+      const value = VALUES[n];
+      if (value !== undefined) throw value();
+    }, ONE_ATTEMPT);
+    await expectSettled(cell, { handled: 1, failed });
+    const { replies, deadLetters } = cell.promises;
+    const answers = VALUES.map((_, n) => cell.replies.get(n));
+    if (replies) for (const answer of answers) expect(answer).toHaveProperty('error');
+    if (!deadLetters) return;
+    const letters = await cell.listDeadLetters();
+    expect(letters.map(({ error }) => error?.name).sort()).toEqual(
+      ['Error', 'Error', 'Error', 'object', 'object', 'object'].sort(),
+    );
+  },
+};
+
+const ONE_ATTEMPT: SubscriptionOptions = { retry: { maxAttempts: 1 } };
 
 export const throwsRetry: Behaviour = {
   name: 'RetryException is applied',

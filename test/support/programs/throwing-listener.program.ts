@@ -1,25 +1,40 @@
-import { Controller, Module } from '@nestjs/common';
+import { Controller, type LoggerService, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern } from '@nestjs/microservices';
-import { onStreamsEvent, ServerRedisStreams, subscription } from 'nestjs-redis-streams';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import {
+  onStreamsEvent,
+  onStreamsOperation,
+  ServerRedisStreams,
+  subscription,
+} from 'nestjs-redis-streams';
 
-// A service with a listener that throws, which continues after uncaught exceptions. Jest replaces `process`,
+// A service with listeners, or a logger, that fail. What nobody catches ends it, as any Node program. Jest replaces `process`,
 // so this needs a separate one.
-const { REDIS_URL = '', STREAM = '' } = process.env;
+const { REDIS_URL = '', STREAM = '', LOGGER = '' } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-process.on('uncaughtException', (error) => say(`uncaught: ${error.message}`));
-for (const name of ['received', 'handled'] as const) {
-  onStreamsEvent(`nestjs-redis-streams:message:${name}`, () => {
-    throw new Error(`in the listener of ${name}`);
-  });
-}
+const fail = (where: string): never => {
+  throw new Error(`in the ${where}`);
+};
+onStreamsEvent('nestjs-redis-streams:message:received', () => fail('listener of received'));
+onStreamsEvent('nestjs-redis-streams:message:handled', async () => fail('listener of handled'));
+onStreamsOperation('nestjs-redis-streams:handle', {
+  start: () => fail('start of handle'),
+  asyncEnd: () => fail('end of handle'),
+});
+
+const failingLogger: LoggerService = {
+  log: () => fail('logger'),
+  warn: () => fail('logger'),
+  error: () => fail('logger'),
+};
 
 @Controller()
 class Orders {
-  @EventPattern<string>(STREAM, subscription({ startFrom: 'beginning' }))
-  on(): void {
-    say('handled');
+  @EventPattern<string>(STREAM, subscription({ startFrom: 'beginning', retry: { maxAttempts: 1 } }))
+  on(@Payload() n: number): void {
+    if (n === 1) fail('handler');
+    say(`handled ${n}`);
   }
 }
 
@@ -31,3 +46,5 @@ const app = await NestFactory.createMicroservice(AppModule, {
   logger: ['warn', 'error'],
 });
 await app.listen();
+// Nest itself writes a line before that.
+if (LOGGER === 'fails') app.useLogger(failingLogger);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { visible } from '../../../lib/errors/visible.js';
 import { cut, tableText } from '../../../lib/cli/output/table.js';
-import { visible, widthOf, wrapped } from '../../../lib/cli/output/text.js';
+import { widthOf, wrapped } from '../../../lib/cli/output/text.js';
 
 interface Row {
   readonly id: string;

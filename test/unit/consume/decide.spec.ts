@@ -272,7 +272,7 @@ describe('the wait before the next attempt', () => {
     expect(delays({ backoff: { type: 'fixed', ...times } })).toEqual([100, 100, 100, 100, 100]);
     expect(delays({ backoff: { type: 'linear', ...times } })).toEqual([100, 200, 300, 400, 500]);
     expect(delays({ backoff: { type: 'exponential', ...times } })).toEqual([
-      100, 200, 400, 800, 1_000,
+      100, 200, 400, 800, 900,
     ]);
   });
 
@@ -282,9 +282,18 @@ describe('the wait before the next attempt', () => {
     expect(delays({ backoff }, 1)[0]).toBe(1_200);
   });
 
+  it.each(['fixed', 'linear', 'exponential'] as const)(
+    'is never longer than the longest wait, whatever the jitter: %s',
+    (type) => {
+      const backoff = { type, delayMs: 1_000, maxDelayMs: 1_000, jitter: 0.2 };
+      expect(delays({ backoff }, 1)).toEqual([1_000, 1_000, 1_000, 1_000, 1_000]);
+      expect(delays({ backoff }, 0)).toEqual([800, 800, 800, 800, 800]);
+    },
+  );
+
   it('stays finite after any number of attempts', () => {
     const its = policy({ maxAttempts: 1_000_000 });
-    expect(decide(at(100_000), failed(), its, false, 0.5)).toMatchObject({ delayMs: 60_000 });
+    expect(decide(at(100_000), failed(), its, false, 1)).toMatchObject({ delayMs: 60_000 });
   });
 
   it('is what a RetryException says', () => {
@@ -292,20 +301,62 @@ describe('the wait before the next attempt', () => {
     expect(decide(event, thrown, policy(), false)).toMatchObject({ delayMs: 7 });
   });
 
-  it('is that of the policy if an exception asks for an impossible time', () => {
-    for (const delayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      const thrown = failed(new RetryException({ delayMs }));
-      expect(decide(event, thrown, policy(), false, 0.5)).toMatchObject({ delayMs: 1_000 });
-    }
+  const IMPOSSIBLE = [
+    -1,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    1e15,
+    '7',
+    undefined,
+    {},
+  ] as number[];
+
+  it.each(IMPOSSIBLE)(
+    'cannot be %p: RetryException throws, and says what is allowed',
+    (delayMs) => {
+      expect(() => new RetryException({ delayMs })).toThrow(
+        /"RetryException.delayMs": given .*, allowed: a number of ms, 0 to 315360000000/,
+      );
+    },
+  );
+
+  it.each(IMPOSSIBLE)('is that of the policy if an exception was changed to %p', (delayMs) => {
+    const thrown = failed(Object.assign(new RetryException({ delayMs: 7 }), { delayMs }));
+    expect(decide(event, thrown, policy(), false, 0.5)).toMatchObject({
+      delayMs: 1_000,
+      fault: expect.stringContaining('a RetryException has delayMs '),
+    });
   });
 
-  it('is what a backoff function answers, or the longest wait if it gives no valid answer', () => {
+  it('is what a backoff function answers', () => {
     expect(delays({ backoff: (attempt) => attempt * 7 })).toEqual([7, 14, 21, 28, 35]);
     expect(delays({ backoff: () => 'dead-letter' })[0]).toBe('dead');
-    expect(delays({ backoff: () => Number.NaN })[0]).toBe(60_000);
-    const throws = (): number => {
-      throw new Error('bug in the policy');
-    };
-    expect(delays({ backoff: throws })[0]).toBe(60_000);
+    const fine = decide(event, failed(), policy({ backoff: () => 7 }), false);
+    expect(fine).not.toHaveProperty('fault');
   });
+
+  it.each<[string, () => unknown, string]>([
+    ['NaN', () => Number.NaN, 'returned NaN'],
+    ['-1', () => -1, 'returned -1'],
+    ['Infinity', () => Infinity, 'returned Infinity'],
+    ['text', () => '1s', 'returned "1s"'],
+    ['nothing', () => undefined, 'returned undefined'],
+    ['a promise', () => Promise.reject(new Error('no')), 'returned [object Promise]'],
+    [
+      'an error',
+      () => {
+        throw new TypeError('bug in the policy');
+      },
+      'threw TypeError: bug in the policy',
+    ],
+  ])(
+    'is the default one if a backoff function gives %s, and that is reported',
+    (_, gives, fault) => {
+      const backoff = gives as () => number;
+      expect(delays({ backoff })).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
+      expect(decide(event, failed(), policy({ backoff }), false)).toMatchObject({
+        fault: `the backoff function ${fault}`,
+      });
+    },
+  );
 });

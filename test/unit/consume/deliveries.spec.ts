@@ -101,6 +101,7 @@ function deliveries(mode: keyof typeof MODES, batchSize = 10): Deliveries {
     options,
     scripts,
     { begin: () => undefined },
+    { note: () => undefined, untilTried: () => Promise.resolve(false) },
     logger,
     closing.signal,
   );
@@ -242,5 +243,26 @@ describe('settling in batches', () => {
     void its.settle(aMessage('2-0'), GIVE_BACK, false);
     await its.drained();
     expect(scripts.names).toEqual(['commit', 'hand over']);
+  });
+});
+
+describe('renewing', () => {
+  it('tells which messages are lost even if another part of them fails', async () => {
+    const its = deliveries('leased');
+    const messages = Array.from({ length: 250 }, (_, n) => aMessage(`${n}-0`, `m${n}`));
+    let calls = 0;
+    jest.spyOn(scripts, 'run').mockImplementation((): Promise<never> => {
+      calls++;
+      // The first part: only its first message is lost.
+      const kept = Array.from({ length: 200 }, (_, n) => n > 0);
+      return calls === 1 ? Promise.resolve(kept as never) : Promise.reject(new Error('gone'));
+    });
+    const lost: string[] = [];
+    const renewed = (async () => {
+      for await (const { messageId } of its.renew(messages)) lost.push(messageId);
+    })();
+    await expect(renewed).rejects.toThrow('gone');
+    expect(lost).toEqual(['m0']);
+    expect(calls).toBe(2);
   });
 });

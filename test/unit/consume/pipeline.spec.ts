@@ -9,7 +9,8 @@ import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
 import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
 import { Pipeline } from '../../../lib/consume/pipeline.js';
 import { Quarantine } from '../../../lib/consume/quarantine.js';
-import { Report } from '../../../lib/consume/report.js';
+import { RefusedMessages } from '../../../lib/consume/refused-messages.js';
+import { DelayFaults, Report } from '../../../lib/consume/report.js';
 import { Slots } from '../../../lib/consume/slots.js';
 import { StreamPlace } from '../../../lib/consume/stream-place.js';
 import { ConsumerTallies } from '../../../lib/consume/tallies.js';
@@ -90,22 +91,26 @@ function pipelineOf(): Pipeline {
     streamKey: keys.stream,
     holder: 'token',
   });
+  const report = new Report('orders', 'billing', tally, logger, new DelayFaults(logger));
+  const deliveries = deliveriesFor(
+    { ...claim, holder: 'token' as Holder },
+    options,
+    scripts,
+    { begin: () => undefined },
+    { note: () => undefined, untilTried: () => Promise.resolve(false) },
+    logger,
+    new AbortController().signal,
+  );
   return new Pipeline(
     new StreamPlace('orders', keys, consumed),
     new Decoder('orders', codec),
     new ArrivalOrder(),
-    deliveriesFor(
-      { ...claim, holder: 'token' as Holder },
-      options,
-      scripts,
-      { begin: () => undefined },
-      logger,
-      new AbortController().signal,
-    ),
+    deliveries,
     new Slots(options, new Quarantine(LEASE_MS)),
     new HandlerRunner('orders', consumed.invoke, undefined, noRequests, tally),
     noRequests,
-    new Report('orders', 'billing', tally, logger),
+    report,
+    new RefusedMessages(deliveries, noRequests, report),
     new Demand(),
   );
 }

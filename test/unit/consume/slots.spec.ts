@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Message } from '../../../lib/consume/message.js';
 import { SharedSlots } from '../../../lib/consume/partitions/gates.js';
 import { type Gate, Quarantine } from '../../../lib/consume/quarantine.js';
-import { Slots } from '../../../lib/consume/slots.js';
+import { LONGEST_TIMER_MS, Slots } from '../../../lib/consume/slots.js';
 import { aMessage } from '../../support/a-message.js';
 
 beforeEach(() => {
@@ -75,6 +75,24 @@ describe('slots', () => {
     expect(startAll(slots)).toEqual([]);
     slots.end(first!, performance.now());
     expect(startAll(slots)).toEqual(['2-0']);
+  });
+
+  it('let a message wait longer than the longest timer of Node', async () => {
+    const slots = slotsOf(1);
+    const [first] = messages(1);
+    const delayMs = 3 * LONGEST_TIMER_MS;
+    slots.add([first!], false);
+    startAll(slots);
+    slots.hold(first!, delayMs, performance.now());
+    let isOver = false;
+    const paused = slots.pause(first!, delayMs).then(() => (isOver = true));
+    for (const waitMs of [LONGEST_TIMER_MS, LONGEST_TIMER_MS, LONGEST_TIMER_MS - 1]) {
+      await jest.advanceTimersByTimeAsync(waitMs);
+      expect(isOver).toBe(false);
+    }
+    await jest.advanceTimersByTimeAsync(1);
+    await paused;
+    expect(startAll(slots)).toEqual(['1-0']);
   });
 
   it('end the wait of a message that is taken out, and keep when it is due', async () => {

@@ -386,6 +386,27 @@ describe('options that contradict one another', () => {
   });
 });
 
+describe('a first wait that is longer than the longest', () => {
+  it.each([[{ delayMs: 2, maxDelayMs: 1 }], [{ delayMs: 60_001 }]])('is refused: %j', (backoff) => {
+    for (const take of [
+      server,
+      moduleOf,
+      ({ retry }: Record<string, unknown>) => pattern({ retry }),
+    ]) {
+      const { path, allowed } = refused(() => take({ group: 'billing', retry: { backoff } }));
+      expect(path).toMatch(/retry\.backoff\.delayMs$/);
+      expect(allowed).toBe('at most maxDelayMs, which is 60000 unless it is set');
+    }
+  });
+
+  it.each([[{ delayMs: 60_000 }], [{ delayMs: 90_000, maxDelayMs: 90_000 }], [{ maxDelayMs: 1 }]])(
+    'is none: %j',
+    (backoff) => {
+      expect(() => pattern({ retry: { backoff } })).not.toThrow();
+    },
+  );
+});
+
 describe('limits at publishing', () => {
   it.each([
     { maxLength: 1 },

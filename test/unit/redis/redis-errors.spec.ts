@@ -3,8 +3,10 @@ import { ReplyError } from 'ioredis';
 import {
   cleanCause,
   errorText,
+  isAboutStream,
   isGroupGone,
   isRedisReply,
+  isRefusal,
 } from '../../../lib/redis/server/redis-errors.js';
 
 const reply = (message: string): Error => {
@@ -32,6 +34,43 @@ describe('isGroupGone', () => {
   it('is false for other errors', () => {
     expect(isGroupGone(reply('NOAUTH Authentication required.'))).toBe(false);
     expect(isGroupGone(new Error('NOGROUP said by somebody else'))).toBe(false);
+  });
+});
+
+describe('isRefusal', () => {
+  const OLD = 'ERR Error running script (call to f_0a1b): @user_script:3: ';
+  it.each([
+    'LOADING Redis is loading the dataset in memory',
+    'BUSY Redis is busy running a script.',
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "READONLY You can't write against a read only replica.",
+    'MISCONF Redis is configured to save RDB snapshots',
+    'CLUSTERDOWN Hash slot not served',
+    'MOVED 1 127.0.0.1:7000',
+    'NOGROUP No such key',
+    'NOAUTH Authentication required.',
+    `${OLD}@user_script: 3: -OOM command not allowed when used memory > 'maxmemory'.`,
+    `${OLD}@user_script: 3: -READONLY You can't write against a read only replica.`,
+  ])('is false for what passes: %s', (message) => {
+    expect(isRefusal(reply(message))).toBe(false);
+  });
+
+  it.each([
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', true],
+    [`${OLD}@user_script: 3: WRONGTYPE Operation against a key`, true],
+    ['NOPERM this user has no right to the key orders', true],
+    ["CROSSSLOT Keys in request don't hash to the same slot", true],
+    [`${OLD}The user executing the script can't run this command or subcommand`, true],
+    ['ERR user_script:5: too many results to unpack script: 0a1b, on @user_script:5.', false],
+    [`${OLD}Expected value but found invalid unicode escape code at character 5`, false],
+  ])('is true for what does not: %s', (message, isOfStream) => {
+    expect(isRefusal(reply(message))).toBe(true);
+    expect(isAboutStream(reply(message))).toBe(isOfStream);
+  });
+
+  it('is false for a broken connection', () => {
+    expect(isRefusal(new Error('Connection is closed.'))).toBe(false);
+    expect(isRefusal(new TypeError('no'))).toBe(false);
   });
 });
 

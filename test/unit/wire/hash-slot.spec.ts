@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { hashSlot } from '../../../lib/wire/stream-keys.js';
+import { hashSlot } from '../../../lib/wire/hash-tags.js';
 
 describe('the slot of a key', () => {
   // As `CLUSTER KEYSLOT` says.

@@ -11,10 +11,14 @@ import {
   jobKey,
   partitionCountKey,
   publishedKeys,
+  streamBehind,
   streamKey,
   streamKeys,
   wildcardsKey,
 } from '../../../lib/wire/stream-keys.js';
+import { hashSlot, hashTagged } from '../../../lib/wire/hash-tags.js';
+import { partitionIn } from '../../../lib/wire/partitions.js';
+import { keyPattern, wildcardMatcher } from '../../../lib/wire/wildcard.js';
 
 describe('the keys of delayed messages', () => {
   it('are in the hash slot of their stream', () => {
@@ -138,6 +142,38 @@ describe('isOwnKey', () => {
       expect(isOwnKey(key)).toBe(false);
     },
   );
+});
+
+describe('a key of 200 000 characters', () => {
+  const LONG = 200_000;
+  const longKeys = [
+    'stream:' + '{'.repeat(LONG),
+    'stream:' + '{}'.repeat(LONG / 2),
+    'stream:' + '{a}'.repeat(LONG / 3),
+    'stream:' + '{a'.repeat(LONG / 2),
+    'stream:{a}' + ':group'.repeat(LONG / 6) + 'x',
+    '{'.repeat(LONG),
+    '{a:'.repeat(LONG / 3),
+    `{${'1'.repeat(LONG)}`,
+    `{a:${':1'.repeat(LONG / 2)}`,
+  ];
+
+  it.each(longKeys.map((key) => [key.slice(0, 20), key]))('%s… is judged at once', (_, key) => {
+    const start = performance.now();
+    isOwnKey(key);
+    isInboxKey(key);
+    hashSlot(key.slice(0, 100) + key);
+    partitionIn(key);
+    streamBehind(key, '', 'billing');
+    wildcardMatcher('{*}*:*x')(key);
+    keyPattern(key, ['*', '**', `${key}*`]);
+    try {
+      hashTagged(key);
+    } catch {
+      // It need not be a valid name.
+    }
+    expect(performance.now() - start).toBeLessThan(200);
+  });
 });
 
 describe('the keys of an inbox', () => {

@@ -157,8 +157,12 @@ describe('WatermillCodec.decode', () => {
     ['metadata that is JSON', ['payload', '1', 'metadata', '{"secret":"x"}']],
     ['metadata that is text', packed('secret')],
     ['metadata that is a list', packed(['secret'])],
-    ['metadata with a number', packed({ secret: 7 })],
-    ['metadata with bytes', packed({ secret: new Uint8Array(1) })],
+    ['metadata that is not UTF-8', ['payload', '1', 'metadata', Buffer.from('81a178a1ff', 'hex')]],
+    [
+      'a metadata key that is not UTF-8',
+      ['payload', '1', 'metadata', Buffer.from('81a1ffa178', 'hex')],
+    ],
+    ['metadata with bytes', packed({ secret: new Uint8Array([0xff]) })],
     ['metadata with a map in it', packed({ secret: { deep: 'x' } })],
     ['metadata that ends early', ['payload', '1', 'metadata', Buffer.from([0x82, 0xa1])]],
     ['metadata that wants 4 GB', ['payload', '1', 'metadata', Buffer.from('ddffffffff', 'hex')]],
@@ -169,6 +173,38 @@ describe('WatermillCodec.decode', () => {
     const decode = () => codec.decode(raw(fields));
     expect(decode).toThrow(MessageDecodingError);
     expect(decode).not.toThrow('secret');
+  });
+
+  it("reads natricine's numbers, booleans and None as its own subscriber does", () => {
+    const metadata = {
+      retries: 3,
+      ratio: 0.5,
+      large: 2n ** 63n - 1n,
+      urgent: true,
+      paid: false,
+      by: null,
+      odd: 'a \uFFFD b',
+    };
+    const fields = [
+      'payload',
+      '1',
+      'metadata',
+      Buffer.from(encode(metadata, { useBigInt64: true })),
+    ];
+    expect(codec.decode(raw(fields)).headers).toEqual({
+      retries: '3',
+      ratio: '0.5',
+      large: '9223372036854775807',
+      urgent: 'True',
+      paid: 'False',
+      by: 'None',
+      odd: 'a \uFFFD b',
+    });
+  });
+
+  it('says that a metadata key __proto__ is not allowed', () => {
+    const fields = packed(JSON.parse('{"__proto__":"x"}'));
+    expect(() => codec.decode(raw(fields))).toThrow('the key "__proto__", which is not allowed');
   });
 
   it('decodes any bytes, or throws MessageDecodingError', () => {

@@ -20,7 +20,7 @@ if step > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, step - 1) end
 local scan = redis.call('HSCAN', KEYS[2], ARGV[3], 'COUNT', ARGV[2])
 local ended = {}
 for i = 1, #scan[2], 2 do
-  local till = tonumber(string.match(scan[2][i + 1], '(%d+)$'))
+  local till = tonumber(string.match(scan[2][i + 1], ' (%d+)$'))
   if not till or till < oldest then redis.call('HDEL', KEYS[2], scan[2][i]) end
 end
 return { step, scan[1] }

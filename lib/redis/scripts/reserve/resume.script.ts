@@ -116,7 +116,7 @@ for _, id in ipairs(found) do
   last = id
 end
 -- Entries that are handed back meanwhile may lie before the last entry of this page.
-if limit and limit ~= '-' and (begin == '-' or after(limit, begin)) then begin = limit end
+if limit and after(limit, begin) then begin = limit end
 return { limit and begin or '', entries, waitsMs }
 `,
   (reply): ResumedPage => {

@@ -27,6 +27,9 @@ local token, member, id, lease = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 local letter = letterOf(member)
 if not leaseHeldBy(KEYS[2], lease, token, member) then return 0 end
 if #redis.call('XRANGE', KEYS[5], letter, letter) == 0 then return 0 end
+-- If one of these is refused, nothing is recorded: the next call would find the answer, and not do the rest.
+redis.call('ZSCORE', KEYS[3], member)
+redis.call('HGET', KEYS[4], member)
 if ARGV[2] == '1' then
   local time = redis.call('TIME')
   redis.call('ZADD', KEYS[1], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), id)

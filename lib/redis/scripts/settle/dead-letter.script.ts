@@ -36,6 +36,10 @@ elseif letter then
 elseif not isPendingFor(consumer, KEYS[1], group, entry) then
   return 0
 end
+-- If one of these is refused, nothing is written: each call would write another dead letter.
+if not letter then redis.call('XRANGE', KEYS[1], '+', '-') end
+redis.call('ZSCORE', KEYS[3], entry)
+redis.call('HGET', KEYS[4], entry)
 local fields = {}
 for i = 8, #ARGV do fields[#fields + 1] = ARGV[i] end
 fields[#fields + 1] = 'dead-letter-failed-at'

@@ -1,0 +1,70 @@
+import { decideRefused, type Outcome } from './decide.js';
+import type { Deliveries } from './delivery/deliveries.js';
+import type { StepItem } from './delivery/steps.js';
+import type { RequestRuns } from './handlers/request-runs.js';
+import type { Message, UnreadableEntry } from './message.js';
+import type { Report } from './report.js';
+
+/** How long a message stays away that Redis lets neither be recorded nor become a dead letter: doubled each time. */
+const FIRST_MS = 30_000;
+const LONGEST_MS = 3_600_000;
+/** Of how many messages that is remembered. */
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * What becomes of the messages of a stream that Redis refuses one by one: each is made a dead letter, with the refusal as its
+ * reason. If that is refused too, it stays pending, and this process does not take it again for some time.
+ */
+export class RefusedMessages {
+  private readonly left = new Map<string, { readonly delayMs: number; readonly untilMs: number }>();
+
+  constructor(
+    private readonly deliveries: Deliveries,
+    private readonly requests: RequestRuns,
+    private readonly report: Report,
+  ) {}
+
+  /** Whether a message was left pending not long ago. */
+  isLeft(rowId: string): boolean {
+    if (this.left.size === 0) return false;
+    return (this.left.get(rowId)?.untilMs ?? 0) > performance.now();
+  }
+
+  /** Redis refused to record what became of a message. */
+  async giveUp(message: Message, outcome: Outcome): Promise<void> {
+    if (outcome.kind !== 'dead') {
+      const dead = decideRefused(message, `record it as ${outcome.kind}`);
+      message.refusal = undefined;
+      this.report.outcome(message, dead);
+      await this.deliveries.settle(message, dead, false);
+    }
+    this.leaveIfRefused(message, this.deliveries.modeOf(message).isOnlyOurs(message));
+  }
+
+  /** Redis refused to reserve a message. The caller of a request is told. */
+  async giveUpUnreserved(message: Message): Promise<void> {
+    const dead = decideRefused(message, 'reserve it');
+    void this.requests.conclude(message, dead);
+    await this.deadLetterUnreadable({ ...message, ...dead, refusal: undefined });
+  }
+
+  /** What no codec reads now will not be readable later. */
+  async deadLetterUnreadable(entry: UnreadableEntry): Promise<void> {
+    this.report.unreadable(entry);
+    await this.deliveries.deadLetterUnreadable(entry);
+    this.leaveIfRefused(entry, false);
+  }
+
+  private leaveIfRefused(item: StepItem, isAcknowledged: boolean): void {
+    const { rowId, refusal } = item;
+    if (refusal === undefined) return;
+    if (isAcknowledged) return this.report.lostWithLetter(item, refusal);
+    const before = this.left.get(rowId)?.delayMs ?? FIRST_MS / 2;
+    const delayMs = Math.min(LONGEST_MS, 2 * before);
+    this.left.delete(rowId);
+    this.left.set(rowId, { delayMs, untilMs: performance.now() + delayMs });
+    const [oldest] = this.left.keys();
+    if (this.left.size > MOST_REMEMBERED && oldest !== undefined) this.left.delete(oldest);
+    this.report.leftPending(item, refusal, delayMs);
+  }
+}

@@ -1,0 +1,142 @@
+import { types } from 'node:util';
+import { boundedJson } from './bounded-json.js';
+import { RedisStreamsError } from './redis-streams.error.js';
+import { cutText, isA, isError, itemsOf, propertyOf, thrownMessage, thrownName } from './thrown.js';
+
+/** What is kept of something that was thrown: plain texts of bounded size, 12 KiB in all. */
+export interface ThrownText {
+  /** Its class. */
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Its `cause` chain and the `errors` of an `AggregateError`: a line each. */
+  readonly causes: string | undefined;
+  /** What it says beside its message, as JSON: the response of one of Nest's exceptions, or an object that is no error. */
+  readonly details: string | undefined;
+  /** The names of these texts that were cut. */
+  readonly cut: readonly string[];
+}
+
+const MOST_BYTES = { name: 256, message: 3_072, stack: 5_120, causes: 1_536, details: 2_048 };
+const LONGEST_LINE = 300;
+const MOST_LINES = 12;
+/** How many bytes a log line may have for what was thrown. */
+const LONGEST_LOG = 1_000;
+const MOST_IN_LOG = 3;
+const MORE = '…';
+
+/** Describes anything that was thrown, for a dead letter. Never throws. */
+export function describeThrown(thrown: unknown): ThrownText {
+  const cut: string[] = [];
+  const kept = (name: keyof typeof MOST_BYTES, text: string): string => {
+    const shown = cutText(text, MOST_BYTES[name]);
+    if (shown !== text) cut.push(name);
+    return shown;
+  };
+  const wholeMessage = thrownMessage(thrown);
+  const name = kept('name', thrownName(thrown));
+  const message = kept('message', wholeMessage);
+  let stack = propertyOf(thrown, 'stack');
+  // It begins with the message. If that is long, it would leave no room for the rest.
+  if (typeof stack === 'string') {
+    if (message !== wholeMessage) stack = stack.replace(wholeMessage, () => message);
+    stack = kept('stack', String(stack));
+  }
+  const lines = relativesOf(thrown);
+  const details = detailsOf(thrown, wholeMessage);
+  const json = details === undefined ? undefined : boundedJson(details, MOST_BYTES.details / 2);
+  if (json?.isCut === true) cut.push('details');
+  return {
+    name,
+    message,
+    stack: typeof stack === 'string' ? stack : undefined,
+    causes: lines.length === 0 ? undefined : kept('causes', lines.join('\n')),
+    details: json === undefined ? undefined : kept('details', json.json),
+    cut: [...new Set(cut)],
+  };
+}
+
+/** Describes anything that was thrown in one text for a log line, an error's message or a reason. Never throws. */
+export function thrownText(thrown: unknown, mostBytes = LONGEST_LOG): string {
+  const said = saidBy(thrown);
+  const lines = relativesOf(thrown);
+  const more = lines.slice(0, MOST_IN_LOG).map((line) => line.trim());
+  if (lines.length > MOST_IN_LOG) more.push(MORE);
+  const texts = [headOf(thrown), ...more].join('; ');
+  return cutText(said === undefined ? texts : `${texts} (${said})`, mostBytes);
+}
+
+/** `TypeError: out of stock`; without the class if that says nothing, or the message says it all. */
+function headOf(thrown: unknown): string {
+  const message = cutText(thrownMessage(thrown), LONGEST_LINE);
+  const name = thrownName(thrown);
+  if (message === '') return name;
+  if (!isError(thrown) || name === 'Error' || isA(thrown, RedisStreamsError)) return message;
+  return `${cutText(name, MOST_BYTES.name)}: ${message}`;
+}
+
+/** A line for each cause and each aggregated error, and for theirs; a bounded number of lines. */
+function relativesOf(thrown: unknown): string[] {
+  const lines: string[] = [];
+  const seen = new Set<unknown>();
+  const visit = (error: unknown, depth: number): void => {
+    seen.add(error);
+    const related = [...aggregated(error), ...causeOf(error)];
+    for (const { label, its } of related) {
+      if (lines.length > MOST_LINES) return;
+      if (lines.length === MOST_LINES) return void lines.push(MORE);
+      if (seen.has(its)) continue;
+      lines.push(`${'  '.repeat(depth)}${label}${headOf(its)}`);
+      visit(its, depth + 1);
+    }
+  };
+  visit(thrown, 0);
+  return lines;
+}
+
+interface Related {
+  readonly label: string;
+  readonly its: unknown;
+}
+
+function* causeOf(error: unknown): Generator<Related> {
+  const cause = isError(error) ? propertyOf(error, 'cause') : undefined;
+  if (cause !== undefined) yield { label: 'caused by ', its: cause };
+}
+
+function* aggregated(error: unknown): Generator<Related> {
+  if (!isA(error, AggregateError) && thrownName(error) !== 'AggregateError') return;
+  const { items, count } = itemsOf(propertyOf(error, 'errors'), MOST_LINES + 1);
+  for (const [at, its] of items.entries()) yield { label: `error ${at + 1} of ${count}: `, its };
+}
+
+/** What an exception of Nest says, if that is more than its message; an object that is no error. */
+function detailsOf(thrown: unknown, message: string): unknown {
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  const response = responseOf(thrown);
+  if (response !== undefined) return response === message ? undefined : response;
+  return isError(thrown) ? undefined : thrown;
+}
+
+function responseOf(thrown: unknown): unknown {
+  for (const name of ['getResponse', 'getError']) {
+    const get = propertyOf(thrown, name);
+    if (typeof get !== 'function') continue;
+    try {
+      const response: unknown = get.call(thrown);
+      if (!types.isPromise(response)) return response;
+      response.catch(() => undefined);
+    } catch {
+      // Its own fault.
+    }
+  }
+  return undefined;
+}
+
+/** The texts in the `message` of a response, where ValidationPipe has the faults of the fields. Nothing else: it may be a payload. */
+function saidBy(thrown: unknown): string | undefined {
+  const said = propertyOf(responseOf(thrown), 'message');
+  const texts = itemsOf(said, MOST_LINES).items.filter((text) => typeof text === 'string');
+  if (typeof said === 'string' && said !== thrownMessage(thrown)) texts.push(said);
+  return texts.length === 0 ? undefined : texts.join('; ');
+}

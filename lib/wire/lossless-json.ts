@@ -1,0 +1,23 @@
+import { isInteger, parse, stringify } from 'lossless-json';
+import type { JsonFormat } from './payload-form.js';
+
+/**
+ * JSON in which integers beyond 2⁵³ stay exact: they are read as `bigint`, and `bigint` is written as a number. All other
+ * numbers are numbers, as with `JSON.parse`. It needs the package `lossless-json`, and is slower than JSON of V8.
+ *
+ * @example
+ * ```ts
+ * import { losslessJson } from 'nestjs-redis-streams/lossless-json';
+ *
+ * RedisStreamsModule.forRoot({ group: 'billing', codec: new JsonCodec({ json: losslessJson }) });
+ * ```
+ */
+export const losslessJson: JsonFormat = {
+  parse: (text) => parse(text, undefined, numberOf),
+  stringify: (value) => stringify(value),
+};
+
+function numberOf(text: string): number | bigint {
+  const number = Number(text);
+  return Number.isSafeInteger(number) || !isInteger(text) ? number : BigInt(text);
+}
