@@ -291,7 +291,10 @@ withMovedClock('a clock of Redis that was an hour ahead for a moment', () => {
     setAhead(HOUR_MS);
     await redis.client.set(key, 'dead', 'PX', 60_000);
     setAhead(0);
-    expect(await withJobLock(redis.client, key, () => Promise.resolve('done'))).toBeUndefined();
-    expect(await redis.client.pttl(key)).toBeLessThanOrEqual(60_000);
+    // Valkey may go on with the time of its last round for a moment.
+    await waitFor(async () => {
+      expect(await withJobLock(redis.client, key, () => Promise.resolve('done'))).toBeUndefined();
+      return (await redis.client.pttl(key)) <= 60_000;
+    });
   });
 });
