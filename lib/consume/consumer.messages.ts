@@ -1,5 +1,6 @@
 import { shown } from '../errors/visible.js';
 import { DELAY_ALLOWED } from '../errors/handler.errors.js';
+import { LONGEST_IN_SHORT } from '../wire/dead-letter-fields.js';
 import type { Message } from './message.js';
 
 const at = (stream: string, group: string, entryId: string): string =>
@@ -29,6 +30,9 @@ export const deadLettered = (
 
 export const noDelay = (stream: string, group: string, fault: string): string =>
   `Stream "${shown(stream)}", group "${group}": ${fault}. Allowed is ${DELAY_ALLOWED}, and of a backoff function also 'dead-letter'. The message waits as long as the backoff of the options says, or the default one. This is said once for each stream`;
+
+export const deadLetterShortened = (stream: string, entryId: string, reason: string): string =>
+  `Redis refused the dead letter of entry ${entryId} of stream "${stream}" for its size: ${reason}. So its dead letter has no values of more than ${LONGEST_IN_SHORT} bytes. The entry itself is in the stream until retention removes it`;
 
 export const failedOnClose = (
   stream: string,

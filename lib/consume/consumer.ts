@@ -91,7 +91,9 @@ export class Consumer {
     const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
     const groups = new Groups(member, followed, wildcards, refusals, logger);
     const resumption = new Resumption(member, demand);
-    const delayed = new DelayedMessages(client, logger);
+    const delayed = new DelayedMessages(client, logger, () =>
+      followed.all.map(({ keys }) => keys.stream),
+    );
     this.connections = connections;
     this.tallies = tallies;
     this.member = member;

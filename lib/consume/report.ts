@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { MessageValidationError } from '../errors/message.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
-import { isA } from '../errors/thrown.js';
+import { cutText, isA } from '../errors/thrown.js';
 import { FaultLog } from '../redis/connect/retry-until-done.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import * as text from './consumer.messages.js';
@@ -9,6 +9,9 @@ import { errorOf, type Outcome } from './decide.js';
 import type { Verdict } from './handlers/run.js';
 import type { Message, UnreadableEntry } from './message.js';
 import type { StreamTally } from './tallies.js';
+
+/** In the log, of a reason that a handler gave. */
+const LONGEST_REASON = 4_096;
 
 /** Says what becomes of one stream's messages: counts, events and log lines. */
 export class Report {
@@ -81,7 +84,13 @@ export class Report {
         const isSaid = isA(error, MessageValidationError);
         this.tally.deadLettered(counted, reason, error);
         return logger.error(
-          text.deadLettered(stream, group, counted, isSaid ? undefined : reasonOf(error), reason),
+          text.deadLettered(
+            stream,
+            group,
+            counted,
+            isSaid ? undefined : reasonOf(error),
+            cutText(reason, LONGEST_REASON),
+          ),
         );
       }
       default:
@@ -155,7 +164,7 @@ export class StepFaults {
   private readonly log: FaultLog;
 
   constructor(
-    logger: LoggerService,
+    private readonly logger: LoggerService,
     private readonly stream: string,
   ) {
     this.log = new FaultLog(logger);
@@ -167,5 +176,10 @@ export class StepFaults {
 
   worked(step: string): void {
     this.log.over(step);
+  }
+
+  /** A dead letter was too large for Redis as a whole. */
+  shortened(entryId: string, error: unknown): void {
+    this.logger.error(text.deadLetterShortened(this.stream, entryId, errorText(error)));
   }
 }

@@ -33,15 +33,14 @@ export function describeThrown(thrown: unknown): ThrownText {
     if (shown !== text) cut.push(name);
     return shown;
   };
-  const wholeMessage = thrownMessage(thrown);
-  const name = kept('name', thrownName(thrown));
+  const [wholeName, wholeMessage] = [thrownName(thrown), thrownMessage(thrown)];
+  const name = kept('name', wholeName);
   const message = kept('message', wholeMessage);
-  let stack = propertyOf(thrown, 'stack');
-  // It begins with the message. If that is long, it would leave no room for the rest.
-  if (typeof stack === 'string') {
-    if (message !== wholeMessage) stack = stack.replace(wholeMessage, () => message);
-    stack = kept('stack', String(stack));
-  }
+  const wholeStack = propertyOf(thrown, 'stack');
+  let stack = typeof wholeStack === 'string' ? wholeStack : undefined;
+  // It begins with the name and the message. If these are long, they would leave no room for the rest.
+  if (name !== wholeName) stack = stack?.replace(wholeName, () => name);
+  if (message !== wholeMessage) stack = stack?.replace(wholeMessage, () => message);
   const lines = relativesOf(thrown);
   const details = detailsOf(thrown, wholeMessage);
   const json = details === undefined ? undefined : boundedJson(details, MOST_BYTES.details / 2);
@@ -49,7 +48,7 @@ export function describeThrown(thrown: unknown): ThrownText {
   return {
     name,
     message,
-    stack: typeof stack === 'string' ? stack : undefined,
+    stack: stack === undefined ? undefined : kept('stack', stack),
     causes: lines.length === 0 ? undefined : kept('causes', lines.join('\n')),
     details: json === undefined ? undefined : kept('details', json.json),
     cut: [...new Set(cut)],

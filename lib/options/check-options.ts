@@ -131,3 +131,21 @@ export const keyPrefix = z
   .string({ error: keyPrefixError })
   .refine((value) => isStreamName(`${value}a`), { error: keyPrefixError })
   .optional();
+
+const inboxError = '1 to 64 letters, digits, _ and -';
+export const inbox = z
+  .string({ error: inboxError })
+  .regex(/^[\w-]{1,64}$/, { error: inboxError })
+  .optional();
+
+/** The payload schemas of arktype are functions. */
+const isStandardSchema = (value: unknown): boolean => {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  const { version, validate } = Object(Reflect.get(value, '~standard'));
+  return version === 1 && typeof validate === 'function';
+};
+export const payloadSchema = z
+  .custom(isStandardSchema, {
+    error: 'a Standard Schema (version 1), such as zod, valibot and arktype make',
+  })
+  .optional();

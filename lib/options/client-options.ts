@@ -39,6 +39,14 @@ export interface RedisStreamsClientOptions {
    */
   requestTimeoutMs?: number;
   /**
+   * The beginning of the names of this client's inboxes, for `send()`: letters, digits, `_` and `-`. The key of an inbox is then
+   * `stream:replies:{<keyPrefix><inbox>.<random>}`. Give each Redis user its own, and the right to no other:
+   * `~stream:replies:{web.*`. Otherwise a user who sends requests can read and write the replies to all others.
+   *
+   * @default none: `stream:replies:{<keyPrefix><random>}`
+   */
+  inbox?: string;
+  /**
    * The window in which a message ID is published once. Messages that were sent but not answered when the connection dropped
    * are then resent automatically, until `publishTimeoutMs`. `false`: faster, but after a dropped connection `emit()` errors
    * without knowing whether the message arrived, and two calls with one message ID write two entries.

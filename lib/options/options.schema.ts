@@ -7,11 +7,13 @@ import {
   codec,
   count,
   groupError,
+  inbox,
   isStreamName,
   LONGEST_MS,
   keyPrefix,
   nameText,
   object,
+  payloadSchema,
   timerMs,
   trueOrFalse,
   wholeNumber,
@@ -106,23 +108,12 @@ const retention = object(
     error: 'either force: true, which ignores all groups, or ignoreGroups',
   });
 
-/** The payload schemas of arktype are functions. */
-const isStandardSchema = (value: unknown): boolean => {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
-  const { version, validate } = Object(Reflect.get(value, '~standard'));
-  return version === 1 && typeof validate === 'function';
-};
-
 const publishedStream = {
   maxLength: count(1),
   ttlMs: windowMs,
   force: trueOrFalse,
   codec,
-  schema: z
-    .custom(isStandardSchema, {
-      error: 'a Standard Schema (version 1), such as zod, valibot and arktype make',
-    })
-    .optional(),
+  schema: payloadSchema,
   partitions: count(1, MOST_PARTITIONS),
 };
 
@@ -202,6 +193,7 @@ const clientShape = {
   keyPrefix,
   publishTimeoutMs: timerMs(1),
   requestTimeoutMs: timerMs(1),
+  inbox,
   publishDedup: z
     .union([z.literal(false), object({ windowMs }, 'an object with windowMs')], {
       error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}`,

@@ -166,6 +166,7 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,
     requestTimeoutMs: options.requestTimeoutMs ?? DEFAULTS.requestTimeoutMs,
+    inbox: options.inbox,
     publishDedup:
       options.publishDedup === false
         ? false

@@ -78,6 +78,7 @@ export interface ResolvedClientOptions {
   readonly publishTimeoutMs: number;
   readonly publishDedup: { readonly windowMs: number } | false;
   readonly requestTimeoutMs: number;
+  readonly inbox: string | undefined;
   readonly maxPayloadBytes: number;
   /** By stream; streams without limits are not in it. */
   readonly limits: ReadonlyMap<string, StreamLimits>;

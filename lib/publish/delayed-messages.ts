@@ -1,14 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { DELAYED_STREAMS_KEY, delayedKeys, publishedKeys } from '../wire/stream-keys.js';
+import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
+import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
-import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
+import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
 import {
   publishDelayedScript,
   type PublishedLater,
 } from '../redis/scripts/publish/publish-delayed.script.js';
-import { unlistDelayedScript } from '../redis/scripts/publish/unlist-delayed.script.js';
+import { DelayedList } from './delayed-list.js';
+import { dueAmong } from './due-among.js';
+import { isDue, type LastCheck } from './last-check.js';
 import * as text from './publish.messages.js';
 
 const EVERY_MS = 200;
@@ -26,19 +28,26 @@ const EMPTY_MS = 2_000;
 /** How long to wait after Redis refused to publish something. */
 const REFUSED_MS = 1_000;
 
-/** The last check of a stream. */
-interface LastCheck {
-  /** The stream's token in the list at that time; `undefined` if it was not listed. Whoever adds a message changes it. */
-  readonly token: string | undefined;
-  /** When to check again if the token stays the same, by `performance.now()`. */
-  readonly nextAt: number;
-  /** Whether no message waited. */
-  readonly isEmpty: boolean;
-}
+/** How long a stream that only the list names is left alone if Redis refuses it: its name may be junk, or another user's. */
+const FOREIGN_MS = 600_000;
 
-/** Publishes delayed messages of all streams when they are due. Any number of processes may do so at the same time. */
+/** How many streams that only the list names are looked into for the first time at once. */
+const MOST_FOREIGN = 50;
+
+/** How many faults are remembered, and so logged, at the same time. */
+const MOST_FAULTS = 100;
+
+/**
+ * Publishes delayed messages when they are due: of the process's own streams, and of those that the list names. Any number of
+ * processes may do so at the same time.
+ */
 export class DelayedMessages {
   private readonly jointWrite: JointWrite;
+  private readonly list: DelayedList;
+  /** Streams to which this process has sent delayed messages, until none waits. */
+  private readonly sentTo = new Set<string>();
+  /** Own streams into which Redis refused to look, and until when they are left alone. */
+  private readonly refusedUntil = new Map<string, number>();
   private readonly lastChecks = new Map<string, LastCheck>();
   private checking: Promise<void> | undefined;
   /** By the stream's key. A stream with many due messages does not hold up the others. */
@@ -50,10 +59,13 @@ export class DelayedMessages {
   private earlyCheck: NodeJS.Timeout | undefined;
   private stopped = false;
 
+  /** @param read the keys of the streams that this process reads */
   constructor(
     private readonly client: Redis,
     private readonly logger: LoggerService,
+    private readonly read: () => Iterable<string> = () => [],
   ) {
+    this.list = new DelayedList(client);
     this.jointWrite = new JointWrite(client);
   }
 
@@ -84,31 +96,74 @@ export class DelayedMessages {
     await Promise.all(this.publishing.values());
   }
 
+  /** This process sends delayed messages to a stream: it looks for them until none waits. */
+  follow(key: string): void {
+    this.sentTo.add(key);
+  }
+
   private async checkAll(): Promise<void> {
+    await Promise.all([this.checkOwn(), this.checkListed()].map((check) => this.reported(check)));
+    this.scheduleEarlyCheck();
+  }
+
+  private async reported(check: Promise<void>): Promise<void> {
     try {
-      const listed = await this.client.hgetall(DELAYED_STREAMS_KEY);
-      this.report('', undefined);
-      if (this.stopped) return;
-      const now = performance.now();
-      const tokens = new Map(Object.entries(listed));
-      // Includes streams that are no longer listed: the list may have been deleted.
-      const keys = new Set([...tokens.keys(), ...this.lastChecks.keys()]);
-      for (const key of keys) {
-        const token = tokens.get(key);
-        if (!this.publishing.has(key) && this.isDue(key, token, now))
-          this.startPublishing(key, token);
-      }
+      await check;
     } catch (error) {
       this.report('', faultOf(error, text.delayedNotChecked));
     }
-    this.scheduleEarlyCheck();
+  }
+
+  private async checkOwn(): Promise<void> {
+    const now = performance.now();
+    const isRefused = (key: string): boolean => (this.refusedUntil.get(key) ?? 0) > now;
+    const own = [...this.own()].filter((key) => !isRefused(key) && !this.publishing.has(key));
+    if (own.length === 0) return;
+    const { due, refused } = await dueAmong(this.client, own);
+    for (const [key, error] of refused) {
+      this.refusedUntil.set(key, performance.now() + RECHECK_MS * 6);
+      this.report(key, text.delayedRefused(key, errorText(error)));
+    }
+    for (const key of due) {
+      const last = this.lastChecks.get(key);
+      const waits = last?.found === 'refusal' && last.nextAt > now;
+      if (!waits && !this.publishing.has(key) && !this.stopped)
+        this.startPublishing(key, last?.token);
+    }
+  }
+
+  private own(): Set<string> {
+    return new Set([...this.read(), ...this.sentTo]);
+  }
+
+  private async checkListed(): Promise<void> {
+    const tokens = await this.list.read();
+    this.report('', undefined);
+    if (this.stopped) return;
+    const now = performance.now();
+    let foreign = 0;
+    // Includes streams that are no longer listed: the list may have been deleted.
+    for (const key of new Set([...tokens.keys(), ...this.lastChecks.keys()])) {
+      const token = tokens.get(key);
+      const last = this.lastChecks.get(key);
+      if (last?.found === 'foreign' && token === undefined) this.lastChecks.delete(key);
+      else if (!this.publishing.has(key) && isDue(last, token, now)) {
+        if (last === undefined && ++foreign > MOST_FOREIGN) continue;
+        this.startPublishing(key, token);
+      }
+    }
   }
 
   private startPublishing(key: string, token: string | undefined): void {
     this.jointWrite.begin();
     const done = this.publish(key, token)
       .catch((error: unknown) => {
-        this.note(key, token, REFUSED_MS);
+        const isJunk = isNotAllowed(error) || error instanceof InvalidStreamNameError;
+        if (isJunk && !this.own().has(key)) {
+          this.note(key, token, FOREIGN_MS, 'foreign');
+          return undefined;
+        }
+        this.note(key, token, REFUSED_MS, 'refusal');
         return faultOf(error, (reason) => text.delayedRefused(key, reason));
       })
       .then((fault) => {
@@ -123,15 +178,10 @@ export class DelayedMessages {
   private report(key: string, fault: string | undefined): void {
     if (fault === undefined) this.faults.delete(key);
     else if (fault !== this.faults.get(key)) {
+      if (this.faults.size >= MOST_FAULTS && !this.faults.has(key)) return;
       this.faults.set(key, fault);
       this.logger.warn(fault);
     }
-  }
-
-  private isDue(key: string, token: string | undefined, now: number): boolean {
-    const last = this.lastChecks.get(key);
-    if (last === undefined || last.nextAt <= now) return true;
-    return token !== undefined && token !== last.token;
   }
 
   /** Publishes what is due in one stream, page by page. Returns what went wrong. */
@@ -146,30 +196,33 @@ export class DelayedMessages {
     } while (!this.stopped && page.refusal === undefined && Number(page.nextMs) <= 0);
     const { nextMs, refusal } = page;
     if (nextMs === undefined) {
+      this.sentTo.delete(key);
       await this.noteEmpty(key, token);
       return undefined;
     }
-    if (token === undefined) {
-      await this.client.hsetnx(DELAYED_STREAMS_KEY, key, randomBytes(8).toString('hex'));
-    }
-    this.note(key, token, refusal === undefined ? Math.max(nextMs, 0) : REFUSED_MS);
+    if (token === undefined) await this.list.add(key);
+    if (refusal === undefined) this.note(key, token, Math.max(nextMs, 0), 'some');
+    else this.note(key, token, REFUSED_MS, 'refusal');
     return refusal === undefined ? undefined : text.delayedRefused(key, refusal);
   }
 
   private async noteEmpty(key: string, token: string | undefined): Promise<void> {
     const last = this.lastChecks.get(key);
-    const stillEmpty = last?.isEmpty === true && last.token === token;
+    const stillEmpty = last?.found === 'nothing' && last.token === token;
     // Not taken off the list at once: the next message would only list it again.
-    if (token !== undefined && !stillEmpty) return this.note(key, token, EMPTY_MS, true);
-    if (token !== undefined) {
-      await unlistDelayedScript.run(this.client, [DELAYED_STREAMS_KEY], [key, token]);
-    }
+    if (token !== undefined && !stillEmpty) return this.note(key, token, EMPTY_MS, 'nothing');
+    if (token !== undefined) await this.list.remove(key, token);
     this.lastChecks.delete(key);
   }
 
-  private note(key: string, token: string | undefined, inMs: number, isEmpty = false): void {
-    const nextAt = performance.now() + Math.min(inMs, RECHECK_MS);
-    this.lastChecks.set(key, { token, nextAt, isEmpty });
+  private note(
+    key: string,
+    token: string | undefined,
+    inMs: number,
+    found: LastCheck['found'],
+  ): void {
+    const nextAt = performance.now() + (found === 'foreign' ? inMs : Math.min(inMs, RECHECK_MS));
+    this.lastChecks.set(key, { token, nextAt, found });
   }
 
   /** Schedules an early check if something is due before the next regular one. */

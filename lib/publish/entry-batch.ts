@@ -5,7 +5,7 @@ import type { StreamLimits } from '../options/resolved-options.js';
 import { delayScript } from '../redis/scripts/publish/delay.script.js';
 import { publishScript, type PublishedBatch } from '../redis/scripts/publish/publish.script.js';
 import type { Script, ScriptArgument } from '../redis/scripts/script.js';
-import { cleanCause, errorText } from '../redis/server/redis-errors.js';
+import { cleanCause, errorText, isNotAllowed } from '../redis/server/redis-errors.js';
 import {
   DELAYED_STREAMS_KEY,
   delayedByKey,
@@ -119,6 +119,9 @@ export class EntryBatch {
   }
 }
 
+/** Connections whose users may not write the list. */
+const forbidden = new WeakSet<Redis>();
+
 /** A batch of messages that are to be published later. */
 export class DelayedBatch extends EntryBatch {
   override readonly script = delayScript;
@@ -136,7 +139,7 @@ export class DelayedBatch extends EntryBatch {
   override async send(sending: Sending): Promise<PublishedBatch> {
     const { isCluster } = sending.client;
     const listed = this.listStream(sending);
-    if (isCluster) await this.confirmListed(listed);
+    if (isCluster) await this.confirmListed(sending, listed);
     const stored = this.store(sending);
     if (isCluster) await stored;
     const listedAgain = this.listStream(sending);
@@ -144,20 +147,23 @@ export class DelayedBatch extends EntryBatch {
     listed.catch(() => undefined);
     listedAgain.catch(() => undefined);
     const answers = await stored;
-    await this.confirmListed(listedAgain);
+    await this.confirmListed(sending, listedAgain);
     return answers;
   }
 
-  private async confirmListed(listed: Promise<unknown>): Promise<void> {
+  private async confirmListed({ client }: Sending, listed: Promise<unknown>): Promise<void> {
     try {
       await listed;
     } catch (cause) {
+      // Then it is found by those who read the stream or publish to it: the list is only for others.
+      if (isNotAllowed(cause)) return void forbidden.add(client);
       // Not as an error of Redis: a refusal would mean that nothing was stored.
       throw new Error(text.notListed(errorText(cause)), { cause });
     }
   }
 
-  private listStream({ client }: Sending): Promise<unknown> {
+  private async listStream({ client }: Sending): Promise<unknown> {
+    if (forbidden.has(client)) return undefined;
     return client.hset(DELAYED_STREAMS_KEY, this.key, randomBytes(8).toString('hex'));
   }
 

@@ -40,13 +40,18 @@ export class RoutingPublisher implements EntryPublisher {
   publish(entry: OutgoingEntry): Promise<PublishReceipt> {
     if (entry.due === undefined) return this.immediate.publish(entry);
     this.startChecks();
-    return this.delaying.publish(entry);
+    return this.following([entry], this.delaying.publish(entry));
   }
 
   async publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
     const hasDelayed = entries.some(isDelayed);
     if (hasDelayed) this.startChecks();
-    if (!hasDelayed || this.immediate === this.delaying) return this.immediate.publishAll(entries);
+    if (!hasDelayed) return this.immediate.publishAll(entries);
+    return this.following(entries.filter(isDelayed), this.publishBoth(entries));
+  }
+
+  private async publishBoth(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
+    if (this.immediate === this.delaying) return this.immediate.publishAll(entries);
     const outcomes = new Map<OutgoingEntry, PublishOutcome>();
     const send = async (publisher: EntryPublisher, some: OutgoingEntry[]): Promise<void> => {
       if (some.length === 0) return;
@@ -68,6 +73,22 @@ export class RoutingPublisher implements EntryPublisher {
     void this.delayed.stop();
     const publishers = new Set([this.immediate, this.delaying]);
     await Promise.all([...publishers].map((publisher) => publisher.close()));
+  }
+
+  /** Follows the streams now, and once the messages are stored: a check in between may have found that none waits. */
+  private async following<Result>(
+    delayed: readonly OutgoingEntry[],
+    published: Promise<Result>,
+  ): Promise<Result> {
+    const follow = (): void => {
+      for (const { key } of delayed) this.delayed.follow(key);
+    };
+    follow();
+    try {
+      return await published;
+    } finally {
+      follow();
+    }
   }
 
   private startChecks(): void {

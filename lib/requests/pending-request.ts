@@ -5,8 +5,8 @@ import {
   RequestTimeoutError,
 } from '../errors/client.errors.js';
 import { notInTime } from '../publish/publish.messages.js';
-import { type Codec, decodeEnvelope } from '../wire/codec.js';
-import type { Reply } from '../wire/request-reply-fields.js';
+import { type Codec, decodeEnvelope, type RawFields } from '../wire/codec.js';
+import { readReply, type Reply, requestIdOf } from '../wire/request-reply-fields.js';
 
 /** The same text as in Nest's own transports. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
@@ -147,8 +147,11 @@ export class PendingRequests {
     this.byId.delete(id);
   }
 
-  take(reply: Reply): void {
-    this.byId.get(reply.id)?.take(reply);
+  /** @param fields an entry of the inbox. Anybody who may write there can write anything: what nobody waits for is not read. */
+  take(fields: RawFields): void {
+    const request = this.byId.get(requestIdOf(fields) ?? '');
+    const reply = request === undefined ? undefined : readReply(fields);
+    if (reply !== undefined) request?.take(reply);
   }
 
   failAll(error: Error): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
-import type { ConnectionOption } from '../options/connection-option.js';
+import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { onReconnect } from '../redis/connect/cluster-client.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
@@ -12,7 +12,6 @@ import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
-import { readReply } from '../wire/request-reply-fields.js';
 import type { PendingRequests } from './pending-request.js';
 
 /** The inbox expires after this time, unless it is renewed. */
@@ -48,13 +47,14 @@ export class ReplyInbox {
 
   /** @param commands the client's connection, for commands that do not block */
   constructor(
-    private readonly connection: ConnectionOption,
-    keyPrefix: string,
+    private readonly options: Pick<ResolvedClientOptions, 'connection' | 'keyPrefix' | 'inbox'>,
     private readonly commands: OpenedConnection,
     private readonly pending: PendingRequests,
     private readonly logger: LoggerService,
   ) {
-    this.keys = inboxKeys(keyPrefix, randomBytes(12).toString('hex'));
+    const { keyPrefix, inbox } = options;
+    const random = randomBytes(16).toString('hex');
+    this.keys = inboxKeys(keyPrefix, inbox === undefined ? random : `${inbox}.${random}`);
   }
 
   /** Requests carry it, so that the handler's side can reply. */
@@ -125,8 +125,8 @@ export class ReplyInbox {
 
   private open(): void {
     if (this.blocking !== undefined) return;
-    const { connection, logger, commands } = this;
-    this.blocking = new OpenedConnection(connection, {
+    const { options, logger, commands } = this;
+    this.blocking = new OpenedConnection(options.connection, {
       role: 'blocking',
       name: 'nestjs-redis-streams:client:replies',
       called: 'replies',
@@ -197,8 +197,7 @@ export class ReplyInbox {
       this.lastId = id;
       this.untrimmed.count++;
       for (const field of fields) this.untrimmed.bytes += field.length;
-      const reply = readReply(fields);
-      if (reply !== undefined) this.pending.take(reply);
+      this.pending.take(fields);
     }
     if (this.untrimmed.count < TRIM_COUNT && this.untrimmed.bytes < TRIM_BYTES) return;
     if (this.commands.client.status === 'ready') this.renew().catch(() => undefined);

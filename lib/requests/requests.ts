@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
 import { DuplicateRequestError, PublishError } from '../errors/client.errors.js';
@@ -20,7 +21,6 @@ import { ReplyInbox } from './reply-inbox.js';
 export class Requests {
   private readonly pending = new PendingRequests();
   private readonly inbox: ReplyInbox;
-  private lastNumber = 0;
 
   constructor(
     private readonly options: ResolvedClientOptions,
@@ -30,8 +30,7 @@ export class Requests {
     commands: OpenedConnection,
     logger: LoggerService,
   ) {
-    const { connection, keyPrefix } = options;
-    this.inbox = new ReplyInbox(connection, keyPrefix, commands, this.pending, logger);
+    this.inbox = new ReplyInbox(options, commands, this.pending, logger);
   }
 
   /**
@@ -49,7 +48,8 @@ export class Requests {
     }
     const { stream } = draft;
     const { messageId } = draft.envelope;
-    const id = (++this.lastNumber).toString(36);
+    // Nobody can guess it, and so nobody can reply who has not seen the request.
+    const id = randomUUID().replaceAll('-', '');
     const request = new PendingRequest(
       stream,
       messageId,

@@ -25,15 +25,31 @@ const MOST_VALUES = 7_000;
 /** Of a reason; with the 12 KiB of an error, a dead letter adds at most 16 KiB and its places to an entry. */
 const LONGEST_REASON = 4_096;
 
+/** A short dead letter has no longer values. Redis can be set to refuse those of more than 1 MiB. */
+export const LONGEST_IN_SHORT = 65_536;
+
 /**
  * The fields of a dead letter: those of its entry, byte for byte (at most the first 3 500), and the cause, which is cut to 16 KiB.
  * `dead-letter-cut` names what was cut.
+ *
+ * @param isShort whether fields with long values and the error's stack are left out: Redis has refused the whole of it
  */
-export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): EntryFields {
+export function deadLetterFields(
+  entryFields: RawFields,
+  cause: DeadLetterCause,
+  isShort = false,
+): EntryFields {
   const { error, attempts, entryId, stream, group, consumer, inLedger } = cause;
-  const thrown: Partial<ThrownText> = error === undefined ? {} : describeThrown(error);
+  const thrown = thrownOf(error, isShort);
   const reason = cutText(cause.reason, LONGEST_REASON);
-  const cut = [...(reason === cause.reason ? [] : ['reason']), ...(thrown.cut ?? [])];
+  const fields = isShort ? shortFields(entryFields) : entryFields;
+  const kept = fields.slice(0, MOST_VALUES);
+  const left = (entryFields.length - kept.length) / 2;
+  const cut = [
+    ...(fields.length === entryFields.length ? [] : ['fields']),
+    ...(reason === cause.reason ? [] : ['reason']),
+    ...thrown.cut,
+  ];
   const why: Record<string, string | undefined> = {
     reason,
     'error-name': thrown.name,
@@ -52,9 +68,27 @@ export function deadLetterFields(fields: RawFields, cause: DeadLetterCause): Ent
   const added = Object.entries(why).flatMap(([name, value]) =>
     value === undefined ? [] : [`dead-letter-${name}`, value],
   );
-  const left = fields.length - MOST_VALUES;
-  if (left > 0) added.push('dead-letter-fields-left-out', String(left / 2));
-  return [...fields.slice(0, MOST_VALUES), ...added];
+  if (left > 0) added.push('dead-letter-fields-left-out', String(left));
+  return [...kept, ...added];
+}
+
+type Thrown = Partial<ThrownText> & Pick<ThrownText, 'cut'>;
+
+function thrownOf(error: unknown, isShort: boolean): Thrown {
+  if (error === undefined) return { cut: [] };
+  const { stack, ...thrown } = describeThrown(error);
+  if (!isShort) return { stack, ...thrown };
+  return { ...thrown, cut: stack === undefined ? thrown.cut : [...thrown.cut, 'stack'] };
+}
+
+function shortFields(fields: RawFields): RawFields {
+  const short: Buffer[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const [name, value] = [fields[at], fields[at + 1]];
+    if (name === undefined || value === undefined) continue;
+    if (name.length + value.length <= LONGEST_IN_SHORT) short.push(name, value);
+  }
+  return short;
 }
 
 const PREFIX = 'dead-letter-';

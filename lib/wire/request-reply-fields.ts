@@ -146,22 +146,39 @@ function plainError(error: unknown): unknown {
   return { ...error, status: 'error', message: error.message };
 }
 
-/** @returns undefined if the entry is not a reply */
+const LONGEST_ID = 64;
+const LONGEST_HEAD = 4_096;
+
+/** The ID of the request that an entry of an inbox replies to; undefined if it is not a reply. */
+export function requestIdOf([field, head]: RawFields): string | undefined {
+  if (head === undefined || field?.toString('latin1', 0, 6) !== 'reply') return undefined;
+  const start = head.toString('latin1', 0, LONGEST_ID + 1);
+  const end = start.indexOf(' ');
+  return end < 0 ? undefined : start.slice(0, end);
+}
+
+/** @returns undefined if the entry is not a reply. Never throws: an error that cannot be read is one itself */
 export function readReply(fields: RawFields): Reply | undefined {
   const [field, head, ...rest] = fields;
-  if (field?.toString() !== 'reply' || head === undefined) return undefined;
+  if (field?.toString('latin1', 0, 6) !== 'reply' || head === undefined) return undefined;
+  if (head.length > LONGEST_HEAD) return undefined;
   const [, id = '', kind = '', number, attempt, run = '', group = ''] =
     /^(\w+) (\w+) (\d+) (\d+) (\S+) (.*)$/s.exec(head.toString()) ?? [];
   if (!isKind(kind)) return undefined;
   const origin = { id, group, run, attempt: Number(attempt), number: Number(number) };
   if (kind === 'end') return { ...origin, kind };
-  if (kind === 'error')
-    return { ...origin, kind, error: textOf(rest, (text) => fromJson('error', text)) };
-  if (kind === 'nobody') return { ...origin, kind, groups: textOf(rest, Number) };
+  if (kind === 'error') return { ...origin, kind, error: errorIn(rest) };
+  if (kind === 'nobody')
+    return { ...origin, kind, groups: Number(rest[1]?.toString('latin1', 0, 16)) };
   return { ...origin, kind, value: rest };
 }
 
 const isKind = (kind: string): kind is ReplyKind => KINDS.has(kind);
 
-const textOf = <Value>([, value = Buffer.of()]: RawFields, read: (text: string) => Value): Value =>
-  read(fromUtf8('reply', value));
+function errorIn([, value = Buffer.of()]: RawFields): unknown {
+  try {
+    return fromJson('error', fromUtf8('reply', value));
+  } catch (error) {
+    return error;
+  }
+}

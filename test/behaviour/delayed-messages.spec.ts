@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { firstValueFrom } from 'rxjs';
@@ -472,7 +473,7 @@ describe('the publishers of delayed messages', () => {
     await app.emit(freshName('orders'), { n: 1 });
     const asked = async (): Promise<number> => {
       const info = await redis.client.info('commandstats');
-      return Number(/cmdstat_hgetall:calls=(\d+)/.exec(info)?.[1] ?? 0);
+      return Number(/cmdstat_hscan:calls=(\d+)/.exec(info)?.[1] ?? 0);
     };
     const before = await asked();
     const startedAt = performance.now();
@@ -591,6 +592,87 @@ describe('keys that somebody deletes', () => {
     await redis.client.del(LISTED);
     await published(stream, 2);
     await waitFor(async () => (await redis.client.hexists(LISTED, stream)) === 1);
+  });
+});
+
+describe('the list of streams, which all who may write it share', () => {
+  const evals = async (): Promise<number> => {
+    const info = await redis.client.info('commandstats');
+    return [...info.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+      (sum, [, calls]) => sum + Number(calls),
+      0,
+    );
+  };
+  const server = (stream: string, connection = redis.url) =>
+    streamsApp(
+      { connection, group: 'billing', blockMs: 5_000 },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+
+  it('can be emptied: the servers of a stream publish what its clients left', async () => {
+    const stream = freshName('orders');
+    await server(stream);
+    const client = clientFor();
+    await emit(client, stream, later({ n: 1 }, 500));
+    await client.close();
+    expect(await redis.client.hdel(LISTED, stream)).toBe(1);
+    await published(stream, 1);
+  });
+
+  it('can be full of junk: servers without rights to what it names leave it alone', async () => {
+    const stream = freshName('orders');
+    const user = freshName('user');
+    await redis.client.call(
+      'ACL',
+      'SETUSER',
+      user,
+      'on',
+      '>secret',
+      '+@all',
+      `~${stream}`,
+      `~stream:{${stream}}:*`,
+      `~${LISTED}`,
+    );
+    const rows = Array.from({ length: 500 }, (_, n) => [`${n % 2 ? '}' : 'junk'}${n}`, 'x']).flat();
+    await redis.client.hset(LISTED, ...rows, 'x'.repeat(100_000), 'x', '{', '\u001b'.repeat(5_000));
+    const before = recordedLog.lines.filter(({ level }) => level === 'warn').length;
+    await server(stream, redis.url.replace('//', `//${user}:secret@`));
+    await waitFor(async () => {
+      const start = await evals();
+      await delay(1_000);
+      // Two checks in each of five rounds, and nothing for any name in the list.
+      return (await evals()) - start < 20;
+    });
+    expect(recordedLog.lines.filter(({ level }) => level === 'warn')).toHaveLength(before);
+    const client = clientFor();
+    await emit(client, stream, later({ n: 1 }, 200));
+    await client.close();
+    await published(stream, 1);
+    await redis.client.del(LISTED);
+  }, 15_000);
+
+  it('can be forbidden: a client is found by the servers of its stream', async () => {
+    const stream = freshName('orders');
+    const user = freshName('user');
+    await redis.client.call(
+      'ACL',
+      'SETUSER',
+      user,
+      'on',
+      '>secret',
+      '+@all',
+      `~${stream}`,
+      `~stream:{${stream}}:*`,
+    );
+    const connection = redis.url.replace('//', `//${user}:secret@`);
+    const client = clientFor({ connection });
+    await emit(client, stream, later({ n: 1 }, 100));
+    await published(stream, 1);
+    await emit(client, stream, later({ n: 2 }, 400));
+    await client.close();
+    expect(await redis.client.hexists(LISTED, stream)).toBe(0);
+    await server(stream, connection);
+    await published(stream, 2);
   });
 });
 

@@ -5,7 +5,11 @@ import { Logger, type Type } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { from, lastValueFrom, Subject, take, toArray } from 'rxjs';
 
-import { ClientRedisStreams, type RedisStreamsModuleOptions } from '../../lib/index.js';
+import {
+  ClientRedisStreams,
+  MessageDecodingError,
+  type RedisStreamsModuleOptions,
+} from '../../lib/index.js';
 import { answeringController } from '../support/answering-controller.js';
 import { freshName, freshPrefix } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
@@ -125,6 +129,67 @@ describe('the inbox', () => {
     // A client checks its inbox if the last check is older than 20 ms.
     await delay(50);
     await expect(lastValueFrom(client.send(stream, 2))).resolves.toBe(2);
+  });
+});
+
+describe('other users', () => {
+  /** Sends a request that nobody answers, and gives its fields. */
+  async function asked(client: ClientRedisStreams, stream: string, keyPrefix = '') {
+    const answer = lastValueFrom(client.send(stream, 1));
+    answer.catch(() => undefined);
+    const fields = await waitFor(async () => {
+      const [last] = await redis.client.xrevrange(keyPrefix + stream, '+', '-', 'COUNT', 1);
+      return last?.[1];
+    });
+    const valueOf = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+    return { answer, id: valueOf('request-id'), inbox: valueOf('request-inbox') };
+  }
+
+  it('can guess neither the inbox nor the ID of a request, and an inbox can have a beginning of its own', async () => {
+    const ids = new Set<string>();
+    const keys = new Set<string>();
+    for (const keyPrefix of ['', 'dev:']) {
+      for (let n = 0; n < 3; n++) {
+        const stream = freshName('quote');
+        const client = clientFor({ inbox: 'web', keyPrefix });
+        const { id, inbox } = await asked(client, stream, keyPrefix);
+        expect(id).toMatch(/^[\da-f]{32}$/);
+        expect(inbox).toMatch(new RegExp(`^stream:replies:\\{${keyPrefix}web\\.[\\da-f]{32}\\}$`));
+        ids.add(id);
+        keys.add(inbox);
+      }
+    }
+    expect([ids.size, keys.size]).toEqual([6, 6]);
+  });
+
+  it.each(['', 'a b', 'a*', '{a}', 'x'.repeat(65)])('%j is no beginning of an inbox', (inbox) => {
+    expect(() => clientFor({ inbox })).toThrow(/"inbox".*letters, digits/);
+  });
+
+  it('who write junk into it cost nothing: no log line, no delay, and no reply is lost', async () => {
+    const stream = freshName('quote');
+    const client = clientFor();
+    const { answer, id, inbox } = await asked(client, stream);
+    const junk = [
+      ['reply', 'nobodys error 1 1 run group', 'error', '{"a":'],
+      ['reply', `${id} nonsense 1 1 run group`],
+      ['reply', `${id} nobody 1 1 run group`, 'groups', '\u00ff'],
+      ['reply', `${id} ${'x'.repeat(100_000)}`],
+      ['reply'.repeat(50), 'x'],
+      ['x'.repeat(100_000), ''],
+    ];
+    const before = recordedLog.lines.length;
+    for (let n = 0; n < 300; n++) {
+      const pipeline = redis.client.pipeline();
+      for (const fields of junk) pipeline.xadd(inbox, '*', ...fields);
+      await pipeline.exec();
+    }
+    await redis.client.xadd(inbox, '*', 'reply', `${id} error 1 1 run group`, 'error', '{"a":');
+    await expect(answer).rejects.toThrow(MessageDecodingError);
+    await start([answeringController<number>(stream, (n) => n * 2)], { startFrom: 'beginning' });
+    await expect(lastValueFrom(client.send(stream, 4))).resolves.toBe(8);
+    const lines = recordedLog.lines.slice(before).filter(({ level }) => level !== 'log');
+    expect(lines.filter(({ text }) => /repl|inbox/i.test(text))).toEqual([]);
   });
 });
 

@@ -1,7 +1,6 @@
 import { partitionIn } from '../../wire/partitions.js';
 import {
   callKey,
-  DELAYED_STREAMS_KEY,
   delayedKeys,
   inboxKeys,
   type JobName,
@@ -42,15 +41,6 @@ export function rightsAnywhere(prefix: string): readonly NeededRights[] {
         ['EVALSHA', '0'.repeat(40), '0'],
         ['CLIENT', 'ID'],
         ['CLIENT', 'UNBLOCK', '0'],
-      ],
-    },
-    {
-      use: 'later',
-      calls: [
-        ['HGETALL', DELAYED_STREAMS_KEY],
-        ['HSETNX', DELAYED_STREAMS_KEY, 'a', 'b'],
-        ['HSET', DELAYED_STREAMS_KEY, 'a', 'b'],
-        ['HDEL', DELAYED_STREAMS_KEY, 'a'],
       ],
     },
     {
@@ -148,6 +138,7 @@ function onMembers(prefix: string, place: string, group: string): readonly Call[
     ['ZRANGE', members, '0', '0'],
     ['HSET', holdings, 'a', 'b'],
     ['HGET', holdings, 'a'],
+    ['HGETALL', holdings],
     ['HDEL', holdings, 'a'],
     ['PEXPIRE', holdings, '1'],
     ['HMGET', owner, 'a'],

@@ -4,10 +4,10 @@ import {
   type SettledMessage,
   type SettleStep,
 } from '../../events/operations.js';
+import { isAboutStream, isTooLarge } from '../../redis/server/redis-errors.js';
 import { localNow } from '../../redis/server/clocks.js';
 import type { Outcome } from '../decide.js';
 import type { Message, UnreadableEntry } from '../message.js';
-import { isAboutStream } from '../../redis/server/redis-errors.js';
 import { StepFaults } from '../report.js';
 import type { ClaimPlace, Retry } from './delivery-scripts.js';
 import type { DeliveryMode } from './mode.js';
@@ -136,7 +136,11 @@ export class Deliveries {
         const dead = { message, ...outcome };
         // If nothing of it is pending, it is lost without its dead letter.
         const patience = outbox.mode.isOnlyOurs(message) ? 'waits to the end' : 'never waits';
-        return this.writeDeadLetter(message, () => outbox.mode.deadLetter(dead), patience);
+        return this.writeDeadLetter(
+          message,
+          (isShort) => outbox.mode.deadLetter(dead, isShort),
+          patience,
+        );
       }
       default:
         return this.add(outbox.commits, message, isFollowed);
@@ -145,7 +149,11 @@ export class Deliveries {
 
   deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
     const mode = this.modeOf(entry);
-    return this.writeDeadLetter(entry, () => mode.deadLetterUnreadable(entry), 'never waits');
+    return this.writeDeadLetter(
+      entry,
+      (isShort) => mode.deadLetterUnreadable(entry, isShort),
+      'never waits',
+    );
   }
 
   /** Tried once: if it fails, the entry stays pending and is found again. @returns whether it did not fail */
@@ -226,11 +234,22 @@ export class Deliveries {
     return Array.isArray(answers) && answers[at] === true;
   }
 
+  /** If Redis refuses a dead letter for its size, it is written without what is large. */
   private writeDeadLetter(
     entry: StepItem,
-    send: () => Promise<unknown>,
+    write: (isShort: boolean) => Promise<unknown>,
     patience: Patience,
   ): Promise<unknown> {
+    const send = async (): Promise<unknown> => {
+      try {
+        return await write(false);
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        const written = await write(true);
+        this.faults.shortened(entry.entryId, error);
+        return written;
+      }
+    };
     return this.step('write a dead letter', 'dead-letter', [entry], send, patience);
   }
 

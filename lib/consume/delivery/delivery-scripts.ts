@@ -70,6 +70,8 @@ interface NewDeadLetter
   readonly leaseId: LeaseId;
   readonly fields: RawFields;
   readonly maxLength: number | undefined;
+  /** Whether what is large is left out. */
+  readonly isShort: boolean;
 }
 
 /** The scripts that reserve and settle the messages of one stream: identities become text here, and nowhere else. */
@@ -265,7 +267,7 @@ export class DeliveryScripts {
   /** @param call the same object each time that this call is made: at-most-once remembers calls */
   deadLetter(call: object, letter: NewDeadLetter): Promise<unknown> {
     const { stream, keys, group, consumer } = this.place;
-    const { rowId, leaseId, fields, fence, maxLength, ...cause } = letter;
+    const { rowId, leaseId, fields, fence, maxLength, isShort, ...cause } = letter;
     return this.runner.run(
       deadLetterScript,
       [
@@ -285,7 +287,7 @@ export class DeliveryScripts {
         maxLength ?? '',
         rowId,
         leaseId,
-        ...deadLetterFields(fields, { ...cause, stream, group, consumer }),
+        ...deadLetterFields(fields, { ...cause, stream, group, consumer }, isShort),
       ],
     );
   }
@@ -297,10 +299,14 @@ export class DeliveryScripts {
   }
 
   /** An entry that no codec reads was never reserved: it is pending for this consumer. */
-  deadLetterUnreadable(entry: UnreadableEntry, maxLength: number | undefined): Promise<unknown> {
+  deadLetterUnreadable(
+    entry: UnreadableEntry,
+    maxLength: number | undefined,
+    isShort: boolean,
+  ): Promise<unknown> {
     const { rowId, entryId, fields, reason, error } = entry;
     const leaseId = byRowId({ rowId, messageId: rowId as string as MessageId });
-    const letter = { rowId, leaseId, entryId, fields, reason, error, maxLength } as const;
+    const letter = { rowId, leaseId, entryId, fields, reason, error, maxLength, isShort } as const;
     return this.deadLetter(entry, { ...letter, attempts: 0, inLedger: false, fence: 'pending' });
   }
 

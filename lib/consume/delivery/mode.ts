@@ -78,7 +78,8 @@ export abstract class DeliveryMode {
     return this.scripts.handOver(messages, this.leaseIdOf);
   }
 
-  deadLetter(dead: DeadMessage): Promise<unknown> {
+  /** @param isShort whether what is large is left out: Redis has refused the whole of it */
+  deadLetter(dead: DeadMessage, isShort = false): Promise<unknown> {
     const { message, reason, error, attempts } = dead;
     const { rowId, entryId, fields } = message;
     return this.scripts.deadLetter(dead, {
@@ -91,6 +92,7 @@ export abstract class DeliveryMode {
       attempts,
       ...this.proof,
       maxLength: this.maxDeadLetters,
+      isShort,
     });
   }
 
@@ -99,7 +101,7 @@ export abstract class DeliveryMode {
     return this.scripts.acknowledgeDeleted(rowId);
   }
 
-  deadLetterUnreadable(entry: UnreadableEntry): Promise<unknown> {
-    return this.scripts.deadLetterUnreadable(entry, this.maxDeadLetters);
+  deadLetterUnreadable(entry: UnreadableEntry, isShort: boolean): Promise<unknown> {
+    return this.scripts.deadLetterUnreadable(entry, this.maxDeadLetters, isShort);
   }
 }

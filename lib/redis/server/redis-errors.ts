@@ -34,6 +34,10 @@ export const isRefusal = (error: unknown): error is Error =>
   error instanceof UnexpectedReplyError ||
   (isRedisReply(error) && !PASSES.test(error.message.replace(OLD_PREFIX, '')));
 
+/** A value, or all of a command, is larger than Redis is set to take. */
+export const isTooLarge = (error: unknown): boolean =>
+  isRedisReply(error) && /Protocol error|too large|too big|exceeds maximum/i.test(error.message);
+
 const ABOUT_STREAM =
   /\b(?:WRONGTYPE|NOPERM|CROSSSLOT)\b|non local key|The user executing the script can't|unknown command/;
 
