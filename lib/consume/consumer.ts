@@ -27,6 +27,7 @@ import { Resumption } from './sources/resumption.js';
 import { SetAsideStreams } from './sources/set-aside.js';
 import { StreamReaders } from './sources/stream-readers.js';
 import { KnownWildcards } from './sources/wildcard-starts.js';
+import { StreamLifetimes } from './stream-lifetimes.js';
 import type { ConsumedStream, ConsumedWildcards } from './stream-place.js';
 import { ConsumerTallies } from './tallies.js';
 import { Demand, within } from './waiting.js';
@@ -46,6 +47,7 @@ export class Consumer {
   private readonly readers: StreamReaders;
   private readonly due: DueEntries;
   private readonly heartbeat: Heartbeat;
+  private readonly lifetimes: StreamLifetimes;
   private readonly recovery: Recovery;
   private readonly setAside: SetAsideStreams;
   private readonly partitions: Partitions;
@@ -89,7 +91,7 @@ export class Consumer {
       this.closing.signal,
     );
     const wildcards = new KnownWildcards(client, group, keyPrefix, asked.wildcards);
-    const groups = new Groups(member, followed, wildcards, refusals, logger);
+    const groups = new Groups(member, followed, wildcards, refusals, options.ttls, logger);
     const resumption = new Resumption(member, demand);
     const delayed = new DelayedMessages(client, logger, () =>
       followed.all.map(({ keys }) => keys.stream),
@@ -112,6 +114,9 @@ export class Consumer {
       blockMs,
     );
     this.heartbeat = new Heartbeat(followed, options.leaseMs, refusals, faults('renew'));
+    this.lifetimes = new StreamLifetimes(member, followed, options.ttls, (stream) =>
+      log.of(`ttlMs of ${stream}`, (reason) => text.ttlNotRenewed(stream, reason)),
+    );
     this.recovery = new Recovery(
       member,
       followed,
@@ -235,6 +240,7 @@ export class Consumer {
     this.setAside.start();
     this.readers.start();
     this.heartbeat.start();
+    this.lifetimes.start();
     this.recovery.start();
     await Promise.all([this.discovery?.start(), this.partitions.start()]);
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
@@ -253,6 +259,7 @@ export class Consumer {
   async close(): Promise<void> {
     await this.drain();
     this.heartbeat.stop();
+    this.lifetimes.stop();
     this.partitions.end();
     this.closing.abort(new ConnectionClosedError('Redis'));
     this.connections.close();

@@ -142,6 +142,7 @@ function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
     schemas: byStream(options.streams, ({ schema }) => schema),
     partitions: resolvePartitions(options.streams),
     retention: byStream(options.streams, ({ retention }) => retention),
+    ttls: byStream(options.streams, ({ ttlMs }) => ttlMs),
     maintenance: fillMaintenance(options),
     drainTimeoutMs: options.shutdown?.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs,
   };

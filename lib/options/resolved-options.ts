@@ -56,6 +56,8 @@ export interface ResolvedServerOptions {
   readonly schemas: PayloadSchemas;
   readonly partitions: StreamPartitions;
   readonly retention: ReadonlyMap<string, RetentionOptions>;
+  /** `ttlMs` by stream, for the streams that this server keeps from expiring. */
+  readonly ttls: ReadonlyMap<string, number>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
     readonly retentionIntervalMs: number;

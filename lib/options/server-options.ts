@@ -112,7 +112,8 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
   deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
-   * Options for single streams, by their full names: a wildcard is refused here. A server uses their `retention`.
+   * Options for single streams, by their full names: a wildcard is refused here. A server uses their `retention`, and
+   * renews their `ttlMs`.
    *
    * @default {}
    */

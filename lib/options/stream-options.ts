@@ -7,7 +7,7 @@ export type RetentionLimits =
       /** Entries older than this many ms may be deleted, 1 to 315_360_000_000 (ten years). By Redis's clock. */
       maxAgeMs: number;
       /**
-       * How many entries to keep, 1 to 1_000_000_000_000. Approximate: Redis frees whole nodes. In a stream with `partitions`, each partition
+       * For clients: how many entries to keep, 1 to 1_000_000_000_000. Approximate: Redis frees whole nodes. In a stream with `partitions`, each partition
        * keeps as many.
        */
       maxLength?: number;
@@ -39,8 +39,8 @@ export type RetentionReaders =
 export type RetentionOptions = RetentionLimits & RetentionReaders;
 
 /**
- * What a client drops from a stream when it publishes to it, whether or not it was read: `force: true` confirms that this is
- * intended. `retention` trims without loss.
+ * What is dropped from a stream whether or not it was read: `force: true` confirms that this is intended. A client applies both
+ * limits when it publishes; a server renews the `ttlMs`. `retention` trims without loss.
  */
 export type PublishLimits =
   | {
@@ -52,8 +52,12 @@ export type PublishLimits =
        */
       maxLength?: number;
       /**
-       * How long after the last entry was written the whole stream expires, in ms, 1 to 315_360_000_000 (ten years): its entries, read or not,
-       * and its groups with what is pending in them. A group that still has a consumer comes back with the next message.
+       * How long after the last renewal the whole stream expires, in ms, 1 to 315_360_000_000 (ten years): its entries, read or not,
+       * and its groups with what is pending in them. A client that sets it renews it with each entry that it publishes. A server that
+       * sets it renews it when it creates the group, when it starts, and then ten times in `ttlMs` (at most ten times a second,
+       * at least once an hour), whether or not anything arrives: the stream lasts until nobody has published to it or read it
+       * for so long. The module sets it for its client and its server. A stream that only clients set it for expires
+       * although it is read; a group that still has a consumer comes back with the next message.
        * Ledgers, dead letters and positions stay; a message ID stays published for the window of `publishDedup`. In a stream
        * with `partitions`, each partition expires on its own.
        *

@@ -236,7 +236,7 @@ function expiring(stream: string, held: TrimPreview['held'], expiresInMs: number
       stream,
       group,
       what: `It expires in ${spanText(expiresInMs)} (ttlMs), and group "${group}" has not finished it`,
-      todo: 'Publish to it, which extends its life, or remove ttlMs from the options; PERSIST keeps it until the next message.',
+      todo: 'Publish to it, or start a server that sets its ttlMs: both extend its life. Or remove ttlMs from the options; PERSIST keeps it until the next message.',
     },
   ];
 }

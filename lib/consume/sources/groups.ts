@@ -24,6 +24,7 @@ export class Groups {
     private readonly streams: FollowedStreams,
     private readonly wildcards: KnownWildcards,
     private readonly refusals: Refusals,
+    private readonly ttls: ReadonlyMap<string, number>,
     private readonly logger: LoggerService,
   ) {}
 
@@ -102,6 +103,7 @@ export class Groups {
         BLIND_MS,
         consumed.isNamed ? '' : this.keepMs(followed),
         ...this.member.rowIn(followed),
+        this.ttls.get(consumed.stream) ?? '',
         ...given,
       ],
     );

@@ -47,6 +47,7 @@ describe('resolveServerOptions', () => {
       schemas: new Map(),
       partitions: new Map(),
       retention: new Map(),
+      ttls: new Map(),
       maintenance: {
         ledgerIntervalMs: 300_000,
         retentionIntervalMs: 300_000,
@@ -70,7 +71,10 @@ describe('resolveServerOptions', () => {
         concurrency: 8,
         maintenance: { ledgerIntervalMs: 1_000 },
         shutdown: { drainTimeoutMs: 0 },
-        streams: { orders: { retention: { maxLength: 1_000 } }, parcels: {} },
+        streams: {
+          orders: { retention: { maxLength: 1_000 }, ttlMs: 60_000, force: true },
+          parcels: {},
+        },
       }),
     ).toMatchObject({
       consumer: 'billing-0',
@@ -83,6 +87,7 @@ describe('resolveServerOptions', () => {
       maintenance: { ledgerIntervalMs: 1_000, retentionIntervalMs: 300_000 },
       drainTimeoutMs: 0,
       retention: new Map([['orders', { maxLength: 1_000 }]]),
+      ttls: new Map([['orders', 60_000]]),
     });
   });
 

@@ -30,10 +30,12 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
  *        keep the keys beside a missing stream, ms, 6 consumer, 7 how long it counts as alive, ms, or 0 if its row is
- *        not here, 8 its version, 9 to answer a: entries that the group was given, newest first, then '0-0'
+ *        not here, 8 its version, 9 '' or how long the stream lasts once a group is created, ms, 10 to answer a: entries that
+ *        the group was given, newest first, then '0-0'
  * result a letter and an entry ID: e exists and is at, m made after, b set back to, g the stream is gone, a asks for the
  *        entries that the group was given up to this one, the last of the stream: ARGV 3 is later
- * atomic because two members may both find it missing, and the position must be that of the stream on which it is made.
+ * atomic because two members may both find it missing, and the position must be that of the stream on which it is made. A
+ *        stream that is created here would otherwise last for ever if its creator died.
  * twice  the second time it exists.
  *
  * A group that existed before is made again at its position, or from the beginning if the stream itself is new. A member that
@@ -70,9 +72,9 @@ local function ensure()
 
   local position, blind = entryIdIn(KEYS[2]), entryIdIn(KEYS[3])
   if known ~= '' and (blind or not at) and after(known, last) then
-    if not ARGV[9] then return 'a ' .. last end
+    if not ARGV[10] then return 'a ' .. last end
     known = '0-0'
-    for n = 9, #ARGV do
+    for n = 10, #ARGV do
       if #redis.call('XRANGE', KEYS[1], ARGV[n], ARGV[n]) == 1 then
         known = ARGV[n]
         break
@@ -106,8 +108,9 @@ local function ensure()
 end
 
 local ensured, lasts = ensure(), tonumber(ARGV[7])
--- The group is usable even if this record cannot be written.
+-- The group is usable even if these cannot be written.
 local letter = string.sub(ensured, 1, 1)
+if ARGV[9] ~= '' and letter == 'm' then redis.pcall('PEXPIRE', KEYS[1], ARGV[9]) end
 if lasts > 0 and letter ~= 'g' and letter ~= 'a' then pcall(sayingAlive(ARGV[6], lasts, ARGV[8]), KEYS[8], KEYS[9]) end
 return ensured
 `,
