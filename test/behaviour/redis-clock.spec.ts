@@ -36,6 +36,14 @@ const LEASE_MS = 1_000;
 const SOON = { timeoutMs: 10_000 };
 const recovery = { minIdleMs: LEASE_MS, intervalMs: 1_000 };
 
+/** In one step, so that no other member can read it. */
+const READ_BY_DEAD = `
+local time = redis.call('TIME')
+local id = redis.call('XADD', KEYS[1], '*', 'name', KEYS[1], 'body', '{}', 'id', 'order-2')
+redis.call('XREADGROUP', 'GROUP', ARGV[1], 'dead', 'STREAMS', KEYS[1], '>')
+redis.call('HSET', KEYS[2], 'order-2', string.format('somebody %s 1 %.0f', id, time[1] * 1000 + ARGV[2]))
+`;
+
 closeAppsAfterEach();
 afterEach(() => setAhead(0));
 
@@ -111,15 +119,7 @@ withMovedClock('a clock of Redis that was an hour ahead for a moment', () => {
     const moved = (): string[] => logged('warn', 'clock of Redis');
     await waitFor(() => moved().length === 1, SOON);
     // Another member reads while this one is busy.
-    const { leases } = keysOf(stream);
-    const [id] = await redis.client
-      .multi()
-      .xadd(stream, '*', 'name', stream, 'body', '{}', 'id', 'order-2')
-      .xreadgroup('GROUP', GROUP, 'dead', 'STREAMS', stream, '>')
-      .exec()
-      .then((replies) => replies?.map(([, reply]) => reply) ?? []);
-    const endsAt = (await redisNow(redis.client)) + LEASE_MS;
-    await redis.client.hset(leases, 'order-2', `somebody ${String(id)} 1 ${endsAt}`);
+    await redis.client.eval(READ_BY_DEAD, 2, stream, keysOf(stream).leases, GROUP, LEASE_MS);
     setAhead(0);
     await waitFor(() => isCaughtUp(redis.client, stream, GROUP), SOON);
     expect(attempts).toEqual([1, 2]);
