@@ -94,6 +94,7 @@ export type { JobResult } from './jobs/job.js';
 export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
+export { importLedger, type ImportedLedger } from './jobs/import-ledger.js';
 export { RedisStreamsModule } from './nest/redis-streams.module.js';
 export type {
   ConsumerInspection,
@@ -149,6 +150,7 @@ export type {
   RetentionReaders,
   StreamOptions,
 } from './options/stream-options.js';
+export type { ImportLedgerOptions, ImportLedgerProgress } from './options/import-ledger-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
 export type { RedisStreamsStatus } from './redis/connect/opened-connection.js';
 export { REDIS_STREAMS, subscription, type SubscriptionExtras } from './nest/subscription.js';

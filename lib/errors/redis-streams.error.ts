@@ -36,14 +36,22 @@ export class InvalidOptionsError extends RedisStreamsError {
   }
 }
 
-/** A stream's name is empty, or has braces that Redis Cluster would not read as a hash tag. */
+const NAMES_ALLOWED =
+  'allowed is a name that is not empty and has no unpaired surrogates, and braces only as a hash tag that ' +
+  'Redis Cluster reads, such as "{eu}:orders"';
+
+/**
+ * A stream's name is empty, has braces that Redis Cluster would not read as a hash tag, or would give the stream keys that belong to
+ * something else.
+ */
 export class InvalidStreamNameError extends RedisStreamsError {
   readonly code = 'INVALID_STREAM_NAME';
 
-  constructor(readonly stream: string) {
-    super(
-      `Stream name "${shown(stream)}": allowed is a name that is not empty and has no unpaired surrogates, and braces only as a hash tag that ` +
-        'Redis Cluster reads, such as "{eu}:orders"',
-    );
+  constructor(
+    readonly stream: string,
+    /** Why it is refused, or what is allowed. */
+    readonly reason: string = NAMES_ALLOWED,
+  ) {
+    super(`Stream name "${shown(stream)}": ${reason}`);
   }
 }

@@ -4,7 +4,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { NamedHandler } from '../consume/handlers/invoker.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { FieldCodec } from '../wire/field.codec.js';
-import type { StreamCodecs } from '../wire/stream-codecs.js';
+import { requireKeysOfItsOwn } from '../wire/stream-names.js';
 import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
 import {
@@ -156,11 +156,19 @@ function mergedOptions(stream: string, handlers: readonly Registered[]): MergedO
 }
 
 /**
- * Checks whether the codec of a stream carries what its handlers need.
+ * Checks whether a stream has keys of its own, and whether its codec carries what its handlers need.
  *
- * @throws InvalidOptionsError if it does not
+ * @throws InvalidStreamNameError or InvalidOptionsError if not
  */
-export function checkCodec({ stream, handlers }: Subscription, codecs: StreamCodecs): void {
+export function checkStream(
+  { stream, handlers }: Subscription,
+  {
+    codecs,
+    keyPrefix,
+    partitions,
+  }: Pick<ResolvedServerOptions, 'codecs' | 'keyPrefix' | 'partitions'>,
+): void {
+  requireKeysOfItsOwn(keyPrefix, stream, partitions);
   if (!(codecs.plain(stream) instanceof FieldCodec)) return;
   const refuse = (allowed: string): never => {
     throw new InvalidOptionsError(`streams.${stream}.codec`, 'a FieldCodec', allowed);

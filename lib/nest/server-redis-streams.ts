@@ -20,7 +20,7 @@ import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import {
-  checkCodec,
+  checkStream,
   checkSubscriptions,
   HandlerRegistry,
   type Subscription,
@@ -225,8 +225,8 @@ export class ServerRedisStreams
 
   private consumed(subscription: Subscription, isNamed: boolean): ConsumedStream {
     const { stream, handlers, options, wildcards } = subscription;
-    const { group, consumer, schemas, codecs } = this.options;
-    checkCodec(subscription, codecs);
+    const { group, consumer, schemas } = this.options;
+    checkStream(subscription, this.options);
     const where = { stream, group, consumer };
     const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
     return { stream, options, invoke, isNamed, wildcards };

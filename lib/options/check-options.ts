@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { hashTagged } from '../wire/hash-tags.js';
+import { isGroupName } from '../wire/stream-names.js';
 
 /**
  * Validates `options`.
@@ -96,8 +97,10 @@ export const windowMs = wholeNumber(1, LONGEST_MS, ' of ms').optional();
 const MOST = 1_000_000_000_000;
 export const count = (min: number, max = MOST) => wholeNumber(min, max, '').optional();
 export const trueOrFalse = z.boolean({ error: 'true or false' }).optional();
-export const groupError = 'text that is not empty: one name for each service';
+const groupError =
+  'text that is not empty, without the parts "group:" and "jobs:": one name for each service';
 export const nameText = (error: string) => z.string({ error }).min(1, { error });
+export const groupName = nameText(groupError).refine(isGroupName, { error: groupError });
 export const object = (shape: z.ZodRawShape, error: string) => z.strictObject(shape, { error });
 export const callable = (error: string) =>
   z.custom((value) => typeof value === 'function', { error }).optional();

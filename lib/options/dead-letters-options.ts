@@ -4,15 +4,7 @@ import type { ConnectionOption } from './connection-option.js';
 import { connection } from './connection.schema.js';
 import { publishedStreams } from './options.schema.js';
 import type { PublishedStreamOptions } from './stream-options.js';
-import {
-  callable,
-  codec,
-  count,
-  groupError,
-  keyPrefix,
-  nameText,
-  object,
-} from './check-options.js';
+import { callable, codec, count, groupName, keyPrefix, nameText, object } from './check-options.js';
 
 /** Options of `DeadLetters`. */
 export interface DeadLettersOptions {
@@ -50,7 +42,7 @@ const id = z.string({ error: idError }).regex(/^(\d{1,4}:)?\d{1,20}-\d{1,20}$/, 
 
 const place = {
   stream: nameText("a stream's name"),
-  group: nameText(groupError).optional(),
+  group: groupName.optional(),
 };
 const selection = {
   ...place,
@@ -69,7 +61,7 @@ export const deadLettersSchemas = {
   options: object(
     {
       connection,
-      group: nameText(groupError).optional(),
+      group: groupName.optional(),
       keyPrefix,
       codec,
       streams: publishedStreams,

@@ -6,7 +6,7 @@ import { DEFAULTS } from './resolved-options.js';
 import {
   codec,
   count,
-  groupError,
+  groupName,
   inbox,
   isStreamName,
   LONGEST_MS,
@@ -163,7 +163,7 @@ const streams = byStream({ retention: retention.optional(), ...publishedStream }
 
 const serverShape = {
   connection,
-  group: nameText(groupError),
+  group: groupName,
   consumer: nameText('text that is not empty').optional(),
   keyPrefix,
   blockMs: timerMs(100),

@@ -10,6 +10,7 @@ import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/co
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
 import { validate } from '../wire/payload-schema.js';
+import { requireKeysOfItsOwn } from '../wire/stream-names.js';
 import { streamKey } from '../wire/stream-keys.js';
 import type { OutgoingEntry } from './entry-publisher.js';
 import * as text from './publish.messages.js';
@@ -92,6 +93,7 @@ export class MessageEncoder {
     const { keyPrefix, limits, maxPayloadBytes, codecs, partitions } = this.options;
     const { messageId } = envelope;
     const validation = this.validatePayload(stream, envelope.payload);
+    requireKeysOfItsOwn(keyPrefix, stream, partitions);
     const count = partitions.get(stream);
     const key = streamKey(keyPrefix, placeOf(stream, count, envelope.key ?? messageId));
     const hidesKey = count !== undefined && codecs.plain(stream).carriesKey === false;

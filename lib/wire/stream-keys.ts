@@ -48,6 +48,10 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
   };
 }
 
+/** ZSET of dtpyfw, not of this package: ID of an entry that a group has begun → when, in ms by the clock of its host. */
+export const dtpyfwLedgerKey = (keyPrefix: string, stream: string, group: string): string =>
+  `stream:${keyPrefix}${stream}:group:${group}:processed`;
+
 /** What a group keeps for a stream by itself, and that means nothing without the stream. */
 const OF_A_GROUP = [
   'processed',

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
+import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
@@ -117,5 +118,23 @@ describe.each(MODES)('a stream with a wrong key, %s', (mode) => {
     expect(two.handled[two.bad]?.filter((n) => n !== 0)).toEqual([1, 2]);
     if (isLeftOut) await expectWorksAgain(two);
     await two.app.close();
+  });
+});
+
+describe('what is due in several streams at once', () => {
+  it('is not taken in vain if the retries of one of them are refused', async () => {
+    const [first, second] = [freshName('first'), freshName('second')];
+    const keys = streamKeys('', second, GROUP);
+    let runs = 0;
+    const two = await twoStreams(redis.url, {}, first, second, {}, async (data) => {
+      if (data !== 7 || ++runs > 1) return;
+      // Both are asked about in one call from now on.
+      await redis.client.set(keys.retries, 'x');
+      throw new Error('no');
+    });
+    await two.emit(first, 7);
+    await waitFor(() => two.handled[first]?.includes(7));
+    expect(runs).toBe(2);
+    await redis.client.del(keys.retries);
   });
 });

@@ -43,10 +43,11 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** The users exactly as in docs/security.md. */
-async function makeUsers(): Promise<void> {
+/** The users exactly as in docs/security.md; or only with the first rule of each, without what is optional. */
+async function makeUsers({ onlyFirst = false } = {}): Promise<void> {
   const page = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-  const rules = page.split('\n').filter((line) => line.startsWith('ACL SETUSER '));
+  const all = page.split('\n').filter((line) => line.startsWith('ACL SETUSER '));
+  const rules = all.filter((line) => !onlyFirst || line.includes(' on >secret '));
   expect(rules.length).toBeGreaterThan(3);
   for (const rule of rules) {
     const [command = '', ...args] = rule.split(' ');
@@ -269,6 +270,82 @@ withOwn('the rules of docs/security.md are enough', () => {
     await waitFor(() => isCaughtUp(look, STREAM, GROUP));
     await next.close();
     expect((await refused()).filter((row) => !MAY_BE_REFUSED.test(row))).toEqual([]);
+  });
+});
+
+withOwn('the users of docs/security.md', () => {
+  /** Whether a user may run a command, which is run. */
+  async function may(user: string, ...[command = '', ...args]: string[]): Promise<boolean> {
+    const client = new Redis(as(user), { enableReadyCheck: false });
+    try {
+      await client.call(command, ...args);
+      return true;
+    } catch (error) {
+      if (!String(error).includes('NOPERM')) throw error;
+      return false;
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  it('cannot touch other streams, other groups, other inboxes, or the shared list', async () => {
+    await makeUsers();
+    const others = [
+      'others',
+      'stream:{others}:published',
+      'stream:{others}:delayed',
+      'stream:delayed-streams',
+    ];
+    for (const user of ['plain-producer', 'producer', 'consumer', 'operator']) {
+      const foreign = [...others, `stream:{${STREAM}}:group:shipping:dead-letters`];
+      if (user !== 'consumer') foreign.push('stream:replies:{web.1}');
+      for (const key of foreign) {
+        const hit = user === 'operator' ? ['XDEL', key, '1-1'] : ['XADD', key, '*', 'a', 'b'];
+        expect([user, key, await may(user, ...hit)]).toEqual([user, key, false]);
+      }
+    }
+    expect(await look.keys('*')).toEqual([]);
+  });
+
+  it('can do to their stream what the page says, and a plain producer no more than add to it', async () => {
+    await makeUsers({ onlyFirst: true });
+    for (const command of [
+      ['PEXPIRE', STREAM, '1'],
+      ['DEL', STREAM],
+      ['UNLINK', STREAM],
+      ['XTRIM', STREAM, 'MAXLEN', '0'],
+      ['XRANGE', STREAM, '-', '+'],
+      ['XREAD', 'STREAMS', STREAM, '0'],
+      ['XGROUP', 'DESTROY', STREAM, GROUP],
+      ['EVAL', 'return 1', '0'],
+      ['SET', STREAM, 'x'],
+      ['RENAME', STREAM, STREAM],
+      ['FLUSHALL'],
+    ]) {
+      expect([command, await may('plain-producer', ...command)]).toEqual([command, false]);
+    }
+    // The rules that are left are enough to publish.
+    for (const [user, publishDedup] of [
+      ['producer', undefined],
+      ['plain-producer', false],
+    ] as const) {
+      const client = new ClientRedisStreams({
+        connection: as(user),
+        ...(publishDedup === undefined ? {} : { publishDedup }),
+      });
+      clients.add(client);
+      await publish(client, { n: 1 }, 'a');
+      expect(await publish(client, { n: 1 }, 'a')).toMatchObject({
+        duplicate: user === 'producer',
+      });
+    }
+    expect(await may('plain-producer', 'XADD', STREAM, 'MAXLEN', '0', '*', 'a', 'b')).toBe(true);
+    expect(await look.xlen(STREAM)).toBe(0);
+    expect(await may('producer', 'XREAD', 'STREAMS', STREAM, '0')).toBe(false);
+    expect(await may('producer', 'XGROUP', 'DESTROY', STREAM, GROUP)).toBe(false);
+    expect(await may('consumer', 'XGROUP', 'DESTROY', STREAM, GROUP)).toBe(false);
+    expect(await may('producer', 'DEL', STREAM)).toBe(false);
+    expect(await may('producer', 'PEXPIRE', STREAM, '1')).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { streamKeys } from '../../lib/wire/stream-keys.js';
+import { dtpyfwLedgerKey, streamKeys } from '../../lib/wire/stream-keys.js';
 import { commandLineForTests } from '../support/command-line-for-tests.js';
 import { hasTerminal } from '../support/command-line.js';
 import { freshName } from '../support/fresh-name.js';
@@ -253,6 +253,44 @@ describe('nest-streams reset-group and ledger', () => {
     const reset = ['reset-group', ...group, '--to', 'latest', '--forget-ledger', '--yes'];
     await nestStreams.json(reset);
     expect(await redis.client.exists(keys.ledger, keys.packedLedger)).toBe(0);
+  });
+
+  it("import takes over dtpyfw's ledger, or the ZSET that --from names, and may be repeated", async () => {
+    const stream = freshName('orders');
+    const group = [stream, 'billing'];
+    const { ledger } = streamKeys('', stream, 'billing');
+    const now = Date.now();
+    await redis.client.zadd(
+      dtpyfwLedgerKey('', stream, 'billing'),
+      now,
+      '1-0',
+      now,
+      '2-0',
+      1,
+      '3-0',
+    );
+    const command = ['ledger', 'import', ...group];
+    expect(await nestStreams.json(command)).toEqual({ imported: 2, known: 0, outside: 1 });
+    expect((await nestStreams.run(command)).stdout).toBe(
+      '0 message IDs imported into the ledger. It had 2 of them already, and 1 are older than the window.\n',
+    );
+    expect((await redis.client.zrange(ledger, 0, '-1')).sort()).toEqual(['1-0', '2-0']);
+    const other = freshName('processed');
+    const from = [...command, '--from', other, '--window', '1h'];
+    const refused = await nestStreams.run(from);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('does not exist')]);
+    await redis.client.zadd(other, now, 'order-7', now - 7_200_000, 'order-8');
+    expect(await nestStreams.json(from)).toEqual({ imported: 1, known: 0, outside: 1 });
+  });
+
+  inTerminal('import shows a bar with counts and time left', async () => {
+    const stream = freshName('orders');
+    const rows = Array.from({ length: 3_000 }, (_, n) => [Date.now(), `${n}-1`]);
+    await redis.client.zadd(dtpyfwLedgerKey('', stream, 'billing'), ...rows.flat());
+    const shown = nestStreams.startInTerminal(['ledger', 'import', stream, 'billing']);
+    expect((await shown.ended).code).toBe(0);
+    expect(shown.output()).toMatch(/Importing \[.+\] \d+\/3000 \| .* left/);
+    expect(shown.output()).toContain('3000 message IDs imported');
   });
 
   it('a group that skipped entries does not read them if it is deleted and recreated', async () => {

@@ -26,6 +26,7 @@ const COMMANDS = [
   'reset-group',
   'ledger size',
   'ledger forget',
+  'ledger import',
   'doctor',
 ];
 

@@ -1,4 +1,5 @@
 import type { Model, Who } from './model.js';
+import type { State } from './state.js';
 
 /** One call of a script: as it is sent, and what the model expects of it. */
 export interface Call<Answer> {
@@ -11,4 +12,6 @@ export interface Call<Answer> {
   readonly answersAnew?: boolean;
   /** The part of an answer that must be the same if the call is sent twice; all of it unless set. */
   readonly essence?: (answer: Answer) => unknown;
+  /** What it may have changed already if Redis refuses it; nothing unless set. */
+  readonly partly?: readonly (keyof State)[];
 }

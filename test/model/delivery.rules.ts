@@ -124,10 +124,13 @@ function reserveOne(model: Model, who: Who, message: Ids, taken: Map<string, str
   const leaseId = leaseIdOf(message, model.options);
   const lease = state.leases[leaseId];
   const mine = model.holds(who, message);
-  if (!mine && model.hasLedger && state.ledger[messageId] === 'in window') {
+  const isHandled = model.hasLedger && state.ledger[messageId] === 'in window';
+  // Its own lease is left if a commit was refused after it had written the ledger.
+  if (isHandled && !(mine && model.atMostOnce)) {
     const isThere = isRedrive(rowId) ? streamIdOf(rowId) in state.letters : rowId in state.pending;
     if (isThere) model.duplicates.add(message.entryId);
     model.settle(message);
+    if (mine) model.endLease(message);
     return { kind: 'duplicate', ...NOT_NEW };
   }
   const isGone = isRedrive(rowId) && !(streamIdOf(rowId) in state.letters);

@@ -5,7 +5,7 @@ import { resumeScript } from '../../lib/redis/scripts/reserve/resume.script.js';
 import type { Reservation } from '../../lib/redis/scripts/reserve/reserve.script.js';
 import type { RawEntry } from '../../lib/redis/read/replies.js';
 import { readGroup } from '../../lib/redis/read/streams.js';
-import type { Message } from '../../lib/consume/message.js';
+import type { Call } from './call.js';
 import type { Group } from './group.js';
 import type { InHand, Member } from './member.js';
 import type { Model } from './model.js';
@@ -93,6 +93,8 @@ export const deliverySteps = {
         return all;
       },
       rule: (model) => deliveryRules.resume(model, member, draw.many),
+      // The pages before the refused one.
+      partly: ['pending', 'retries', 'attempts'],
     });
   },
 
@@ -115,6 +117,7 @@ const beganAt = async ({ model, client }: Group, agoMs: number): Promise<number 
 interface Source {
   /** Whether the order of the entries matters. */
   readonly isInOrder?: boolean;
+  readonly partly?: Call<unknown>['partly'];
   readonly send: () => Promise<readonly RawEntry[]>;
   readonly rule: (model: Model) => string[];
 }
@@ -125,7 +128,7 @@ async function bring(
   member: Member,
   { pick, twice }: Draw,
   what: string,
-  { send, rule, isInOrder = false }: Source,
+  { send, rule, isInOrder = false, partly = [] }: Source,
 ): Promise<void> {
   const sendIt = async (): Promise<string[]> => {
     const entries = await send();
@@ -133,7 +136,7 @@ async function bring(
     const ids = entries.map(({ id }) => id);
     return isInOrder ? ids : ids.sort();
   };
-  await group.send({ what, by: member, send: sendIt, rule, answersAnew: true }, twice);
+  await group.send({ what, by: member, send: sendIt, rule, answersAnew: true, partly }, twice);
   if (pick > 1) await reserve(group, member, ({ reserved }) => !reserved, twice);
 }
 
@@ -143,8 +146,21 @@ async function reserve(
   which: (inHand: InHand) => boolean,
   twice: boolean,
 ): Promise<void> {
-  const some = [...member.hand.values()].filter(which);
-  if (some.length === 0) return;
+  const all = [...member.hand.values()].filter(which);
+  for (const isRedrive of [false, true]) {
+    const some = all.filter(({ message }) => message.isRedrive === isRedrive);
+    if (some.length > 0) await reserveAlike(group, member, some, twice);
+  }
+}
+
+/** Entries, or redrives. */
+async function reserveAlike(
+  group: Group,
+  member: Member,
+  some: readonly InHand[],
+  twice: boolean,
+): Promise<void> {
+  // The same list each time it is sent: at-most-once recognizes a batch by that.
   const messages = some.map(({ message }) => message);
   const what = `reserve ${messages.map(({ rowId }) => rowId).join(' ')}`;
   const isOpen = group.model.hasLedger && !group.model.atMostOnce;
@@ -153,27 +169,12 @@ async function reserve(
       ? messages.filter(({ messageId }) => group.model.state.ledger[messageId] === 'in window')
       : [],
   );
-  let kept: Reservation[] | undefined;
-  // The same lists each time it is sent: at-most-once recognizes a batch by that.
-  const parts = [
-    messages.filter(({ isRedrive }) => !isRedrive),
-    messages.filter(({ isRedrive }) => isRedrive),
-  ];
-  const reserveEach = async (): Promise<Reservation[]> => {
-    const given = new Map<Message, Reservation>();
-    for (const part of parts) {
-      const [first] = part;
-      const reservations = first === undefined ? [] : await member.modeOf(first).reserve(part);
-      part.forEach((message, n) => given.set(message, reservations[n]!));
-    }
-    return messages.map((message) => given.get(message)!);
-  };
   const answers = await group.send(
     {
       what,
       by: member,
       send: async () => {
-        const given = await reserveEach();
+        const given = await member.modeOf(messages[0]!).reserve(messages);
         await postpone(
           group,
           messages.filter((_, n) => given[n]?.kind === 'leased-elsewhere'),
@@ -181,12 +182,15 @@ async function reserve(
         return given;
       },
       // With at-most-once the answer decides who owns a recorded message, and it is the same the second time.
-      rule: (model) =>
-        (group.model.atMostOnce ? kept : undefined) ??
-        (kept = deliveryRules.reserve(model, member, messages)),
+      rule: (model) => {
+        const judge = (): Reservation[] => deliveryRules.reserve(model, member, messages);
+        return model.atMostOnce ? model.once(messages, judge) : judge();
+      },
       // The reason why another's entry does not run may differ if the first call wrote its message's ID into
       // the ledger.
       essence: (given) => given.map((answer) => (answer.kind === 'new' ? answer : 'not here')),
+      // What is leased is found again. At-most-once records nothing that it has not answered.
+      partly: group.model.atMostOnce ? [] : ['leases', 'attempts'],
     },
     twice,
   );

@@ -10,6 +10,7 @@ import { broken } from './invariants.js';
 import { Member } from './member.js';
 import { Model } from './model.js';
 import { NEW_LETTER } from './outcome.rules.js';
+import { aside, type Breakable, forbiddenEffects, isWrongType, Refused } from './refusal.js';
 import { copyOf, readState, type State } from './state.js';
 
 const GROUP = 'group';
@@ -21,6 +22,8 @@ export class Group {
   readonly members: readonly Member[];
   /** How often the window has passed. */
   windows = 0;
+  /** The key that holds another type at present. */
+  brokenKey: Breakable | undefined;
   /** The steps so far, for the report of a failure. */
   readonly log: string[] = [];
 
@@ -43,10 +46,16 @@ export class Group {
   }
 
   async remove(): Promise<void> {
-    await this.client.del(...Object.values(this.keys));
+    await this.client.del(...Object.values(this.keys), ...Object.values(this.contents));
   }
 
-  /** Sends a call, and a second time if it is to be sent twice; everything is compared after each. */
+  /** Where the content of the keys is: that of a broken one is kept elsewhere. */
+  get contents(): StreamKeys {
+    const { keys, brokenKey: key } = this;
+    return key === undefined ? keys : { ...keys, [key]: aside(keys, key) };
+  }
+
+  /** Sends a call, and a second time if it is to be sent twice; everything is compared after each. @throws Refused */
   async send<Answer>(call: Call<Answer>, twice = false): Promise<Answer> {
     this.log.push(`${call.by?.token ?? 'operator'}: ${call.what}${twice ? ', sent twice' : ''}`);
     const first = await this.sendOnce(call);
@@ -68,9 +77,29 @@ export class Group {
     await this.compare();
   }
 
-  private async sendOnce<Answer>({ by, send, rule }: Call<Answer>): Promise<Answer> {
+  /** Runs a job, which does nothing if Redis refuses it. */
+  async orRefused(run: () => Promise<unknown>): Promise<void> {
+    await run().catch((error: unknown) => {
+      if (!this.isRefusal(error)) throw error;
+    });
+  }
+
+  private isRefusal(error: unknown): boolean {
+    // A position of another type is replaced.
+    return isWrongType(error) && this.brokenKey !== undefined && this.brokenKey !== 'position';
+  }
+
+  private async sendOnce<Answer>(call: Call<Answer>): Promise<Answer> {
+    const { by, send, rule } = call;
     const before = copyOf(this.model.state);
-    const answer = await send();
+    let answer: Answer;
+    try {
+      answer = await send();
+    } catch (error) {
+      if (!this.isRefusal(error)) throw this.failure(String(error));
+      await this.afterRefusal(before, call);
+      throw new Refused();
+    }
     const expected = rule(this.model);
     const after = await this.compare();
     this.expectSame('the answer', answer, expected);
@@ -78,9 +107,24 @@ export class Group {
     return answer;
   }
 
+  /** Redis refused a call: it has had no effect, or a part of its effects in which nothing is lost. */
+  private async afterRefusal<Answer>(
+    before: State,
+    { by, rule, partly = [] }: Call<Answer>,
+  ): Promise<void> {
+    this.log.push('  Redis refuses it');
+    const whole = this.model.copy();
+    rule(whole);
+    const found = await this.read();
+    for (const what of forbiddenEffects(before, found, whole.state, partly))
+      throw this.failure(what);
+    this.model.adoptPart(found);
+    for (const what of broken(this.model, before, found, by?.token ?? '')) throw this.failure(what);
+  }
+
   /** What is in Redis. */
   read(): Promise<State> {
-    return readState(this.client, this.keys, this.name, this.model.published.values());
+    return readState(this.client, this.contents, this.name, this.model.published.values());
   }
 
   private async compare(): Promise<State> {

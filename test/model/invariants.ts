@@ -5,6 +5,7 @@ import type { Lease, State } from './state.js';
 /** Yields each violation of what must hold after each step, whatever the model expects. */
 export function* broken(model: Model, before: State, after: State, token: string) {
   yield* states(model, after);
+  yield* settled(model, before, after);
   yield* waiting(model, before, after);
   yield* holders(model, before, after, token);
   yield* attempts(model, before, after);
@@ -26,6 +27,20 @@ function* states(model: Model, { unread, pending, ledger, letters }: State) {
   if (new Set(dead).size < dead.length) yield 'a dead letter exists twice';
 }
 
+/** With a ledger, nothing is acknowledged, and no dead letter removed, without a record of what became of it. */
+function* settled(model: Model, before: State, { pending, ledger, letters }: State) {
+  if (!model.hasLedger) return;
+  const dead = new Set(Object.values(letters).map(({ rowId }) => rowId));
+  const gone = [
+    ...Object.keys(before.pending).filter((id) => !(id in pending)),
+    ...Object.entries(before.letters).flatMap(([id, { rowId }]) => (id in letters ? [] : [rowId])),
+  ];
+  for (const rowId of gone) {
+    const isRecorded = (model.published.get(rowId) ?? '') in ledger || dead.has(rowId);
+    if (!isRecorded) yield `${rowId} is settled, and nothing says how`;
+  }
+}
+
 function* waiting(model: Model, before: State, { pending, letters, retries, leases }: State) {
   for (const id of Object.keys(retries)) {
     const isThere = isRedrive(id) ? streamIdOf(id) in letters : id in pending;
@@ -40,12 +55,17 @@ function* waiting(model: Model, before: State, { pending, letters, retries, leas
     if (isNew && !isTaken && !isRedrive(rowId) && rowId in before.retries)
       yield `${rowId} waits, and runs`;
     const isThere = isRedrive(rowId) ? streamIdOf(rowId) in letters : rowId in pending;
-    if (!isThere && !model.atMostOnce) yield `${rowId} is leased and settled`;
+    const isTheRest = model.atMostOnce || model.partlySettled.has(rowId);
+    if (!isThere && !isTheRest) yield `${rowId} is leased and settled`;
   }
 }
 
-/** Without a ledger a late success only acknowledges: whoever asks for due messages removes the rest. */
-const isLeft = (model: Model, id: string): boolean => !model.hasLedger && model.handled.has(id);
+/**
+ * Without a ledger a late success only acknowledges, and a refused commit may only have removed the dead letter: whoever asks for
+ * due messages removes the rest.
+ */
+const isLeft = (model: Model, id: string): boolean =>
+  (!model.hasLedger && model.handled.has(id)) || model.partlySettled.has(id);
 
 /** A lease has one holder, and only its holder changes it while it lasts, or whoever handled the message. */
 function* holders(model: Model, before: State, after: State, token: string) {

@@ -24,7 +24,7 @@ export interface InHand {
 
 /** A call that settled messages, to be sent again late. */
 interface Sent {
-  readonly call: Call<unknown>;
+  readonly call: Omit<Call<unknown>, 'essence'>;
   readonly entryIds: readonly string[];
 }
 

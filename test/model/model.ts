@@ -1,8 +1,8 @@
 import type { ResolvedSubscription } from '../../lib/options/resolved-options.js';
 import { isLeased, leaseIdOf } from './lease-id.js';
 import type { Message } from '../../lib/consume/message.js';
-import { isRedrive, streamIdOf } from '../../lib/wire/ids.js';
-import { emptyState, type State } from './state.js';
+import { isRedrive, redriveId, streamIdOf } from '../../lib/wire/ids.js';
+import { copyOf, emptyState, type State } from './state.js';
 
 /** The member that acts. */
 export interface Who {
@@ -23,16 +23,20 @@ export type Ids = Pick<
 export class Model {
   state: State = emptyState();
   /** Entry ID → message ID. */
-  readonly published = new Map<string, string>();
+  published = new Map<string, string>();
   /** Entries whose handler succeeded, whoever ran it. */
-  readonly handled = new Set<string>();
+  handled = new Set<string>();
   /** Entries whose message was already in the ledger. */
-  readonly duplicates = new Set<string>();
+  duplicates = new Set<string>();
   /** Entries that at-most-once acknowledged, and gave to a consumer. */
-  readonly begun = new Set<string>();
+  begun = new Set<string>();
   /** Message ID → who recorded it with at-most-once, and for which entry: without a lease, this makes the owner. */
-  readonly recorded = new Map<string, { readonly token: string; readonly rowId: string }>();
-  readonly starts = new Map<string, number>();
+  recorded = new Map<string, { readonly token: string; readonly rowId: string }>();
+  starts = new Map<string, number>();
+  /** Redrives whose commit was refused after their dead letter was removed: the rest is removed later. */
+  partlySettled = new Set<string>();
+  /** The answers to calls that Redis remembers. */
+  answers = new Map<object, unknown>();
 
   constructor(readonly options: ResolvedSubscription) {}
 
@@ -42,6 +46,38 @@ export class Model {
 
   get hasLedger(): boolean {
     return this.options.dedup !== false;
+  }
+
+  /** What a call would do can be tried on it. */
+  copy(): Model {
+    const copy = new Model(this.options);
+    copy.state = copyOf(this.state);
+    copy.published = new Map(this.published);
+    copy.handled = new Set(this.handled);
+    copy.duplicates = new Set(this.duplicates);
+    copy.begun = new Set(this.begun);
+    copy.recorded = new Map(this.recorded);
+    copy.starts = new Map(this.starts);
+    copy.partlySettled = new Set(this.partlySettled);
+    copy.answers = new Map(this.answers);
+    return copy;
+  }
+
+  /** A refused call has done a part of what it does. */
+  adoptPart(found: State): void {
+    const { letters } = this.state;
+    for (const [id, { rowId }] of Object.entries(letters)) {
+      if (id in found.letters) continue;
+      this.partlySettled.add(redriveId(id));
+      this.handled.add(rowId);
+    }
+    this.state = found;
+  }
+
+  /** A call that Redis remembers has its effects once, and the same answer each time. */
+  once<Answer>(call: object, rule: () => Answer): Answer {
+    if (!this.answers.has(call)) this.answers.set(call, rule());
+    return this.answers.get(call) as Answer;
   }
 
   /** Whether `who` has the right to settle it. */

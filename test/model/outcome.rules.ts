@@ -11,6 +11,7 @@ export const outcomeRules = {
   commit(model: Model, _who: Who, messages: readonly Ids[]): void {
     const { state, hasLedger } = model;
     for (const message of messages) {
+      model.handled.add(message.entryId);
       if (hasLedger) state.ledger[message.messageId] = 'in window';
       if (hasLedger || isRedrive(message.rowId)) model.endLease(message);
       model.settle(message);
@@ -18,7 +19,10 @@ export const outcomeRules = {
   },
 
   release(model: Model, who: Who, messages: readonly Ids[]): void {
-    for (const message of messages) if (model.holds(who, message)) model.endLease(message);
+    for (const message of messages) {
+      model.handled.add(message.entryId);
+      if (model.holds(who, message)) model.endLease(message);
+    }
   },
 
   putOff(

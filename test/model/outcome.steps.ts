@@ -24,7 +24,6 @@ export const outcomeSteps = {
   commit: async (group, member, draw) => {
     const messages = await ended(group, member, draw);
     for (const some of apart(messages)) {
-      for (const { entryId } of some) group.model.handled.add(entryId);
       await settle(group, member, draw, some, commitCall(group, member, some));
     }
   },
@@ -49,6 +48,7 @@ export const outcomeSteps = {
           by: member,
           send: async () => [await member.modeOf(before).countAttempt(before)] as const,
           rule: (model) => outcomeRules.putOff(model, member, [before], 'kept'),
+          partly: ['attempts'],
         },
         draw.twice,
       );
@@ -68,13 +68,10 @@ export const outcomeSteps = {
   giveBack: async (group, member, draw) => {
     const messages = chosen(member, draw).map(({ message }) => message);
     if (!group.model.atMostOnce) {
-      return settle(
-        group,
-        member,
-        draw,
-        messages,
-        handOverCall(member, messages, draw.pick % 2 === 1),
-      );
+      const waits = draw.pick % 2 === 1;
+      for (const some of apart(messages))
+        await settle(group, member, draw, some, handOverCall(member, some, waits));
+      return;
     }
     const [entries, redrives] = apart(messages);
     await settle(group, member, draw, entries, putBackCall(member, entries));
@@ -103,7 +100,7 @@ export const outcomeSteps = {
     const { message } = found;
     // What is pending for it by now is its own.
     if (group.model.isOf(member, message)) return;
-    const calls: Pick<Call<unknown>, 'what' | 'send' | 'rule'>[] = [
+    const calls: Omit<Call<unknown>, 'by'>[] = [
       putOffCall(member, [message], 'due'),
       deadLetterCall(member, message),
       handOverCall(member, [message], false),
@@ -200,13 +197,14 @@ async function settle<Answer>(
   member: Member,
   { twice }: Draw,
   messages: readonly Message[],
-  call: Pick<Call<Answer>, 'what' | 'send' | 'rule' | 'answersAnew'>,
+  call: Omit<Call<Answer>, 'by' | 'essence'>,
 ): Promise<void> {
   if (messages.length === 0) return;
-  await group.send({ ...call, by: member }, twice);
   const entryIds = messages.map(({ rowId }) => rowId);
+  // If Redis refuses it, it is sent again later, or the process ends before that.
   for (const rowId of entryIds) member.hand.delete(rowId);
   member.sent.push({ call: { ...call, by: member }, entryIds });
+  await group.send({ ...call, by: member }, twice);
 }
 
 function commitCall(group: Group, member: Member, messages: readonly Message[]) {
@@ -215,6 +213,8 @@ function commitCall(group: Group, member: Member, messages: readonly Message[]) 
     what: `commit ${idsOf(messages)}`,
     send: async (): Promise<void> => void (await modeOf(member, messages)?.commit(messages)),
     rule: (model: Model) => rule(model, member, messages),
+    // That it was handled is written first, and what keeps others from running it is removed last.
+    partly: ['ledger', 'letters', 'leases', 'retries'] as const,
   };
 }
 
@@ -226,6 +226,8 @@ function putOffCall(member: Member, messages: readonly Message[], until: 'due' |
     what: `schedule a retry of ${idsOf(putOff)}, ${until}`,
     send: async () => [...((await modeOf(member, messages)?.putOff(retries)) ?? [])],
     rule: (model: Model) => outcomeRules.putOff(model, member, putOff, until),
+    // The attempt is counted first.
+    partly: ['attempts'] as const,
   };
 }
 
@@ -233,13 +235,13 @@ function deadLetterCall(member: Member, held: Message) {
   const message = { ...held };
   const { attempt: attempts } = message;
   const dead = { message, reason: 'test', error: undefined, attempts };
-  let isKnown = false;
+  const call = {};
   return {
     what: `dead letter of ${idsOf([message])}`,
     send: async () => (await member.modeOf(message).deadLetter(dead)) === true,
     rule: (model: Model) => {
-      if (isKnown) return false;
-      isKnown = model.atMostOnce;
+      if (model.answers.has(call)) return false;
+      if (model.atMostOnce) model.answers.set(call, true);
       return outcomeRules.deadLetter(model, member, message);
     },
     answersAnew: true,
@@ -247,11 +249,11 @@ function deadLetterCall(member: Member, held: Message) {
 }
 
 function putBackCall(member: Member, messages: readonly Message[]) {
-  let kept: boolean[] | undefined;
+  const call = {};
   return {
     what: `put back ${idsOf(messages)}`,
     send: async () => [...((await modeOf(member, messages)?.giveBack(messages)) ?? [])],
-    rule: (model: Model) => (kept ??= outcomeRules.putBack(model, member, messages)),
+    rule: (model: Model) => model.once(call, () => outcomeRules.putBack(model, member, messages)),
   };
 }
 
@@ -260,9 +262,7 @@ function handOverCall(member: Member, held: readonly Message[], waits: boolean) 
   const messages = held.map((message) => (waits ? { ...message, dueAt } : message));
   return {
     what: `hand over ${idsOf(messages)}${waits ? ', later' : ''}`,
-    send: async (): Promise<void> => {
-      for (const some of apart(messages)) await modeOf(member, some)?.giveBack(some);
-    },
+    send: async (): Promise<void> => void (await modeOf(member, messages)?.giveBack(messages)),
     rule: (model: Model) => outcomeRules.handOver(model, member, messages, waits),
   };
 }
@@ -276,11 +276,16 @@ function startCall(member: Member, message: Message) {
 }
 
 function startRedriveCall(member: Member, message: Message) {
-  let isKnown = false;
+  const call = {};
   return {
     what: `start ${idsOf([message])}`,
     send: () => member.modeOf(message).recordStart(message),
-    rule: (model: Model) => (isKnown ||= outcomeRules.startRedrive(model, member, message)),
+    rule: (model: Model) => {
+      if (model.answers.has(call)) return true;
+      const isStarted = outcomeRules.startRedrive(model, member, message);
+      if (isStarted) model.answers.set(call, true);
+      return isStarted;
+    },
   };
 }
 
@@ -304,6 +309,8 @@ async function renew(
       by: member,
       send: () => renewScript.run(client, [keys.stream, keys.leases, keys.retries], args),
       rule: (current) => outcomeRules.renew(current, member, messages),
+      // Each by itself: those that come before a refused one are renewed.
+      partly: ['leases', 'pending', 'retries'],
     },
     twice,
   );

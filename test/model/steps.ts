@@ -1,12 +1,17 @@
 import { array, boolean, constant, nat, oneof, record } from 'fast-check';
 
 import type { Group } from './group.js';
+import { keySteps } from './key.steps.js';
 import { outcomeSteps } from './outcome.steps.js';
+import { Refused } from './refusal.js';
 import type { Draw, Step } from './step.js';
 import { deliverySteps } from './delivery.steps.js';
 import { timeSteps } from './time.steps.js';
 
-const STEPS = { ...deliverySteps, ...outcomeSteps, ...timeSteps } satisfies Record<string, Step>;
+const STEPS = { ...deliverySteps, ...outcomeSteps, ...timeSteps, ...keySteps } satisfies Record<
+  string,
+  Step
+>;
 type StepName = keyof typeof STEPS;
 
 /** How often each is drawn: steps that put messages into several hands more often. */
@@ -33,6 +38,8 @@ const WEIGHTS: Record<StepName, number> = {
   leaveWindow: 1,
   pack: 3,
   maintain: 1,
+  breakKey: 1,
+  mendKey: 3,
 };
 
 const NAMES = Object.keys(STEPS) as StepName[];
@@ -52,5 +59,10 @@ export async function take(
   group: Group,
   { step, ...draw }: Draw & { readonly step: StepName },
 ): Promise<void> {
-  await STEPS[step](group, group.members[draw.by]!, draw);
+  try {
+    await STEPS[step](group, group.members[draw.by]!, draw);
+  } catch (error) {
+    // The call has been compared with the model, and whoever sent it goes on.
+    if (!(error instanceof Refused)) throw error;
+  }
 }

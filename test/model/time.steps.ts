@@ -18,7 +18,7 @@ export const timeSteps = {
     return group.change(`the time of ${member.name} is over`, async () => {
       for (const [id, lease] of chosen(leases)) {
         const { token, rowId, run } = lease;
-        await group.client.hset(group.keys.leases, id, `${token} ${rowId} ${run} 1`);
+        await group.client.hset(group.contents.leases, id, `${token} ${rowId} ${run} 1`);
         state.leases[id] = { ...lease, live: false };
         // It was due again when its lease ended.
         if (state.retries[rowId] === 'later') await makeDue(group, [rowId]);
@@ -48,8 +48,8 @@ export const timeSteps = {
     await group.change('the window passes', async () => {
       // A different one each time: the member that recorded a message knows the time of that.
       const at = ++group.windows;
-      await group.client.zadd(group.keys.ledger, 'XX', ...ids.flatMap((id) => [at, id]));
-      await setPackedTimes(group.client, group.keys, at);
+      await group.client.zadd(group.contents.ledger, 'XX', ...ids.flatMap((id) => [at, id]));
+      await setPackedTimes(group.client, group.contents, at);
       for (const id of ids) ledger[id] = 'past';
       for (const member of group.members) {
         for (const { message } of member.hand.values()) {
@@ -65,7 +65,8 @@ export const timeSteps = {
     return group.change('the ledger is packed', async () => {
       for (let times = twice ? 2 : 1; times > 0; times--) {
         const args = [LONG_MS, many ? 0 : pick, many ? 100 : 1];
-        await packLedgerScript.run(client, [keys.ledger, keys.packedLedger], args);
+        const sets = [keys.ledger, keys.packedLedger];
+        await group.orRefused(() => packLedgerScript.run(client, sets, args));
       }
       const found = await group.read();
       // IDs that have left the window are removed with the next write.
@@ -77,7 +78,7 @@ export const timeSteps = {
 
   /** The ledger is maintained; leases are left alone, because those that ended long ago would be removed. */
   maintain: (group) => {
-    const { client, keys, model } = group;
+    const { client, contents: keys, model } = group;
     return group.change('the ledger is maintained', async () => {
       const sets = [keys.ledger, `${keys.leases}:none`];
       await purgeLedgerScript.run(client, sets, [LONG_MS, 1_000, '0']);
@@ -103,11 +104,11 @@ end
 export async function postpone(group: Group, messages: readonly Ids[]): Promise<void> {
   if (messages.length === 0) return;
   const entryIds = messages.map(({ rowId }) => rowId);
-  await group.client.eval(POSTPONE, 1, group.keys.retries, LONG_MS, ...entryIds);
+  await group.client.eval(POSTPONE, 1, group.contents.retries, LONG_MS, ...entryIds);
 }
 
 async function makeDue(group: Group, ids: readonly string[]): Promise<void> {
-  await group.client.zadd(group.keys.retries, 'XX', ...ids.flatMap((id) => [1, id]));
+  await group.client.zadd(group.contents.retries, 'XX', ...ids.flatMap((id) => [1, id]));
   for (const id of ids) group.model.state.retries[id] = 'due';
 }
 

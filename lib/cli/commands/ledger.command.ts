@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { importLedgerOver } from '../../jobs/import-ledger.js';
 import { ledgerSize } from '../../redis/read/own-records.js';
 import { forgetMessagesScript } from '../../redis/scripts/ledger/forget-messages.script.js';
 import { streamKeys } from '../../wire/stream-keys.js';
@@ -78,3 +79,26 @@ export const forget = (
       () => `${forgotten} of ${ids.length} message IDs removed from the ledger.`,
     );
   });
+
+interface ImportFlags {
+  readonly from?: string;
+  readonly window: number;
+}
+
+export const importFrom = onGroup<ImportFlags>(async (session, stream, group, flags) => {
+  const { client, prefix, codec } = session;
+  const bar = await openBar('Importing', 0);
+  const result = await importLedgerOver(client, {
+    stream,
+    group,
+    keyPrefix: prefix,
+    codec,
+    windowMs: flags.window,
+    ...(flags.from === undefined ? {} : { from: flags.from }),
+    onProgress: ({ done, total }) => bar.to(done, total),
+  }).finally(() => bar.end());
+  session.answer(result, () => {
+    const { imported, known, outside } = result;
+    return `${imported} message IDs imported into the ledger. It had ${known} of them already, and ${outside} are older than the window.`;
+  });
+});

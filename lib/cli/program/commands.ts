@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DEFAULTS } from '../../options/resolved-options.js';
 import { MOST_PARTITIONS } from '../../wire/partitions.js';
 import {
   collect,
@@ -213,7 +214,7 @@ const collectIds = (given: string, before?: readonly string[]): string[] =>
 function addLedgerCommands(program: Command): void {
   const ledger = program
     .command('ledger')
-    .summary('the message IDs that a group has processed: size, forget')
+    .summary('the message IDs that a group has processed: size, forget, import')
     .description('The message IDs that a group has processed.');
 
   ofGroup(ledger.command('size'))
@@ -230,4 +231,14 @@ function addLedgerCommands(program: Command): void {
     .argument('<messageIds...>', 'the message IDs')
     .addHelpText('after', examples('ledger forget orders billing order-7 order-8'))
     .action(lazily(async () => (await import('../commands/ledger.command.js')).forget));
+
+  ofGroup(ledger.command('import'))
+    .summary('take over the ledger of dtpyfw')
+    .description(
+      "Adds what another program has processed to the ledger, so that it does not run again in this group. The other program's ZSET has IDs of entries, or message IDs, and stays as it is. It may be repeated; what is older than --window is left out. Without --from the ZSET is dtpyfw's, stream:<stream>:group:<group>:processed.",
+    )
+    .option('--from <key>', 'the key of the ZSET')
+    .option('--window <span>', "the group's dedup.windowMs", parseSpan, DEFAULTS.dedupWindowMs)
+    .addHelpText('after', examples('ledger import orders orders:processor:cg'))
+    .action(lazily(async () => (await import('../commands/ledger.command.js')).importFrom));
 }

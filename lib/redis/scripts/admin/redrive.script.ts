@@ -16,12 +16,21 @@ import { NOW, Script } from '../script.js';
  * twice  a dead letter that waits already is left alone and not counted again, so it is only sent on connections that resend
  *        nothing.
  *
- * The due time is written first: if a command fails, what came before it stays.
+ * All keys are read before the first write: a redrive that is due and still in the ledger would be dropped as a duplicate, with
+ * its dead letter.
  */
 export const redriveScript = new Script(
   `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[3]')}
+redis.call('HGET', KEYS[3], '')
+for i = 2, #ARGV, 2 do
+  if ARGV[i] ~= '' then
+    redis.call('ZSCORE', KEYS[4], ARGV[i])
+    bucketsIn(KEYS[5])
+    break
+  end
+end
 local redriven = 0
 for i = 1, #ARGV, 2 do
   local id, member = ARGV[i], redriveOf(ARGV[i])

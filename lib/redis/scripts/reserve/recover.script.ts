@@ -15,6 +15,8 @@ import { NOW, Script } from '../script.js';
  *        deleted]
  * atomic because two members that both see an entry as idle would both run it.
  * twice  what the first call took is no longer idle. It is pending for the consumer, which finds it after the reconnect.
+ *
+ * All keys are read before the first write: the answer to a refused call does not name what it took.
  */
 export const recoverScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}${HERE_SINCE}
@@ -32,6 +34,7 @@ if #page > 0 then
     local entry, till = string.match(row, '^%S+ (%S+) %d+ (%d+)$')
     if entry and tonumber(till) > now then leased[entry] = true end
   end
+  redis.call('HGET', KEYS[4], '')
 end
 
 -- Consumers with an entry that cannot be taken yet: to keep the order, none of their later entries is taken.

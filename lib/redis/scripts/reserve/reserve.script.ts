@@ -146,9 +146,12 @@ local function judge(n, entry, id)
   local letter = redrives and letterOf(entry)
   local through = letter and ended or acked
   local at = math.max(processed[n] and tonumber(processed[n]) or never, packed[n] or never)
-  if not mine and (recorded and taken[id] and not letterOf(taken[id]) or at > oldest) then
+  -- Its own lease is left if a commit was refused after it had written the ledger.
+  local isHandled = at > oldest and not (mine and atMostOnce)
+  if isHandled or not mine and recorded and taken[id] and not letterOf(taken[id]) then
     answers[n] = 'd'
     through[#through + 1] = entry
+    if mine then redis.call('HDEL', KEYS[3], id) end
   elseif letter and #redis.call('XRANGE', KEYS[7], letter, letter) == 0 then
     answers[n] = 'e'
     ended[#ended + 1] = entry
@@ -217,15 +220,15 @@ if leased > 0 then redis.call('HSET', KEYS[3], unpack(leases)) end
 if #later > 0 then redis.call('ZADD', KEYS[4], unpack(later)) end
 if #acked > 0 then
   ${NOTE_POSITION}
-  redis.call('XACK', KEYS[1], group, unpack(acked))
   if redis.call('EXISTS', KEYS[4]) == 1 then redis.call('ZREM', KEYS[4], unpack(acked)) end
+  redis.call('XACK', KEYS[1], group, unpack(acked))
   -- At-least-once, only the duplicates are settled, and not the other entries of the batch.
   notePosition(KEYS[5], atMostOnce and ARGV[6] or acked[#acked])
   if #used > 0 then redis.call('HDEL', KEYS[6], unpack(acked)) end
 end
 for _, member in ipairs(ended) do
-  redis.call('XDEL', KEYS[7], letterOf(member))
   redis.call('ZREM', KEYS[4], member)
+  redis.call('XDEL', KEYS[7], letterOf(member))
   redis.call('HDEL', KEYS[6], member)
 end
 local answer = table.concat(answers)

@@ -37,6 +37,8 @@ export interface ResumedPage {
  * With ARGV[6], the page ends before an entry that waits in the retries, or for the end of a lease that a former process of the
  * same name held. Without it, waiting entries are left out. XREADGROUP could read pending entries too, but would raise their
  * delivery count.
+ *
+ * All keys are read before the first write: the answer to a refused call does not name what it took.
  */
 export const resumeScript = new Script(
   `${ATTEMPT_MARKS}${NOTE_COMEBACK}${HERE_SINCE}${ENTRY_ORDER}${LETTER_OF}
@@ -45,6 +47,7 @@ ${evenIfFull('KEYS[3]')}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local hereMs = hereSince(ARGV[5], now)
+redis.call('HGET', attempts, '')
 local page = redis.call('XPENDING', stream, group, begin == '-' and '-' or '(' .. begin, '+', count, consumer)
 local handed = redis.call('ZRANGEBYSCORE', retries, '-inf', '(0', 'LIMIT', 0, count)
 local isMoreOwn, isMoreHanded = #page == count, #handed == count

@@ -49,19 +49,29 @@ export interface TakenDue {
  * atomic because two members that both see an entry as due would both run it.
  * twice  what the first call took is pending for the consumer, which looks for it after the reconnect that caused the
  *        second one. A redrive is taken again after a lease.
+ *
+ * The keys of all streams are read before the first write: the answer to a refused call does not name what it took, and one
+ * stream must not keep the others from what is theirs.
  */
 export const takeDueEntriesScript = new Script(
   `${TAKE_DUE}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[3]')}
 local later = scoreIn(now, tonumber(ARGV[3]))
-local taken = { string.format('%.0f', now) }
+local due, taken = {}, { string.format('%.0f', now) }
 for n = 1, #KEYS / 4 do
-  local keys, limit, entries = { unpack(KEYS, n * 4 - 3, n * 4) }, ARGV[n * 2 + 2], {}
-  if limit ~= '0' then
-    local due = redis.call('ZRANGEBYSCORE', keys[2], ARGV[n * 2 + 3], string.format('%.0f', now), 'LIMIT', 0, limit)
-    for _, id in ipairs(due) do entries[#entries + 1] = takeDue(id, true, keys, ARGV[1], ARGV[2], later) end
+  local limit, at = ARGV[n * 2 + 2], n * 4
+  local lowest, highest = ARGV[n * 2 + 3], string.format('%.0f', now)
+  due[n] = limit == '0' and {} or redis.call('ZRANGEBYSCORE', KEYS[at - 2], lowest, highest, 'LIMIT', 0, limit)
+  if #due[n] > 0 then
+    redis.call('XRANGE', KEYS[at - 3], '+', '-')
+    redis.call('HGET', KEYS[at - 1], '')
+    redis.call('XRANGE', KEYS[at], '+', '-')
   end
+end
+for n = 1, #due do
+  local keys, entries = { unpack(KEYS, n * 4 - 3, n * 4) }, {}
+  for _, id in ipairs(due[n]) do entries[#entries + 1] = takeDue(id, true, keys, ARGV[1], ARGV[2], later) end
   taken[n + 1] = entries
 end
 return taken

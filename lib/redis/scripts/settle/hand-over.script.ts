@@ -17,6 +17,8 @@ import { NOW, Script } from '../script.js';
  *        belong to nobody.
  * twice  entries that already wait keep waiting. An entry that another member has taken meanwhile is pending for that member,
  *        or has its lease, and stays there.
+ *
+ * All keys are read before the first write for an entry: if one holds another type, the entry stays as it was.
  */
 export const handOverScript = new Script(
   `${ATTEMPT_MARKS}${FENCE}${LETTER_OF}${HANDED_BACK}${DUE_TIMES}
@@ -41,9 +43,9 @@ for i = 4, #ARGV, 3 do
   elseif leased or of ~= entry and isLeftHere(entry) then
     local isAtOnce = waitsMs == '' and not letterOf(entry)
     local score = isAtOnce and handedBackScore(entry) or scoreIn(now, tonumber(waitsMs) or 0)
+    local row = counted and redis.call('HGET', KEYS[4], entry)
     handed = handed + redis.call('ZADD', KEYS[3], score, entry)
     if leased then redis.call('HDEL', KEYS[2], id) end
-    local row = counted and redis.call('HGET', KEYS[4], entry)
     if row then
       local used, mark = attemptsOf(row)
       redis.call('HSET', KEYS[4], entry, used .. endedRun(mark))

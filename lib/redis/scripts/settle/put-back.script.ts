@@ -16,6 +16,8 @@ import { Script } from '../script.js';
  *        to nobody.
  * twice  KEYS[5] has the answer, and what another member has taken meanwhile stays there.
  *
+ * All keys are read before the first write: a message that is pending and still in the ledger would be dropped as a duplicate.
+ *
  * If the ledger has the message with another time, it left the window, and was published and handled again since.
  */
 export const putBackScript = new Script(
@@ -24,6 +26,7 @@ local answered = redis.call('GET', KEYS[5])
 if answered then return answered end
 ${evenIfFull('KEYS[4]')}
 local group, consumer = ARGV[1], ARGV[2]
+redis.call('ZSCORE', KEYS[3], '')
 local answers = {}
 for i = 4, #ARGV, 3 do
   local entry, id, at = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
