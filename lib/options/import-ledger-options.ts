@@ -2,7 +2,7 @@ import type { Codec } from '../wire/codec.js';
 import {
   callable,
   codec,
-  groupError,
+  groupName,
   keyPrefix,
   nameText,
   object,
@@ -60,7 +60,7 @@ export const importLedgerSchema = object(
   {
     connection,
     stream: nameText("a stream's name"),
-    group: nameText(groupError),
+    group: groupName,
     from: nameText('the key of a ZSET').optional(),
     windowMs,
     keyPrefix,
