@@ -6,6 +6,7 @@ import {
   type Codec,
   DeadLetters,
   FieldCodec,
+  JsonCodec,
   MessageDecodingError,
   MessageEncodingError,
   type PublishReceipt,
@@ -81,6 +82,63 @@ async function written(stream: string): Promise<Buffer[]> {
 }
 const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((each) => Buffer.from(each));
 const caughtUp = (stream: string) => waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+
+describe('an empty payload', () => {
+  it.each<[string, Codec, string[]]>([
+    ['JsonCodec', new JsonCodec(), ['name', 'a', 'body', '']],
+    ['WatermillCodec', new WatermillCodec(), ['payload', '']],
+    ['FieldCodec', new FieldCodec({ field: 'data' }), ['data', '']],
+  ])('is a dead letter if payloads are JSON: %s', async (_, codec, fields) => {
+    const stream = freshName('orders');
+    await redis.client.xadd(stream, '*', ...fields);
+    const { handled, app } = await reading(stream, codec);
+    await caughtUp(stream);
+    const letters = await app.get(DeadLetters).list({ stream });
+    expect(letters.map(({ reason }) => reason)).toEqual([expect.stringContaining('is not JSON')]);
+    expect(handled).toEqual([]);
+  });
+
+  it.each<[string, 'text' | 'bytes', unknown]>([
+    ['text', 'text', ''],
+    ['bytes', 'bytes', Buffer.alloc(0)],
+  ])('is empty %s, and is sent as an empty field', async (_, payload, expected) => {
+    const [go, step] = [freshName('orders'), freshName('sensors')];
+    for (const [stream, codec, field] of [
+      [go, new WatermillCodec({ payload }), 'payload'],
+      [step, new FieldCodec({ field: 'data', payload }), 'data'],
+    ] as const) {
+      await redis.client.xadd(stream, '*', field, '');
+      const { handled, emit } = await reading(stream, codec);
+      await emit(stream, expected);
+      const fields = await written(stream);
+      expect(fields[fields.findIndex((each) => each.equals(Buffer.from(field))) + 1]).toHaveLength(
+        0,
+      );
+      await waitFor(() => handled.length === 2);
+      expect(handled.map(({ payload: got }) => got)).toEqual([expected, expected]);
+    }
+  });
+});
+
+describe('a request in a stream that other programs read', () => {
+  it.each<[string, Codec, string[]]>([
+    ['JsonCodec', new JsonCodec(), ['name', 'body', 'id']],
+    ['WatermillCodec', new WatermillCodec(), ['_watermill_message_uuid', 'payload', 'metadata']],
+  ])('is an entry as of an event, and three fields more: %s', async (_, codec, own) => {
+    const stream = freshName('orders');
+    const client = new ClientRedisStreams({ connection: redis.url, codec });
+    const answer = firstValueFrom(client.send(stream, { n: 1 }));
+    answer.catch(() => undefined);
+    const fields = await waitFor(async () => {
+      const found = await written(stream);
+      return found.length > 0 && found;
+    });
+    const names = fields.filter((__, at) => at % 2 === 0).map(String);
+    const request = ['request-id', 'request-inbox', 'request-timeout-ms'];
+    expect(names.sort()).toEqual([...own, ...request].sort());
+    await client.close();
+  });
+});
 
 describe('dtpyfw', () => {
   // json.dumps: a space after comma and colon, and only ASCII.

@@ -81,7 +81,7 @@ describe('what a group keeps for a stream that vanished while no member ran', ()
         discoveryIntervalMs: 100,
         publishDedup: false,
         dedup: { windowMs: WINDOW },
-        retry: { backoff: { type: 'fixed', delayMs: 600_000 } },
+        retry: { backoff: { type: 'fixed', delayMs: 600_000, maxDelayMs: 600_000 } },
       },
       {
         controllers: [
