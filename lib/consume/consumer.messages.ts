@@ -140,3 +140,7 @@ export const closedWithFault = (reason: string): string =>
 
 export const ttlNotRenewed = (stream: string, reason: string): string =>
   `Stream "${shown(stream)}" may expire although it is read, since its ttlMs could not be renewed: ${reason}`;
+
+export const clockMoved = (movedMs: number): string =>
+  `The clock of Redis moved ${movedMs < 0 ? 'back' : 'forward'} by ${(Math.abs(movedMs) / 1_000).toFixed(1)} s, or a server ` +
+  'with another clock has taken over. Leases, retries and delays are timed by that clock: keep it right with NTP';

@@ -11,6 +11,7 @@ import * as text from './consumer.messages.js';
 import { FollowedStreams } from './followed-streams.js';
 import { Heartbeat } from './heartbeat.js';
 import { Member } from './member.js';
+import { MovedClock } from './moved-clock.js';
 import { PartitionedStream } from './partitions/partitioned-stream.js';
 import { type OwnedPartition, Partitions } from './partitions/partitions.js';
 import { PipelineBuilder } from './pipeline-builder.js';
@@ -111,7 +112,6 @@ export class Consumer {
       faults('read'),
       blockMs,
     );
-    this.due = new DueEntries(member, followed, resumption, delayed, refusals, faults('due'));
     this.heartbeat = new Heartbeat(followed, options.leaseMs, refusals, faults('renew'));
     this.lifetimes = new StreamLifetimes(member, followed, options.ttls, (stream) =>
       log.of(`ttlMs of ${stream}`, (reason) => text.ttlNotRenewed(stream, reason)),
@@ -123,6 +123,15 @@ export class Consumer {
       refusals,
       faults('recover'),
       recoveryIntervalMs,
+    );
+    this.due = new DueEntries(
+      member,
+      followed,
+      resumption,
+      delayed,
+      new MovedClock(this.heartbeat, this.recovery, logger),
+      refusals,
+      faults('due'),
     );
     this.setAside = new SetAsideStreams(
       member,

@@ -18,9 +18,11 @@ export class Heartbeat {
   ) {}
 
   start(): void {
-    this.timer = setInterval(() => {
-      for (const followed of this.streams.all) void this.renew(followed);
-    }, this.leaseMs / 3);
+    this.timer = setInterval(() => this.renewAll(), this.leaseMs / 3);
+  }
+
+  renewAll(): void {
+    for (const followed of this.streams.all) void this.renew(followed);
   }
 
   stop(): void {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
-import { redisTimeMs } from '../redis/server/clocks.js';
+import { type ClockReading, readClock } from '../redis/server/clocks.js';
 import type { Holder } from '../wire/ids.js';
 import type { StreamPlace } from './stream-place.js';
 
@@ -22,7 +22,7 @@ export class Member {
   /** Another one for each start, so that an earlier process of the same name is somebody else. */
   readonly token = randomBytes(8).toString('hex') as Holder;
   readonly row: MemberRow;
-  private startedMs = 0;
+  private reading: ClockReading = { redisMs: 0, sentAt: 0, answeredAt: 0 };
 
   constructor(
     readonly client: Redis,
@@ -38,12 +38,17 @@ export class Member {
    * process of the same name. It is a point in time and not a duration, since a script may be sent again much later.
    */
   get startedAtMs(): number {
-    return this.startedMs;
+    return this.reading.redisMs;
+  }
+
+  /** What Redis's clock showed then. In a cluster, each node has a clock of its own. */
+  get clockAtStart(): ClockReading {
+    return this.reading;
   }
 
   /** Must be called before anything is read. */
   async noteStartTime(): Promise<void> {
-    this.startedMs = await redisTimeMs(this.client);
+    this.reading = await readClock(this.client);
   }
 
   /** Whether it has a row beside this stream. Partitions share the one of their stream. */

@@ -19,8 +19,8 @@ export async function dueAmong(client: Redis, streams: readonly string[]): Promi
   const ask = async (some: readonly string[]): Promise<void> => {
     try {
       const keys = some.map((stream) => delayedKeys(stream).delayed);
-      const indexes = await findDueStreamsScript.run(client, keys, []);
-      for (const index of indexes) due.push(some[index] ?? '');
+      const found = await findDueStreamsScript.run(client, keys, []);
+      for (const index of found.due) due.push(some[index] ?? '');
     } catch (error) {
       if (!isRedisReply(error)) throw error;
       const [only = '', ...others] = some;

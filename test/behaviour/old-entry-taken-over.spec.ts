@@ -21,7 +21,7 @@ const LEASE_MS = 60_000;
 const OLD = '1000000000000-1';
 
 /** A member that was given an old entry, which another one has taken from it since. */
-async function memberThatLostIt(): Promise<{
+async function memberThatLostIt(entryId = OLD): Promise<{
   readonly mode: DeliveryMode;
   readonly message: Message;
 }> {
@@ -32,15 +32,15 @@ async function memberThatLostIt(): Promise<{
     payload: 1,
     messageId: 'order-1',
   });
-  await redis.client.xadd(keys.stream, OLD, ...fields);
+  await redis.client.xadd(keys.stream, entryId, ...fields);
   await redis.client.xgroup('CREATE', keys.stream, GROUP, '0');
   await redis.client.xreadgroup('GROUP', GROUP, 'one', 'STREAMS', keys.stream, '>');
-  await redis.client.xclaim(keys.stream, GROUP, 'another', 0, OLD);
+  await redis.client.xclaim(keys.stream, GROUP, 'another', 0, entryId);
   const options = DEFAULTS.subscription;
   const holder = 'one' as Holder;
   const place = { stream, keys, group: GROUP, consumer: 'one', holder, leaseMs: LEASE_MS };
   const scripts = new DeliveryScripts(scriptsOf(redis.client), place);
-  const message = aMessage(OLD, 'order-1', { isNew: true });
+  const message = aMessage(entryId, 'order-1', { isNew: true });
   return { mode: modesFor(scripts, options).entries, message };
 }
 
@@ -60,14 +60,29 @@ describe('an old entry that another member has taken meanwhile', () => {
 
   it('is left to it, if that is known only of other entries in the batch', async () => {
     const { mode, message } = await memberThatLostIt();
+    const nowMs = await redisTimeMs(redis.client);
     const fresh = {
       ...message,
-      rowId: '4102444800000-1' as RowId,
+      rowId: `${nowMs}-1` as RowId,
       messageId: 'order-2' as MessageId,
-      givenSinceMs: await redisTimeMs(redis.client),
+      givenSinceMs: nowMs,
     };
     const answers = await mode.reserve([message, fresh]);
     expect(answers.map(({ kind }) => kind)).toEqual(['leased-elsewhere', 'new']);
+  });
+
+  it("is left to it, if it was delivered when Redis's clock was ahead", async () => {
+    const { mode, message } = await memberThatLostIt();
+    const ahead = (await redisTimeMs(redis.client)) + 3_600_000;
+    const [answer] = await mode.reserve([{ ...message, givenSinceMs: ahead }]);
+    expect(answer?.kind).toBe('leased-elsewhere');
+  });
+
+  it("is left to it, if its ID is from when Redis's clock was ahead", async () => {
+    const ahead = (await redisTimeMs(redis.client)) + 3_600_000;
+    const { mode, message } = await memberThatLostIt(`${ahead}-0`);
+    const [answer] = await mode.reserve([message]);
+    expect(answer?.kind).toBe('leased-elsewhere');
   });
 
   it('is not checked, if it was delivered a moment ago: nobody may have taken it yet', async () => {

@@ -85,7 +85,7 @@ describe('a ledger that is too long for its ZSET', () => {
   it('removes what was put back, redriven, or is to be forgotten', async () => {
     const consumer = await consumerOf('at-most-once');
     const { ledger, packedLedger, deadLetters, retries, attempts } = consumer.keys;
-    await redis.client.xadd(consumer.stream, '4102444800000-0', 'id', 'order-0');
+    await redis.client.xadd(consumer.stream, LedgerConsumer.FIRST_ENTRY, 'id', 'order-0');
     await consumer.reserve(ids(1_000));
     // Both parts have it: it was recorded again, after its record was packed.
     await consumer.pack();

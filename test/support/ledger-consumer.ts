@@ -14,11 +14,14 @@ import { freshName } from './fresh-name.js';
 import { scriptsOf } from '../../lib/redis/scripts/script.js';
 
 const WINDOW_MS = 60_000;
+const PUBLISHED_MS = Date.now();
 
 /** The scripts of a consumer and of maintenance, for a ledger that keeps few IDs in the ZSET. */
 export class LedgerConsumer {
   static readonly GROUP = 'billing';
   static readonly WINDOW_MS = WINDOW_MS;
+  /** The entry of the first message of each call. */
+  static readonly FIRST_ENTRY = `${PUBLISHED_MS}-0`;
   readonly keys: StreamKeys;
 
   constructor(
@@ -115,6 +118,6 @@ export class LedgerConsumer {
 const hundreds = <Item>(all: readonly Item[]): Item[][] =>
   Array.from({ length: Math.ceil(all.length / 100) }, (_, n) => all.slice(n * 100, n * 100 + 100));
 
-/** Its entry was published in the year 2100, so nobody checks whether it is pending. */
+/** Its entry was published within a lease's time, so nobody checks whether it is pending. */
 const asMessage = (messageId: string, n: number): Message =>
-  aMessage(`4102444800000-${n}`, messageId);
+  aMessage(`${PUBLISHED_MS}-${n}`, messageId);

@@ -129,7 +129,8 @@ export const retries = onGroup(async (session, stream, group, { limit }: { limit
 });
 
 /** When a retry is due. A negative score means that a consumer handed the entry back: it is due now. */
-const dueMs = (score: string, nowMs: number): number => (Number(score) < 0 ? nowMs : Number(score));
+const dueMs = (score: string, nowMs: number): number =>
+  Number(score) < 0 ? nowMs : Math.ceil(Number(score));
 
 /** The number of used attempts; in Redis a letter may follow it. */
 const attemptsUsed = (row: string | null | undefined): number =>

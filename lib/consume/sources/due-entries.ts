@@ -4,25 +4,29 @@ import { JointWrite } from '../../redis/connect/cluster-client.js';
 import { compareEntryIds, streamIdOf } from '../../wire/ids.js';
 import { RepeatedCall } from '../../redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../redis/scripts/reserve/take-due-entries.script.js';
-import { findDueStreamsScript } from '../../redis/scripts/reserve/find-due-streams.script.js';
+import {
+  findDueStreamsScript,
+  type FoundDue,
+} from '../../redis/scripts/reserve/find-due-streams.script.js';
+import { ClockWatch } from '../../redis/server/clocks.js';
 import { hashSlot } from '../../wire/hash-tags.js';
 import type { FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
+import type { MovedClock } from '../moved-clock.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Refusals } from '../refusals.js';
+import { ASKED_EACH } from './recovery.js';
 import type { Resumption } from './resumption.js';
 
 const EVERY_MS = 200;
-
-/** Up to so many streams are asked one by one: to ask first which of them have something would cost a round trip more. */
-export const ASKED_EACH = 8;
 
 /** Streams that can be asked about together: all of them, or in a cluster those of one slot. */
 interface AskedTogether {
   readonly pipelines: readonly Pipeline[];
   /** Asks which of them have something due. It is sent five times a second. */
-  readonly whichAreDue: RepeatedCall<number[]>;
+  readonly whichAreDue: RepeatedCall<FoundDue>;
+  readonly clock: ClockWatch;
   asking?: Promise<void> | undefined;
 }
 
@@ -43,6 +47,7 @@ export class DueEntries {
     private readonly streams: FollowedStreams,
     private readonly resumption: Resumption,
     private readonly delayed: DelayedMessages,
+    private readonly movedClock: MovedClock,
     private readonly refusals: Refusals,
     private readonly faults: Faults,
   ) {
@@ -67,17 +72,24 @@ export class DueEntries {
   /** Which streams can be asked about together. It changes seldom. */
   private askedTogether(): readonly AskedTogether[] {
     const { shared } = this.streams;
+    const { clockAtStart } = this.member;
+    const { isCluster } = this.member.client;
     if (this.asked.of === shared) return this.asked.each;
     const bySlot = new Map<string, Pipeline[]>();
     for (const pipeline of shared) {
-      const slot = this.member.client.isCluster ? String(hashSlot(pipeline.keys.stream)) : '';
+      const slot = isCluster ? String(hashSlot(pipeline.keys.stream)) : '';
       const others = bySlot.get(slot);
       if (others === undefined) bySlot.set(slot, [pipeline]);
       else others.push(pipeline);
     }
     const each = [...bySlot.values()].map((pipelines) => {
       const keys = pipelines.map((pipeline) => pipeline.keys.retries);
-      return { pipelines, whichAreDue: new RepeatedCall(findDueStreamsScript, keys) };
+      const whichAreDue = new RepeatedCall(findDueStreamsScript, keys);
+      return {
+        pipelines,
+        whichAreDue,
+        clock: new ClockWatch(isCluster ? undefined : clockAtStart),
+      };
     });
     this.asked = { of: shared, each };
     return each;
@@ -98,15 +110,17 @@ export class DueEntries {
       faults.onWorking();
       const asked = due.filter((pipeline) => this.mayAsk(pipeline));
       if (asked.length === 0) return;
+      const sentAt = performance.now();
       const taken = await takeDueEntriesScript.run(
         client,
         asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
         [group, consumer, leaseMs, ...asked.flatMap((pipeline) => this.bounds(pipeline))],
       );
+      this.look(together, taken.nowMs, sentAt);
       // The answer to what put them off may have come just before this one, and is dealt with first.
-      if (taken.some((entries) => entries.length > 0)) await new Promise(setImmediate);
+      if (taken.streams.some((entries) => entries.length > 0)) await new Promise(setImmediate);
       asked.forEach((pipeline, index) => {
-        const entries = [...(taken[index] ?? [])];
+        const entries = [...(taken.streams[index] ?? [])];
         // Those that are due at the same time come in the order of their text.
         entries.sort((a, b) => compareEntryIds(streamIdOf(a.id), streamIdOf(b.id)));
         pipeline.offer(entries);
@@ -121,10 +135,19 @@ export class DueEntries {
   }
 
   /** The streams in which something may be due. If there are many, one key of each is looked at first. */
-  private async dueAmong({ pipelines, whichAreDue }: AskedTogether): Promise<readonly Pipeline[]> {
+  private async dueAmong(together: AskedTogether): Promise<readonly Pipeline[]> {
+    const { pipelines, whichAreDue } = together;
     if (pipelines.length <= ASKED_EACH) return pipelines;
-    const numbers = await whichAreDue.run(this.member.client);
-    return numbers.flatMap((n) => pipelines[n] ?? []);
+    const sentAt = performance.now();
+    const { nowMs, due } = await whichAreDue.run(this.member.client);
+    this.look(together, nowMs, sentAt);
+    return due.flatMap((n) => pipelines[n] ?? []);
+  }
+
+  /** Each answer has Redis's time. In a cluster each node has a clock of its own. */
+  private look({ clock }: AskedTogether, redisMs: number, sentAt: number): void {
+    const movedMs = clock.movedMs({ redisMs, sentAt, answeredAt: performance.now() });
+    if (movedMs !== 0) this.movedClock.noticed(movedMs);
   }
 
   /** What was handed back comes with what is resumed while that goes on, and so does everything if nothing may pass. */

@@ -7,9 +7,11 @@ import type { Member } from '../member.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Refusals } from '../refusals.js';
-import { ASKED_EACH } from './due-entries.js';
 import type { Groups } from './groups.js';
+import { boundTimes } from './time-bounds.js';
 
+/** Up to so many streams are asked one by one: to ask first which of them have something would cost a round trip more. */
+export const ASKED_EACH = 8;
 /** How soon the next page is asked for if there was no room for it, or there may be more, in ms. */
 const NEXT_PAGE_MS = 100;
 /** Redis serves nobody else while it looks at streams: about a millisecond for so many. */
@@ -28,6 +30,10 @@ export class Recovery {
   private beginsWithLook = true;
   private lookedAt = -Infinity;
   private failures = 0;
+  /** Whether times may lie further in the future than they can: nobody knows how Redis's clock was before. */
+  private mustBoundTimes = true;
+  /** Until when nothing is taken over, by `performance.now()`. */
+  private heldUntil = -Infinity;
   /** Where to go on, for each stream that is not done. */
   private readonly after = new Map<Pipeline, string>();
 
@@ -59,8 +65,19 @@ export class Recovery {
     this.schedule(NEXT_PAGE_MS);
   }
 
+  /**
+   * Redis's clock was moved. If it was moved forward, everything looks as if its member had died: others get the time to renew
+   * what is theirs.
+   */
+  clockMoved(isBack: boolean): void {
+    if (isBack) this.heldUntil = -Infinity;
+    else this.heldUntil = performance.now() + this.member.leaseMs / 2;
+    this.runSoon();
+  }
+
   private readonly runSoon = (): void => {
     this.failures = 0;
+    this.mustBoundTimes = true;
     this.beginAgain();
     this.schedule(0);
   };
@@ -88,6 +105,8 @@ export class Recovery {
         // A walk through a large backlog can take long, and others want to know that this consumer is alive.
         const isLookDue = performance.now() - this.lookedAt >= intervalMs;
         if (this.beginsWithLook || isLookDue) await this.lookAround();
+        if (this.mustBoundTimes) await this.boundTimes();
+        if (performance.now() < this.heldUntil) return this.schedule(this.member.leaseMs / 2);
         await Promise.all(streams.shared.map((pipeline) => this.takePage(pipeline)));
         this.failures = 0;
         faults.onWorking();
@@ -104,6 +123,16 @@ export class Recovery {
     }
     this.beginAgain();
     this.schedule(intervalMs);
+  }
+
+  private async boundTimes(): Promise<void> {
+    this.mustBoundTimes = false;
+    try {
+      await Promise.all(this.streams.shared.map((pipeline) => boundTimes(this.member, pipeline)));
+    } catch (error) {
+      this.mustBoundTimes = true;
+      throw error;
+    }
   }
 
   /** Finds out which streams need something to be done. */

@@ -1,3 +1,4 @@
+import { DUE_TIMES } from './due-times.lua.js';
 import { evenIfFull } from './even-if-full.lua.js';
 
 /**
@@ -11,7 +12,7 @@ import { evenIfFull } from './even-if-full.lua.js';
  * after its last row, so that a group whose members all died differs from one whose members record nothing. The member that
  * counts as alive for the longest time sets this expiry.
  */
-export const MEMBERS = `
+export const MEMBERS = `${DUE_TIMES}
 local membersTime
 local function membersNow()
   if not membersTime then
@@ -29,7 +30,7 @@ local function sayGone(members, versions, consumer)
 end
 local function sayingAlive(consumer, lasts, version, isVersionNoted)
   local now = membersNow()
-  local over, till = string.format('(%.0f', now), string.format('%.0f', now + lasts)
+  local over, till = string.format('(%.0f', now), scoreIn(now, lasts)
   local kept = string.format('%.0f', lasts + 600000)
   return function(members, versions)
     for _, gone in ipairs(redis.call('ZRANGEBYSCORE', members, '-inf', over)) do
@@ -38,7 +39,14 @@ local function sayingAlive(consumer, lasts, version, isVersionNoted)
     ${evenIfFull('versions')}
     local added = redis.call('ZADD', members, till, consumer)
     if added == 1 or not isVersionNoted then redis.call('HSET', versions, consumer, version) end
-    if #redis.call('ZRANGEBYSCORE', members, '(' .. till, '+inf', 'LIMIT', 0, 1) > 0 then return end
+    local later = redis.call('ZRANGEBYSCORE', members, '(' .. till, '+inf', 'WITHSCORES')
+    for n = 1, #later, 2 do
+      -- A row of an earlier version does not say how long it lasts.
+      local score = tonumber(later[n + 1])
+      local latest = latestOf(score, now) or (score % 1 == 0 and score > now + 10 * lasts and till)
+      if latest then redis.call('ZADD', members, latest, later[n]) end
+    end
+    if #later > 0 then return end
     redis.call('PEXPIRE', members, kept)
     redis.call('PEXPIRE', versions, kept)
   end

@@ -50,3 +50,14 @@ local function isPendingFor(consumer, stream, group, entry)
   return not pending.err and pending[1] and pending[1][2] == consumer
 end
 `;
+
+/**
+ * Lua: `hereSince` returns how long ago something began, in ms; nil if `at` is no time. If Redis's clock was ahead then and was
+ * set back since, that is unknown, and counts as for ever.
+ */
+export const HERE_SINCE = `
+local function hereSince(at, now)
+  local ms = tonumber(at) and now - at
+  return ms and ms < 0 and math.huge or ms
+end
+`;

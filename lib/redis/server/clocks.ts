@@ -27,11 +27,45 @@ export class RedisClock {
   }
 
   private async ask(client: Redis): Promise<void> {
-    const sentAt = performance.now();
-    const redisMs = await redisTimeMs(client);
-    const answeredAt = performance.now();
+    const { redisMs, sentAt, answeredAt } = await readClock(client);
     // Redis most likely read its clock halfway through the round trip.
     this.aheadMs = redisMs - (sentAt + answeredAt) / 2;
+  }
+}
+
+/** How much two readings may differ without anybody having moved the clock, in ms. */
+const TOLERANCE_MS = 1_000;
+
+/** What a clock of Redis showed in an answer. */
+export interface ClockReading {
+  readonly redisMs: number;
+  /** When the question was sent, and when the answer arrived, by `performance.now()`. */
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+/** Reads Redis's clock. */
+export async function readClock(client: Redis): Promise<ClockReading> {
+  const sentAt = performance.now();
+  const redisMs = await redisTimeMs(client);
+  return { redisMs, sentAt, answeredAt: performance.now() };
+}
+
+/** Notices when Redis's clock is moved: between two answers it must advance as the monotonic clock of this process does. */
+export class ClockWatch {
+  /** @param last what is known already */
+  constructor(private last?: ClockReading) {}
+
+  /** @returns by how much the clock was moved since the last reading, in ms: negative if it was moved back, 0 if it was not */
+  movedMs(reading: ClockReading): number {
+    const { last } = this;
+    this.last = reading;
+    if (last === undefined) return 0;
+    // How far Redis's clock was ahead of ours at the least and at the most: it was read at some time while we waited.
+    const forwardMs = reading.redisMs - reading.answeredAt - (last.redisMs - last.sentAt);
+    const backMs = last.redisMs - last.answeredAt - (reading.redisMs - reading.sentAt);
+    if (forwardMs > TOLERANCE_MS) return forwardMs;
+    return backMs > TOLERANCE_MS ? -backMs : 0;
   }
 }
 

@@ -40,7 +40,7 @@ export async function messageState(app: AppInRedis, sought: SoughtMessage): Prom
     ['XINFO', 'GROUPS', keys.stream],
     ['XRANGE', keys.stream, id, id],
   ]);
-  const inMs = (score: unknown): number => Math.max(0, Number(score) - msOf(time));
+  const inMs = (score: unknown): number => Math.max(0, Math.ceil(Number(score)) - msOf(time));
   const attemptsUsed = Number.parseInt(String(used ?? 0), 10);
   if (isScore(dueLater)) return { kind: 'delayed', dueInMs: inMs(dueLater) };
   const [row] = Array.isArray(pending) ? (pending as unknown[][]) : [];

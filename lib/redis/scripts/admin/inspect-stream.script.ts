@@ -129,7 +129,7 @@ function parseInspected(reply: unknown): InspectedStream {
     group: group === null ? undefined : parseGroup(group),
     ledgerSize: parseCount(ledger, FROM),
     retries: parseCount(retries, FROM),
-    nextRetryAtMs: dueAt === '' ? undefined : Number(dueAt),
+    nextRetryAtMs: dueAt === '' ? undefined : Math.ceil(Number(dueAt)),
     deadLetters: parseCount(dead, FROM),
     oldestDeadLetterId: parseText(oldest, FROM),
   };

@@ -1,8 +1,9 @@
 import { parseCount } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
-import { NOW_TEXT, Script } from '../script.js';
+import { NOW, Script } from '../script.js';
 
 /**
  * Schedules dead letters to run again. Each stays a dead letter until its run is settled; at-most-once, until it starts.
@@ -19,8 +20,8 @@ import { NOW_TEXT, Script } from '../script.js';
  * its dead letter.
  */
 export const redriveScript = new Script(
-  `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}
-${NOW_TEXT}
+  `${PACKED_LEDGER}${REMOVE_PACKED}${REDRIVE_OF}${DUE_TIMES}
+${NOW}
 ${evenIfFull('KEYS[3]')}
 redis.call('HGET', KEYS[3], '')
 for i = 2, #ARGV, 2 do
@@ -34,7 +35,7 @@ local redriven = 0
 for i = 1, #ARGV, 2 do
   local id, member = ARGV[i], redriveOf(ARGV[i])
   if #redis.call('XRANGE', KEYS[1], id, id) == 1 and not redis.call('ZSCORE', KEYS[2], member) then
-    redis.call('ZADD', KEYS[2], now, member)
+    redis.call('ZADD', KEYS[2], scoreIn(now, 0), member)
     redis.call('HDEL', KEYS[3], member)
     if ARGV[i + 1] ~= '' then
       redis.call('ZREM', KEYS[4], ARGV[i + 1])

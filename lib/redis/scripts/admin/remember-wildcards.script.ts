@@ -24,7 +24,8 @@ for n = 1, #ARGV / 2 do
   -- Something else than a time counts as unknown.
   if kept and not string.find(kept, '^%d+$') then kept = false end
   since[n] = kept or known
-  if since[n] == '' then since[n] = now end
+  -- A time after now was written when Redis's clock was ahead.
+  if since[n] == '' or tonumber(since[n]) > tonumber(now) then since[n] = now end
   if known ~= '' and tonumber(known) < tonumber(since[n]) then since[n] = known end
   if since[n] ~= kept then redis.call('HSET', KEYS[1], wildcard, since[n]) end
 end

@@ -23,7 +23,7 @@ local buckets, entries = tonumber(had[1] or 0), tonumber(had[2] or 0)
 if buckets == 0 then return { 0, 0 } end
 
 local next, at = string.match(had[3] or '', '^(%d+) ([%d.]+)$')
-local from, swept = tonumber(next or 0), math.max(tonumber(at or 0), now - round)
+local from, swept = tonumber(next or 0), math.max(math.min(tonumber(at or 0), now), now - round)
 local due = math.floor(buckets * (now - swept) / round)
 local many = math.min(due, tonumber(ARGV[2]))
 if many <= 0 then return { 0, 0 } end

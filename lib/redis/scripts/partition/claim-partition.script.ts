@@ -1,6 +1,6 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
 import { evenIfFull } from '../even-if-full.lua.js';
-import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
 import { Script } from '../script.js';
 
 /** A page of the pending entries of a partition. */
@@ -27,14 +27,14 @@ export interface ClaimedPage {
  * twice  what the first call claimed already belongs to the caller, and is in the page again.
  */
 export const claimPartitionScript = new Script(
-  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${HERE_SINCE}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'released-by', 'since')
 if not row[1] or row[1] .. '.' .. row[2] ~= ARGV[3] then return { '0', '', {}, {} } end
 ${evenIfFull('KEYS[1]')}
 local group, consumer, hereMs = ARGV[1], ARGV[2], nil
 if ARGV[6] == '1' then
   local time = redis.call('TIME')
-  hereMs = time[1] * 1000 + math.floor(time[2] / 1000) - (tonumber(row[4] or 0) or 0)
+  hereMs = hereSince(row[4] or 0, time[1] * 1000 + math.floor(time[2] / 1000))
 end
 local from = ARGV[4] == '-' and '-' or '(' .. ARGV[4]
 local page = redis.call('XPENDING', KEYS[2], group, from, '+', ARGV[5])

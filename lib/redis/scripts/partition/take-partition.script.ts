@@ -33,7 +33,12 @@ ${NOW}
 ${evenIfFull('KEYS[1]')}
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch', 'ends-at')
 local holder, epoch, ends = row[1], epochIn(row[2]), tonumber(row[3] or 0) or 0
-if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then return '0' end
+if holder and holder ~= ARGV[2] and (ends > now or ARGV[4] ~= '1') then
+  -- No ownership lasts longer: this one was renewed when Redis's clock was ahead.
+  local latest = now + ARGV[3]
+  if ends > latest then redis.call('HSET', KEYS[1], 'ends-at', string.format('%.0f', latest)) end
+  return '0'
+end
 if holder ~= ARGV[2] then
   epoch = math.max(epoch + 1, tonumber(ARGV[5]) + 1, now)
   if holder then redis.call('HDEL', KEYS[1], 'released-by') end

@@ -5,6 +5,7 @@ import {
   parseText,
   type RawEntry,
 } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
 import { EPOCH_IN } from './take-partition.script.js';
@@ -45,10 +46,10 @@ export interface TendedPartition {
  * caller took it: it is written again.
  */
 export const tendPartitionScript = new Script(
-  `${TAKE_DUE}${EPOCH_IN}
+  `${TAKE_DUE}${EPOCH_IN}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[1]')}
-local later = string.format('%.0f', now + ARGV[6])
+local later = scoreIn(now, tonumber(ARGV[6]))
 local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
 local latest = epochIn(row[2])
@@ -56,9 +57,18 @@ if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, 
 redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
   'ends-at', string.format('%.0f', now + ARGV[5]))
 
+-- What Redis's clock wrote when it was ahead is due earlier.
+local function bound(id, score)
+  local latest = score and latestOf(tonumber(score), now)
+  if latest then redis.call('ZADD', KEYS[3], 'XX', latest, id) end
+  return latest or score
+end
+local waiting = redis.call('ZRANGEBYSCORE', KEYS[3], string.format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 20)
+for n = 1, #waiting, 2 do bound(waiting[n], waiting[n + 1]) end
+
 local due, gone, keys = {}, {}, { unpack(KEYS, 2, 5) }
 for _, id in ipairs(cjson.decode(ARGV[8])) do
-  local score = redis.call('ZSCORE', KEYS[3], id)
+  local score = bound(id, redis.call('ZSCORE', KEYS[3], id))
   if not score or tonumber(score) <= now then
     local entry = takeDue(id, score, keys, group, consumer, later)
     if entry then due[#due + 1] = entry else gone[#gone + 1] = id end
@@ -70,7 +80,7 @@ if ARGV[7] ~= '0' then
 end
 
 local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-local next = first[2] and math.min(math.max(0, tonumber(first[2]) - now), 2147483647) or -1
+local next = first[2] and math.min(math.max(0, math.ceil(tonumber(first[2]) - now)), 2147483647) or -1
 local pending, others = redis.pcall('XPENDING', KEYS[2], group), '0'
 for _, of in ipairs(pending[4] or {}) do
   if of[1] ~= consumer then others = '1' end

@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { NOW, Script } from '../script.js';
 import { type PublishedBatch, publishedBatch } from './publish.script.js';
 import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
@@ -23,7 +24,7 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  * nothing else happens.
  */
 export const delayScript = new Script(
-  `${PUBLISHED_LEDGER}${WAITING_ROW}
+  `${PUBLISHED_LEDGER}${WAITING_ROW}${DUE_TIMES}
 ${NOW}
 local window, count = tonumber(ARGV[1]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048
@@ -51,9 +52,9 @@ for n = 1, count do
       local digits = string.format('%016.0f', redis.call('HINCRBY', KEYS[2], '', 1))
       local entry = { ARGV[1], ARGV[5], ARGV[6], unpack(ARGV, at + 3, at + 2 + fields) }
       redis.call('HSET', KEYS[2], id, digits .. cmsgpack.pack(entry))
-      local dueAt = tonumber(due)
-      if string.sub(due, 1, 1) == '+' then dueAt = now + dueAt end
-      redis.call('ZADD', KEYS[1], string.format('%.0f', dueAt), digits .. id)
+      local isRelative = string.sub(due, 1, 1) == '+'
+      local dueAt = isRelative and scoreIn(now, tonumber(due)) or string.format('%.0f', tonumber(due))
+      redis.call('ZADD', KEYS[1], dueAt, digits .. id)
       answers[n] = '-'
     end
   end

@@ -1,4 +1,5 @@
 import { parseCount, parseList, parseText } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { NOW, Script } from '../script.js';
 import { PUBLISHED_LEDGER } from './published.lua.js';
 
@@ -31,7 +32,7 @@ export interface PublishedLater {
  * it would keep all others from being published.
  */
 export const publishDelayedScript = new Script(
-  `${PUBLISHED_LEDGER}
+  `${PUBLISHED_LEDGER}${DUE_TIMES}
 ${NOW}
 local count, bytes, mostBytes = 0, 0, tonumber(ARGV[2])
 local refusal, scored, longest, large, unreadable = '', {}, 0, false, 0
@@ -91,6 +92,12 @@ if #scored > 0 then
   redis.call('ZADD', KEYS[4], unpack(scored))
   keepFor(KEYS[4], KEYS[5], longest, large)
   forgetBefore(KEYS[4], KEYS[5], (now - longest + 1) * 2048, count)
+end
+-- Those that were accepted when Redis's clock was ahead are due earlier. Each call looks at the next hundred.
+local waiting = redis.call('ZRANGE', KEYS[2], 0, 99, 'WITHSCORES')
+for n = 1, #waiting, 2 do
+  local latest = latestOf(tonumber(waiting[n + 1]), now)
+  if latest then redis.call('ZADD', KEYS[2], latest, waiting[n]) end
 end
 local next = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if next[2] then return { count, string.format('%.0f', next[2] - now), refusal, unreadable } end

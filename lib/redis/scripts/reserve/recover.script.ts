@@ -1,6 +1,6 @@
 import { parseEntries, parseList, parseText } from '../../read/replies.js';
 import { evenIfFull } from '../even-if-full.lua.js';
-import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
 /**
@@ -19,10 +19,10 @@ import { NOW, Script } from '../script.js';
  * All keys are read before the first write: the answer to a refused call does not name what it took.
  */
 export const recoverScript = new Script(
-  `${ATTEMPT_MARKS}${NOTE_COMEBACK}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${HERE_SINCE}
 ${NOW}
 ${evenIfFull('KEYS[4]')}
-local group, consumer, hereMs = ARGV[1], ARGV[2], tonumber(ARGV[6]) and now - ARGV[6]
+local group, consumer, hereMs = ARGV[1], ARGV[2], hereSince(ARGV[6], now)
 local minIdle, begin, most, inOrder = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
 local from = begin == '-' and '-' or '(' .. begin
 local size = inOrder and 1000 or most

@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
@@ -16,7 +17,7 @@ import { NOW, Script } from '../script.js';
  * twice  it is renewed once more.
  */
 export const renewScript = new Script(
-  `${LETTER_OF}${FENCE}
+  `${LETTER_OF}${FENCE}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[2]')}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
@@ -31,7 +32,7 @@ for i = 6, #ARGV, 2 do
     kept = leaseHeldBy(KEYS[2], id, token, entry)
     if kept then redis.call('HSET', KEYS[2], id, (string.gsub(kept, '%d+$', ends))) end
   end
-  if kept and redrive then redis.call('ZADD', KEYS[3], 'XX', ends, entry) end
+  if kept and redrive then redis.call('ZADD', KEYS[3], 'XX', scoreIn(now, tonumber(ARGV[4])), entry) end
   if kept and owned then redis.call('XCLAIM', KEYS[1], group, consumer, 0, entry, 'JUSTID') end
   answers[#answers + 1] = kept and 'k' or 'l'
 end

@@ -1,5 +1,6 @@
 import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseList, parseText } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
@@ -111,8 +112,10 @@ local used = redis.call('EXISTS', KEYS[6]) == 1 and redis.call('HMGET', KEYS[6],
 -- No entry is taken from a consumer before a lease's time is over, so entries delivered or published since then need no check.
 -- For others, one look at the pending entries usually finds the whole batch; entries it misses are looked up one by one.
 local group, consumer, since, owned = ARGV[1], ARGV[10], now - ARGV[3], nil
-local wereGivenLate = tonumber(ARGV[12]) and tonumber(ARGV[12]) > since
-local function isFresh(entry) return wereGivenLate or tonumber(string.match(entry, '^%d+')) > since end
+-- A time after now was written when Redis's clock was ahead, and shows nothing.
+local function isLate(at) return at and at > since and at <= now end
+local wereGivenLate = isLate(tonumber(ARGV[12]))
+local function isFresh(entry) return wereGivenLate or isLate(tonumber(string.match(entry, '^%d+'))) end
 local function look(from, to, count)
   local found = redis.pcall('XPENDING', KEYS[1], group, from, to, count, consumer)
   for n = 1, #found do owned[found[n][1]] = true end
@@ -129,7 +132,7 @@ local function isOwned(entry)
 end
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
-local written = 0
+${DUE_TIMES}local written = 0
 local ended = {}
 local function judge(n, entry, id)
   local holder, of, till, run
@@ -156,7 +159,7 @@ local function judge(n, entry, id)
   elseif holder and not mine and till > now then
     answers[n] = 'e'
     if letter or isOwned(entry) then
-      later[#later + 1] = string.format('%.0f', math.min(till, now + 1000))
+      later[#later + 1] = scoreIn(now, math.min(till - now, 1000))
       later[#later + 1] = entry
     end
   elseif not mine and not letter and not isOwned(entry) then

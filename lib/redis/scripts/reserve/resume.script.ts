@@ -7,7 +7,7 @@ import {
 } from '../../read/replies.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
-import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
+import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
 
 /** A page of a consumer's earlier entries. */
@@ -41,12 +41,12 @@ export interface ResumedPage {
  * All keys are read before the first write: the answer to a refused call does not name what it took.
  */
 export const resumeScript = new Script(
-  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${ENTRY_ORDER}${LETTER_OF}
+  `${ATTEMPT_MARKS}${NOTE_COMEBACK}${HERE_SINCE}${ENTRY_ORDER}${LETTER_OF}
 ${NOW}
 ${evenIfFull('KEYS[3]')}
 local stream, retries, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer, begin, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local hereMs = tonumber(ARGV[5]) and now - ARGV[5]
+local hereMs = hereSince(ARGV[5], now)
 redis.call('HGET', attempts, '')
 local page = redis.call('XPENDING', stream, group, begin == '-' and '-' or '(' .. begin, '+', count, consumer)
 local handed = redis.call('ZRANGEBYSCORE', retries, '-inf', '(0', 'LIMIT', 0, count)

@@ -1,4 +1,5 @@
-import { parseEntries, parseList } from '../../read/replies.js';
+import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW, Script } from '../script.js';
@@ -31,13 +32,19 @@ local function takeDue(id, isScheduled, keys, group, consumer, later)
 end
 `;
 
+/** What was due, for each stream, and when Redis looked. */
+export interface TakenDue {
+  readonly nowMs: number;
+  readonly streams: readonly (readonly RawEntry[])[];
+}
+
 /**
  * Takes what is due in all streams of a consumer: entries whose waiting time is over, whichever member had them.
  *
  * KEYS   for each stream: the stream, its retries (ZSET), attempts (HASH), dead letters (stream)
  * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' to leave entries that were
  *        handed back, else '-inf'
- * result for each stream a list of entries [id, fields], with nil fields if the entry was deleted. A redrive comes with its
+ * result Redis's time in ms as text, then for each stream a list of entries [id, fields], with nil fields if the entry was deleted. A redrive comes with its
  *        own ID and the fields of its dead letter. It is due again after a lease, since nothing else records who has it
  * atomic because two members that both see an entry as due would both run it.
  * twice  what the first call took is pending for the consumer, which looks for it after the reconnect that caused the
@@ -47,11 +54,11 @@ end
  * stream must not keep the others from what is theirs.
  */
 export const takeDueEntriesScript = new Script(
-  `${TAKE_DUE}
+  `${TAKE_DUE}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[3]')}
-local later = string.format('%.0f', now + ARGV[3])
-local due, taken = {}, {}
+local later = scoreIn(now, tonumber(ARGV[3]))
+local due, taken = {}, { string.format('%.0f', now) }
 for n = 1, #KEYS / 4 do
   local limit, at = ARGV[n * 2 + 2], n * 4
   local lowest, highest = ARGV[n * 2 + 3], string.format('%.0f', now)
@@ -65,12 +72,15 @@ end
 for n = 1, #due do
   local keys, entries = { unpack(KEYS, n * 4 - 3, n * 4) }, {}
   for _, id in ipairs(due[n]) do entries[#entries + 1] = takeDue(id, true, keys, ARGV[1], ARGV[2], later) end
-  taken[n] = entries
+  taken[n + 1] = entries
 end
 return taken
 `,
-  (reply) =>
-    parseList(reply, 'take-due-entries').map((entries) =>
-      parseEntries(entries, 'take-due-entries'),
-    ),
+  (reply): TakenDue => {
+    const [now, ...streams] = parseList(reply, 'take-due-entries');
+    return {
+      nowMs: Number(parseText(now, 'take-due-entries')),
+      streams: streams.map((entries) => parseEntries(entries, 'take-due-entries')),
+    };
+  },
 );

@@ -1,4 +1,5 @@
 import { parseCount } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
@@ -20,7 +21,7 @@ import { NOW, Script } from '../script.js';
  * All keys are read before the first write for an entry: if one holds another type, the entry stays as it was.
  */
 export const handOverScript = new Script(
-  `${ATTEMPT_MARKS}${FENCE}${LETTER_OF}${HANDED_BACK}
+  `${ATTEMPT_MARKS}${FENCE}${LETTER_OF}${HANDED_BACK}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[2]')}
 local group, consumer, token = ARGV[1], ARGV[2], ARGV[3]
@@ -38,10 +39,10 @@ for i = 4, #ARGV, 3 do
   -- The lease may be gone, or belong to another entry of the same message.
   if of ~= entry and letterOf(entry) then
     -- If it has to wait, the first call has set until when.
-    if waitsMs == '' then handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', now, entry) end
+    if waitsMs == '' then handed = handed + redis.call('ZADD', KEYS[3], 'XX', 'CH', scoreIn(now, 0), entry) end
   elseif leased or of ~= entry and isLeftHere(entry) then
     local isAtOnce = waitsMs == '' and not letterOf(entry)
-    local score = isAtOnce and handedBackScore(entry) or string.format('%.0f', now + (tonumber(waitsMs) or 0))
+    local score = isAtOnce and handedBackScore(entry) or scoreIn(now, tonumber(waitsMs) or 0)
     local row = counted and redis.call('HGET', KEYS[4], entry)
     handed = handed + redis.call('ZADD', KEYS[3], score, entry)
     if leased then redis.call('HDEL', KEYS[2], id) end

@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { DUE_TIMES } from '../due-times.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
 import { NOW, Script } from '../script.js';
@@ -19,7 +20,7 @@ import { NOW, Script } from '../script.js';
  * The attempt is counted first: if a command fails, what came before it stays.
  */
 export const scheduleRetryScript = new Script(
-  `${ATTEMPT_MARKS}${FENCE}
+  `${ATTEMPT_MARKS}${FENCE}${DUE_TIMES}
 ${NOW}
 ${evenIfFull('KEYS[2]')}
 local group, consumer, token, keepsMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -37,7 +38,7 @@ for i = 5, #ARGV, 4 do
     -- Without leases, an earlier run may fail late.
     redis.call('HSET', KEYS[4], entry, math.max(used, before) .. endedRun(mark))
     if keepsMs == '' then
-      redis.call('ZADD', KEYS[3], string.format('%.0f', now + delay), entry)
+      redis.call('ZADD', KEYS[3], scoreIn(now, delay), entry)
       if token ~= '' then redis.call('HDEL', KEYS[2], id) end
     elseif token ~= '' then
       local lease = string.format('%s %s %d %.0f', token, entry, used + 1, now + keepsMs)
