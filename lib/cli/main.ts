@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
-import { visible } from '../errors/visible.js';
+import { visible } from '../errors/thrown.js';
 import { InvalidOptionsError, InvalidStreamNameError } from '../errors/redis-streams.error.js';
 import { PACKAGE_VERSION } from '../redis/server/package-version.js';
 import { errorText } from '../redis/server/redis-errors.js';

@@ -1,4 +1,4 @@
-import { shown } from '../errors/visible.js';
+import { shown } from '../errors/thrown.js';
 import { DELAY_ALLOWED } from '../errors/handler.errors.js';
 import { LONGEST_IN_SHORT } from '../wire/dead-letter-fields.js';
 import type { Message } from './message.js';

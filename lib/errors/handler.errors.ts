@@ -1,7 +1,6 @@
-import { shown } from './visible.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
-import { cutText, textOf } from './thrown.js';
+import { cutText, shown, textOf } from './thrown.js';
 
 /** The longest delay before an attempt: ten years. */
 const LONGEST_DELAY_MS = 10 * 365 * 24 * 60 * 60 * 1_000;

@@ -1,4 +1,4 @@
-import { shown } from './visible.js';
+import { shown } from './thrown.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
 /** Which item of a batch an error is about. */

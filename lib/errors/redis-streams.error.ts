@@ -1,5 +1,4 @@
-import { cutText } from './thrown.js';
-import { shown, visible } from './visible.js';
+import { cutText, shown, visible } from './thrown.js';
 
 /** The longest message: what is in it is bounded, but could be much at once. */
 const LONGEST = 8_192;

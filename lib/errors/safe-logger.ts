@@ -1,7 +1,6 @@
 import { Logger, type LoggerService } from '@nestjs/common';
 import { thrownText } from './thrown-text.js';
-import { cutText } from './thrown.js';
-import { visible } from './visible.js';
+import { cutText, visible } from './thrown.js';
 
 type Level = 'log' | 'error' | 'warn' | 'debug';
 

@@ -1,5 +1,7 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { guardedListener } from './guarded-listener.js';
+import { types } from 'node:util';
+import { SafeLogger } from '../errors/safe-logger.js';
+import { thrownText } from '../errors/thrown-text.js';
 import type {
   AttemptedMessage,
   ConnectionReconnecting,
@@ -77,4 +79,30 @@ export function onStreamsEvent<Name extends keyof RedisStreamsChannels>(
   const untyped = (event: unknown): void => guarded(event as RedisStreamsChannels[Name]);
   subscribe(name, untyped);
   return () => void unsubscribe(name, untyped);
+}
+
+const logger = new SafeLogger('RedisStreamsEvents');
+
+/**
+ * Calls a listener of the app. If it throws, or returns a promise that rejects, that is logged, and once for each text: Node would
+ * end the process.
+ */
+export function guardedListener<Event>(
+  channelName: string,
+  listener: (event: Event) => unknown,
+): (event: Event) => void {
+  let said: string | undefined;
+  const onFault = (error: unknown): void => {
+    const text = `A listener of ${channelName} failed: ${thrownText(error)}. No message is affected`;
+    if (text !== said) logger.error(text);
+    said = text;
+  };
+  return (event) => {
+    try {
+      const result = listener(event);
+      if (types.isPromise(result)) result.catch(onFault);
+    } catch (error) {
+      onFault(error);
+    }
+  };
 }

@@ -3,7 +3,7 @@ import {
   tracingChannel,
   type TracingChannelSubscribers,
 } from 'node:diagnostics_channel';
-import { guardedListener } from './guarded-listener.js';
+import { guardedListener } from './channels.js';
 import type { AttemptedMessage } from './message-events.js';
 
 /** A message that is being published. */

@@ -11,7 +11,7 @@ import { importLedgerScript } from '../redis/scripts/ledger/import-ledger.script
 import { redisTimeMs } from '../redis/server/clocks.js';
 import { type Codec, decodeEnvelope } from '../wire/codec.js';
 import { JsonCodec } from '../wire/json.codec.js';
-import { messageIdOf } from '../wire/message-id.js';
+import { messageIdOf } from '../wire/ids.js';
 import { splitRequest } from '../wire/request-reply-fields.js';
 import { dtpyfwLedgerKey, streamKeys } from '../wire/stream-keys.js';
 

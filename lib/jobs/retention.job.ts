@@ -1,4 +1,4 @@
-import { shown } from '../errors/visible.js';
+import { shown } from '../errors/thrown.js';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { RetentionOptions } from '../options/stream-options.js';

@@ -11,7 +11,7 @@ import {
   type InspectedStream,
   inspectStreamScript,
 } from '../redis/scripts/admin/inspect-stream.script.js';
-import type { Member } from '../redis/scripts/admin/read-members.script.js';
+import type { Member } from '../redis/scripts/admin/members.script.js';
 import { askServerFacts } from '../redis/server/server-facts.js';
 import { compareEntryIds, publishedAtMs } from '../wire/ids.js';
 import { partitionName } from '../wire/partitions.js';

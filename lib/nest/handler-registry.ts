@@ -1,19 +1,18 @@
-import { inspect, isDeepStrictEqual } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { NamedHandler } from '../consume/handlers/invoker.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
-import { FieldCodec } from '../wire/field.codec.js';
-import { requireKeysOfItsOwn } from '../wire/stream-names.js';
-import { isWildcard, wildcardMatcher } from '../wire/wildcard.js';
 import { resolveRetry, resolveSubscription } from '../options/resolve-options.js';
 import {
   DEFAULTS,
   type ResolvedServerOptions,
   type ResolvedSubscription,
 } from '../options/resolved-options.js';
-import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
 import type { StreamPattern } from '../options/stream-pattern.js';
+import type { RetryOptions, SubscriptionOptions } from '../options/subscription-options.js';
+import { FieldCodec } from '../wire/field.codec.js';
+import { isWildcard, requireKeysOfItsOwn, wildcardMatcher } from '../wire/stream-names.js';
 import * as text from './nest.messages.js';
 import { subscriptionOf } from './subscription.js';
 

@@ -1,4 +1,4 @@
-import { shown } from '../errors/visible.js';
+import { shown } from '../errors/thrown.js';
 
 export const patternLeftAlone = (pattern: unknown): string => {
   const given = typeof pattern === 'string' ? `"${shown(pattern)}"` : JSON.stringify(pattern);

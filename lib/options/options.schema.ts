@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MOST_PARTITIONS } from '../wire/partitions.js';
-import { isWildcard } from '../wire/wildcard.js';
+import { isWildcard } from '../wire/stream-names.js';
 import { connection } from './connection.schema.js';
 import { DEFAULTS } from './resolved-options.js';
 import {

@@ -1,16 +1,15 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
-import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
-import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
 import {
   publishDelayedScript,
   type PublishedLater,
 } from '../redis/scripts/publish/publish-delayed.script.js';
-import { DelayedList } from './delayed-list.js';
+import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
+import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
+import { DelayedList, isDue, type LastCheck } from './delayed-list.js';
 import { dueAmong } from './due-among.js';
-import { isDue, type LastCheck } from './last-check.js';
 import * as text from './publish.messages.js';
 
 const EVERY_MS = 200;

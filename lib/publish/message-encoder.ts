@@ -1,6 +1,6 @@
+import type { ReadPacket } from '@nestjs/microservices';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { ReadPacket } from '@nestjs/microservices';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { isA } from '../errors/thrown.js';
@@ -9,8 +9,8 @@ import { type StreamPattern, streamPattern } from '../options/stream-pattern.js'
 import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
-import { validate } from '../wire/payload-schema.js';
 import { requireKeysOfItsOwn } from '../wire/stream-names.js';
+import { validate } from '../wire/payload-schema.js';
 import { streamKey } from '../wire/stream-keys.js';
 import type { OutgoingEntry } from './entry-publisher.js';
 import * as text from './publish.messages.js';

@@ -1,4 +1,4 @@
-import { shown } from '../errors/visible.js';
+import { shown } from '../errors/thrown.js';
 
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 

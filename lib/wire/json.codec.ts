@@ -9,7 +9,7 @@ import {
   notBase64Text,
   type RawFields,
 } from './codec.js';
-import { messageIdField, messageIdOf } from './message-id.js';
+import { messageIdField, messageIdOf } from './ids.js';
 import {
   checkCodecOptions,
   fromJson,

@@ -2,7 +2,7 @@ import { decode, type DecoderOptions, encode } from '@msgpack/msgpack';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
-import { messageIdField, messageIdOf } from './message-id.js';
+import { messageIdField, messageIdOf } from './ids.js';
 import {
   checkCodecOptions,
   checkFieldName,

@@ -6,10 +6,10 @@ import { deadLetterScript } from '../../lib/redis/scripts/settle/dead-letter.scr
 import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
 import { ensureGroupScript } from '../../lib/redis/scripts/reserve/ensure-group.script.js';
 import { handOverScript } from '../../lib/redis/scripts/settle/hand-over.script.js';
-import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge-ledger.script.js';
+import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge.script.js';
 import { putBackScript } from '../../lib/redis/scripts/settle/put-back.script.js';
 import { recoverScript } from '../../lib/redis/scripts/reserve/recover.script.js';
-import { releaseJobScript } from '../../lib/redis/scripts/admin/release-job.script.js';
+import { releaseJobScript } from '../../lib/redis/scripts/admin/job-right.script.js';
 import { removeConsumerScript } from '../../lib/redis/scripts/admin/remove-consumer.script.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { reserveWithoutLedgerScript } from '../../lib/redis/scripts/reserve/reserve-without-ledger.script.js';

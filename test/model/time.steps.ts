@@ -1,5 +1,5 @@
 import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
-import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge-ledger.script.js';
+import { purgeLedgerScript } from '../../lib/redis/scripts/ledger/purge.script.js';
 import { sweepPackedScript } from '../../lib/redis/scripts/ledger/sweep-packed.script.js';
 import { setPackedTimes } from '../support/packed-ledger.js';
 import type { Ids } from './model.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import {
   type DeadLetterFilter,

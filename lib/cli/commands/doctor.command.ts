@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import { livingMembers } from '../../redis/read/own-records.js';
 import { readGroups } from '../../redis/read/xinfo.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { setTimeout as delay } from 'node:timers/promises';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import {
   type GroupConsumer,
   ledgerSize,

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import type { LoggerService } from '@nestjs/common';
 import type { Command } from 'commander';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import { resolveClientOptions } from '../../options/resolve-options.js';
 import { MessageEncoder } from '../../publish/message-encoder.js';
 import { MessagePublisher } from '../../publish/message-publisher.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../../redis/read/streams.js';

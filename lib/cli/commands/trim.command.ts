@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Redis } from 'ioredis';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import {
   previewTrimScript,
   type TrimPreview,

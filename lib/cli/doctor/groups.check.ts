@@ -10,7 +10,7 @@ import {
   previewTrimScript,
   type TrimPreview,
 } from '../../redis/scripts/admin/preview-trim.script.js';
-import type { Member } from '../../redis/scripts/admin/read-members.script.js';
+import type { Member } from '../../redis/scripts/admin/members.script.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { InvalidRecordError } from '../../errors/redis.errors.js';
 import { partitionIn } from '../../wire/partitions.js';

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import { widthOf } from './text.js';
 
 /** A column of a table. */

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 import { CliError, UsageError } from '../cli.error.js';
 
 /** Shows how far long work has got. */

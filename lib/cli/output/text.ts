@@ -1,4 +1,4 @@
-import { visible } from '../../errors/visible.js';
+import { visible } from '../../errors/thrown.js';
 
 /** JSON for programs that a terminal can show safely, too. */
 export const jsonText = (value: unknown, indent?: number): string =>

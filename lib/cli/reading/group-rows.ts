@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ledgerSize, livingMembers, readMembers } from '../../redis/read/own-records.js';
 import { type GroupInfo, readGroups, readStream, type StreamInfo } from '../../redis/read/xinfo.js';
-import type { Member } from '../../redis/scripts/admin/read-members.script.js';
+import type { Member } from '../../redis/scripts/admin/members.script.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';

@@ -5,7 +5,7 @@ import { readPartitionCount } from '../../redis/read/own-records.js';
 import { isNotAllowed } from '../../redis/server/redis-errors.js';
 import { partitionIn, partitionName, partitionNames } from '../../wire/partitions.js';
 import { isOwnKey, streamKey } from '../../wire/stream-keys.js';
-import { keyPattern } from '../../wire/wildcard.js';
+import { keyPattern } from '../../wire/stream-names.js';
 import { CliError } from '../cli.error.js';
 import type { Session } from '../session.js';
 

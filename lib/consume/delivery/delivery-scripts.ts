@@ -1,12 +1,16 @@
 import { renewScript } from '../../redis/scripts/reserve/renew.script.js';
 import { reserveWithoutLedgerScript } from '../../redis/scripts/reserve/reserve-without-ledger.script.js';
 import { type Reservation, reserveScript } from '../../redis/scripts/reserve/reserve.script.js';
-import { startAloneScript } from '../../redis/scripts/reserve/start-alone.script.js';
-import { startRedriveScript } from '../../redis/scripts/reserve/start-redrive.script.js';
+import {
+  startAloneScript,
+  startRedriveScript,
+} from '../../redis/scripts/reserve/start-run.script.js';
 import type { ScriptRunner } from '../../redis/scripts/script.js';
-import { acknowledgeDeletedScript } from '../../redis/scripts/settle/acknowledge-deleted.script.js';
-import { commitRedrivesScript } from '../../redis/scripts/settle/commit-redrives.script.js';
-import { commitScript } from '../../redis/scripts/settle/commit.script.js';
+import {
+  acknowledgeDeletedScript,
+  commitRedrivesScript,
+  commitScript,
+} from '../../redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../redis/scripts/settle/dead-letter.script.js';
 import { handOverScript } from '../../redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../../redis/scripts/settle/put-back.script.js';

@@ -1,6 +1,6 @@
 import { localNow } from '../../redis/server/clocks.js';
 import { claimPartitionScript } from '../../redis/scripts/partition/claim-partition.script.js';
-import { releasePartitionScript } from '../../redis/scripts/partition/release-partition.script.js';
+import { releasePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
 import { tendPartitionScript } from '../../redis/scripts/partition/tend-partition.script.js';
 import { MOST_AT_ONCE } from '../load.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';

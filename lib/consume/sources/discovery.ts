@@ -6,16 +6,15 @@ import { scanStreams } from '../../redis/read/streams.js';
 import { errorText, isRefusal } from '../../redis/server/redis-errors.js';
 import { streamOfPartition } from '../../wire/partitions.js';
 import { isOwnKey } from '../../wire/stream-keys.js';
-import { keyPattern, wildcardMatcher } from '../../wire/wildcard.js';
+import { keyPattern, wildcardMatcher } from '../../wire/stream-names.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { ConsumedWildcards } from '../stream-place.js';
 import type { Demand } from '../waiting.js';
-import type { Groups } from './groups.js';
+import type { Groups, KnownWildcards } from './groups.js';
 import type { Recovery } from './recovery.js';
 import type { Resumption } from './resumption.js';
-import type { KnownWildcards } from './wildcard-starts.js';
 
 /** Looks for streams that the wildcards match, at start and from time to time, and lets go of those that vanished. */
 export class StreamDiscovery {

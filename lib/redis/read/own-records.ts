@@ -3,7 +3,7 @@ import { InvalidRecordError } from '../../errors/redis.errors.js';
 import { MOST_PARTITIONS, parsePartitionCount } from '../../wire/partitions.js';
 import { partitionCountKey, type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
 import { notePartitionCountScript } from '../scripts/partition/note-partition-count.script.js';
-import { type Member, readMembersScript } from '../scripts/admin/read-members.script.js';
+import { type Member, readMembersScript } from '../scripts/admin/members.script.js';
 import { isWrongType } from '../server/redis-errors.js';
 import type { ConsumerInfo } from './xinfo.js';
 

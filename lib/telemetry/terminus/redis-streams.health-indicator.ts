@@ -1,4 +1,4 @@
-import { shown } from '../../errors/visible.js';
+import { shown } from '../../errors/thrown.js';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';

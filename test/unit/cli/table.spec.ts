@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { visible } from '../../../lib/errors/visible.js';
+import { visible } from '../../../lib/errors/thrown.js';
 import { cut, tableText } from '../../../lib/cli/output/table.js';
 import { widthOf, wrapped } from '../../../lib/cli/output/text.js';
 

@@ -1,16 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { GIVE_BACK, type Outcome } from '../../../lib/consume/decide.js';
-import type { Deliveries } from '../../../lib/consume/delivery/deliveries.js';
 import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
-import type { Script, ScriptRunner } from '../../../lib/redis/scripts/script.js';
+import type { Deliveries } from '../../../lib/consume/delivery/deliveries.js';
 import type { Message } from '../../../lib/consume/message.js';
 import { DEFAULTS, type ResolvedSubscription } from '../../../lib/options/resolved-options.js';
 import { reserveWithoutLedgerScript } from '../../../lib/redis/scripts/reserve/reserve-without-ledger.script.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
-import { startRedriveScript } from '../../../lib/redis/scripts/reserve/start-redrive.script.js';
-import { commitRedrivesScript } from '../../../lib/redis/scripts/settle/commit-redrives.script.js';
-import { commitScript } from '../../../lib/redis/scripts/settle/commit.script.js';
+import { startRedriveScript } from '../../../lib/redis/scripts/reserve/start-run.script.js';
+import type { Script, ScriptRunner } from '../../../lib/redis/scripts/script.js';
+import {
+  commitRedrivesScript,
+  commitScript,
+} from '../../../lib/redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../../lib/redis/scripts/settle/dead-letter.script.js';
 import { handOverScript } from '../../../lib/redis/scripts/settle/hand-over.script.js';
 import { putBackScript } from '../../../lib/redis/scripts/settle/put-back.script.js';

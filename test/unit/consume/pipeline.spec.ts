@@ -18,7 +18,7 @@ import { Demand } from '../../../lib/consume/waiting.js';
 import { DEFAULTS } from '../../../lib/options/resolved-options.js';
 import type { RawEntry } from '../../../lib/redis/read/replies.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
-import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-alone.script.js';
+import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-run.script.js';
 import type { Holder } from '../../../lib/wire/ids.js';
 import { JsonCodec } from '../../../lib/wire/json.codec.js';
 import { streamKeys } from '../../../lib/wire/stream-keys.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 
 import { type Codec, JsonCodec, MessageDecodingError, WatermillCodec } from '../../../lib/index.js';
-import { messageIdField, messageIdOf } from '../../../lib/wire/message-id.js';
+import { messageIdField, messageIdOf } from '../../../lib/wire/ids.js';
 
 const bytesOf = (field: string | Buffer): Buffer => Buffer.from(field);
 

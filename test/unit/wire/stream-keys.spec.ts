@@ -18,7 +18,7 @@ import {
 } from '../../../lib/wire/stream-keys.js';
 import { hashSlot, hashTagged } from '../../../lib/wire/hash-tags.js';
 import { partitionIn } from '../../../lib/wire/partitions.js';
-import { keyPattern, wildcardMatcher } from '../../../lib/wire/wildcard.js';
+import { keyPattern, wildcardMatcher } from '../../../lib/wire/stream-names.js';
 
 describe('the keys of delayed messages', () => {
   it('are in the hash slot of their stream', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isWildcard, keyPattern, wildcardMatcher } from '../../../lib/wire/wildcard.js';
+import { isWildcard, keyPattern, wildcardMatcher } from '../../../lib/wire/stream-names.js';
 
 describe('a wildcard', () => {
   it.each<[string, boolean]>([

@@ -1,5 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { NOTE_POSITION } from '../entry-ids.lua.js';
+import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
 import { evenIfFull } from '../even-if-full.lua.js';
 import { NOW_TEXT, Script } from '../script.js';
 
@@ -35,4 +35,53 @@ notePosition(KEYS[6], ARGV[5])
 return redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 `,
   (reply) => parseCount(reply, 'commit'),
+);
+
+/**
+ * Records redrives whose handlers succeeded. Only their dead letters exist: no entry is pending.
+ *
+ * KEYS   1 ledger (ZSET), 2 leases (HASH), 3 retries (ZSET), 4 attempts (HASH), 5 dead letters (stream)
+ * ARGV   1 '1' if there is a ledger, then for each: the redrive's ID, message ID, the ID of its lease
+ * result how many dead letters this call removed
+ * atomic because a message in the ledger whose dead letter remains would look failed, and a dead letter that is removed without
+ *        a ledger entry would run again if its message is published again.
+ * twice  the second time all of it is already done. It needs no fence: a late success is still a success.
+ *
+ * The ledger is written first: if a command fails, what came before it stays.
+ */
+export const commitRedrivesScript = new Script(
+  `${LETTER_OF}
+${NOW_TEXT}
+${evenIfFull('KEYS[2]')}
+local removed = 0
+for i = 2, #ARGV, 3 do
+  local member, id, lease = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if ARGV[1] == '1' then redis.call('ZADD', KEYS[1], now, id) end
+  removed = removed + redis.call('XDEL', KEYS[5], letterOf(member))
+  redis.call('HDEL', KEYS[2], lease)
+  redis.call('ZREM', KEYS[3], member)
+  redis.call('HDEL', KEYS[4], member)
+end
+return removed
+`,
+  (reply) => parseCount(reply, 'commit-redrives'),
+);
+
+/**
+ * Acknowledges an entry that was deleted from its stream while it was pending: nothing is left to handle or keep.
+ *
+ * KEYS   1 stream, 2 retries (ZSET), 3 attempts (HASH)
+ * ARGV   1 group, 2 entry ID
+ * result 1 if this call acknowledged it, else 0
+ * atomic because otherwise a retry or an attempt could remain for an entry that is no longer pending.
+ * twice  the second time it is already done.
+ */
+export const acknowledgeDeletedScript = new Script(
+  `
+redis.call('ZREM', KEYS[2], ARGV[2])
+redis.call('HDEL', KEYS[3], ARGV[2])
+local acknowledged = redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[2])
+return type(acknowledged) == 'number' and acknowledged or 0
+`,
+  (reply) => parseCount(reply, 'acknowledge-deleted'),
 );
