@@ -2,8 +2,11 @@ import type { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { JobFailedError } from '../errors/redis.errors.js';
 import type { ResolvedServerOptions, ResolvedSubscription } from '../options/resolved-options.js';
-import { keepJobScript, releaseJobScript } from '../redis/scripts/admin/job-right.script.js';
-import { takeJobScript } from '../redis/scripts/admin/take-job.script.js';
+import {
+  keepJobScript,
+  releaseJobScript,
+  takeJobScript,
+} from '../redis/scripts/admin/job-right.script.js';
 import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import { placesOf } from '../wire/partitions.js';
 

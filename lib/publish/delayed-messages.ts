@@ -8,8 +8,7 @@ import {
 } from '../redis/scripts/publish/publish-delayed.script.js';
 import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
 import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
-import { DelayedList, isDue, type LastCheck } from './delayed-list.js';
-import { dueAmong } from './due-among.js';
+import { DelayedList, dueAmong, isDue, type LastCheck } from './delayed-list.js';
 import * as text from './publish.messages.js';
 
 const EVERY_MS = 200;

@@ -1,6 +1,8 @@
 import { DEFAULTS, type ResolvedRetry } from '../../options/resolved-options.js';
-import { boundDueTimesScript } from '../../redis/scripts/reserve/bound-due-times.script.js';
-import { boundLeasesScript } from '../../redis/scripts/reserve/bound-leases.script.js';
+import {
+  boundDueTimesScript,
+  boundLeasesScript,
+} from '../../redis/scripts/reserve/bound-times.script.js';
 import type { Member } from '../member.js';
 import type { Pipeline } from '../pipeline.js';
 
