@@ -672,6 +672,7 @@ describe('getStats()', () => {
         lost: 0,
       },
       reconnects: 0,
+      setAside: [],
       byStream: expect.any(Array),
       jobs: expect.any(Array),
     });

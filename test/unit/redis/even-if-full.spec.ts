@@ -23,7 +23,7 @@ const REMOVE_FIRST = new Set([
   'forget-messages',
   'leave-requests',
   'note-partition-count',
-  'take-job',
+  'job-right',
 ]);
 
 describe('scripts on a full Redis', () => {
