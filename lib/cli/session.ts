@@ -113,9 +113,19 @@ export class Session {
 
 /** What a command does that works on one group. */
 export const onGroup =
-  <Flags>(work: (session: Session, stream: string, group: string, flags: Flags) => Promise<void>) =>
-  (stream: string, group: string, flags: Flags, command: Command): Promise<void> =>
+  <Flags>(
+    work: (session: Session, stream: string, group: string, flags: Flags) => Promise<void>,
+  ): OnGroup<Flags> =>
+  (stream, group, flags, command) =>
     Session.with(command, (session) => work(session, stream, group, flags));
+
+/** The action of a command with a stream and a group. */
+export type OnGroup<Flags> = (
+  stream: string,
+  group: string,
+  flags: Flags,
+  command: Command,
+) => Promise<void>;
 
 const FIELD = 'field:';
 
