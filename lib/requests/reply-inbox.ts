@@ -10,7 +10,7 @@ import type { RawEntry } from '../redis/read/replies.js';
 import { readAfter } from '../redis/read/streams.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
 import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
-import { errorText } from '../redis/server/redis-errors.js';
+import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
 import type { PendingRequests } from './pending-request.js';
 
@@ -43,6 +43,8 @@ export class ReplyInbox {
   private untrimmed = { count: 0, bytes: 0 };
   private readonly left: string[] = [];
   private faultIsLogged = false;
+  /** Why Redis refused to make or keep it the last time; undefined if it did not. */
+  private refusal: Error | undefined;
   private stopFollowing: (() => void) | undefined;
 
   /** @param commands the client's connection, for commands that do not block */
@@ -71,7 +73,11 @@ export class ReplyInbox {
     return this.renewedAt !== undefined && performance.now() - this.renewedAt < RELIABLE_MS;
   }
 
-  /** Resolves once the inbox exists, or no request waits any more. */
+  /**
+   * Resolves once the inbox exists, or no request waits any more.
+   *
+   * @throws the error of Redis if it refuses the inbox, for lack of memory for example
+   */
   async makeReady(): Promise<void> {
     this.open();
     while (!this.isReady && this.isAwaited) {
@@ -79,6 +85,7 @@ export class ReplyInbox {
         this.renewing = undefined;
       });
       await this.renewing;
+      if (this.refusal !== undefined) throw this.refusal;
     }
   }
 
@@ -159,11 +166,13 @@ export class ReplyInbox {
       const made = await keepInboxScript.run(client, [this.keys.replies], [EXPIRES_MS, trimFrom]);
       // A new inbox is read from its beginning: if Redis's clock was set back, its IDs start lower.
       if (made) this.lastId = '0-0';
+      this.refusal = undefined;
       this.renewedAt = at;
       this.checkedAt = at;
       if (trimFrom !== '') this.untrimmed = { count: 0, bytes: 0 };
       this.faultIsLogged = false;
     } catch (error) {
+      this.refusal = isRedisReply(error) && !isClusterFault(error) ? error : undefined;
       this.logFault(error);
       await delay(reconnectDelayMs(1), undefined, { signal: this.closing.signal });
     }

@@ -13,6 +13,7 @@ import type {
 } from '../publish/message-encoder.js';
 import { type MessagePublisher, withEvents } from '../publish/message-publisher.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
+import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import { requestFields } from '../wire/request-reply-fields.js';
 import { PendingRequest, PendingRequests } from './pending-request.js';
 import { ReplyInbox } from './reply-inbox.js';
@@ -85,7 +86,11 @@ export class Requests {
     if (this.inbox.isReady) this.inbox.checkSometimes();
     else {
       request.waitForConnection(options.publishTimeoutMs);
-      await this.inbox.makeReady();
+      await this.inbox.makeReady().catch((error: unknown) => {
+        throw new PublishError(stream, messageId, false, errorText(error), {
+          cause: cleanCause(error),
+        });
+      });
     }
     if (!this.pending.has(id, request)) {
       throw new PublishError(stream, messageId, false, 'nobody waits for a reply any longer');

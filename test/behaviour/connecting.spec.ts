@@ -6,6 +6,7 @@ import {
   type ConnectionOption,
   type ConnectionRequest,
   DeadLetters,
+  ServerRedisStreams,
 } from '../../lib/index.js';
 import { keepHealthy } from '../../lib/redis/connect/connection.js';
 import { freshName } from '../support/fresh-name.js';
@@ -219,5 +220,22 @@ describe('connections', () => {
     await emit(stream, { n: 1 });
     await waitFor(() => got.length === 1);
     expect(new Set(statuses)).toEqual(new Set(['connected']));
+  });
+});
+
+describe('a function for connections that throws what is no error', () => {
+  const connection = (): never => {
+    const nothing: unknown = undefined;
+    throw nothing;
+  };
+
+  it('keeps the server from starting, and a client from publishing, with an error', async () => {
+    const server = new ServerRedisStreams({ group: GROUP, connection });
+    const error = await new Promise((resolve) => void server.listen(resolve));
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toContain('connection() threw no error, but undefined');
+    await server.close();
+    const emitted = firstValueFrom(clientFor(connection).emit(freshName('orders'), 1));
+    await expect(emitted).rejects.toThrow('connection() threw no error, but undefined');
   });
 });

@@ -4,6 +4,7 @@ import { Controller } from '@nestjs/common';
 import { firstValueFrom } from 'rxjs';
 
 import {
+  ClientRedisStreams,
   DeadLetters,
   IdleConsumersJob,
   LedgerMaintenanceJob,
@@ -162,10 +163,19 @@ describe('while Redis is full', () => {
     await fill();
     release();
     expect(await Promise.all(replies)).toEqual([2, 4, 6]);
-    await expect(firstValueFrom(client.send(stream, { n: 4 }))).rejects.toMatchObject({
-      code: 'PUBLISH_FAILED',
-      message: expect.stringContaining('OOM'),
-    });
+    // A client that has asked before, and one that has no inbox yet.
+    const other = new ClientRedisStreams({ connection: redis.url });
+    try {
+      for (const asker of [client, other]) {
+        await expect(firstValueFrom(asker.send(stream, { n: 4 }))).rejects.toMatchObject({
+          code: 'PUBLISH_FAILED',
+          ambiguous: false,
+          message: expect.stringContaining('OOM'),
+        });
+      }
+    } finally {
+      await other.close();
+    }
   });
 
   it('retention, ledger maintenance and the removal of idle consumers work, and free memory', async () => {

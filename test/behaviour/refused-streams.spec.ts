@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from '@jest/globals';
 
+import { partitionName } from '../../lib/wire/partitions.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
@@ -14,7 +15,7 @@ import {
   type TwoStreams,
   twoStreams,
 } from '../support/refusals.js';
-import { closeAppsAfterEach } from '../support/streams-app.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests({ args: [] });
@@ -137,4 +138,29 @@ describe('what is due in several streams at once', () => {
     expect(runs).toBe(2);
     await redis.client.del(keys.retries);
   });
+});
+
+it('a partition whose leases have another type when a member starts is set aside, and the others are read', async () => {
+  const stream = freshName('orders');
+  const [bad, good] = [partitionName(stream, 0), partitionName(stream, 1)];
+  const { leases } = streamKeys('', bad, GROUP);
+  await redis.client.set(leases, 'x');
+  for (const name of [bad, good]) {
+    await redis.client.xadd(name, '*', 'name', stream, 'key', 'k', 'body', JSON.stringify(name));
+  }
+  const got: unknown[] = [];
+  await streamsApp(
+    {
+      connection: redis.url,
+      group: GROUP,
+      startFrom: 'beginning',
+      streams: { [stream]: { partitions: 2 } },
+    },
+    { controllers: [handlerOf(stream, (name) => void got.push(name))] },
+  );
+  await waitFor(() => got.length === 1);
+  await expectReported(bad, leases, 'string');
+  await redis.client.del(leases);
+  await waitFor(() => got.length === 2);
+  expect(got).toEqual([good, bad]);
 });

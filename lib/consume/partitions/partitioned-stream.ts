@@ -5,6 +5,7 @@ import {
 } from '../../redis/scripts/partition/announce-member.script.js';
 import { takePartitionScript } from '../../redis/scripts/partition/take-partition.script.js';
 import { localNow } from '../../redis/server/clocks.js';
+import { isRefusal } from '../../redis/server/redis-errors.js';
 import { PACKAGE_VERSION } from '../../redis/server/package-version.js';
 import { partitionName } from '../../wire/partitions.js';
 import { memberKeys, ownerKey, partitionCountKey, streamKeys } from '../../wire/stream-keys.js';
@@ -165,31 +166,31 @@ export class PartitionedStream {
 
   /** The others need not wait: they ask for the partitions of a member that is not listed until it has released them. */
   private async sayGoodbye(): Promise<void> {
-    try {
-      await this.announce(0);
-    } catch (error) {
-      this.faults.onFault(error);
-    }
+    await this.announce(0).catch((error: unknown) => this.faults.onFault(error));
   }
 
   private async take(number: number): Promise<void> {
     const { client, consumer, token } = this.member;
     const partition = this.partitions[number];
-    if (partition === undefined) return;
+    if (partition === undefined || partition.followed.isSetAside) return;
     const { leases, attempts } = partition.followed.keys;
     const askedAt = localNow();
-    const epoch = await takePartitionScript.run(
-      client,
-      [partition.ownerKey, leases, attempts],
-      [
-        consumer,
-        token,
-        OWNED_MS,
-        this.presence.isPatient ? 1 : 0,
-        partition.epoch,
-        startsBeforeAcknowledging(this.consumed.options) ? 1 : 0,
-      ],
-    );
+    const args = [
+      consumer,
+      token,
+      OWNED_MS,
+      this.presence.isPatient ? 1 : 0,
+      partition.epoch,
+      startsBeforeAcknowledging(this.consumed.options) ? 1 : 0,
+    ];
+    const epoch = await takePartitionScript
+      .run(client, [partition.ownerKey, leases, attempts], args)
+      .catch((error: unknown) => {
+        // One partition that Redis refuses does not keep us from the others.
+        if (!isRefusal(error)) throw error;
+        this.refusals.note(partition.followed, error);
+        return 0;
+      });
     if (epoch === 0) return;
     partition.epoch = epoch;
     this.begin(number, partition, new Ownership(token, epoch, askedAt));

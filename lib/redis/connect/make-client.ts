@@ -1,5 +1,7 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
+import { isError } from '../../errors/thrown.js';
+import { thrownText } from '../../errors/thrown-text.js';
 import {
   type AddedConnectionOptions,
   type ClusterConnectionOptions,
@@ -71,9 +73,19 @@ function makeCluster(
 /** Clients that factories returned before. Each connection has one purpose, so none may be shared. */
 const fromFactories = new WeakSet<object>();
 
+/** What a factory throws need not be an error, and Nest takes what is empty for success. */
+function made(factory: ConnectionFactory, request: ConnectionRequest): unknown {
+  try {
+    return factory(request);
+  } catch (error) {
+    if (isError(error)) throw error;
+    throw new Error(`connection() threw no error, but ${thrownText(error)}`, { cause: error });
+  }
+}
+
 /** @throws InvalidOptionsError if it returns anything but a new connection */
 function callFactory(factory: ConnectionFactory, request: ConnectionRequest): Redis {
-  const client: unknown = factory(request);
+  const client: unknown = made(factory, request);
   const refuse = (what: string): never => {
     throw new InvalidOptionsError('connection()', what, 'a new ioredis instance at each call');
   };
