@@ -145,7 +145,7 @@ export class Pipeline {
     this.report.heldFull(room === 0, this.keys.stream, mostHeld);
   }
 
-  /** The order has changed, or Redis refuses the stream no longer: more may run, and more may be read. */
+  /** The order has changed, or Redis no longer refuses the stream: more may run, and more may be read. */
   goOn(): void {
     this.startWaiting();
     this.reserveNext();
@@ -261,8 +261,7 @@ export class Pipeline {
       switch (message.reservation) {
         case 'new':
           if (this.startsNothing) this.refuse(message);
-          else if (isUsedUp(message, this.policyFor(message))) this.endUsedUp(message);
-          else ours.push(message);
+          else if (!this.endsUnrun(message)) ours.push(message);
           break;
         case 'postponed':
           postponed.push(message);
@@ -293,11 +292,14 @@ export class Pipeline {
     this.offerRoom();
   }
 
-  /** It has no attempt left, and does not start. */
-  private endUsedUp(message: Message): void {
-    const outcome = decideUsedUp(message);
-    this.report.outcome(message, outcome);
+  /** Ends a message that does not run: its outcome could not be recorded before, or it has no attempt left. */
+  private endsUnrun(message: Message): boolean {
+    const known = this.refused.outcomeOf(message.rowId);
+    if (known === undefined && !isUsedUp(message, this.policyFor(message))) return false;
+    const outcome = known ?? decideUsedUp(message);
+    if (known === undefined) this.report.outcome(message, outcome);
     void this.settle(message, outcome);
+    return true;
   }
 
   /** Something that is pending for another member comes first. */
@@ -413,7 +415,8 @@ export class Pipeline {
     const isSettled = await this.deliveries.settle(message, outcome, isFollowed);
     if (outcome.kind === 'give-back' && isSettled === false) this.report.lost(message);
     const isRefused = message.refusal !== undefined;
-    if (isRefused && outcome.kind !== 'give-back') await this.refused.giveUp(message, outcome);
+    if (!isRefused) this.refused.forget(message.rowId);
+    else if (outcome.kind !== 'give-back') await this.refused.giveUp(message, outcome);
     this.drop(message, outcome.kind === 'retry' && !isRefused ? outcome.delayMs : undefined);
   }
 

@@ -9,7 +9,7 @@ import { FollowedStream, type FollowedStreams } from './followed-streams.js';
 import type { Member } from './member.js';
 import { Wakeup } from './waiting.js';
 
-/** The types of a stream's keys. A wrong position is replaced, and dead letters concern only the messages that become some. */
+/** The types of a stream's keys. A wrong position is replaced, and a wrong key of dead letters concerns only messages that become one. */
 const TYPES: readonly (readonly [keyof StreamKeys, type: string])[] = [
   ['stream', 'stream'],
   ['ledger', 'zset'],

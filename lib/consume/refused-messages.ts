@@ -5,18 +5,29 @@ import type { RequestRuns } from './handlers/request-runs.js';
 import type { Message, UnreadableEntry } from './message.js';
 import type { Report } from './report.js';
 
-/** How long a message stays away that Redis lets neither be recorded nor become a dead letter: doubled each time. */
+/** How long a message is left alone if Redis refuses both its outcome and its dead letter. Doubled each time. */
 const FIRST_MS = 30_000;
 const LONGEST_MS = 3_600_000;
-/** Of how many messages that is remembered. */
+/** How many such messages are remembered. */
 const MOST_REMEMBERED = 10_000;
+/** Of how many the outcome is kept. It holds what the handler threw, which may be large. */
+const MOST_OUTCOMES = 1_000;
+
+/** A message that was left pending. */
+interface Left {
+  readonly delayMs: number;
+  readonly untilMs: number;
+  /** What became of it, if it has run. */
+  readonly outcome: Outcome | undefined;
+}
 
 /**
  * What becomes of the messages of a stream that Redis refuses one by one: each is made a dead letter, with the refusal as its
- * reason. If that is refused too, it stays pending, and this process does not take it again for some time.
+ * reason. If that is refused too, it stays pending, and this process does not take it again for some time. Then it tries to
+ * record the same outcome again: it does not run the message a second time.
  */
 export class RefusedMessages {
-  private readonly left = new Map<string, { readonly delayMs: number; readonly untilMs: number }>();
+  private readonly left = new Map<string, Left>();
 
   constructor(
     private readonly deliveries: Deliveries,
@@ -30,15 +41,26 @@ export class RefusedMessages {
     return (this.left.get(rowId)?.untilMs ?? 0) > performance.now();
   }
 
+  /** What became of a message that has run, and was left pending since. */
+  outcomeOf(rowId: string): Outcome | undefined {
+    return this.left.size === 0 ? undefined : this.left.get(rowId)?.outcome;
+  }
+
+  /** What became of a message is recorded. */
+  forget(rowId: string): void {
+    if (this.left.size > 0) this.left.delete(rowId);
+  }
+
   /** Redis refused to record what became of a message. */
   async giveUp(message: Message, outcome: Outcome): Promise<void> {
     if (outcome.kind !== 'dead') {
       const dead = decideRefused(message, `record it as ${outcome.kind}`);
       message.refusal = undefined;
-      this.report.outcome(message, dead);
       await this.deliveries.settle(message, dead, false);
+      if (message.refusal === undefined) this.report.outcome(message, dead);
     }
-    this.leaveIfRefused(message, this.deliveries.modeOf(message).isOnlyOurs(message));
+    const isAcknowledged = this.deliveries.modeOf(message).isOnlyOurs(message);
+    this.leaveIfRefused(message, isAcknowledged, outcome);
   }
 
   /** Redis refused to reserve a message. The caller of a request is told. */
@@ -55,14 +77,15 @@ export class RefusedMessages {
     this.leaveIfRefused(entry, false);
   }
 
-  private leaveIfRefused(item: StepItem, isAcknowledged: boolean): void {
+  private leaveIfRefused(item: StepItem, isAcknowledged: boolean, outcome?: Outcome): void {
     const { rowId, refusal } = item;
-    if (refusal === undefined) return;
+    if (refusal === undefined) return this.forget(rowId);
     if (isAcknowledged) return this.report.lostWithLetter(item, refusal);
     const before = this.left.get(rowId)?.delayMs ?? FIRST_MS / 2;
     const delayMs = Math.min(LONGEST_MS, 2 * before);
     this.left.delete(rowId);
-    this.left.set(rowId, { delayMs, untilMs: performance.now() + delayMs });
+    const kept = this.left.size < MOST_OUTCOMES ? outcome : undefined;
+    this.left.set(rowId, { delayMs, untilMs: performance.now() + delayMs, outcome: kept });
     const [oldest] = this.left.keys();
     if (this.left.size > MOST_REMEMBERED && oldest !== undefined) this.left.delete(oldest);
     this.report.leftPending(item, refusal, delayMs);

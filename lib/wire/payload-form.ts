@@ -63,7 +63,7 @@ export function fromJson(
 /** @throws MessageDecodingError if the bytes are not UTF-8: decoding would replace them by other characters */
 export function fromUtf8(field: string, bytes: Buffer): string {
   const decoded = bytes.toString();
-  // Where it is not UTF-8, this character stands; it may also have been written.
+  // Invalid bytes decode to this character, but a producer may also have written the character itself.
   if (decoded.includes('\uFFFD') && !isUtf8(bytes)) {
     throw new MessageDecodingError(text.notUtf8(field));
   }

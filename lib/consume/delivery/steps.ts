@@ -28,7 +28,7 @@ export class Steps {
   private readonly ended = new Promise<false>((resolve) => {
     this.endWaits = () => resolve(false);
   });
-  /** Those that are done to a refused stream, once it works again. */
+  /** The items of steps that wait until their stream works again. */
   private readonly waiting = new Set<readonly StepItem[]>();
 
   constructor(

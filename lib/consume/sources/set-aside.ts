@@ -14,7 +14,7 @@ const FIRST_MS = 500;
 /** How long a refused stream waits at most until it is tried again, in ms. */
 const LONGEST_MS = 30_000;
 const JITTER = 0.2;
-/** How long a stream works again at least before that is said, in ms. */
+/** How long a stream must work, at least, before the log says that it works again, in ms. */
 const LEAST_WORKING_MS = 1_000;
 
 /** The delay before a refused stream is tried for the `attempt`th time, in ms. */

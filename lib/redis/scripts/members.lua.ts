@@ -1,5 +1,5 @@
 import { DUE_TIMES } from './due-times.lua.js';
-import { evenIfFull } from './even-if-full.lua.js';
+import { evenIfFull } from './script.js';
 
 /**
  * Lua for the record of a group's members. `members` is a ZSET: consumer → alive until (Redis time, ms). `versions` is a HASH:

@@ -53,7 +53,7 @@ export async function readClock(client: Redis): Promise<ClockReading> {
 
 /** Notices when Redis's clock is moved: between two answers it must advance as the monotonic clock of this process does. */
 export class ClockWatch {
-  /** @param last what is known already */
+  /** @param last the latest reading, if there is one */
   constructor(private last?: ClockReading) {}
 
   /** @returns by how much the clock was moved since the last reading, in ms: negative if it was moved back, 0 if it was not */

@@ -9,7 +9,7 @@ import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import { checkOptions, count, object, timerMs } from '../../options/check-options.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 
-/** When a service counts as unhealthy. What is left out has no limit, except for the reader and the answer. */
+/** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */
 export interface RedisStreamsHealthLimits {
   /**
    * How long ago the oldest pending entry of the group may have been published, in ms, 1 or more.

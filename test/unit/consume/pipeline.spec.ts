@@ -17,6 +17,8 @@ import { ConsumerTallies } from '../../../lib/consume/tallies.js';
 import { Demand } from '../../../lib/consume/waiting.js';
 import { DEFAULTS } from '../../../lib/options/resolved-options.js';
 import type { RawEntry } from '../../../lib/redis/read/replies.js';
+import { commitScript } from '../../../lib/redis/scripts/settle/commit.script.js';
+import { deadLetterScript } from '../../../lib/redis/scripts/settle/dead-letter.script.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
 import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-run.script.js';
 import type { Holder } from '../../../lib/wire/ids.js';
@@ -42,6 +44,8 @@ class HeldScripts implements ScriptRunner {
   runsAlone = false;
   readonly held = new Map<unknown, Answer>();
   readonly reserved: string[][] = [];
+  /** What Redis refuses. */
+  readonly refused = new Map<unknown, number>();
 
   async run<Reply>(
     script: Script<Reply>,
@@ -56,6 +60,11 @@ class HeldScripts implements ScriptRunner {
       return { shownMs: 1, reservations: rowIds.map(() => reservation) } as Reply;
     }
     await this.held.get(script)?.promise;
+    const refusals = this.refused.get(script);
+    if (refusals !== undefined) {
+      this.refused.set(script, refusals + 1);
+      throw Object.assign(new Error('ERR no'), { name: 'ReplyError' });
+    }
     return true as Reply;
   }
 }
@@ -134,6 +143,39 @@ describe('the pipeline of a stream', () => {
     await pipeline.drain();
     expect(handled).toEqual([0, 1]);
     expect(pipeline.inHand.size).toBe(0);
+  });
+
+  it('records again what Redis refused, and does not run the message a second time', async () => {
+    const now = jest.spyOn(performance, 'now');
+    const startedAt = performance.now();
+    const pipeline = pipelineOf();
+    for (const script of [commitScript, deadLetterScript]) scripts.refused.set(script, 0);
+    pipeline.offer([entry(0)], NEW);
+    await settle();
+    await pipeline.deliveries.drained();
+    await settle();
+    expect(handled).toEqual([0]);
+    expect([...scripts.refused.values()]).toEqual([1, 1]);
+    expect(pipeline.inHand.size).toBe(0);
+    pipeline.offer([entry(0)]);
+    await settle();
+    expect(scripts.reserved).toHaveLength(1);
+    for (const afterMs of [31_000, 92_000]) {
+      now.mockReturnValue(startedAt + afterMs);
+      pipeline.offer([entry(0)]);
+      await settle();
+      await pipeline.deliveries.drained();
+      await settle();
+    }
+    expect(handled).toEqual([0]);
+    expect([...scripts.refused.values()]).toEqual([3, 3]);
+    scripts.refused.clear();
+    now.mockReturnValue(startedAt + 300_000);
+    pipeline.offer([entry(0)]);
+    await settle();
+    await pipeline.drain();
+    expect(handled).toEqual([0]);
+    expect(pipeline.knows('1-0')).toBe(false);
   });
 
   it('keeps the order of messages that have to be reserved again, before those that were read later', async () => {

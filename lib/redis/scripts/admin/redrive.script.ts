@@ -1,9 +1,8 @@
 import { parseCount } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { REDRIVE_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Schedules dead letters to run again. Each stays a dead letter until its run is settled; at-most-once, until it starts.

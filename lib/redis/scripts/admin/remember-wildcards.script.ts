@@ -1,6 +1,5 @@
 import { parseList, parseText } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { NOW_TEXT, Script } from '../script.js';
+import { evenIfFull, NOW_TEXT, Script } from '../script.js';
 
 /**
  * Remembers since when a group reads the streams that its wildcards match, so that streams created while no member runs differ

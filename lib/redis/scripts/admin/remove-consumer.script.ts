@@ -1,7 +1,6 @@
 import { parseCount } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { MEMBERS } from '../members.lua.js';
-import { INFO_OF, Script } from '../script.js';
+import { evenIfFull, INFO_OF, Script } from '../script.js';
 
 /**
  * Removes a consumer that has nothing pending: one that leaves, or one that is dead.

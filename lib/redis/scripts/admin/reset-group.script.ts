@@ -1,6 +1,5 @@
 import { parseText } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { INFO_OF, Script } from '../script.js';
+import { evenIfFull, INFO_OF, Script } from '../script.js';
 
 /**
  * Sets a group to another position in its stream.

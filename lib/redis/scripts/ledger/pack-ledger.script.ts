@@ -1,6 +1,5 @@
 import { parseCount } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { Script } from '../script.js';
+import { evenIfFull, Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**

@@ -1,6 +1,5 @@
 import { parseCount, parseList } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 import { PACKED_LEDGER } from './packed-ledger.lua.js';
 
 /**

@@ -1,7 +1,6 @@
 import { parseList, parseText } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { MEMBERS } from '../members.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /** The living members of a group, and the partitions that they report. */
 export interface Members {

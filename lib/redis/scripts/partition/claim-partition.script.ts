@@ -1,7 +1,6 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
-import { Script } from '../script.js';
+import { evenIfFull, Script } from '../script.js';
 
 /** A page of the pending entries of a partition. */
 export interface ClaimedPage {

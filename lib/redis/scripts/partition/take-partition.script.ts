@@ -1,7 +1,6 @@
 import { parseCount, parseText } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, NOTE_COMEBACK } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /** Lua: `epochIn` reads an epoch; 0 if there is none, or something else. A number that is too large for an epoch would stay for ever. */
 export const EPOCH_IN = `

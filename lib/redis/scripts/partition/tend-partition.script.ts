@@ -6,10 +6,9 @@ import {
   type RawEntry,
 } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { TAKE_DUE } from '../reserve/take-due-entries.script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 import { EPOCH_IN } from './take-partition.script.js';
-import { NOW, Script } from '../script.js';
 
 /** What the owner of a partition learns about it. */
 export interface TendedPartition {

@@ -1,8 +1,7 @@
 import { parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Moves a page of due times that Redis's clock wrote when it was ahead, to the latest time that they can mean. The others stay.

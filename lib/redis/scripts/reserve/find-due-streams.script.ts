@@ -1,7 +1,7 @@
 import { parseList, parseText } from '../../read/replies.js';
 import { NOW_TEXT, Script } from '../script.js';
 
-/** What is due, and when Redis looked. */
+/** Which streams have something due, and the time by Redis's clock. */
 export interface FoundDue {
   readonly nowMs: number;
   readonly due: readonly number[];

@@ -1,7 +1,6 @@
 import { parseEntries, parseList, parseText } from '../../read/replies.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Takes over a page of entries that have been pending for a long time without a sign of their consumer: it died or is stuck.

@@ -1,9 +1,8 @@
 import { parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Renews the leases of messages that run or are about to, and resets the idle time of their pending entries. Of a redrive it

@@ -1,8 +1,7 @@
 import { NOTE_POSITION } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
 import { ATTEMPT_MARKS } from '../runs.lua.js';
-import { Script } from '../script.js';
+import { evenIfFull, Script } from '../script.js';
 import { parseReservations } from './reserve.script.js';
 
 /**

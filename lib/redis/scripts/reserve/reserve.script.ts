@@ -2,11 +2,10 @@ import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseList, parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER } from '../ledger/packed-ledger.lua.js';
 import { PARTITION_FENCE } from '../partition/claim-partition.script.js';
 import { ATTEMPT_MARKS } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * What to do with an entry: run it; drop it, since its message was handled; leave it to another run of its message; or wait,

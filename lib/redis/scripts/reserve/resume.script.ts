@@ -6,9 +6,8 @@ import {
   type RawEntry,
 } from '../../read/replies.js';
 import { ENTRY_ORDER, LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, HERE_SINCE, NOTE_COMEBACK } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /** A page of a consumer's earlier entries. */
 export interface ResumedPage {

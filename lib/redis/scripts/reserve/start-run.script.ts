@@ -1,8 +1,7 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
-import { Script } from '../script.js';
+import { evenIfFull, Script } from '../script.js';
 
 /**
  * Records that a message which came back from unfinished runs now starts alone: if this run does not finish either, the message

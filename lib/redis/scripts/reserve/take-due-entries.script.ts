@@ -1,8 +1,7 @@
 import { parseEntries, parseList, parseText, type RawEntry } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Lua: `takeDue` takes one entry or redrive that is due, and returns it. Returns nil if nobody will ask for it again, since it was

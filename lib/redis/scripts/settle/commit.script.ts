@@ -1,7 +1,6 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
-import { NOW_TEXT, Script } from '../script.js';
+import { evenIfFull, NOW_TEXT, Script } from '../script.js';
 
 /**
  * Records messages whose handlers succeeded.

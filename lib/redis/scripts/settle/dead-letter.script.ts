@@ -1,8 +1,7 @@
 import { parseCount } from '../../read/replies.js';
 import { LETTER_OF, NOTE_POSITION } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { FENCE } from '../runs.lua.js';
-import { NOW_TEXT, Script } from '../script.js';
+import { evenIfFull, NOW_TEXT, Script } from '../script.js';
 
 /**
  * Writes a dead letter and acknowledges its entry. The dead letter of a redrive replaces the earlier one.

@@ -1,9 +1,8 @@
 import { parseCount } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
 import { HANDED_BACK, LETTER_OF } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Hands back to the group entries that were read and did not start: the next member that asks takes them, in stream order. A

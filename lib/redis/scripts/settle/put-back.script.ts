@@ -1,8 +1,7 @@
 import { parseText } from '../../read/replies.js';
 import { HANDED_BACK } from '../entry-ids.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { FIND_PACKED, PACKED_LEDGER, REMOVE_PACKED } from '../ledger/packed-ledger.lua.js';
-import { Script } from '../script.js';
+import { evenIfFull, Script } from '../script.js';
 
 /**
  * Undoes the early acknowledgement of messages that did not start (at-most-once): the next member that asks takes them, in

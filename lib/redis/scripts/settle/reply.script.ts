@@ -1,6 +1,5 @@
 import { parseText } from '../../read/replies.js';
-import { evenIfFullBy } from '../even-if-full.lua.js';
-import { Script } from '../script.js';
+import { evenIfFullBy, Script } from '../script.js';
 
 /** The result for a batch of replies. */
 export interface Replied {

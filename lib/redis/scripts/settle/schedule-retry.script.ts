@@ -1,8 +1,7 @@
 import { parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
-import { evenIfFull } from '../even-if-full.lua.js';
 import { ATTEMPT_MARKS, FENCE } from '../runs.lua.js';
-import { NOW, Script } from '../script.js';
+import { evenIfFull, NOW, Script } from '../script.js';
 
 /**
  * Postpones failed messages: counts the attempt, sets the time of the next one, and ends the lease. If the caller itself waits
