@@ -609,6 +609,14 @@ describe('the list of streams, which all who may write it share', () => {
       { controllers: [handlerOf(stream, () => undefined)] },
     );
 
+  /** A connection whose user may use one stream, and perhaps more keys. */
+  const restrictedTo = async (stream: string, ...more: string[]): Promise<string> => {
+    const user = freshName('user');
+    const keys = [stream, `stream:{${stream}}:*`, ...more].map((key) => `~${key}`);
+    await redis.client.call('ACL', 'SETUSER', user, 'on', '>secret', '+@all', ...keys);
+    return redis.url.replace('//', `//${user}:secret@`);
+  };
+
   it('can be emptied: the servers of a stream publish what its clients left', async () => {
     const stream = freshName('orders');
     await server(stream);
@@ -621,22 +629,11 @@ describe('the list of streams, which all who may write it share', () => {
 
   it('can be full of junk: servers without rights to what it names leave it alone', async () => {
     const stream = freshName('orders');
-    const user = freshName('user');
-    await redis.client.call(
-      'ACL',
-      'SETUSER',
-      user,
-      'on',
-      '>secret',
-      '+@all',
-      `~${stream}`,
-      `~stream:{${stream}}:*`,
-      `~${LISTED}`,
-    );
+    const connection = await restrictedTo(stream, LISTED);
     const rows = Array.from({ length: 500 }, (_, n) => [`${n % 2 ? '}' : 'junk'}${n}`, 'x']).flat();
     await redis.client.hset(LISTED, ...rows, 'x'.repeat(100_000), 'x', '{', '\u001b'.repeat(5_000));
     const before = recordedLog.lines.filter(({ level }) => level === 'warn').length;
-    await server(stream, redis.url.replace('//', `//${user}:secret@`));
+    await server(stream, connection);
     await waitFor(async () => {
       const start = await evals();
       await delay(1_000);
@@ -653,18 +650,7 @@ describe('the list of streams, which all who may write it share', () => {
 
   it('can be forbidden: a client is found by the servers of its stream', async () => {
     const stream = freshName('orders');
-    const user = freshName('user');
-    await redis.client.call(
-      'ACL',
-      'SETUSER',
-      user,
-      'on',
-      '>secret',
-      '+@all',
-      `~${stream}`,
-      `~stream:{${stream}}:*`,
-    );
-    const connection = redis.url.replace('//', `//${user}:secret@`);
+    const connection = await restrictedTo(stream);
     const client = clientFor({ connection });
     await emit(client, stream, later({ n: 1 }, 100));
     await published(stream, 1);

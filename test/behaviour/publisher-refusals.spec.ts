@@ -13,6 +13,7 @@ import {
   RedisStreamsRecordBuilder,
 } from '../../lib/index.js';
 import { clientsForTests } from '../support/clients-for-tests.js';
+import { looksAt } from '../support/delayed-messages.js';
 import { freshName } from '../support/fresh-name.js';
 import { recordedLog } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
@@ -36,10 +37,7 @@ const emit = (
   return firstValueFrom(client.emit(stream, builder.build()));
 };
 
-const numbersIn = async (stream: string): Promise<unknown[]> =>
-  (await redis.client.xrange(stream, '-', '+')).map(
-    ([, fields]) => JSON.parse(fields[fields.indexOf('body') + 1] ?? '').n,
-  );
+const { numbersIn } = looksAt(redis);
 
 /** Writes the payload as it is: a list of field names and values. */
 class RawCodec implements Codec {

@@ -159,7 +159,7 @@ describe('a key of 200 000 characters', () => {
   ];
 
   it.each(longKeys.map((key) => [key.slice(0, 20), key]))('%s… is judged at once', (_, key) => {
-    const start = performance.now();
+    const before = process.cpuUsage();
     isOwnKey(key);
     isInboxKey(key);
     hashSlot(key.slice(0, 100) + key);
@@ -172,7 +172,8 @@ describe('a key of 200 000 characters', () => {
     } catch {
       // It need not be a valid name.
     }
-    expect(performance.now() - start).toBeLessThan(200);
+    // In µs, whatever else the machine does. Quadratic time would be minutes.
+    expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   });
 });
 
