@@ -131,7 +131,7 @@ local function isOwned(entry)
 end
 
 local answers, leases, done, acked, later, taken = {}, {}, {}, {}, {}, {}
-${DUE_TIMES}local written = 0
+local written = 0
 local ended = {}
 local function judge(n, entry, id)
   local holder, of, till, run
@@ -158,6 +158,7 @@ local function judge(n, entry, id)
   elseif holder and not mine and till > now then
     answers[n] = 'e'
     if letter or isOwned(entry) then
+      ${DUE_TIMES}
       later[#later + 1] = scoreIn(now, math.min(till - now, 1000))
       later[#later + 1] = entry
     end
