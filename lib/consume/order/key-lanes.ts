@@ -120,13 +120,13 @@ export class KeyLanes {
     return were;
   }
 
-  /** Messages that were let out did not start: each is the next one of its key again. */
+  /** Messages that were let out did not start: each waits again, behind what has come before it meanwhile. */
   putBack(messages: readonly Message[]): void {
     for (const message of messages) {
       const lane = this.firsts.get(message.rowId);
       if (lane === undefined) continue;
       this.letGo(lane);
-      lane.waiting.unshift(message);
+      lane.waiting.splice(placeAgain(lane.waiting, message), 0, message);
       this.count(lane, 1);
       this.advance(lane);
     }
@@ -221,4 +221,10 @@ function placeIn(waiting: readonly Message[], { entryId, isRedrive }: Message): 
     place = at;
   }
   return place;
+}
+
+/** Most often the front. A redrive stays ahead of the redrives that were behind it. */
+function placeAgain(waiting: readonly Message[], message: Message): number {
+  const redrive = waiting.findIndex(({ isRedrive }) => isRedrive);
+  return message.isRedrive && redrive >= 0 ? redrive : placeIn(waiting, message);
 }

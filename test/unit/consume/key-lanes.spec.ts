@@ -89,6 +89,20 @@ describe('the lanes of keys', () => {
     expect(out(lanes).sort()).toEqual(['5-0', '6-0']);
   });
 
+  it('put a message back behind an earlier one that was claimed meanwhile', () => {
+    const lanes = lanesOf(message('2-0', 'a'), message('dead-letter:0-1', 'b'));
+    expect(out(lanes)).toEqual(['2-0', 'dead-letter:0-1']);
+    lanes.shut();
+    lanes.add(message('1-0', 'a'));
+    lanes.add(message('3-0', 'b'));
+    lanes.putBack([message('2-0', 'a'), message('dead-letter:0-1', 'b')]);
+    lanes.open();
+    expect(out(lanes)).toEqual(['1-0', '3-0']);
+    lanes.through('1-0');
+    lanes.through('3-0');
+    expect(out(lanes)).toEqual(['2-0', 'dead-letter:0-1']);
+  });
+
   it('give back what waited for its turn, and not what waits for its time', () => {
     const lanes = lanesOf(message('1-0', 'a'), message('2-0', 'a'));
     lanes.add(message('3-0', 'a'), true);
