@@ -1,7 +1,7 @@
 """Stands for a service that uses natricine.
 
 natricine.py publish <stream>
-natricine.py subscribe <stream> <group> <count>
+natricine.py subscribe <stream> <group> <count> [uuid key]
 natricine.py send <topic prefix>
 natricine.py handle <topic prefix> <command> <group> <count>
 """
@@ -33,25 +33,26 @@ def fields_of(uuid, payload, metadata):
     return fields
 
 
-def message_of(fields):
+def message_of(fields, uuid_key=UUID_KEY):
     """What a handler of natricine gets: a UUID, bytes, and metadata in which everything is text."""
+    uuid = fields.get(uuid_key.encode(), b"").decode()
     metadata = fields.get(b"metadata")
     unpacked = msgpack.unpackb(metadata, raw=False) if metadata else {}
     return {
-        # natricine stops at an ID that is not a UUID.
-        "uuid": str(UUID(fields[UUID_KEY.encode()].decode())),
-        "payload": program.to_base64(fields[b"payload"]),
+        # An ID that is not a UUID is an error. Without the field, the message has none.
+        "uuid": str(UUID(uuid)) if uuid else None,
+        "payload": program.to_base64(fields.get(b"payload", b"")),
         "metadata": {str(key): str(value) for key, value in unpacked.items()},
     }
 
 
-def messages(client, stream, group, count):
+def messages(client, stream, group, count, uuid_key=UUID_KEY):
     """Yields messages, and acknowledges each after its handler."""
     program.create_group(client, stream, group)
     left = int(count)
     while left > 0:
         for entry_id, fields in program.read_new(client, stream, group, "py-1", left):
-            yield message_of(fields)
+            yield message_of(fields, uuid_key)
             client.xack(stream, group, entry_id)
             left -= 1
 
@@ -62,8 +63,8 @@ def publish(client, stream):
         client.xadd(stream, fields_of(UUID(message["uuid"]), payload, message["metadata"]))
 
 
-def subscribe(client, stream, group, count):
-    for message in messages(client, stream, group, count):
+def subscribe(client, stream, group, count, uuid_key=UUID_KEY):
+    for message in messages(client, stream, group, count, uuid_key):
         program.write(message)
 
 
