@@ -29,7 +29,7 @@ withPython()('dtpyfw, from a program in Python', () => {
       recovery: { minIdleMs: 1_000, intervalMs: 200 },
     });
 
-  it('its messages are read here', async () => {
+  it('writes messages that are read here', async () => {
     const stream = freshName('orders');
     await dtpyfw(['send', stream], sent(BODIES));
     const { handled } = await reading(stream, 'billing');
@@ -43,7 +43,7 @@ withPython()('dtpyfw, from a program in Python', () => {
     );
   });
 
-  it('it reads what is published here, beside a group of this package', async () => {
+  it('reads what is published here, beside a group of this package', async () => {
     const stream = freshName('orders');
     const { emit, handled } = await reading(stream, 'billing');
     for (const body of BODIES) {
@@ -62,7 +62,7 @@ withPython()('dtpyfw, from a program in Python', () => {
     });
   });
 
-  it('its service moves here with its group and its ledger, and back', async () => {
+  it('has a service that moves here with its group and its ledger, and back', async () => {
     const stream = freshName('orders');
     const group = `${stream}:processor:cg`;
     const body = (n: number) => ({ n });
@@ -83,7 +83,7 @@ withPython()('dtpyfw, from a program in Python', () => {
       expect.arrayContaining([body(3), body(4)]),
     );
     expect(handled).toHaveLength(2);
-    expect(monitor.getStats().counts.duplicate).toBe(1);
+    await waitFor(() => monitor.getStats().counts.duplicate === 1);
     await close();
 
     await dtpyfw(['send', stream], sent([body(5)]));

@@ -32,7 +32,7 @@ withPython()('natricine, from a program in Python', () => {
       codec: new WatermillCodec({ uuidKey: KEY, payload }),
     });
 
-  it('its messages are read here, and have the bytes of the fixed vectors', async () => {
+  it('writes messages that are read here, and have the bytes of the fixed vectors', async () => {
     const stream = freshName('orders');
     const { handled } = await reading(stream);
     for (const [n, vector] of VECTORS.entries()) {
@@ -46,7 +46,10 @@ withPython()('natricine, from a program in Python', () => {
         (await lastFields(redis.client, stream)).map((field) => field.toString('hex')),
       ).toEqual(
         [
-          ...[KEY, uuid(n), 'payload', `{"n":${n}}`],
+          KEY,
+          uuid(n),
+          'payload',
+          `{"n":${n}}`,
           ...(vector.metadata === undefined ? [] : ['metadata', bytesOf(vector)]),
         ].map((field) => Buffer.from(field).toString('hex')),
       );
@@ -62,7 +65,7 @@ withPython()('natricine, from a program in Python', () => {
     );
   });
 
-  it('it reads what is published here, beside a group of this package', async () => {
+  it('reads what is published here, beside a group of this package', async () => {
     const stream = freshName('orders');
     const { emit, handled } = await reading(stream);
     const named = VECTORS.filter(({ name }) => name !== undefined);
@@ -145,7 +148,7 @@ withPython()('natricine, from a program in Python', () => {
     );
   });
 
-  it('it needs its own key: with that of Watermill it finds no UUID', async () => {
+  it('needs its own key: with that of Watermill it finds no UUID', async () => {
     const stream = freshName('orders');
     const client = new ClientRedisStreams({ connection: redis.url, codec: new WatermillCodec() });
     await firstValueFrom(client.emit(stream, { n: 1 }));

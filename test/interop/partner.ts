@@ -16,11 +16,12 @@ const LIMIT_MS = 150_000;
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const DEBIAN_PYTHON = '/usr/bin/python3';
 
+type Describe = typeof describe | typeof describe.skip;
+
 /**
  * `describe`, or `describe.skip` if the command fails, with the reason in the output of the tests.
  *
- * @example
- * withPython('natricine', () => { … });
+ * @param packages those of Debian that it needs
  */
 function describeIf(what: string, command: string, words: string[], packages: string): Describe {
   const { error, status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
@@ -31,8 +32,8 @@ function describeIf(what: string, command: string, words: string[], packages: st
   );
   return describe.skip;
 }
-type Describe = typeof describe | typeof describe.skip;
 
+/** @example withGo()('Watermill', () => { … }); */
 export const withGo = (): Describe => describeIf('Go', 'go', ['version'], 'golang');
 export const withPython = (): Describe =>
   describeIf(

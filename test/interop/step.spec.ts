@@ -31,7 +31,7 @@ withPython()('STEP, from a program in Python', () => {
       },
     });
 
-  it('its messages are read here, and it keeps the same length and time to live', async () => {
+  it('writes messages that are read here, and it keeps the same length and time to live', async () => {
     const stream = freshName('data');
     await step(['publish', stream, 'data', '100', '50'], TEXTS);
     const { handled } = await reading(stream);
@@ -41,7 +41,7 @@ withPython()('STEP, from a program in Python', () => {
     await waitFor(async () => (await redis.client.pttl(stream)) > 50_000);
   });
 
-  it('it reads what is published here, which is its one field, and the stream is trimmed and expires', async () => {
+  it('reads what is published here, which is its one field, and the stream is trimmed and expires', async () => {
     const stream = freshName('data');
     const { emit } = await reading(stream);
     for (const text of TEXTS) {
@@ -54,7 +54,6 @@ withPython()('STEP, from a program in Python', () => {
     const count = String(TEXTS.length);
     expect(await step(['receive', stream, 'data', 'step', count, '200'])).toEqual(TEXTS);
     expect(await groupState(redis.client, stream, 'step')).toMatchObject({ pending: 0 });
-    expect(await redis.client.pttl(stream)).toBeGreaterThan(TTL_MS);
     await emit(stream, 'the last to renew it decides');
     expect(await redis.client.pttl(stream)).toBeLessThanOrEqual(TTL_MS);
     for (let n = 0; n < 400; n++) await emit(stream, String(n));
