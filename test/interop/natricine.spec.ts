@@ -9,7 +9,7 @@ import {
 } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { groupState, isCaughtUp } from '../support/group-state.js';
-import { lastFields, recordingApp } from '../support/recording-app.js';
+import { recordingApp } from '../support/recording-app.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
@@ -23,6 +23,8 @@ withPython()('natricine, from a program in Python', () => {
   const GROUP = 'billing';
   const KEY = '_natricine_message_uuid';
   const natricine: Run = (words, lines) => python('natricine.py', redis.url)(words, lines);
+  const hex = (...fields: (string | Buffer)[]) =>
+    fields.map((field) => Buffer.from(field).toString('hex'));
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   const reading = (stream: string, payload: 'json' | 'bytes' = 'json') =>
     recordingApp(stream, {
@@ -35,25 +37,19 @@ withPython()('natricine, from a program in Python', () => {
   it('writes messages that are read here, and have the bytes of the fixed vectors', async () => {
     const stream = freshName('orders');
     const { handled } = await reading(stream);
-    for (const [n, vector] of VECTORS.entries()) {
-      const message = {
-        uuid: uuid(n),
-        metadata: metadataOf(vector),
-        payload: base64(`{"n":${n}}`),
-      };
-      await natricine(['publish', stream], [message]);
-      expect(
-        (await lastFields(redis.client, stream)).map((field) => field.toString('hex')),
-      ).toEqual(
-        [
-          KEY,
-          uuid(n),
-          'payload',
-          `{"n":${n}}`,
-          ...(vector.metadata === undefined ? [] : ['metadata', bytesOf(vector)]),
-        ].map((field) => Buffer.from(field).toString('hex')),
-      );
-    }
+    const messages = VECTORS.map((vector, n) => ({
+      uuid: uuid(n),
+      metadata: metadataOf(vector),
+      payload: base64(`{"n":${n}}`),
+    }));
+    await natricine(['publish', stream], messages);
+    const entries = await redis.client.xrangeBuffer(stream, '-', '+');
+    expect(entries.map(([, fields]) => hex(...fields))).toEqual(
+      VECTORS.map((vector, n) => {
+        const metadata = vector.metadata === undefined ? [] : ['metadata', bytesOf(vector)];
+        return hex(KEY, uuid(n), 'payload', `{"n":${n}}`, ...metadata);
+      }),
+    );
     await waitFor(() => handled.length === VECTORS.length);
     expect(handled).toMatchObject(
       VECTORS.map(({ name = stream, headers }, n) => ({
