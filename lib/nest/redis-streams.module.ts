@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   ConfigurableModuleBuilder,
   Inject,
   Injectable,
@@ -218,7 +219,12 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
     IdleConsumersJob,
   ],
 })
-export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {
+export class RedisStreamsModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, BeforeApplicationShutdown
+{
+  private noteSignal: (signal: string | undefined) => void = () => undefined;
+
   constructor(
     @Inject(ServerRedisStreams) server: ServerRedisStreams,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
@@ -228,10 +234,15 @@ export class RedisStreamsModule extends ConfigurableModuleClass implements OnApp
     // startAllMicroservices() alone runs no hooks.
     server.whenListening(() => jobs.start());
     // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
-    closing.add(() => Promise.all([server.drain(), jobs.stop()]));
+    const closes = new Promise<string | undefined>((resolve) => (this.noteSignal = resolve));
+    closing.add(() => Promise.all([server.drainWithApp(closes), jobs.stop()]));
   }
 
   onApplicationBootstrap(): void {
     this.jobs.start();
+  }
+
+  beforeApplicationShutdown(signal?: string): void {
+    this.noteSignal(signal);
   }
 }
