@@ -19,21 +19,38 @@ import {
   wholeNumber,
   windowMs,
   withMethods,
-} from './check-options.js';
+} from './option-kinds.js';
 
 const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
+const MOST_IN_ID = 2n ** 64n - 1n;
+/** Both numbers of an entry ID take 64 bits. */
+const isStart = (value: string): boolean =>
+  value === 'latest' ||
+  value === 'beginning' ||
+  (/^\d{1,20}-\d{1,20}$/.test(value) &&
+    value.split('-').every((part) => BigInt(part) <= MOST_IN_ID));
 /** What Redis takes as one value, unless it is told otherwise. */
 const MOST_BYTES = 536_870_912;
+const shareError = 'a number from 0 to 1';
+const shareOfOne = z
+  .number({ error: shareError })
+  .min(0, { error: shareError })
+  .max(1, { error: shareError })
+  .optional();
 const MOST_ATTEMPTS = 1_000_000;
 const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
 const MOST_DELAY = DEFAULTS.backoff.maxDelayMs;
 const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
 const backoff = object(
   {
-    type: z.enum(['fixed', 'linear', 'exponential']).optional(),
+    type: z
+      .enum(['fixed', 'linear', 'exponential'], {
+        error: "'fixed', 'linear' or 'exponential'",
+      })
+      .optional(),
     delayMs,
     maxDelayMs: delayMs,
-    jitter: z.number().min(0).max(1).optional(),
+    jitter: shareOfOne,
   },
   backoffError,
 ).refine(({ delayMs: first = 0, maxDelayMs = MOST_DELAY }) => Number(first) <= Number(maxDelayMs), {
@@ -45,7 +62,7 @@ const backoff = object(
 const subscriptionShape = {
   startFrom: z
     .string({ error: startFromError })
-    .regex(/^(latest|beginning|\d+-\d+)$/, { error: startFromError })
+    .refine(isStart, { error: startFromError })
     .optional(),
   batchSize: count(1, 1000),
   concurrency: count(1, 10_000),
