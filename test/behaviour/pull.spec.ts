@@ -345,6 +345,7 @@ describe('a loop', () => {
     proxy.freeze();
     const acked = first.ack();
     const second = nextOf(messages);
+    proxy.resetAll();
     proxy.thaw();
     await acked;
     await (await second).ack();

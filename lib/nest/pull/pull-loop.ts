@@ -92,6 +92,11 @@ export class PullLoop implements PulledMessages {
     return this.consumer?.streams ?? [];
   }
 
+  /** Messages that closing now would lose or repeat. */
+  get unsettled(): number {
+    return this.consumer?.unsettled ?? 0;
+  }
+
   /** Whether it has ended, and its connections are closed. */
   get hasEnded(): boolean {
     return this.isClosed;

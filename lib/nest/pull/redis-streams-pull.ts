@@ -144,6 +144,11 @@ export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
     }));
   }
 
+  /** @internal Messages that closing now would lose or repeat. */
+  get unsettled(): number {
+    return [...this.loops].reduce((sum, loop) => sum + loop.unsettled, 0);
+  }
+
   /** @internal The wildcards that are pulled. */
   get wildcards(): string[] {
     return [...this.pulled.keys()].filter(isWildcard);
