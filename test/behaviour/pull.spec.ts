@@ -124,10 +124,10 @@ describe.each(modes)('a loop over a stream, $name', ({ mode }) => {
     await expect(first.ack()).rejects.toMatchObject({ code: 'PULL_ENDED', stream });
     const letters = await redis.client.xrange(keys(stream, 'dead-letters'), '-', '+');
     const gaveUp = letters.map(([, fields]) => fields[fields.indexOf('dead-letter-entry-id') + 1]);
+    // At most once cannot give back what the loop had, and without a ledger nothing that was read ahead.
     const kept = retriesOf(mode) ? [] : [ids[0], ids[2]];
-    if (mode.dedup === false && !retriesOf(mode))
-      expect(gaveUp).toEqual(expect.arrayContaining(kept));
-    else expect(gaveUp.sort()).toEqual(kept);
+    const keepsAll = mode.dedup === false && !retriesOf(mode);
+    expect(gaveUp.filter((id) => !keepsAll || kept.includes(id)).sort()).toEqual(kept);
 
     // Everything else is handled by the next loop, as a first attempt, in its order.
     const again: [number, number][] = [];
@@ -290,6 +290,23 @@ describe('a loop', () => {
       0,
     );
   };
+
+  it('with blocking retries has a message again before it has the next one', async () => {
+    const stream = freshName('orders');
+    await addEntries(redis.client, stream, [{ n: 1 }, { n: 2 }]);
+    const seen: unknown[] = [];
+    const backoff = { type: 'fixed', delayMs: 20 } as const;
+    const options = { untilEmpty: true, retry: { blocking: true, backoff } };
+    for await (const message of pullWith().from<{ n: number }>(stream, options)) {
+      seen.push([message.payload.n, message.getAttempt()]);
+      await (seen.length === 1 ? message.retry() : message.ack());
+    }
+    expect(seen).toEqual([
+      [1, 1],
+      [1, 2],
+      [2, 1],
+    ]);
+  });
 
   it('shares its messages with another loop over the same stream', async () => {
     const stream = freshName('orders');

@@ -19,6 +19,10 @@ export const streamsOf = ({ server, pull }: Pick<AppInRedis, 'server' | 'pull'>)
   ...new Set([...server.subscriptions(), ...pull.subscriptions()].map(({ stream }) => stream)),
 ];
 
+/** How many messages closing the app now would lose or repeat. */
+export const unsettledCount = ({ server, pull }: Pick<AppInRedis, 'server' | 'pull'>): number =>
+  (server.consumer?.unsettled ?? 0) + pull.unsettled;
+
 /** What a group has not finished in a stream. */
 export interface Unfinished {
   /** The name of the stream, or of one of its partitions. */

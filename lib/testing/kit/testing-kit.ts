@@ -21,6 +21,7 @@ import {
   streamsOf,
   type Unfinished,
   unfinishedStreams,
+  unsettledCount,
 } from './app-in-redis.js';
 import { type Awaited, type EventOf, Journal, outcomeOf, waitFor } from './journal.js';
 import {
@@ -156,7 +157,8 @@ export class TestingKit {
           hasUnread || pending > 0 || (whichRetries === 'wait' && retries > 0),
       );
     await waitFor({
-      check: async () => ((await left()).length === 0 && this.unsettled === 0 ? true : undefined),
+      check: async () =>
+        (await left()).length === 0 && unsettledCount(this.inRedis) === 0 ? true : undefined,
       tooLate: async () => new StreamsTestingError(text.notDrained(timeoutMs, await left())),
       timeoutMs,
       ...this.changesOf({}),
@@ -191,12 +193,6 @@ export class TestingKit {
   private async end(): Promise<void> {
     this.closed.abort();
     await this.leave();
-  }
-
-  /** What closing now would lose or repeat. */
-  private get unsettled(): number {
-    const { server, pull } = this.inRedis;
-    return (server.consumer?.unsettled ?? 0) + pull.unsettled;
   }
 
   private receiptOf(which: WhichMessage): PublishReceipt | undefined {
