@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   ConfigurableModuleBuilder,
   Inject,
   Injectable,
@@ -216,7 +217,12 @@ type Resolved = ReturnType<typeof resolveModuleOptions>;
     IdleConsumersJob,
   ],
 })
-export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {
+export class RedisStreamsModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, BeforeApplicationShutdown
+{
+  private noteSignal: (signal: string | undefined) => void = () => undefined;
+
   constructor(
     @Inject(ServerRedisStreams) server: ServerRedisStreams,
     @Inject(RedisStreamsPull) pull: RedisStreamsPull,
@@ -228,10 +234,15 @@ export class RedisStreamsModule extends ConfigurableModuleClass implements OnApp
     server.whenListening(() => jobs.start());
     server.whenListening(() => pull.warnOfHandlers());
     // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
-    closing.add(() => Promise.all([server.drain(), pull.close(), jobs.stop()]));
+    const closes = new Promise<string | undefined>((resolve) => (this.noteSignal = resolve));
+    closing.add(() => Promise.all([server.drainWithApp(closes), pull.close(), jobs.stop()]));
   }
 
   onApplicationBootstrap(): void {
     this.jobs.start();
+  }
+
+  beforeApplicationShutdown(signal?: string): void {
+    this.noteSignal(signal);
   }
 }

@@ -70,6 +70,8 @@ export class ServerRedisStreams
   private lastTallies: ConsumerTallies | undefined;
   private registryFault: unknown;
   private listening = false;
+  /** If the app closes: resolves to the signal that ends the process after that. */
+  private appCloses: Promise<string | undefined> | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(options: RedisStreamsServerOptions | ResolvedServerOptions) {
@@ -107,6 +109,7 @@ export class ServerRedisStreams
     try {
       await this.start();
     } catch (error) {
+      if (this.appCloses !== undefined && (await this.appCloses) !== undefined) return;
       return callback(error);
     }
     callback();
@@ -125,12 +128,18 @@ export class ServerRedisStreams
     this._status$.next('disconnected');
   }
 
-  /**
-   * Stops reading, and lets running handlers end. The module calls it while the app's providers still exist;
-   * `close()` does the rest.
-   */
+  /** Stops reading, and lets running handlers end. `close()` does the rest. */
   async drain(): Promise<void> {
     await this.consumer?.drain();
+  }
+
+  /**
+   * @internal Drains while the app's providers still exist. If the app waits for `listen()` and a signal ends the process, nobody
+   * is told that `listen()` did not succeed: the program would print an error that it did not catch.
+   */
+  drainWithApp(closes: Promise<string | undefined>): Promise<void> {
+    this.appCloses = closes;
+    return this.drain();
   }
 
   override on<Event extends keyof RedisStreamsEvents>(
