@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { object, trueOrFalse, withMethods } from './check-options.js';
+import { object, trueOrFalse, withMethods } from './option-kinds.js';
 import {
   blockingHasRetries,
   noBlocking,
