@@ -51,8 +51,8 @@ function describe(value: unknown, secret: boolean): string {
  */
 function mostTelling(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
-  const inner = issue.errors.flat().find(isInside);
-  return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+  const inside = issue.errors.flat().find(isInside);
+  return inside === undefined ? issue : { ...inside, path: [...issue.path, ...inside.path] };
 }
 
 const isInside = ({ code, path }: z.core.$ZodIssue): boolean =>

@@ -5,7 +5,7 @@ import {
   noBlocking,
   serverShape,
   subscriptionShape,
-} from './options.schema.js';
+} from './subscription.schema.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 
