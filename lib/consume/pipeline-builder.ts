@@ -19,6 +19,7 @@ import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
 import type { Refusals } from './refusals.js';
+import { ReadAheadBytes } from './read-ahead-bytes.js';
 import { RefusedMessages } from './refused-messages.js';
 import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
@@ -55,7 +56,8 @@ export class PipelineBuilder {
     const { keyPrefix, group } = this.options;
     const keys = streamKeys(keyPrefix, consumed.stream, group);
     const followed = new FollowedStream(consumed.stream, keys, consumed);
-    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder()));
+    const bytes = new ReadAheadBytes(consumed.options.readAheadBytes);
+    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder(), bytes));
     return followed;
   }
 
@@ -69,15 +71,17 @@ export class PipelineBuilder {
     followed: FollowedStream,
     ownership: Ownership,
     slots: SharedSlots,
+    bytes: ReadAheadBytes,
   ): { readonly pipeline: Pipeline; readonly order: LaneOrder } {
     const { stream, options } = followed.consumed;
     const keyOf = laneKeyFor(this.options.codecs.of(stream));
     const order = new LaneOrder(
       ({ envelope, messageId }) => keyOf(envelope, messageId),
       options.batchSize,
+      bytes,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots.gate()]),
+      pipeline: this.pipeline(followed, ownership.holder, order, bytes, [ownership, slots.gate()]),
       order,
     };
   }
@@ -86,6 +90,7 @@ export class PipelineBuilder {
     followed: FollowedStream,
     holder: Holder,
     order: Sequencer,
+    bytes: ReadAheadBytes,
     gates: readonly Gate[] = [],
   ): Pipeline {
     const { stream, options, invoke } = followed.consumed;
@@ -118,6 +123,7 @@ export class PipelineBuilder {
       report,
       new RefusedMessages(deliveries, requests, report),
       this.demand,
+      bytes,
     );
   }
 

@@ -19,6 +19,7 @@ import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
 import { InHand, type Message } from './message.js';
 import type { Sequencer } from './order/sequencer.js';
 import type { Gate } from './quarantine.js';
+import type { ReadAheadBytes } from './read-ahead-bytes.js';
 import type { RefusedMessages } from './refused-messages.js';
 import type { Report } from './report.js';
 import type { Slots } from './slots.js';
@@ -63,6 +64,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
+    private readonly readAheadBytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
     const { triesAgain } = deliveries.mode;
@@ -97,7 +99,8 @@ export class Pipeline {
   /** How many more entries a source may bring now. */
   get room(): number {
     if (this.takesNothing) return 0;
-    return Math.min(roomFor(this.load, this.options), this.sequencer.room);
+    const inBytes = this.readAheadBytes.roomBeside(this.bytesAhead);
+    return Math.min(roomFor(this.load, this.options), this.sequencer.room, inBytes);
   }
 
   /** Whether there is enough room to be worth a read of new entries. */
@@ -106,7 +109,13 @@ export class Pipeline {
   }
 
   get isWorthARead(): boolean {
-    return !this.takesNothing && isWorthARead(this.load, this.options);
+    if (this.takesNothing || !this.readAheadBytes.isWorthARead(this.bytesAhead)) return false;
+    return isWorthARead(this.load, this.options);
+  }
+
+  /** The bytes of what was read, without what runs and what waits for retries. */
+  private get bytesAhead(): number {
+    return this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes;
   }
 
   /**
@@ -120,6 +129,8 @@ export class Pipeline {
     notDueYet?: ReadonlySet<string>,
   ): void {
     const messages: Message[] = [];
+    let count = 0;
+    let bytes = 0;
     for (const entry of entries) {
       if (this.refused.isLeft(entry.id)) continue;
       const isAgain = this.inHand.has(entry.id);
@@ -127,22 +138,27 @@ export class Pipeline {
       const given = givenEntryId(entry);
       if (given !== undefined) this.place.position.noteGiven(given);
       const message = this.decoder.decode(entry, arrival);
-      this.inHand.add(entry.id);
+      this.inHand.add(entry.id, message?.bytes ?? 0);
       if (message === undefined) {
         void this.acknowledgeDeleted(entry.id);
-      } else if (isUnreadable(message)) {
+        continue;
+      }
+      count++;
+      bytes += message.bytes;
+      if (isUnreadable(message)) {
         void this.refused.deadLetterUnreadable(message).then(() => this.drop(message));
       } else {
         this.report.received(message);
         messages.push(message);
       }
     }
+    this.readAheadBytes.note(count, bytes);
     if (messages.length === 0) return;
     if (this.takesNothing) return this.giveBackUnreserved(messages);
     this.sequencer.add(messages, notDueYet);
     this.reserveNext();
-    const { room, mostHeld } = this.sequencer;
-    this.report.heldFull(room === 0, this.keys.stream, mostHeld);
+    const { room, held } = this.sequencer;
+    this.report.heldFull(room === 0, this.keys.stream, held);
   }
 
   /** The order has changed, or Redis no longer refuses the stream: more may run, and more may be read. */

@@ -134,8 +134,8 @@ export class Report {
   }
 
   /** Whether retries hold back so many messages that nothing more is read. Said once until that is over. */
-  heldFull(isFull: boolean, key: string, most: number): void {
-    if (isFull && !this.isHeldFull) this.logger.warn(text.heldFull(key, most));
+  heldFull(isFull: boolean, key: string, held: number): void {
+    if (isFull && !this.isHeldFull) this.logger.warn(text.heldFull(key, held));
     this.isHeldFull = isFull;
   }
 }

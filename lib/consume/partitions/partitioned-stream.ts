@@ -14,6 +14,7 @@ import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Pipeline } from '../pipeline.js';
+import { ReadAheadBytes } from '../read-ahead-bytes.js';
 import type { Refusals } from '../refusals.js';
 import type { StreamReaders } from '../sources/stream-readers.js';
 import type { ConsumedStream } from '../stream-place.js';
@@ -40,6 +41,7 @@ export class PartitionedStream {
   private readonly leaving = new Map<PartitionTurn, Promise<void>>();
   private readonly partitions: readonly Partition[];
   private readonly slots: SharedSlots;
+  private readonly readAheadBytes: ReadAheadBytes;
   private readonly beatKeys: readonly string[];
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
@@ -64,6 +66,7 @@ export class PartitionedStream {
     this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
     this.faults = faultsOf(stream);
     this.slots = new SharedSlots(options.concurrency);
+    this.readAheadBytes = new ReadAheadBytes(options.readAheadBytes);
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
       const keys = streamKeys(keyPrefix, name, group);
@@ -198,7 +201,14 @@ export class PartitionedStream {
 
   private begin(number: number, partition: Partition, ownership: Ownership): void {
     const { followed } = partition;
-    const { pipeline, order } = this.builder.ownPartition(followed, ownership, this.slots);
+    const { slots, readAheadBytes } = this;
+    const { pipeline, order } = this.builder.ownPartition(
+      followed,
+      ownership,
+      slots,
+      readAheadBytes,
+    );
+    readAheadBytes.addShare();
     const turn = new PartitionTurn(
       this.member,
       number,
@@ -241,6 +251,7 @@ export class PartitionedStream {
   private forget(turn: PartitionTurn): void {
     const followed = this.partitions[turn.partition]?.followed;
     this.leaving.delete(turn);
+    this.readAheadBytes.removeShare();
     if (followed === undefined) return;
     followed.end(turn.pipeline);
     this.streams.include(followed);
