@@ -71,17 +71,19 @@ export class PipelineBuilder {
     followed: FollowedStream,
     ownership: Ownership,
     slots: SharedSlots,
-    bytes: ReadAheadBytes,
   ): { readonly pipeline: Pipeline; readonly order: LaneOrder } {
     const { stream, options } = followed.consumed;
     const keyOf = laneKeyFor(this.options.codecs.of(stream));
     const order = new LaneOrder(
       ({ envelope, messageId }) => keyOf(envelope, messageId),
       options.batchSize,
-      bytes,
+      slots.bytes,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, bytes, [ownership, slots.gate()]),
+      pipeline: this.pipeline(followed, ownership.holder, order, slots.bytes, [
+        ownership,
+        slots.gate(),
+      ]),
       order,
     };
   }

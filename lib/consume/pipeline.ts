@@ -64,7 +64,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
-    private readonly readAheadBytes: ReadAheadBytes,
+    readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
     const { triesAgain } = deliveries.mode;
@@ -98,9 +98,7 @@ export class Pipeline {
 
   /** How many more entries a source may bring now. */
   get room(): number {
-    if (this.takesNothing) return 0;
-    const inBytes = this.readAheadBytes.roomBeside(this.bytesAhead);
-    return Math.min(roomFor(this.load, this.options), this.sequencer.room, inBytes);
+    return this.takesNothing ? 0 : Math.min(roomFor(this.load, this), this.sequencer.room);
   }
 
   /** Whether there is enough room to be worth a read of new entries. */
@@ -109,13 +107,7 @@ export class Pipeline {
   }
 
   get isWorthARead(): boolean {
-    if (this.takesNothing || !this.readAheadBytes.isWorthARead(this.bytesAhead)) return false;
-    return isWorthARead(this.load, this.options);
-  }
-
-  /** The bytes of what was read, without what runs and what waits for retries. */
-  private get bytesAhead(): number {
-    return this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes;
+    return !this.takesNothing && isWorthARead(this.load, this);
   }
 
   /**
@@ -129,8 +121,7 @@ export class Pipeline {
     notDueYet?: ReadonlySet<string>,
   ): void {
     const messages: Message[] = [];
-    let count = 0;
-    let bytes = 0;
+    const { size, bytes } = this.inHand;
     for (const entry of entries) {
       if (this.refused.isLeft(entry.id)) continue;
       const isAgain = this.inHand.has(entry.id);
@@ -141,24 +132,19 @@ export class Pipeline {
       this.inHand.add(entry.id, message?.bytes ?? 0);
       if (message === undefined) {
         void this.acknowledgeDeleted(entry.id);
-        continue;
-      }
-      count++;
-      bytes += message.bytes;
-      if (isUnreadable(message)) {
+      } else if (isUnreadable(message)) {
         void this.refused.deadLetterUnreadable(message).then(() => this.drop(message));
       } else {
         this.report.received(message);
         messages.push(message);
       }
     }
-    this.readAheadBytes.note(count, bytes);
+    this.bytes.note(this.inHand.size - size, this.inHand.bytes - bytes);
     if (messages.length === 0) return;
     if (this.takesNothing) return this.giveBackUnreserved(messages);
     this.sequencer.add(messages, notDueYet);
     this.reserveNext();
-    const { room, held } = this.sequencer;
-    this.report.heldFull(room === 0, this.keys.stream, held);
+    this.report.heldFull(this.sequencer, this.keys.stream);
   }
 
   /** The order has changed, or Redis no longer refuses the stream: more may run, and more may be read. */
@@ -372,7 +358,11 @@ export class Pipeline {
       return this.retryInPlace(message, outcome.delayMs, endedAtMs);
     }
     // If the next message kills the process, Redis must already know that this one ended, or it is blamed.
-    if (message.runsAlone) await this.settleNow(message, outcome);
+    if (message.runsAlone) {
+      const settled = this.settle(message, outcome);
+      this.deliveries.flush();
+      await settled;
+    }
     this.slots.end(message, endedAtMs);
     this.startWaiting();
     if (!message.runsAlone) void this.settle(message, outcome);
@@ -436,12 +426,6 @@ export class Pipeline {
     this.drop(message, outcome.kind === 'retry' && !isRefused ? outcome.delayMs : undefined);
   }
 
-  private async settleNow(message: Message, outcome: Outcome): Promise<void> {
-    const settled = this.settle(message, outcome);
-    this.deliveries.flush();
-    await settled;
-  }
-
   /** Done with it here: the next message of its key may run. */
   private drop({ rowId }: { readonly rowId: string }, againInMs?: number): void {
     if (!this.sequencer.done(rowId, againInMs)) this.inHand.remove(rowId);
@@ -464,8 +448,7 @@ export class Pipeline {
   }
 
   private tellLost(message: Message): void {
-    const { stream } = this.place.consumed;
-    this.slots.abort(new LeaseLostError(stream, message.entryId), message);
+    this.slots.abort(new LeaseLostError(this.place.consumed.stream, message.entryId), message);
   }
 
   private giveWaitingBack(): void {
@@ -511,6 +494,7 @@ export class Pipeline {
       runsSynchronously: this.slots.runsSynchronously,
       readAheadLimit: this.slots.readAheadLimit,
       inFlight: this.inHand.size,
+      aheadBytes: this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes,
     });
   }
 }

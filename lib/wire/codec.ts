@@ -144,6 +144,9 @@ export const notJson = (what: string): string => `${what} has no JSON form`;
 
 export const notJsonText = (field: string): string => `field "${field}" is not JSON`;
 
+export const tooDeep = (field: string): string =>
+  `field "${field}" is not JSON that can be read: it has too many levels`;
+
 export const notUtf8 = (field: string): string => `field "${field}" is not UTF-8`;
 
 export const notBase64Text = (): string =>

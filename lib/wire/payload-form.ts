@@ -2,10 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
-import { cutText, thrownMessage } from '../errors/thrown.js';
+import { cutText, isA, thrownMessage } from '../errors/thrown.js';
 import * as text from './codec.js';
 
 const LONGEST_REASON = 1_000;
+/** Of objects and lists in each other. Many programs read no more than that, and few can walk through more. */
+const MOST_LEVELS = 1_000;
+const TOO_DEEP = `it has more than ${MOST_LEVELS} levels`;
 
 /** Reads and writes JSON, as the global `JSON` does. */
 export interface JsonFormat {
@@ -18,7 +21,8 @@ export interface JsonFormat {
 /**
  * A value as JSON.
  *
- * @throws MessageEncodingError if JSON cannot express something in it, and it would arrive as something else
+ * @throws MessageEncodingError if JSON cannot express something in it, and it would arrive as something else; or if it has so many
+ *   levels that it might not be read back
  */
 export function toJson(
   stream: string,
@@ -31,20 +35,25 @@ export function toJson(
   try {
     json = format.stringify(value);
     // Only now is it certain that nothing in it is circular.
-    if (json !== undefined) damage = jsonDamage(value);
+    if (json !== undefined) damage = jsonDamage(value, MOST_LEVELS);
   } catch (cause) {
-    const reason = firstLine(cutText(thrownMessage(cause), LONGEST_REASON));
+    const message = firstLine(cutText(thrownMessage(cause), LONGEST_REASON));
+    const reason = isStackOverflow(cause) ? TOO_DEEP : message;
     throw new MessageEncodingError(stream, `${what}: ${reason}`, { cause });
   }
   if (json === undefined) damage = `a ${typeof value}`;
   if (json === undefined || damage !== undefined) {
-    throw new MessageEncodingError(stream, `${what}: ${text.notJson(damage ?? '')}`);
+    const reason = damage === TOO_DEEP ? TOO_DEEP : text.notJson(damage ?? '');
+    throw new MessageEncodingError(stream, `${what}: ${reason}`);
   }
   return json;
 }
 
 // V8 describes a circular structure in several lines, with property names that may be confidential.
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
+
+const isStackOverflow = (error: unknown): boolean =>
+  isA(error, RangeError) && thrownMessage(error).startsWith('Maximum call stack size');
 
 /** @throws MessageDecodingError if it is not JSON */
 export function fromJson(
@@ -54,9 +63,10 @@ export function fromJson(
 ): unknown {
   try {
     return format.parse(json);
-  } catch {
+  } catch (error) {
     // No cause: V8 quotes the text in its message, and bodies must never be logged.
-    throw new MessageDecodingError(text.notJsonText(field));
+    const reason = isStackOverflow(error) ? text.tooDeep(field) : text.notJsonText(field);
+    throw new MessageDecodingError(reason);
   }
 }
 
@@ -93,9 +103,10 @@ export function stringMap(field: string, value: unknown): Record<string, string>
  * `undefined` or functions are fine, since JSON always leaves them out, and so are objects with `toJSON`.
  *
  * @param value must not be circular
+ * @param levels how many levels of objects and lists it may have
  * @returns the kind of thing that was found, without its content, or undefined
  */
-function jsonDamage(value: unknown): string | undefined {
+function jsonDamage(value: unknown, levels: number): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -104,14 +115,15 @@ function jsonDamage(value: unknown): string | undefined {
     case 'number':
       return Number.isFinite(value) ? undefined : String(value);
     case 'object':
-      return value === null ? undefined : damageOfObject(value);
+      return value === null ? undefined : damageOfObject(value, levels);
     default:
       return `a ${typeof value}`;
   }
 }
 
-function damageOfObject(value: object): string | undefined {
-  if (Array.isArray(value)) return damageOfList(value);
+function damageOfObject(value: object, levels: number): string | undefined {
+  if (levels === 0) return TOO_DEEP;
+  if (Array.isArray(value)) return damageOfList(value, levels - 1);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : undefined;
   if ('toJSON' in value && typeof value.toJSON === 'function') return undefined;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -121,16 +133,16 @@ function damageOfObject(value: object): string | undefined {
   for (const key of Object.keys(value)) {
     const property: unknown = Reflect.get(value, key);
     if (property === undefined || typeof property === 'function') continue;
-    const damage = jsonDamage(property);
+    const damage = jsonDamage(property, levels - 1);
     if (damage !== undefined) return damage;
   }
   return undefined;
 }
 
 // By index, since JSON also writes the gaps of a sparse list as null.
-function damageOfList(list: readonly unknown[]): string | undefined {
+function damageOfList(list: readonly unknown[], levels: number): string | undefined {
   for (let at = 0; at < list.length; at++) {
-    const damage = list[at] === undefined ? 'an undefined in a list' : jsonDamage(list[at]);
+    const damage = list[at] === undefined ? 'an undefined in a list' : jsonDamage(list[at], levels);
     if (damage !== undefined) return damage;
   }
   return undefined;

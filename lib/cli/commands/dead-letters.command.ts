@@ -9,7 +9,7 @@ import {
 import { CliError, UsageError } from '../cli.error.js';
 import type { Column } from '../output/table.js';
 import { confirm, openBar } from '../output/terminal.js';
-import { jsonText, timeText } from '../output/text.js';
+import { isShowable, jsonText, timeText } from '../output/text.js';
 import { groupOf, groupOfAny } from '../reading/group-rows.js';
 import { partitionsOf } from '../reading/streams.js';
 import { Session } from '../session.js';
@@ -151,11 +151,14 @@ export const DEAD_LETTER_COLUMNS: readonly Column<DeadLetter>[] = [
   { head: 'reason', cell: ({ reason }) => reason, shrinks: 'end' },
 ];
 
-/** A dead letter for programs. Its raw fields are included only if the payload could not be decoded. */
+/** A dead letter for programs. If the payload could not be decoded, or cannot be shown, the raw fields take its place. */
 export function deadLetterJson({ fields, ...letter }: DeadLetter): unknown {
-  if (letter.payload !== undefined) return letter;
-  return { ...letter, fields: rawFields(fields) };
+  if (hasPayload(letter)) return letter;
+  return { ...letter, payload: undefined, fields: rawFields(fields) };
 }
+
+const hasPayload = ({ payload }: Pick<DeadLetter, 'payload'>): boolean =>
+  payload !== undefined && isShowable(payload);
 
 export function deadLetterText(letter: DeadLetter): string {
   const { error, payload, headers, fields } = letter;
@@ -178,7 +181,7 @@ export function deadLetterText(letter: DeadLetter): string {
   if (error?.causes !== undefined) text.push('causes', ...error.causes.split('\n').map(indented));
   if (error?.stack !== undefined) text.push('stack', ...error.stack.split('\n').map(indented));
   if (Object.keys(headers).length > 0) text.push('headers', ...jsonLines(headers));
-  if (payload === undefined) text.push('fields', ...jsonLines(rawFields(fields)));
+  if (!hasPayload(letter)) text.push('fields', ...jsonLines(rawFields(fields)));
   else text.push('payload', ...jsonLines(payload));
   return text.join('\n');
 }

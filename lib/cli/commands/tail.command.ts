@@ -5,9 +5,9 @@ import { compareEntryIds, publishedAtMs } from '../../wire/ids.js';
 import { parseStreams, type RawEntry } from '../../redis/read/replies.js';
 import { readRange, readRangeBackwards } from '../../redis/read/streams.js';
 import { errorText } from '../../redis/server/redis-errors.js';
-import type { DecodedEnvelope } from '../../wire/codec.js';
+import type { DecodedEnvelope, RawFields } from '../../wire/codec.js';
 import { streamKey } from '../../wire/stream-keys.js';
-import { jsonText, timeText } from '../output/text.js';
+import { isShowable, jsonText, timeText } from '../output/text.js';
 import { Session } from '../session.js';
 import { untilInterrupted } from '../output/terminal.js';
 
@@ -76,27 +76,30 @@ function printEntry(session: Session, stream: string, { id, fields = [] }: RawEn
   try {
     envelope = session.codec.decode(fields);
   } catch (error) {
-    const raw = Object.fromEntries(
-      fields.flatMap((name, at) =>
-        at % 2 === 0 ? [[name.toString(), fields[at + 1]?.toString()]] : [],
-      ),
-    );
-    const why = errorText(error);
+    const [raw, why] = [rawFields(fields), errorText(error)];
     return session.line(
       { entryId: id, publishedAt, error: why, fields: raw },
       () => `${publishedAt ?? ''} ${id} (not decoded: ${visible(why)}) ${jsonText(raw)}`,
     );
   }
   const { messageId = id, name = stream, payload, headers, key } = envelope;
-  session.line({ entryId: id, publishedAt, messageId, name, headers, key, payload }, () =>
+  const shown = isShowable(payload) ? { payload } : { fields: rawFields(fields) };
+  session.line({ entryId: id, publishedAt, messageId, name, headers, key, ...shown }, () =>
     [
       publishedAt ?? '',
       id,
       messageId === id ? undefined : visible(messageId),
       visible(name),
-      jsonText(payload),
+      jsonText(shown.fields ?? shown.payload),
     ]
       .filter((part) => part !== undefined)
       .join(' '),
   );
 }
+
+const rawFields = (fields: RawFields): Record<string, string | undefined> =>
+  Object.fromEntries(
+    fields.flatMap((name, at) =>
+      at % 2 === 0 ? [[name.toString(), fields[at + 1]?.toString()]] : [],
+    ),
+  );

@@ -1,8 +1,23 @@
 import { visible } from '../../errors/thrown.js';
 
+/** What is longer is not indented: with a line for each value it could take a hundred times as much. */
+const LONGEST_INDENTED = 262_144;
+
 /** JSON for programs that a terminal can show safely, too. */
-export const jsonText = (value: unknown, indent?: number): string =>
-  JSON.stringify(value, bytesAsBase64, indent).split('\n').map(visible).join('\n');
+export function jsonText(value: unknown, indent?: number): string {
+  const json = JSON.stringify(value, bytesAsBase64);
+  if (indent === undefined || json.length > LONGEST_INDENTED) return visible(json);
+  return JSON.stringify(value, bytesAsBase64, indent).split('\n').map(visible).join('\n');
+}
+
+const MOST_LEVELS = 100;
+
+/** Whether a payload can be shown as JSON. If it has many levels, no program could print it: show its fields as they are. */
+export const isShowable = (payload: unknown, levels = MOST_LEVELS): boolean =>
+  typeof payload !== 'object' ||
+  payload === null ||
+  payload instanceof Uint8Array ||
+  (levels > 0 && Object.values(payload).every((value) => isShowable(value, levels - 1)));
 
 // Buffer's own JSON has a number for each byte.
 function bytesAsBase64(this: unknown, key: string, value: unknown): unknown {

@@ -87,7 +87,8 @@ export class KeyLanes {
     if (waits) this.postponed.add(message.rowId);
     lane.waiting.splice(placeIn(lane.waiting, message), 0, message);
     this.count(lane, 1);
-    this.countBytes(lane, message.bytes);
+    lane.bytes += message.bytes;
+    if (lane.isHeld) this.heldBytesCount += message.bytes;
     this.advance(lane);
   }
 
@@ -138,7 +139,7 @@ export class KeyLanes {
       this.letGo(lane);
       lane.waiting.splice(placeAgain(lane.waiting, message), 0, message);
       this.count(lane, 1);
-      this.countBytes(lane, message.bytes);
+      lane.bytes += message.bytes;
       this.advance(lane);
     }
   }
@@ -192,7 +193,7 @@ export class KeyLanes {
     this.unhold(lane);
     if (lane.first !== undefined) this.firsts.delete(lane.first);
     lane.first = undefined;
-    this.countBytes(lane, -lane.firstBytes);
+    lane.bytes -= lane.firstBytes;
     lane.firstBytes = 0;
   }
 
@@ -217,11 +218,6 @@ export class KeyLanes {
   private count({ isHeld }: Lane, more: number): void {
     if (isHeld) this.behindHeldCount += more;
     else this.queuedCount += more;
-  }
-
-  private countBytes(lane: Lane, more: number): void {
-    lane.bytes += more;
-    if (lane.isHeld) this.heldBytesCount += more;
   }
 
   /** Redrives come after all that was pending. */

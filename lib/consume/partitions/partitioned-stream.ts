@@ -14,7 +14,6 @@ import { FollowedStream, type FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { Pipeline } from '../pipeline.js';
-import { ReadAheadBytes } from '../read-ahead-bytes.js';
 import type { Refusals } from '../refusals.js';
 import type { StreamReaders } from '../sources/stream-readers.js';
 import type { ConsumedStream } from '../stream-place.js';
@@ -41,7 +40,6 @@ export class PartitionedStream {
   private readonly leaving = new Map<PartitionTurn, Promise<void>>();
   private readonly partitions: readonly Partition[];
   private readonly slots: SharedSlots;
-  private readonly readAheadBytes: ReadAheadBytes;
   private readonly beatKeys: readonly string[];
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
@@ -65,8 +63,7 @@ export class PartitionedStream {
     const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
     this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
     this.faults = faultsOf(stream);
-    this.slots = new SharedSlots(options.concurrency);
-    this.readAheadBytes = new ReadAheadBytes(options.readAheadBytes);
+    this.slots = new SharedSlots(options);
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
       const keys = streamKeys(keyPrefix, name, group);
@@ -201,14 +198,8 @@ export class PartitionedStream {
 
   private begin(number: number, partition: Partition, ownership: Ownership): void {
     const { followed } = partition;
-    const { slots, readAheadBytes } = this;
-    const { pipeline, order } = this.builder.ownPartition(
-      followed,
-      ownership,
-      slots,
-      readAheadBytes,
-    );
-    readAheadBytes.addShare();
+    this.slots.bytes.addShare();
+    const { pipeline, order } = this.builder.ownPartition(followed, ownership, this.slots);
     const turn = new PartitionTurn(
       this.member,
       number,
@@ -251,7 +242,7 @@ export class PartitionedStream {
   private forget(turn: PartitionTurn): void {
     const followed = this.partitions[turn.partition]?.followed;
     this.leaving.delete(turn);
-    this.readAheadBytes.removeShare();
+    this.slots.bytes.removeShare();
     if (followed === undefined) return;
     followed.end(turn.pipeline);
     this.streams.include(followed);

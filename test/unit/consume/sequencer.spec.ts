@@ -14,6 +14,7 @@ const load: Load = {
   runsSynchronously: true,
   readAheadLimit: 10,
   inFlight: 20,
+  aheadBytes: 0,
 };
 const next = (order: Sequencer): string[] => order.takeNext().map(({ rowId }) => rowId);
 
