@@ -57,7 +57,8 @@ export class PipelineBuilder {
     const keys = streamKeys(keyPrefix, consumed.stream, group);
     const followed = new FollowedStream(consumed.stream, keys, consumed);
     const bytes = new ReadAheadBytes(consumed.options.readAheadBytes);
-    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder(), bytes));
+    const order = new ArrivalOrder();
+    followed.begin(this.pipeline(followed, this.member.token, order, bytes, gatesOf(followed)));
     return followed;
   }
 
@@ -82,6 +83,7 @@ export class PipelineBuilder {
     return {
       pipeline: this.pipeline(followed, ownership.holder, order, slots.bytes, [
         ownership,
+        ...gatesOf(followed),
         slots.gate(),
       ]),
       order,
@@ -93,7 +95,7 @@ export class PipelineBuilder {
     holder: Holder,
     order: Sequencer,
     bytes: ReadAheadBytes,
-    gates: readonly Gate[] = [],
+    gates: readonly Gate[],
   ): Pipeline {
     const { stream, options, invoke } = followed.consumed;
     const { codecs, group } = this.options;
@@ -134,3 +136,6 @@ export class PipelineBuilder {
     return { stream: consumed.stream, keys, group, consumer, holder, leaseMs, ownerKey };
   }
 }
+
+const gatesOf = ({ consumed: { gate } }: StreamPlace): readonly Gate[] =>
+  gate === undefined ? [] : [gate];

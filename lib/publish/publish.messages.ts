@@ -37,8 +37,13 @@ export const nothingToSend = (value: null | undefined): string =>
 export const notSentAfter = (reason: string): string =>
   `not sent, because one before it failed: ${reason}`;
 
-export const notInTime = (timeoutMs: number, sent: boolean): string =>
-  sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
+/** @param fault why there is no connection at present, if that is known */
+export const notInTime = (
+  timeoutMs: number,
+  sent: boolean,
+  fault: { readonly reason: string } | undefined,
+): string =>
+  `no ${sent ? 'answer' : 'connection'} within ${timeoutMs} ms${fault === undefined ? '' : `: ${fault.reason}`}`;
 
 export const CLOSED = 'the client was closed';
 
