@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
 import { cutText, shown, textOf } from './thrown.js';
@@ -114,3 +115,12 @@ export class RequestAbandonedError extends RedisStreamsError {
     );
   }
 }
+
+shareClasses({
+  RetryException,
+  DeadLetterException,
+  SettledAlreadyError,
+  HandlerTimeoutError,
+  LeaseLostError,
+  RequestAbandonedError,
+});

@@ -10,6 +10,7 @@ import {
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
@@ -246,3 +247,5 @@ export class RedisStreamsModule
     this.noteSignal(signal);
   }
 }
+
+shareClasses({ RedisStreamsModule });
