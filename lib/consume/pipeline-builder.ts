@@ -55,7 +55,9 @@ export class PipelineBuilder {
     const { keyPrefix, group } = this.options;
     const keys = streamKeys(keyPrefix, consumed.stream, group);
     const followed = new FollowedStream(consumed.stream, keys, consumed);
-    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder()));
+    followed.begin(
+      this.pipeline(followed, this.member.token, new ArrivalOrder(), gatesOf(followed)),
+    );
     return followed;
   }
 
@@ -77,7 +79,11 @@ export class PipelineBuilder {
       options.batchSize,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots.gate()]),
+      pipeline: this.pipeline(followed, ownership.holder, order, [
+        ownership,
+        ...gatesOf(followed),
+        slots.gate(),
+      ]),
       order,
     };
   }
@@ -86,7 +92,7 @@ export class PipelineBuilder {
     followed: FollowedStream,
     holder: Holder,
     order: Sequencer,
-    gates: readonly Gate[] = [],
+    gates: readonly Gate[],
   ): Pipeline {
     const { stream, options, invoke } = followed.consumed;
     const { codecs, group } = this.options;
@@ -126,3 +132,6 @@ export class PipelineBuilder {
     return { stream: consumed.stream, keys, group, consumer, holder, leaseMs, ownerKey };
   }
 }
+
+const gatesOf = ({ consumed: { gate } }: StreamPlace): readonly Gate[] =>
+  gate === undefined ? [] : [gate];

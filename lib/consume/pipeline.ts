@@ -470,8 +470,8 @@ export class Pipeline {
     this.drop({ rowId });
   }
 
-  /** Resolves once everything is recorded or given up on. */
-  private async settled(): Promise<void> {
+  /** Resolves once everything that has ended is recorded or given up on. */
+  async settled(): Promise<void> {
     await this.deliveries.drained();
     while (this.answering.size > 0) {
       await Promise.all(this.answering.values());

@@ -8,7 +8,6 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { Redis } from 'ioredis';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
@@ -22,6 +21,8 @@ import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { ClientRedisStreams } from './client-redis-streams.js';
+import { jobParts } from './job-parts.js';
+import { RedisStreamsPull } from './pull/redis-streams-pull.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 import { ServerRedisStreams } from './server-redis-streams.js';
 
@@ -82,20 +83,8 @@ const JOB_PARTS = Symbol('JOB_PARTS');
 
 type Resolved = ReturnType<typeof resolveModuleOptions>;
 
-/** The jobs use the server's connection for commands; in an app that only publishes, the client's. */
-function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobContext {
-  return {
-    options: server.options,
-    subscriptions: () => server.subscriptions(),
-    wildcards: () => server.wildcards,
-    optionsOf: (stream) => server.optionsOf(stream),
-    connection: (): Promise<Redis> =>
-      server.isListening ? Promise.resolve(server.unwrap()[0]) : client.connect(),
-  };
-}
-
 /**
- * Provides `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
+ * Provides `ServerRedisStreams`, `ClientRedisStreams`, `RedisStreamsPull`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
  * app. Import it once in an app: two servers of one transport would each get every handler.
  *
  * @example
@@ -135,6 +124,14 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
         new ClientRedisStreams(client, () => server.isListening),
     },
     {
+      provide: RedisStreamsPull,
+      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
+      useFactory: (resolved: Resolved, server: ServerRedisStreams) =>
+        new RedisStreamsPull(resolved.server, () =>
+          server.isListening ? server.subscriptions() : [],
+        ),
+    },
+    {
       provide: DeadLetters,
       inject: [RESOLVED_OPTIONS],
       useFactory: ({ server }: Resolved) => {
@@ -144,7 +141,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
     },
     {
       provide: JOB_PARTS,
-      inject: [ServerRedisStreams, ClientRedisStreams],
+      inject: [ServerRedisStreams, ClientRedisStreams, RedisStreamsPull],
       useFactory: jobParts,
     },
     ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
@@ -213,6 +210,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
   exports: [
     ServerRedisStreams,
     ClientRedisStreams,
+    RedisStreamsPull,
     DeadLetters,
     StreamsMonitor,
     LedgerMaintenanceJob,
@@ -228,15 +226,17 @@ export class RedisStreamsModule
 
   constructor(
     @Inject(ServerRedisStreams) server: ServerRedisStreams,
+    @Inject(RedisStreamsPull) pull: RedisStreamsPull,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
     @Inject(ClosingFirst) closing: ClosingFirst,
   ) {
     super();
     // startAllMicroservices() alone runs no hooks.
     server.whenListening(() => jobs.start());
+    server.whenListening(() => pull.warnOfHandlers());
     // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
     const closes = new Promise<string | undefined>((resolve) => (this.noteSignal = resolve));
-    closing.add(() => Promise.all([server.drainWithApp(closes), jobs.stop()]));
+    closing.add(() => Promise.all([server.drainWithApp(closes), pull.close(), jobs.stop()]));
   }
 
   onApplicationBootstrap(): void {

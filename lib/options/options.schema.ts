@@ -42,7 +42,7 @@ const backoff = object(
 });
 
 /** What a pattern may set for itself, and a server for all of its patterns. */
-const subscriptionShape = {
+export const subscriptionShape = {
   startFrom: z
     .string({ error: startFromError })
     .regex(/^(latest|beginning|\d+-\d+)$/, { error: startFromError })
@@ -86,9 +86,9 @@ const subscriptionShape = {
 export const BLOCKING_NEEDS_RETRIES =
   "false, or nothing, with delivery: 'at-most-once': it tries nothing again, so there is nothing to wait for";
 // A message that is acknowledged before it runs is never tried again, so nothing could wait for that.
-const blockingHasRetries = ({ delivery, retry }: Record<string, unknown>): boolean =>
+export const blockingHasRetries = ({ delivery, retry }: Record<string, unknown>): boolean =>
   delivery !== 'at-most-once' || Object(retry).blocking !== true;
-const noBlocking = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
+export const noBlocking = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
 
 const retention = object(
   {
@@ -161,7 +161,7 @@ const streams = byStream({ retention: retention.optional(), ...publishedStream }
   })
   .optional();
 
-const serverShape = {
+export const serverShape = {
   connection,
   group: groupName,
   consumer: nameText('text that is not empty').optional(),

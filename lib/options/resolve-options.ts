@@ -13,6 +13,7 @@ import {
   type ResolvedSubscription,
   type StreamPartitions,
 } from './resolved-options.js';
+import { pullSchemas, type RedisStreamsPullOptions } from './pull-options.js';
 import type { RedisStreamsModuleOptions, RedisStreamsServerOptions } from './server-options.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { BLOCKING_NEEDS_RETRIES, schemas } from './options.schema.js';
@@ -32,6 +33,15 @@ export function resolveServerOptions(
   if (isResolved<ResolvedServerOptions>(options)) return options;
   checkOptions(schemas.server, options);
   return fillServer(options as RedisStreamsServerOptions);
+}
+
+/** @throws InvalidOptionsError */
+export function resolvePullOptions(
+  options: RedisStreamsPullOptions | ResolvedServerOptions,
+): ResolvedServerOptions {
+  if (isResolved<ResolvedServerOptions>(options)) return options;
+  checkOptions(pullSchemas.class, options);
+  return fillServer(options as RedisStreamsPullOptions);
 }
 
 /** @throws InvalidOptionsError */
