@@ -101,11 +101,9 @@ try {
   const encoding = await errorOf(emit('orders', new theirs.RedisStreamsRecord({}, { name: '' })));
   facts['encoding'] = kinds(encoding);
   facts['request'] = String(await errorOf(firstValueFrom(client.send(streamOf('field'), {}))));
-  try {
-    new ours.ServerRedisStreams({ group: '' });
-  } catch (error) {
-    facts['options'] = kinds(error);
-  }
+  facts['options'] = kinds(
+    await errorOf(Promise.resolve().then(() => new ours.ServerRedisStreams({ group: '' }))),
+  );
   const letters = app.get(ours.DeadLetters);
   while (facts['attempts'] === undefined || facts['order'] === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 20));
