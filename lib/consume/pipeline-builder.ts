@@ -19,6 +19,7 @@ import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
 import type { Refusals } from './refusals.js';
+import { ReadAheadBytes } from './read-ahead-bytes.js';
 import { RefusedMessages } from './refused-messages.js';
 import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
@@ -55,9 +56,9 @@ export class PipelineBuilder {
     const { keyPrefix, group } = this.options;
     const keys = streamKeys(keyPrefix, consumed.stream, group);
     const followed = new FollowedStream(consumed.stream, keys, consumed);
-    followed.begin(
-      this.pipeline(followed, this.member.token, new ArrivalOrder(), gatesOf(followed)),
-    );
+    const bytes = new ReadAheadBytes(consumed.options.readAheadBytes);
+    const order = new ArrivalOrder();
+    followed.begin(this.pipeline(followed, this.member.token, order, bytes, gatesOf(followed)));
     return followed;
   }
 
@@ -77,9 +78,10 @@ export class PipelineBuilder {
     const order = new LaneOrder(
       ({ envelope, messageId }) => keyOf(envelope, messageId),
       options.batchSize,
+      slots.bytes,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, [
+      pipeline: this.pipeline(followed, ownership.holder, order, slots.bytes, [
         ownership,
         ...gatesOf(followed),
         slots.gate(),
@@ -92,6 +94,7 @@ export class PipelineBuilder {
     followed: FollowedStream,
     holder: Holder,
     order: Sequencer,
+    bytes: ReadAheadBytes,
     gates: readonly Gate[],
   ): Pipeline {
     const { stream, options, invoke } = followed.consumed;
@@ -124,6 +127,7 @@ export class PipelineBuilder {
       report,
       new RefusedMessages(deliveries, requests, report),
       this.demand,
+      bytes,
     );
   }
 

@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
 import { cutText, shown, textOf } from './thrown.js';
@@ -134,3 +135,13 @@ export class PullEndedError extends RedisStreamsError {
     );
   }
 }
+
+shareClasses({
+  RetryException,
+  DeadLetterException,
+  SettledAlreadyError,
+  HandlerTimeoutError,
+  LeaseLostError,
+  RequestAbandonedError,
+  PullEndedError,
+});

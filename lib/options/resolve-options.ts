@@ -81,6 +81,7 @@ export function resolveSubscription(
   return {
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
+    readAheadBytes: own.readAheadBytes ?? base.readAheadBytes,
     concurrency: own.concurrency ?? base.concurrency,
     delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
