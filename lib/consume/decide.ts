@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { DeadLetterException, isDelay, RetryException } from '../errors/handler.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
 import { cutText, isA, propertyOf, textOf } from '../errors/thrown.js';
+import { inOwnContext } from '../events/async-context.js';
 import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
 import type { BackoffFunction, BackoffOptions } from '../options/subscription-options.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -199,7 +200,7 @@ function askedBy(error: RetryException): Asked {
 /** A backoff function that throws, or gives no delay, must not lose the message. */
 function answerOf(backoff: BackoffFunction, attempt: number, error: unknown): Asked {
   try {
-    const answer: unknown = backoff(attempt, error);
+    const answer: unknown = inOwnContext(() => backoff(attempt, error));
     if (answer === 'dead-letter' || isDelay(answer)) return answer;
     // Nobody else handles its rejection.
     if (types.isPromise(answer)) answer.catch(() => undefined);

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
+import { outsideOfCalls } from '../events/async-context.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
 import {
   publishDelayedScript,
@@ -70,9 +71,10 @@ export class DelayedMessages {
   /** Checks at intervals, if `isWanted` returns true. This does not keep the process alive. */
   start(isWanted: () => boolean = () => true): void {
     if (this.interval !== undefined || this.stopped) return;
-    this.interval = setInterval(() => {
+    const checkIfWanted = (): void => {
       if (isWanted()) this.check();
-    }, EVERY_MS);
+    };
+    this.interval = outsideOfCalls(() => setInterval(checkIfWanted, EVERY_MS));
     this.interval.unref();
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
@@ -56,7 +57,8 @@ export class Requests {
       messageId,
       options.requestTimeoutMs,
       options.codecs.plain(stream),
-      callback,
+      // Replies are read for all requests together, and each is given to its caller in the context of that caller.
+      AsyncResource.bind(callback),
     );
     // An async function, so that what cannot be encoded is a rejection.
     const publish = async (): Promise<PublishReceipt> =>
