@@ -1,5 +1,10 @@
 import { types } from 'node:util';
-import { DeadLetterException, isDelay, RetryException } from '../errors/handler.errors.js';
+import {
+  DeadLetterException,
+  isDecision,
+  isDelay,
+  RetryException,
+} from '../errors/handler.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
 import { cutText, isA, propertyOf, textOf } from '../errors/thrown.js';
 import { inOwnContext } from '../events/async-context.js';
@@ -147,9 +152,7 @@ function afterFailure(
 
 /** Whether the handler itself said what becomes of its message: by hand, or by what it threw. */
 const isOwnDecision = (verdict: Failure): boolean =>
-  verdict.kind !== 'failed' ||
-  isA(verdict.error, DeadLetterException) ||
-  isA(verdict.error, RetryException);
+  verdict.kind !== 'failed' || isDecision(verdict.error);
 
 const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): DeadOutcome => ({
   kind: 'dead',

@@ -152,7 +152,7 @@ describe('what one message enters in its async context', () => {
       await app.emit(stream, 'it');
       await waitFor(() => app.monitor.getStats().counts.deadLettered === 1);
       await app.emit(stream, 'another');
-      await waitFor(() => app.monitor.getStats().counts.failed === 4);
+      await waitFor(() => app.monitor.getStats().counts.failed >= 4);
       expect(attempts.slice(0, 3)).toEqual([1, 2, 3]);
       expect(leaked).toEqual([]);
     },
