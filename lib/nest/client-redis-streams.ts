@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { Observable } from 'rxjs';
+import { firstValueFrom, Observable } from 'rxjs';
 import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
@@ -95,8 +95,12 @@ export class ClientRedisStreams<Events = any>
     data: TypedData<Events[Stream]>,
   ): Observable<PublishReceipt>;
   override emit<Result>(pattern: unknown, data: unknown): Observable<Result> {
-    // Nest itself refuses null and undefined, as pattern or payload.
-    if (pattern == null || data == null) return super.emit(pattern, data);
+    if (pattern == null || data == null) {
+      // Nest itself refuses null and undefined, as pattern or payload.
+      return startedObservable(firstValueFrom(super.emit<Result>(pattern, data)), () => {
+        this.logger.error(text.emitFailed('emit()', text.nothingToEmit(pattern, data)));
+      });
+    }
     return startedObservable(this.dispatch<Result>(pattern, data), (error) => {
       this.logger.error(text.emitFailed('emit()', errorText(error)));
     });
@@ -157,12 +161,19 @@ export class ClientRedisStreams<Events = any>
     );
   }
 
-  /** Waits for the connection; `emit()` does not need it. */
+  /**
+   * Waits for the connection; `emit()` does not need it.
+   *
+   * @throws NotConnectedError after `publishTimeoutMs`, with the reason; the client goes on trying
+   */
   async connect(): Promise<Redis> {
-    return this.open().connection.ready();
+    return this.open().connection.readyWithin(this.options.publishTimeoutMs);
   }
 
-  /** Waits for answers to what was sent, and closes the connection if it is its own. The client may be used again. */
+  /**
+   * Waits for answers to what was sent, and closes the connection if it is its own. If something was emitted and there was no
+   * connection yet, it waits for the first one, at most two seconds. The client may be used again.
+   */
   async close(): Promise<void> {
     const { opened } = this;
     if (opened === undefined) return;

@@ -51,6 +51,10 @@ export const notInTime = (
 
 export const CLOSED = 'the client was closed';
 
+/** @param fault why there is no connection, if that is known */
+export const closedUnsent = (fault: { readonly reason: string } | undefined): string =>
+  fault === undefined ? CLOSED : `${CLOSED} without a connection: ${fault.reason}`;
+
 export const NOT_WRITTEN = 'Redis wrote no entry';
 
 export const LEFT_THE_WINDOW =
