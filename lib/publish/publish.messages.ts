@@ -8,6 +8,9 @@ export const notUnicode = (what: string): string =>
 
 export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
 
+export const ONE_STREAM =
+  'a message goes to one stream, and "*" in a pattern stands for many: give the full name of a stream';
+
 export const twoNames = (inPattern: string, inRecord: string): string =>
   `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
 

@@ -1,7 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { firstValueFrom } from 'rxjs';
 
 import { type ClientRedisStreams, NotConnectedError, PublishError } from '../../lib/index.js';
@@ -67,23 +65,13 @@ describe('connect() to a Redis that cannot be reached', () => {
   });
 
   it('rejects although nothing is known about the reason', async () => {
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const { port } = Object(silent.address());
-    const client = clientFor({
-      connection: `redis://127.0.0.1:${port}`,
-      publishTimeoutMs: 200,
+    const silent = await proxy();
+    silent.freeze();
+    const client = clientFor({ connection: silent.url, publishTimeoutMs: 200 });
+    expect(await errorOf(client.connect())).toMatchObject({
+      message:
+        'No connection to Redis within 200 ms. The client goes on trying: publish, or call connect() again',
     });
-    try {
-      const error = await errorOf(client.connect());
-      await client.close();
-      expect(error).toMatchObject({
-        message:
-          'No connection to Redis within 200 ms. The client goes on trying: publish, or call connect() again',
-      });
-    } finally {
-      silent.close();
-    }
   });
 
   it('leaves the client trying: it publishes once Redis can be reached', async () => {
