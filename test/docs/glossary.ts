@@ -13,7 +13,10 @@ export interface Payment {
   readonly order: string;
   readonly cents: number;
 }
-export type Events = { orders: Order; payments: Payment };
+export interface Events {
+  orders: Order;
+  payments: Payment;
+}
 export interface Item {
   readonly item: string;
 }
