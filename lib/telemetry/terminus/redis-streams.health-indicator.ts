@@ -8,7 +8,8 @@ import { StreamsMonitor } from '../../monitor/streams-monitor.js';
 import { instancesIn, type StreamsInstance } from '../../nest/instances.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
-import { checkOptions, count, instanceName, object, timerMs } from '../../options/check-options.js';
+import { checkOptions } from '../../options/check-options.js';
+import { count, instanceName, object, timerMs } from '../../options/option-kinds.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 
 /** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */
