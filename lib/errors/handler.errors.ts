@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
 import { cutText, shown, textOf } from './thrown.js';
@@ -153,3 +154,14 @@ export class RepliesTooFastError extends RedisStreamsError {
     );
   }
 }
+
+shareClasses({
+  RetryException,
+  DeadLetterException,
+  SettledAlreadyError,
+  HandlerTimeoutError,
+  LeaseLostError,
+  RequestAbandonedError,
+  PullEndedError,
+  RepliesTooFastError,
+});

@@ -2,13 +2,12 @@ import {
   type BeforeApplicationShutdown,
   ConfigurableModuleBuilder,
   Inject,
-  Injectable,
   Module,
   type OnApplicationBootstrap,
-  type OnModuleDestroy,
 } from '@nestjs/common';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { ModuleRef } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
@@ -20,41 +19,11 @@ import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { ClientRedisStreams } from './client-redis-streams.js';
+import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
 import { jobParts } from './job-parts.js';
 import { RedisStreamsPull } from './pull/redis-streams-pull.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 import { ServerRedisStreams } from './server-redis-streams.js';
-
-/** Nearer than the root module, which has 1, and all that it imports. */
-const NEAREST = -1;
-
-/** Runs steps when the app starts to close, before the hooks of any of its own modules. */
-@Injectable()
-export class ClosingFirst implements OnModuleDestroy {
-  private readonly steps: (() => Promise<unknown>)[] = [];
-
-  add(step: () => Promise<unknown>): void {
-    this.steps.push(step);
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await Promise.all(this.steps.map((step) => step()));
-  }
-}
-
-/**
- * Nest closes modules by their distance from the root, the nearest first and the global ones last. Among modules at the same
- * distance, the order of imports would decide whether a running handler keeps the providers that it uses. So this module
- * claims to be the nearest; nothing else in it depends on the order.
- */
-@Module({ providers: [ClosingFirst], exports: [ClosingFirst] })
-class ClosingFirstModule {
-  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
-    for (const module of modules.values()) {
-      if (module.metatype === ClosingFirstModule) module.distance = NEAREST;
-    }
-  }
-}
 
 type Override = (options: RedisStreamsModuleOptions) => RedisStreamsModuleOptions;
 
@@ -246,3 +215,5 @@ export class RedisStreamsModule
     this.noteSignal(signal);
   }
 }
+
+shareClasses({ RedisStreamsModule });

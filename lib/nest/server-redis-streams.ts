@@ -6,6 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
 import type { RedisStreamsEvents } from '../consume/sources/connections.js';
@@ -240,3 +241,5 @@ export class ServerRedisStreams
     return { stream, options, invoke, isNamed, wildcards };
   }
 }
+
+shareClasses({ ServerRedisStreams });

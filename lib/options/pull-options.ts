@@ -1,11 +1,7 @@
 import type { z } from 'zod';
-import { object, trueOrFalse, withMethods } from './check-options.js';
-import {
-  blockingHasRetries,
-  noBlocking,
-  serverShape,
-  subscriptionShape,
-} from './options.schema.js';
+import { object, trueOrFalse, withMethods } from './option-kinds.js';
+import { serverShape } from './options.schema.js';
+import { blockingHasRetries, noBlocking, subscriptionShape } from './subscription.schema.js';
 import type { RedisStreamsServerOptions } from './server-options.js';
 import type { SubscriptionOptions } from './subscription-options.js';
 

@@ -16,7 +16,8 @@ import {
 import { pullSchemas, type RedisStreamsPullOptions } from './pull-options.js';
 import type { RedisStreamsModuleOptions, RedisStreamsServerOptions } from './server-options.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
-import { BLOCKING_NEEDS_RETRIES, schemas } from './options.schema.js';
+import { schemas } from './options.schema.js';
+import { BLOCKING_NEEDS_RETRIES } from './subscription.schema.js';
 import type { RetryOptions, SubscriptionOptions } from './subscription-options.js';
 import type { PublishedStreamOptions } from './stream-options.js';
 

@@ -1,4 +1,5 @@
 import { shown } from '../errors/thrown.js';
+import { RECORD_OPTIONS } from './redis-streams.record.js';
 
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 
@@ -9,6 +10,9 @@ export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { s
 
 export const twoNames = (inPattern: string, inRecord: string): string =>
   `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
+
+export const unknownOption = (option: string): string =>
+  `its record has the option "${shown(option)}", and allowed are ${RECORD_OPTIONS}`;
 
 export const TWO_TIMES = 'its record sets both delayMs and deliverAt';
 

@@ -3,7 +3,6 @@ import { type CallHandler, UseInterceptors } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { lastValueFrom, map, Observable, tap, toArray } from 'rxjs';
 
-import type { RedisStreamsContext } from '../../lib/index.js';
 import { answeringController } from '../support/answering-controller.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';

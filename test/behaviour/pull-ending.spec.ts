@@ -61,6 +61,21 @@ describe('a loop that is left', () => {
     await again.return();
   });
 
+  it('at most once without a ledger loses nothing that it had read ahead: it becomes dead letters', async () => {
+    const stream = freshName('orders');
+    const ids = await addEntries(redis.client, stream, numbered(20));
+    const mode = { delivery: 'at-most-once', dedup: false } as const;
+    const messages = pullWith(mode).from(stream);
+    for (let handled = 0; handled < 3; handled++) await (await nextOf(messages)).ack();
+    // All of it is acknowledged, and most of it waits for the loop to ask for it.
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    await messages.return();
+    const letters = await redis.client.xrange(keys(stream, 'dead-letters'), '-', '+');
+    const entryIds = letters.map(([, row]) => row[row.indexOf('dead-letter-entry-id') + 1]);
+    expect(entryIds).toHaveLength(17);
+    expect(new Set(entryIds)).toEqual(new Set(ids.slice(3)));
+  });
+
   it('may be left while it waits, and before it has begun', async () => {
     const stream = freshName('orders');
     const waiting = pullWith().from(stream);

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { shareClasses } from '../../errors/copies.js';
 import { PullEndedError } from '../../errors/handler.errors.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { SafeLogger } from '../../errors/safe-logger.js';
@@ -200,3 +201,5 @@ export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
     }
   }
 }
+
+shareClasses({ RedisStreamsPull });

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { propertyOf } from '../../errors/thrown.js';
 import { cleanCause, errorText, hideSecrets, isRedisReply } from '../server/redis-errors.js';
 
 /** Why a client has no connection. */
@@ -38,7 +39,7 @@ export function followFaults(
   const onError = (error: unknown): void => {
     hideSecrets(error);
     if (isEcho(error) && latest.has(client)) return;
-    const fault = faultFrom(error, sentinelReason);
+    const fault = faultFrom(client, error, sentinelReason);
     latest.set(client, fault);
     onFault(fault);
   };
@@ -73,12 +74,15 @@ const UNKNOWN_PRIMARY = / sentinel (\S+) .*(?:No such master with that name|inva
 export const isAboutSentinels = ({ cause }: ConnectionFault): boolean =>
   cause?.message.startsWith(ROUND_FAILED) === true;
 
-function faultFrom(error: unknown, sentinelReason: string | undefined): ConnectionFault {
+function faultFrom(
+  client: Redis,
+  error: unknown,
+  sentinelReason: string | undefined,
+): ConnectionFault {
   const cause = cleanCause(error);
   const isRound = cause.message.startsWith(ROUND_FAILED);
   const reason = isRound && sentinelReason !== undefined ? sentinelReason : errorText(error);
-  const { name, args } = commandOf(error);
-  const database = name === 'select' ? `database ${String(args?.[0])}: ` : '';
+  const database = isRefusedDatabase(error) ? `database ${client.options.db}: ` : '';
   return {
     reason: database + reason.replace(/\.$/, ''),
     isRefusal: isRefusedHandshake(error),
@@ -99,7 +103,4 @@ const isRefusedHandshake = (error: unknown): boolean =>
 
 /** Redis refused to use the database of the `connection` option. ioredis would go on with database 0. */
 export const isRefusedDatabase = (error: unknown): boolean =>
-  isRedisReply(error) && commandOf(error).name === 'select';
-
-const commandOf = (error: unknown): { readonly name?: unknown; readonly args?: unknown[] } =>
-  Object(Reflect.get(Object(error), 'command'));
+  isRedisReply(error) && propertyOf(propertyOf(error, 'command'), 'name') === 'select';
