@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type CallHandler, UseInterceptors } from '@nestjs/common';
-import type { Type } from '@nestjs/common';
+import { type CallHandler, type Type, UseInterceptors } from '@nestjs/common';
 import { lastValueFrom, map, Observable, tap, toArray } from 'rxjs';
 
 import { answeringController } from '../support/answering-controller.js';
