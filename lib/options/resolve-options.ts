@@ -56,12 +56,18 @@ export function resolveClientOptions(
 }
 
 /** @throws InvalidOptionsError */
-export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
+export function resolveModuleOptions(
+  options: RedisStreamsModuleOptions,
+  name?: string,
+): {
   server: ResolvedServerOptions;
   client: ResolvedClientOptions;
 } {
   checkOptions(schemas.module, options);
-  const resolved = { server: fillServer(options), client: fillClient(options) };
+  const resolved = {
+    server: fillServer({ ...options, name }),
+    client: fillClient(options, name),
+  };
   resolvedBefore.add(resolved.server).add(resolved.client);
   return resolved;
 }
@@ -84,6 +90,7 @@ export function resolveSubscription(
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
     readAheadBytes: own.readAheadBytes ?? base.readAheadBytes,
+    replyBufferBytes: own.replyBufferBytes ?? base.replyBufferBytes,
     concurrency: own.concurrency ?? base.concurrency,
     delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
@@ -141,6 +148,7 @@ export const resolvePartitions = (
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   return {
+    name: options.name,
     connection: options.connection ?? DEFAULTS.connection,
     group: options.group,
     consumer: options.consumer ?? consumerName(options.group),
@@ -174,8 +182,9 @@ function fillMaintenance({
   };
 }
 
-function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
+function fillClient(options: RedisStreamsClientOptions, name?: string): ResolvedClientOptions {
   return {
+    name,
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,

@@ -22,6 +22,7 @@ export interface ResolvedSubscription {
   readonly startFrom: StartFrom;
   readonly batchSize: number;
   readonly readAheadBytes: number;
+  readonly replyBufferBytes: number;
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
   /** `packed`: whether all but the newest part of the ledger is packed; unless this is `false`, it is. */
@@ -43,6 +44,8 @@ export type StreamPartitions = ReadonlyMap<string, number>;
 
 /** A server's options with all defaults filled in. */
 export interface ResolvedServerOptions {
+  /** Of its instance, in an app with several. */
+  readonly name: string | undefined;
   readonly connection: ConnectionOption;
   readonly group: string;
   readonly consumer: string;
@@ -77,6 +80,8 @@ export interface StreamLimits {
 
 /** A client's options with all defaults filled in. */
 export interface ResolvedClientOptions {
+  /** Of its instance, in an app with several. */
+  readonly name: string | undefined;
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;
@@ -116,6 +121,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   startFrom: 'latest',
   batchSize: 100,
   readAheadBytes: 67_108_864,
+  replyBufferBytes: 67_108_864,
   concurrency: 1,
   delivery: 'at-least-once',
   dedup: { windowMs: DEDUP_WINDOW_MS, packed: true },
