@@ -51,6 +51,7 @@ export {
   DeadLetterException,
   HandlerTimeoutError,
   LeaseLostError,
+  PullEndedError,
   RequestAbandonedError,
   RetryException,
   SettledAlreadyError,
@@ -95,6 +96,9 @@ export { IdleConsumersJob } from './jobs/idle-consumers.job.js';
 export { LedgerMaintenanceJob } from './jobs/ledger-maintenance.job.js';
 export { RetentionJob } from './jobs/retention.job.js';
 export { importLedger, type ImportedLedger } from './jobs/import-ledger.js';
+export type { PulledMessage, RetryPulled } from './nest/pull/pulled-message.js';
+export type { PulledMessages } from './nest/pull/pull-loop.js';
+export { RedisStreamsPull } from './nest/pull/redis-streams-pull.js';
 export { RedisStreamsModule } from './nest/redis-streams.module.js';
 export type {
   ConsumerInspection,
@@ -134,6 +138,7 @@ export type {
   StartFrom,
   SubscriptionOptions,
 } from './options/subscription-options.js';
+export type { PullOptions, RedisStreamsPullOptions } from './options/pull-options.js';
 export type { DeadLettersOptions } from './options/dead-letters-options.js';
 export type {
   RedisStreamsModuleOptions,

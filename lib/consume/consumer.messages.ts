@@ -132,8 +132,8 @@ export const streamLeftAlone = (stream: string, reason: string): string =>
 export const stillRunning = (stream: string, running: number): string =>
   `${running} handler(s) of stream "${shown(stream)}" did not end in time; their messages stay pending`;
 
-export const heldFull = (stream: string, most: number): string =>
-  `${shown(stream)}: ${most} messages wait for retries of messages with their keys. No other keys are read until one of them is done`;
+export const heldFull = (stream: string, held: number): string =>
+  `${shown(stream)}: ${held} messages wait for retries of messages with their keys. No other keys are read until one of them is done`;
 
 export const closedWithFault = (reason: string): string =>
   `A step of closing failed, and the connections are closed all the same: ${reason}`;

@@ -4,6 +4,7 @@ import type { ResolvedServerOptions } from '../options/resolved-options.js';
 import { DelayedMessages } from '../publish/delayed-messages.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { FaultLog, type Faults } from '../redis/connect/retry-until-done.js';
+import { hasFinishedScript } from '../redis/scripts/reserve/has-finished.script.js';
 import { errorText, isRefusal } from '../redis/server/redis-errors.js';
 import { watchServer } from '../redis/server/server-watch.js';
 import { Replier } from '../requests/replier.js';
@@ -212,6 +213,27 @@ export class Consumer {
   /** Unfinished messages that Redis may no longer list as pending. */
   get unsettled(): number {
     return this.everyPipeline.reduce((sum, { unsettledCount }) => sum + unsettledCount, 0);
+  }
+
+  /** Whether its connections are closed: what was not recorded by then stays pending. */
+  get isClosed(): boolean {
+    return this.closing.signal.aborted;
+  }
+
+  /** Resolves once everything that has ended so far is recorded, or the connections are closed. */
+  async recorded(): Promise<void> {
+    await Promise.all(this.everyPipeline.map((pipeline) => pipeline.settled()));
+  }
+
+  /** Whether the group has finished all streams that are read here: nothing is unread, pending, or waits for a retry. */
+  async hasFinished(): Promise<boolean> {
+    const { client, group } = this.member;
+    for (const { keys } of this.followed.all) {
+      if (!(await hasFinishedScript.run(client, [keys.stream, keys.retries], [group])))
+        return false;
+    }
+    // At-most-once has acknowledged what runs.
+    return this.everyPipeline.every(({ inHand }) => inHand.size === 0);
   }
 
   /**

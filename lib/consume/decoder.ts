@@ -1,5 +1,6 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
+import { bytesOf } from '../redis/read/recent-size.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import {
   publishedAtMs,
@@ -46,6 +47,7 @@ export class Decoder {
       letter === undefined ? id : (letter.cause.get('entry-id') ?? streamIdOf(id))
     ) as EntryId;
     const fields = letter === undefined ? read : letter.fields;
+    const bytes = bytesOf(read);
     try {
       const { request, envelope } = this.read(fields);
       return {
@@ -55,6 +57,7 @@ export class Decoder {
         isRedrive,
         envelope,
         fields,
+        bytes,
         request,
         isNew,
         givenSinceMs: sinceMs,
@@ -65,7 +68,7 @@ export class Decoder {
       };
     } catch (error) {
       const reason = thrownText(error);
-      return { rowId, entryId, isRedrive, fields, reason, error };
+      return { rowId, entryId, isRedrive, fields, bytes, reason, error };
     }
   }
 

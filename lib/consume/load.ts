@@ -1,4 +1,5 @@
 import type { ResolvedSubscription } from '../options/resolved-options.js';
+import type { ReadAheadBytes } from './read-ahead-bytes.js';
 
 /** How much of one stream this consumer has, in messages. */
 export interface Load {
@@ -12,9 +13,14 @@ export interface Load {
   readonly readAheadLimit: number;
   /** Read, and not settled. */
   readonly inFlight: number;
+  /** The bytes of what was read, without what runs and what waits for retries in a partition. */
+  readonly aheadBytes: number;
 }
 
-type Limits = Pick<ResolvedSubscription, 'concurrency' | 'batchSize'>;
+interface Limits {
+  readonly options: Pick<ResolvedSubscription, 'concurrency' | 'batchSize'>;
+  readonly bytes: ReadAheadBytes;
+}
 
 /** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
 export const MOST_AT_ONCE = 1_000;
@@ -25,7 +31,10 @@ const BATCHES_AT_ONCE = 3;
 const UNRECORDED_BATCHES = { usually: 2, atOnce: 4 };
 
 /** How many more entries may be read. */
-export function roomFor(load: Load, { concurrency, batchSize }: Limits): number {
+export const roomFor = (load: Load, limits: Limits): number =>
+  Math.min(roomInEntries(load, limits), limits.bytes.roomBeside(load.aheadBytes));
+
+function roomInEntries(load: Load, { options: { concurrency, batchSize } }: Limits): number {
   const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight } = load;
   const held = taken + readAhead;
   // If Redis does not take outcomes, they do not pile up in memory.
@@ -42,11 +51,14 @@ export function roomFor(load: Load, { concurrency, batchSize }: Limits): number 
  * If handlers do not wait, once there is room for a whole batch.
  */
 export function isWorthARead(load: Load, limits: Limits): boolean {
-  if (load.runsSynchronously)
-    return roomFor(load, limits) >= Math.min(MOST_AT_ONCE, limits.batchSize);
-  const free = limits.concurrency - load.taken;
+  const { concurrency, batchSize } = limits.options;
+  if (!limits.bytes.isWorthARead(load.aheadBytes)) return false;
+  if (load.runsSynchronously) {
+    return roomInEntries(load, limits) >= Math.min(MOST_AT_ONCE, batchSize);
+  }
+  const free = concurrency - load.taken;
   const few = Math.max(free - 1, Math.floor(load.readAheadLimit / 2));
-  return load.readAhead <= few && roomFor(load, limits) > 0;
+  return load.readAhead <= few && roomInEntries(load, limits) > 0;
 }
 
 const LOOK_AHEAD_MS = 1_000;

@@ -16,6 +16,8 @@ export interface Message {
   readonly envelope: MessageEnvelope;
   /** The fields of its entry as they were read. A redrive has them without those that made it a dead letter. */
   readonly fields: RawFields;
+  /** The bytes of its entry, as they were read. */
+  readonly bytes: number;
   /** What makes it a request; undefined if it is an event. */
   readonly request: RequestFields | undefined;
   /** Whether Redis has just given it out for the first time. */
@@ -55,6 +57,7 @@ export interface UnreadableEntry {
   readonly entryId: EntryId;
   readonly isRedrive: boolean;
   readonly fields: RawFields;
+  readonly bytes: number;
   readonly reason: string;
   readonly error: unknown;
   /** What Redis refused to do with it, for good. */
@@ -63,7 +66,14 @@ export interface UnreadableEntry {
 
 /** The rows of what this consumer has read of a stream and not settled. No source may bring one of them again. */
 export class InHand {
-  private readonly rows = new Set<string>();
+  /** The bytes of each. */
+  private readonly rows = new Map<string, number>();
+  private allBytes = 0;
+
+  /** The bytes of all of them, including those that run. */
+  get bytes(): number {
+    return this.allBytes;
+  }
 
   get size(): number {
     return this.rows.size;
@@ -73,16 +83,18 @@ export class InHand {
     return this.rows.has(rowId);
   }
 
-  add(rowId: string): void {
-    this.rows.add(rowId);
+  add(rowId: string, bytes: number): void {
+    this.allBytes += bytes - (this.rows.get(rowId) ?? 0);
+    this.rows.set(rowId, bytes);
   }
 
   remove(rowId: string): void {
+    this.allBytes -= this.rows.get(rowId) ?? 0;
     this.rows.delete(rowId);
   }
 
   /** What is in hand now: an answer that is on its way may still list what is settled meanwhile. */
   snapshot(): ReadonlySet<string> {
-    return new Set(this.rows);
+    return new Set(this.rows.keys());
   }
 }

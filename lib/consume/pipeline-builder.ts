@@ -19,6 +19,7 @@ import type { Ownership, SharedSlots } from './partitions/gates.js';
 import { Pipeline } from './pipeline.js';
 import type { Gate, Quarantine } from './quarantine.js';
 import type { Refusals } from './refusals.js';
+import { ReadAheadBytes } from './read-ahead-bytes.js';
 import { RefusedMessages } from './refused-messages.js';
 import { DelayFaults, Report } from './report.js';
 import { Slots } from './slots.js';
@@ -55,7 +56,9 @@ export class PipelineBuilder {
     const { keyPrefix, group } = this.options;
     const keys = streamKeys(keyPrefix, consumed.stream, group);
     const followed = new FollowedStream(consumed.stream, keys, consumed);
-    followed.begin(this.pipeline(followed, this.member.token, new ArrivalOrder()));
+    const bytes = new ReadAheadBytes(consumed.options.readAheadBytes);
+    const order = new ArrivalOrder();
+    followed.begin(this.pipeline(followed, this.member.token, order, bytes, gatesOf(followed)));
     return followed;
   }
 
@@ -75,9 +78,14 @@ export class PipelineBuilder {
     const order = new LaneOrder(
       ({ envelope, messageId }) => keyOf(envelope, messageId),
       options.batchSize,
+      slots.bytes,
     );
     return {
-      pipeline: this.pipeline(followed, ownership.holder, order, [ownership, slots.gate()]),
+      pipeline: this.pipeline(followed, ownership.holder, order, slots.bytes, [
+        ownership,
+        ...gatesOf(followed),
+        slots.gate(),
+      ]),
       order,
     };
   }
@@ -86,7 +94,8 @@ export class PipelineBuilder {
     followed: FollowedStream,
     holder: Holder,
     order: Sequencer,
-    gates: readonly Gate[] = [],
+    bytes: ReadAheadBytes,
+    gates: readonly Gate[],
   ): Pipeline {
     const { stream, options, invoke } = followed.consumed;
     const { codecs, group } = this.options;
@@ -118,6 +127,7 @@ export class PipelineBuilder {
       report,
       new RefusedMessages(deliveries, requests, report),
       this.demand,
+      bytes,
     );
   }
 
@@ -126,3 +136,6 @@ export class PipelineBuilder {
     return { stream: consumed.stream, keys, group, consumer, holder, leaseMs, ownerKey };
   }
 }
+
+const gatesOf = ({ consumed: { gate } }: StreamPlace): readonly Gate[] =>
+  gate === undefined ? [] : [gate];

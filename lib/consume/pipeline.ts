@@ -19,6 +19,7 @@ import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
 import { InHand, type Message } from './message.js';
 import type { Sequencer } from './order/sequencer.js';
 import type { Gate } from './quarantine.js';
+import type { ReadAheadBytes } from './read-ahead-bytes.js';
 import type { RefusedMessages } from './refused-messages.js';
 import type { Report } from './report.js';
 import type { Slots } from './slots.js';
@@ -63,6 +64,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
+    readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
     const { triesAgain } = deliveries.mode;
@@ -96,8 +98,7 @@ export class Pipeline {
 
   /** How many more entries a source may bring now. */
   get room(): number {
-    if (this.takesNothing) return 0;
-    return Math.min(roomFor(this.load, this.options), this.sequencer.room);
+    return this.takesNothing ? 0 : Math.min(roomFor(this.load, this), this.sequencer.room);
   }
 
   /** Whether there is enough room to be worth a read of new entries. */
@@ -106,7 +107,7 @@ export class Pipeline {
   }
 
   get isWorthARead(): boolean {
-    return !this.takesNothing && isWorthARead(this.load, this.options);
+    return !this.takesNothing && isWorthARead(this.load, this);
   }
 
   /**
@@ -120,6 +121,7 @@ export class Pipeline {
     notDueYet?: ReadonlySet<string>,
   ): void {
     const messages: Message[] = [];
+    const { size, bytes } = this.inHand;
     for (const entry of entries) {
       if (this.refused.isLeft(entry.id)) continue;
       const isAgain = this.inHand.has(entry.id);
@@ -127,7 +129,7 @@ export class Pipeline {
       const given = givenEntryId(entry);
       if (given !== undefined) this.place.position.noteGiven(given);
       const message = this.decoder.decode(entry, arrival);
-      this.inHand.add(entry.id);
+      this.inHand.add(entry.id, message?.bytes ?? 0);
       if (message === undefined) {
         void this.acknowledgeDeleted(entry.id);
       } else if (isUnreadable(message)) {
@@ -137,12 +139,12 @@ export class Pipeline {
         messages.push(message);
       }
     }
+    this.bytes.note(this.inHand.size - size, this.inHand.bytes - bytes);
     if (messages.length === 0) return;
     if (this.takesNothing) return this.giveBackUnreserved(messages);
     this.sequencer.add(messages, notDueYet);
     this.reserveNext();
-    const { room, mostHeld } = this.sequencer;
-    this.report.heldFull(room === 0, this.keys.stream, mostHeld);
+    this.report.heldFull(this.sequencer, this.keys.stream);
   }
 
   /** The order has changed, or Redis no longer refuses the stream: more may run, and more may be read. */
@@ -356,7 +358,11 @@ export class Pipeline {
       return this.retryInPlace(message, outcome.delayMs, endedAtMs);
     }
     // If the next message kills the process, Redis must already know that this one ended, or it is blamed.
-    if (message.runsAlone) await this.settleNow(message, outcome);
+    if (message.runsAlone) {
+      const settled = this.settle(message, outcome);
+      this.deliveries.flush();
+      await settled;
+    }
     this.slots.end(message, endedAtMs);
     this.startWaiting();
     if (!message.runsAlone) void this.settle(message, outcome);
@@ -420,12 +426,6 @@ export class Pipeline {
     this.drop(message, outcome.kind === 'retry' && !isRefused ? outcome.delayMs : undefined);
   }
 
-  private async settleNow(message: Message, outcome: Outcome): Promise<void> {
-    const settled = this.settle(message, outcome);
-    this.deliveries.flush();
-    await settled;
-  }
-
   /** Done with it here: the next message of its key may run. */
   private drop({ rowId }: { readonly rowId: string }, againInMs?: number): void {
     if (!this.sequencer.done(rowId, againInMs)) this.inHand.remove(rowId);
@@ -448,8 +448,7 @@ export class Pipeline {
   }
 
   private tellLost(message: Message): void {
-    const { stream } = this.place.consumed;
-    this.slots.abort(new LeaseLostError(stream, message.entryId), message);
+    this.slots.abort(new LeaseLostError(this.place.consumed.stream, message.entryId), message);
   }
 
   private giveWaitingBack(): void {
@@ -470,8 +469,8 @@ export class Pipeline {
     this.drop({ rowId });
   }
 
-  /** Resolves once everything is recorded or given up on. */
-  private async settled(): Promise<void> {
+  /** Resolves once everything that has ended is recorded or given up on. */
+  async settled(): Promise<void> {
     await this.deliveries.drained();
     while (this.answering.size > 0) {
       await Promise.all(this.answering.values());
@@ -495,6 +494,7 @@ export class Pipeline {
       runsSynchronously: this.slots.runsSynchronously,
       readAheadLimit: this.slots.readAheadLimit,
       inFlight: this.inHand.size,
+      aheadBytes: this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes,
     });
   }
 }

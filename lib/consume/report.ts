@@ -8,6 +8,7 @@ import * as text from './consumer.messages.js';
 import { errorOf, type Outcome } from './decide.js';
 import type { Verdict } from './handlers/run.js';
 import type { Message, UnreadableEntry } from './message.js';
+import type { Sequencer } from './order/sequencer.js';
 import type { StreamTally } from './tallies.js';
 
 /** In the log, of a reason that a handler gave. */
@@ -134,8 +135,9 @@ export class Report {
   }
 
   /** Whether retries hold back so many messages that nothing more is read. Said once until that is over. */
-  heldFull(isFull: boolean, key: string, most: number): void {
-    if (isFull && !this.isHeldFull) this.logger.warn(text.heldFull(key, most));
+  heldFull({ room, held }: Pick<Sequencer, 'room' | 'held'>, key: string): void {
+    const isFull = room === 0;
+    if (isFull && !this.isHeldFull) this.logger.warn(text.heldFull(key, held));
     this.isHeldFull = isFull;
   }
 }

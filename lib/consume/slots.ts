@@ -32,6 +32,7 @@ export class Slots {
   /** Messages that have paused and are not done: nothing else starts before them. */
   private readonly goFirst = new Set<Message>();
   private readonly pace = new Pace();
+  private bytes = 0;
   private lastStart = { atMs: 0, turn: 0 };
   private isStopped = false;
   private startsSoon = false;
@@ -52,6 +53,11 @@ export class Slots {
   /** How many messages run, or wait in their slot for the next attempt. */
   get taken(): number {
     return this.running.size + this.pausing.size;
+  }
+
+  /** The bytes of the messages that run, or wait in their slot. */
+  get takenBytes(): number {
+    return this.bytes;
   }
 
   /** Whether handlers do not wait, so that all that is ready will have run before a read can answer. */
@@ -113,6 +119,7 @@ export class Slots {
     const run = { signal: new RunSignal(), startedAtMs: performance.now(), turn: thisTurn() };
     this.ready.shift();
     this.running.set(message, run);
+    this.bytes += message.bytes;
     this.lastStart = { atMs: run.startedAtMs, turn: run.turn };
     for (const gate of this.gates) gate.started(message, handlerTimeoutMs);
     this.quarantine.started(message, handlerTimeoutMs);
@@ -130,6 +137,7 @@ export class Slots {
   hold(message: Message, delayMs: number, endedAtMs: number): void {
     message.dueAt = performance.now() + delayMs;
     this.pausing.set(message, {});
+    this.bytes += message.bytes;
     this.goFirst.add(message);
     // If the next one waits to run alone, it has to let this one pass.
     if (this.ready[0] !== undefined) this.quarantine.forget(this.ready[0]);
@@ -150,7 +158,7 @@ export class Slots {
         );
       };
       const end = (): void => {
-        this.pausing.delete(message);
+        this.endPause(message);
         this.ready.unshift(message);
         resolve(true);
       };
@@ -206,6 +214,7 @@ export class Slots {
     const run = this.running.get(message);
     if (run === undefined) return;
     this.running.delete(message);
+    this.bytes -= message.bytes;
     if (endedAtMs !== undefined) {
       this.pace.record(endedAtMs - run.startedAtMs, run.turn !== thisTurn());
     }
@@ -216,10 +225,14 @@ export class Slots {
   private leave(message: Message): void {
     const pause = this.pausing.get(message);
     clearTimeout(pause?.timer);
-    this.pausing.delete(message);
+    this.endPause(message);
     this.goFirst.delete(message);
     this.quarantine.forget(message);
     pause?.end?.(false);
+  }
+
+  private endPause(message: Message): void {
+    if (this.pausing.delete(message)) this.bytes -= message.bytes;
   }
 
   private noteIfEmpty(): void {

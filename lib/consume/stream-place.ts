@@ -3,6 +3,7 @@ import type { StreamKeys } from '../wire/stream-keys.js';
 import { GroupPosition } from './group-position.js';
 import type { RunSignal, Verdict } from './handlers/run.js';
 import type { Message } from './message.js';
+import type { Gate } from './quarantine.js';
 
 /** Runs all handlers that want a message. Never rejects. */
 export type Invoke = (message: Message, signal: RunSignal) => Promise<Verdict>;
@@ -12,6 +13,8 @@ export interface ConsumedStream {
   readonly stream: string;
   readonly options: ResolvedSubscription;
   readonly invoke: Invoke;
+  /** What has a say in whether a message may start, in addition to the process and its partition. */
+  readonly gate?: Gate;
   /** Whether a handler names it: then it is created if it does not exist. Others are read while they exist. */
   readonly isNamed: boolean;
   /** The wildcards that match it. */

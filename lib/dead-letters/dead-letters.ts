@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { checkOptions } from '../options/check-options.js';
@@ -169,3 +170,5 @@ export class DeadLetters implements OnApplicationShutdown {
     return this.connection.ready();
   }
 }
+
+shareClasses({ DeadLetters });

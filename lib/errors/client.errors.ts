@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { shown } from './thrown.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
@@ -148,3 +149,12 @@ export class ReplyInterruptedError extends RedisStreamsError {
     );
   }
 }
+
+shareClasses({
+  PublishError,
+  PublishBatchError,
+  CancelError,
+  DuplicateRequestError,
+  RequestTimeoutError,
+  ReplyInterruptedError,
+});

@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
 import { cutText, shown, textOf } from './thrown.js';
@@ -114,3 +115,33 @@ export class RequestAbandonedError extends RedisStreamsError {
     );
   }
 }
+
+/**
+ * A loop over `RedisStreamsPull.from()` has ended. Without an entry, `from()` was called after `close()`. With one, the loop had
+ * that message and did not settle it: it was given back to its group, where it runs again, or it became a dead letter with
+ * `delivery: 'at-most-once'`.
+ */
+export class PullEndedError extends RedisStreamsError {
+  readonly code = 'PULL_ENDED';
+
+  constructor(
+    readonly stream: string,
+    readonly entryId?: string,
+  ) {
+    super(
+      entryId === undefined
+        ? `Stream "${shown(stream)}" cannot be pulled: this RedisStreamsPull is closed`
+        : `The loop over stream "${shown(stream)}" ended before it settled entry ${shown(entryId)}`,
+    );
+  }
+}
+
+shareClasses({
+  RetryException,
+  DeadLetterException,
+  SettledAlreadyError,
+  HandlerTimeoutError,
+  LeaseLostError,
+  RequestAbandonedError,
+  PullEndedError,
+});

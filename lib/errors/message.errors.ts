@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { shown } from './thrown.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
@@ -78,3 +79,5 @@ export class MessageValidationError extends RedisStreamsError {
     this.index = index;
   }
 }
+
+shareClasses({ MessageEncodingError, MessageDecodingError, MessageValidationError });

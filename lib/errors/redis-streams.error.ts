@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { cutText, shown, visible } from './thrown.js';
 
 /** The longest message: what is in it is bounded, but could be much at once. */
@@ -54,3 +55,5 @@ export class InvalidStreamNameError extends RedisStreamsError {
     super(`Stream name "${shown(stream)}": ${reason}`);
   }
 }
+
+shareClasses({ RedisStreamsError, InvalidOptionsError, InvalidStreamNameError });

@@ -1,3 +1,4 @@
+import { shareClasses } from './copies.js';
 import { shown } from './thrown.js';
 import { RedisStreamsError } from './redis-streams.error.js';
 
@@ -86,3 +87,13 @@ export class JobFailedError extends RedisStreamsError {
     );
   }
 }
+
+shareClasses({
+  ConnectionClosedError,
+  ConnectionEndedError,
+  NoAnswerError,
+  UnexpectedReplyError,
+  InvalidRecordError,
+  UnsupportedServerError,
+  JobFailedError,
+});

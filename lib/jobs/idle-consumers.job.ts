@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { shareClasses } from '../errors/copies.js';
 import { livingMembers, readMembers } from '../redis/read/own-records.js';
 import { readConsumers } from '../redis/read/xinfo.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
@@ -53,3 +54,5 @@ export class IdleConsumersJob {
     return removed;
   }
 }
+
+shareClasses({ IdleConsumersJob });

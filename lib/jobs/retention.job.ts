@@ -1,3 +1,4 @@
+import { shareClasses } from '../errors/copies.js';
 import { shown } from '../errors/thrown.js';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
@@ -76,3 +77,5 @@ export class RetentionJob {
     );
   }
 }
+
+shareClasses({ RetentionJob });

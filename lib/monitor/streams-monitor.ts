@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
+import { shareClasses } from '../errors/copies.js';
 import { NoAnswerError } from '../errors/redis.errors.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { ledgerWindowMs, type ResolvedServerOptions } from '../options/resolved-options.js';
@@ -147,3 +148,5 @@ function partitionsOf(
     ];
   });
 }
+
+shareClasses({ StreamsMonitor });

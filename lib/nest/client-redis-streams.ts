@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { Observable } from 'rxjs';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
@@ -245,3 +246,5 @@ export class ClientRedisStreams<Events = any>
     return this.opened;
   }
 }
+
+shareClasses({ ClientRedisStreams });

@@ -30,7 +30,19 @@ export const NOT_LISTENING = 'There are no connections: the server does not list
 export const LISTENING_ALREADY = 'The server listens already: close it first';
 
 export const reading = (streams: readonly string[], group: string, consumer: string): string =>
-  `Reading ${streams.map((stream) => `"${shown(stream)}"`).join(', ')} as group "${group}", consumer "${consumer}"`;
+  `Reading ${quoted(streams)} as group "${group}", consumer "${consumer}"`;
+
+export const nothingSettled = (target: string, count: number): string =>
+  `The loop over "${shown(target)}" waits for a message, and has not settled the ${count} that it has: it gets the next one once it calls ack(), retry() or deadLetter() on one of them. A higher concurrency lets it have more. This is said once for each loop`;
+
+export const requestsNotPulled = (stream: string, group: string): string =>
+  `Stream "${shown(stream)}", group "${group}": a loop over it gets no requests, since it has no way to answer. Their callers are told that this group has no handler. This is said once for each loop`;
+
+export const pulledAndHandled = (streams: readonly string[], group: string): string =>
+  `${quoted(streams)}: handlers of this app and a loop of RedisStreamsPull read as group "${group}", so each gets a part of the messages. Give one of them another group if both should get all`;
+
+const quoted = (streams: readonly string[]): string =>
+  streams.map((stream) => `"${shown(stream)}"`).join(', ');
 
 export const readersHaveOtherPartitions = (stream: string, noted: number, count: number): string =>
   `Stream "${shown(stream)}" has ${count} partitions here, and its readers have ${noted}: set the same streams.${shown(stream)}.partitions in all services. Until then keys are out of order${count > noted ? `, and what goes to partition ${noted} or a higher one waits unread` : ''}`;

@@ -1,14 +1,13 @@
 import {
+  type BeforeApplicationShutdown,
   ConfigurableModuleBuilder,
   Inject,
-  Injectable,
   Module,
   type OnApplicationBootstrap,
-  type OnModuleDestroy,
 } from '@nestjs/common';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { Redis } from 'ioredis';
+import { ModuleRef } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
@@ -20,39 +19,11 @@ import { StreamsMonitor } from '../monitor/streams-monitor.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import type { RedisStreamsModuleOptions } from '../options/server-options.js';
 import { ClientRedisStreams } from './client-redis-streams.js';
+import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
+import { jobParts } from './job-parts.js';
+import { RedisStreamsPull } from './pull/redis-streams-pull.js';
 import { ScheduledJobs } from './scheduled-jobs.js';
 import { ServerRedisStreams } from './server-redis-streams.js';
-
-/** Nearer than the root module, which has 1, and all that it imports. */
-const NEAREST = -1;
-
-/** Runs steps when the app starts to close, before the hooks of any of its own modules. */
-@Injectable()
-export class ClosingFirst implements OnModuleDestroy {
-  private readonly steps: (() => Promise<unknown>)[] = [];
-
-  add(step: () => Promise<unknown>): void {
-    this.steps.push(step);
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await Promise.all(this.steps.map((step) => step()));
-  }
-}
-
-/**
- * Nest closes modules by their distance from the root, the nearest first and the global ones last. Among modules at the same
- * distance, the order of imports would decide whether a running handler keeps the providers that it uses. So this module
- * claims to be the nearest; nothing else in it depends on the order.
- */
-@Module({ providers: [ClosingFirst], exports: [ClosingFirst] })
-class ClosingFirstModule {
-  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
-    for (const module of modules.values()) {
-      if (module.metatype === ClosingFirstModule) module.distance = NEAREST;
-    }
-  }
-}
 
 type Override = (options: RedisStreamsModuleOptions) => RedisStreamsModuleOptions;
 
@@ -80,20 +51,8 @@ const JOB_PARTS = Symbol('JOB_PARTS');
 
 type Resolved = ReturnType<typeof resolveModuleOptions>;
 
-/** The jobs use the server's connection for commands; in an app that only publishes, the client's. */
-function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobContext {
-  return {
-    options: server.options,
-    subscriptions: () => server.subscriptions(),
-    wildcards: () => server.wildcards,
-    optionsOf: (stream) => server.optionsOf(stream),
-    connection: (): Promise<Redis> =>
-      server.isListening ? Promise.resolve(server.unwrap()[0]) : client.connect(),
-  };
-}
-
 /**
- * Provides `ServerRedisStreams`, `ClientRedisStreams`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
+ * Provides `ServerRedisStreams`, `ClientRedisStreams`, `RedisStreamsPull`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
  * app. Import it once in an app: two servers of one transport would each get every handler.
  *
  * @example
@@ -133,6 +92,14 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
         new ClientRedisStreams(client, () => server.isListening),
     },
     {
+      provide: RedisStreamsPull,
+      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
+      useFactory: (resolved: Resolved, server: ServerRedisStreams) =>
+        new RedisStreamsPull(resolved.server, () =>
+          server.isListening ? server.subscriptions() : [],
+        ),
+    },
+    {
       provide: DeadLetters,
       inject: [RESOLVED_OPTIONS],
       useFactory: ({ server }: Resolved) => {
@@ -142,7 +109,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
     },
     {
       provide: JOB_PARTS,
-      inject: [ServerRedisStreams, ClientRedisStreams],
+      inject: [ServerRedisStreams, ClientRedisStreams, RedisStreamsPull],
       useFactory: jobParts,
     },
     ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
@@ -211,6 +178,7 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
   exports: [
     ServerRedisStreams,
     ClientRedisStreams,
+    RedisStreamsPull,
     DeadLetters,
     StreamsMonitor,
     LedgerMaintenanceJob,
@@ -218,20 +186,34 @@ function jobParts(server: ServerRedisStreams, client: ClientRedisStreams): JobCo
     IdleConsumersJob,
   ],
 })
-export class RedisStreamsModule extends ConfigurableModuleClass implements OnApplicationBootstrap {
+export class RedisStreamsModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, BeforeApplicationShutdown
+{
+  private noteSignal: (signal: string | undefined) => void = () => undefined;
+
   constructor(
     @Inject(ServerRedisStreams) server: ServerRedisStreams,
+    @Inject(RedisStreamsPull) pull: RedisStreamsPull,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
     @Inject(ClosingFirst) closing: ClosingFirst,
   ) {
     super();
     // startAllMicroservices() alone runs no hooks.
     server.whenListening(() => jobs.start());
+    server.whenListening(() => pull.warnOfHandlers());
     // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
-    closing.add(() => Promise.all([server.drain(), jobs.stop()]));
+    const closes = new Promise<string | undefined>((resolve) => (this.noteSignal = resolve));
+    closing.add(() => Promise.all([server.drainWithApp(closes), pull.close(), jobs.stop()]));
   }
 
   onApplicationBootstrap(): void {
     this.jobs.start();
   }
+
+  beforeApplicationShutdown(signal?: string): void {
+    this.noteSignal(signal);
+  }
 }
+
+shareClasses({ RedisStreamsModule });

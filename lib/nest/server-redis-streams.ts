@@ -6,6 +6,7 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
+import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
 import type { RedisStreamsEvents } from '../consume/sources/connections.js';
@@ -19,6 +20,7 @@ import type { ResolvedServerOptions, ResolvedSubscription } from '../options/res
 import type { RedisStreamsServerOptions } from '../options/server-options.js';
 import { streamPattern } from '../options/stream-pattern.js';
 import { errorText } from '../redis/server/redis-errors.js';
+import { ConnectionListeners } from './connection-listeners.js';
 import {
   checkStream,
   checkSubscriptions,
@@ -59,8 +61,7 @@ export class ServerRedisStreams
   /** The options with all defaults filled in. */
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;
-  private readonly listeners: { event: string; callback: Function }[] = [];
-  private readonly detach: (() => void)[] = [];
+  private readonly listeners: ConnectionListeners;
   private readonly onListening: (() => void)[] = [];
   private readonly hooks = nestHooks(this, (error) => {
     this.logger.error(text.processingHookFailed(errorText(error)));
@@ -70,12 +71,15 @@ export class ServerRedisStreams
   private lastTallies: ConsumerTallies | undefined;
   private registryFault: unknown;
   private listening = false;
+  /** If the app closes: resolves to the signal that ends the process after that. */
+  private appCloses: Promise<string | undefined> | undefined;
 
   /** @throws InvalidOptionsError */
   constructor(options: RedisStreamsServerOptions | ResolvedServerOptions) {
     super();
     this.options = resolveServerOptions(options);
     this.registry = new HandlerRegistry(this.options.subscription);
+    this.listeners = new ConnectionListeners(isRedisInstance(this.options.connection));
   }
 
   /** Called by Nest for each handler. `listen()` reports handlers that disagree. */
@@ -107,6 +111,7 @@ export class ServerRedisStreams
     try {
       await this.start();
     } catch (error) {
+      if (this.appCloses !== undefined && (await this.appCloses) !== undefined) return;
       return callback(error);
     }
     callback();
@@ -119,27 +124,31 @@ export class ServerRedisStreams
     this.listening = false;
     await consumer.close();
     if (this.consumer !== consumer) return;
-    for (const detach of this.detach.splice(0)) detach();
+    this.listeners.detachAll();
     this.lastTallies = consumer.tallies;
     this.consumer = undefined;
     this._status$.next('disconnected');
   }
 
-  /**
-   * Stops reading, and lets running handlers end. The module calls it while the app's providers still exist;
-   * `close()` does the rest.
-   */
+  /** Stops reading, and lets running handlers end. `close()` does the rest. */
   async drain(): Promise<void> {
     await this.consumer?.drain();
+  }
+
+  /**
+   * @internal Drains while the app's providers still exist. If the app waits for `listen()` and a signal ends the process, nobody
+   * is told that `listen()` did not succeed: the program would print an error that it did not catch.
+   */
+  drainWithApp(closes: Promise<string | undefined>): Promise<void> {
+    this.appCloses = closes;
+    return this.drain();
   }
 
   override on<Event extends keyof RedisStreamsEvents>(
     event: Event,
     callback: RedisStreamsEvents[Event],
   ): void {
-    const listener = { event: String(event), callback };
-    this.listeners.push(listener);
-    if (this.consumer !== undefined) this.attach(this.consumer, listener);
+    this.listeners.add(String(event), callback, this.consumer);
   }
 
   /**
@@ -207,7 +216,7 @@ export class ServerRedisStreams
     };
     const consumer = new Consumer(this.options, named, asked, this.logger);
     this.consumer = consumer;
-    for (const listener of this.listeners) this.attach(consumer, listener);
+    this.listeners.attachAll(consumer);
     try {
       await consumer.start((status) => this._status$.next(status));
     } catch (error) {
@@ -231,20 +240,6 @@ export class ServerRedisStreams
     const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
     return { stream, options, invoke, isNamed, wildcards };
   }
-
-  private attach(
-    consumer: Consumer,
-    { event, callback }: { event: string; callback: Function },
-  ): void {
-    const { commands } = consumer.connections;
-    const onCommands = (...args: unknown[]): unknown => callback('commands', ...args);
-    commands.on(event, onCommands);
-    // The caller's own connection outlives this consumer. Ours still emit their end.
-    if (isRedisInstance(this.options.connection)) {
-      this.detach.push(() => commands.off(event, onCommands));
-    }
-    consumer.connections.eachBlocking((blocking) => {
-      blocking.on(event, (...args: unknown[]) => callback('blocking', ...args));
-    });
-  }
 }
+
+shareClasses({ ServerRedisStreams });

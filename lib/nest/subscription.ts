@@ -1,3 +1,4 @@
+import { sharedSymbol } from '../errors/copies.js';
 import { checkOptions } from '../options/check-options.js';
 import { schemas } from '../options/options.schema.js';
 import type { SubscriptionOptions } from '../options/subscription-options.js';
@@ -6,7 +7,7 @@ import type { SubscriptionOptions } from '../options/subscription-options.js';
  * The transport's ID: `@EventPattern('orders', REDIS_STREAMS, subscription())` is for this transport alone, in an app
  * that has others too.
  */
-export const REDIS_STREAMS = Symbol('REDIS_STREAMS');
+export const REDIS_STREAMS = sharedSymbol('transport');
 
 /** The key of a subscription's options in the extras of its pattern. */
 const EXTRA = 'redisStreamsSubscription';

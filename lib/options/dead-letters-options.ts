@@ -4,7 +4,7 @@ import type { ConnectionOption } from './connection-option.js';
 import { connection } from './connection.schema.js';
 import { publishedStreams } from './options.schema.js';
 import type { PublishedStreamOptions } from './stream-options.js';
-import { callable, codec, count, groupName, keyPrefix, nameText, object } from './check-options.js';
+import { callable, codec, count, groupName, keyPrefix, nameText, object } from './option-kinds.js';
 
 /** Options of `DeadLetters`. */
 export interface DeadLettersOptions {

@@ -7,7 +7,7 @@ import {
   nameText,
   object,
   windowMs,
-} from './check-options.js';
+} from './option-kinds.js';
 import type { ConnectionOption } from './connection-option.js';
 import { connection } from './connection.schema.js';
 

@@ -16,80 +16,13 @@ import {
   payloadSchema,
   timerMs,
   trueOrFalse,
-  wholeNumber,
   windowMs,
   withMethods,
-} from './check-options.js';
+} from './option-kinds.js';
+import { blockingHasRetries, noBlocking, subscriptionShape } from './subscription.schema.js';
 
-const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
 /** What Redis takes as one value, unless it is told otherwise. */
 const MOST_BYTES = 536_870_912;
-const MOST_ATTEMPTS = 1_000_000;
-const delayMs = wholeNumber(0, 2_147_483_647, ' of ms').optional();
-const MOST_DELAY = DEFAULTS.backoff.maxDelayMs;
-const backoffError = 'an object with type, delayMs, maxDelayMs, jitter, or a function';
-const backoff = object(
-  {
-    type: z.enum(['fixed', 'linear', 'exponential']).optional(),
-    delayMs,
-    maxDelayMs: delayMs,
-    jitter: z.number().min(0).max(1).optional(),
-  },
-  backoffError,
-).refine(({ delayMs: first = 0, maxDelayMs = MOST_DELAY }) => Number(first) <= Number(maxDelayMs), {
-  path: ['delayMs'],
-  error: `at most maxDelayMs, which is ${MOST_DELAY} unless it is set`,
-});
-
-/** What a pattern may set for itself, and a server for all of its patterns. */
-const subscriptionShape = {
-  startFrom: z
-    .string({ error: startFromError })
-    .regex(/^(latest|beginning|\d+-\d+)$/, { error: startFromError })
-    .optional(),
-  batchSize: count(1, 1000),
-  concurrency: count(1, 10_000),
-  delivery: z
-    .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })
-    .optional(),
-  dedup: z
-    .union(
-      [
-        z.literal(false),
-        object({ windowMs, packed: trueOrFalse }, 'an object with windowMs, packed'),
-      ],
-      {
-        error: `false, or { windowMs } with a whole number of ms, 1 to ${LONGEST_MS}, and { packed }, true or false`,
-      },
-    )
-    .optional(),
-  handlerTimeoutMs: timerMs(1),
-  retry: object(
-    {
-      maxAttempts: count(1, MOST_ATTEMPTS),
-      backoff: z
-        .union([z.custom((value) => typeof value === 'function'), backoff], {
-          error: `${backoffError}; the times are whole numbers of ms, jitter is a number from 0 to 1`,
-        })
-        .optional(),
-      blocking: trueOrFalse,
-    },
-    'an object with maxAttempts, backoff, blocking',
-  ).optional(),
-  deadLetter: object({ maxLength: count(1) }, 'an object with maxLength').optional(),
-  handlers: z
-    .enum(['in-order', 'all-at-once'], { error: "'in-order' or 'all-at-once'" })
-    .optional(),
-  unhandled: z.enum(['ack', 'dead-letter'], { error: "'ack' or 'dead-letter'" }).optional(),
-};
-
-export const BLOCKING_NEEDS_RETRIES =
-  "false, or nothing, with delivery: 'at-most-once': it tries nothing again, so there is nothing to wait for";
-// A message that is acknowledged before it runs is never tried again, so nothing could wait for that.
-const blockingHasRetries = ({ delivery, retry }: Record<string, unknown>): boolean =>
-  delivery !== 'at-most-once' || Object(retry).blocking !== true;
-const noBlocking = { path: ['retry', 'blocking'], error: BLOCKING_NEEDS_RETRIES };
-
 const retention = object(
   {
     maxAgeMs: windowMs,
@@ -161,7 +94,7 @@ const streams = byStream({ retention: retention.optional(), ...publishedStream }
   })
   .optional();
 
-const serverShape = {
+export const serverShape = {
   connection,
   group: groupName,
   consumer: nameText('text that is not empty').optional(),

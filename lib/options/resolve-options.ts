@@ -13,9 +13,11 @@ import {
   type ResolvedSubscription,
   type StreamPartitions,
 } from './resolved-options.js';
+import { pullSchemas, type RedisStreamsPullOptions } from './pull-options.js';
 import type { RedisStreamsModuleOptions, RedisStreamsServerOptions } from './server-options.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
-import { BLOCKING_NEEDS_RETRIES, schemas } from './options.schema.js';
+import { schemas } from './options.schema.js';
+import { BLOCKING_NEEDS_RETRIES } from './subscription.schema.js';
 import type { RetryOptions, SubscriptionOptions } from './subscription-options.js';
 import type { PublishedStreamOptions } from './stream-options.js';
 
@@ -32,6 +34,15 @@ export function resolveServerOptions(
   if (isResolved<ResolvedServerOptions>(options)) return options;
   checkOptions(schemas.server, options);
   return fillServer(options as RedisStreamsServerOptions);
+}
+
+/** @throws InvalidOptionsError */
+export function resolvePullOptions(
+  options: RedisStreamsPullOptions | ResolvedServerOptions,
+): ResolvedServerOptions {
+  if (isResolved<ResolvedServerOptions>(options)) return options;
+  checkOptions(pullSchemas.class, options);
+  return fillServer(options as RedisStreamsPullOptions);
 }
 
 /** @throws InvalidOptionsError */
@@ -71,6 +82,7 @@ export function resolveSubscription(
   return {
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
+    readAheadBytes: own.readAheadBytes ?? base.readAheadBytes,
     concurrency: own.concurrency ?? base.concurrency,
     delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),

@@ -106,6 +106,15 @@ export interface SubscriptionOptions {
    */
   batchSize?: number;
   /**
+   * How many bytes of a stream's entries one server may hold in addition to those that run, 1 to 1_000_000_000_000. Each read asks for
+   * as many entries as fit, by the size of recent ones, so that one read can exceed it if entries suddenly become larger. At
+   * least one entry is read ahead. The partitions of a stream have equal shares; messages that wait for retries of messages with
+   * their keys may be as many bytes again. Decoded payloads come on top. Less suits small containers with large messages.
+   *
+   * @default 67_108_864 (64 MiB)
+   */
+  readAheadBytes?: number;
+  /**
    * How many messages of a stream one consumer handles at a time, 1 to 10_000. With 1 they are handled first in,
    * first out within a consumer.
    *

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { CancelError } from '../errors/client.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
+import { faultOf } from '../redis/connect/connection-faults.js';
 import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { cancelScript } from '../redis/scripts/publish/cancel.script.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
@@ -42,7 +43,8 @@ export async function cancelDelayed(
   };
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(failure(sent, text.notInTime(publishTimeoutMs, sent)));
+      const fault = faultOf(connection.client);
+      reject(failure(sent, text.notInTime(publishTimeoutMs, sent, fault), fault?.cause));
     }, publishTimeoutMs);
   });
   const answer = async (): Promise<boolean> => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { faultOf } from '../redis/connect/connection-faults.js';
 import { isNoScript } from '../redis/scripts/script.js';
 import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';
 import { delayedKeys } from '../wire/stream-keys.js';
@@ -79,7 +80,8 @@ export class DeduplicatingPublisher extends ConnectionPublisher {
   private newBatch({ key, limits, due }: OutgoingEntry): EntryBatch {
     const timer = setTimeout(() => {
       const sent = batch.mayHaveArrived || this.inFlight.has(batch);
-      batch.fail(sent, text.notInTime(this.timeoutMs, sent));
+      const fault = faultOf(this.client);
+      batch.fail(sent, text.notInTime(this.timeoutMs, sent, fault), fault?.cause);
       this.noteAnswered();
     }, this.timeoutMs);
     const Batch = due === undefined ? EntryBatch : DelayedBatch;

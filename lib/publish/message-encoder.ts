@@ -14,7 +14,11 @@ import { validate } from '../wire/payload-schema.js';
 import { streamKey } from '../wire/stream-keys.js';
 import type { OutgoingEntry } from './entry-publisher.js';
 import * as text from './publish.messages.js';
-import { RedisStreamsRecord, type RedisStreamsRecordOptions } from './redis-streams.record.js';
+import {
+  isRecordOption,
+  RedisStreamsRecord,
+  type RedisStreamsRecordOptions,
+} from './redis-streams.record.js';
 
 /** What Nest gives to a client, and since Nest 12 what its dispatch hook attached. */
 export type OutgoingPacket = ReadPacket & {
@@ -50,8 +54,9 @@ export class MessageEncoder {
   /** @throws MessageEncodingError if the pattern or the record is wrong */
   draft({ pattern, data, metadata }: OutgoingPacket): MessageDraft {
     const { stream, name: nameInPattern } = publishTarget(pattern);
-    const { payload, options } =
-      data instanceof RedisStreamsRecord ? data : new RedisStreamsRecord(data);
+    const isRecord = isA(data, RedisStreamsRecord);
+    const payload = isRecord ? data.payload : data;
+    const options = isRecord ? optionsOf(stream, data) : {};
     const { messageId = randomUUID(), name = nameInPattern ?? stream, headers, key } = options;
     requireText(stream, 'message ID', messageId);
     requireText(stream, 'name', name);
@@ -151,6 +156,19 @@ export function publishTarget(pattern: unknown): StreamPattern {
 
 const patternText = (pattern: unknown): string =>
   typeof pattern === 'string' ? pattern : inspect(pattern);
+
+/**
+ * The record may be of another copy of this package, which knows other options.
+ *
+ * @throws MessageEncodingError if it has an option that would be ignored
+ */
+function optionsOf(stream: string, { options }: RedisStreamsRecord): RedisStreamsRecordOptions {
+  for (const [option, value] of Object.entries(Object(options))) {
+    if (value === undefined || isRecordOption(option)) continue;
+    throw new MessageEncodingError(stream, text.unknownOption(option));
+  }
+  return Object(options);
+}
 
 /** @throws MessageEncodingError if both times are set, or one is invalid */
 function dueTime(

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { PublishError } from '../errors/client.errors.js';
+import { faultOf } from '../redis/connect/connection-faults.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import {
   ConnectionPublisher,
@@ -35,7 +36,7 @@ export class PlainPublisher extends ConnectionPublisher {
   }
 
   protected start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {
-    const call: Call = new Call(entries, this.timeoutMs, onOutcome, () => {
+    const call: Call = new Call(this.client, entries, this.timeoutMs, onOutcome, () => {
       this.waiting.delete(call);
       this.sent.delete(call);
       this.noteAnswered();
@@ -55,7 +56,7 @@ export class PlainPublisher extends ConnectionPublisher {
     this.sent.add(call);
     // One write for all commands is half as fast again as a pipeline, and each command has its own answer.
     this.jointWrite.begin();
-    call.send(this.client, this.logger);
+    call.send(this.logger);
   }
 }
 
@@ -67,16 +68,21 @@ class Call {
   private readonly timer: NodeJS.Timeout;
 
   constructor(
+    private readonly client: Redis,
     private readonly entries: readonly OutgoingEntry[],
     timeoutMs: number,
     private readonly onOutcome: OnOutcome,
     /** Called once, when all entries have an outcome. */
     private readonly onEnd: () => void,
   ) {
-    this.timer = setTimeout(() => this.fail(text.notInTime(timeoutMs, this.isSent)), timeoutMs);
+    this.timer = setTimeout(() => {
+      const fault = faultOf(client);
+      this.fail(text.notInTime(timeoutMs, this.isSent, fault), fault?.cause);
+    }, timeoutMs);
   }
 
-  send(client: Redis, logger: LoggerService): void {
+  send(logger: LoggerService): void {
+    const { client } = this;
     this.isSent = true;
     this.entries.forEach((entry, index) => {
       client.xadd(entry.key, ...argumentsOf(entry)).then(
@@ -96,8 +102,8 @@ class Call {
   }
 
   /** Fails all entries that have no outcome yet. */
-  fail(reason: string): void {
-    this.entries.forEach((_, index) => this.refuse(index, reason));
+  fail(reason: string, cause?: Error): void {
+    this.entries.forEach((_, index) => this.refuse(index, reason, cause, this.isSent));
   }
 
   private answer(
@@ -109,11 +115,15 @@ class Call {
     else this.settle(index, { stream, entryId, messageId, duplicate: false });
   }
 
-  private refuse(index: number, reason: string, cause?: unknown): void {
+  /** @param ambiguous whether it may have been written: once it is sent, only an answer of Redis proves that it was not */
+  private refuse(
+    index: number,
+    reason: string,
+    cause?: unknown,
+    ambiguous = this.isSent && !isRedisReply(cause),
+  ): void {
     const entry = this.entries[index];
     if (entry === undefined || this.settled[index] === true) return;
-    // Once it is sent, only an answer of Redis proves that it was not written.
-    const ambiguous = this.isSent && !isRedisReply(cause);
     const options = cause === undefined ? undefined : { cause: cleanCause(cause) };
     const { stream, messageId } = entry;
     this.settle(index, new PublishError(stream, messageId, ambiguous, reason, options));

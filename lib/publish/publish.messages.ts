@@ -1,5 +1,6 @@
 import { shown } from '../errors/thrown.js';
 import { DELAYED_STREAMS_KEY } from '../wire/stream-keys.js';
+import { RECORD_OPTIONS } from './redis-streams.record.js';
 
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
 
@@ -10,6 +11,9 @@ export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { s
 
 export const twoNames = (inPattern: string, inRecord: string): string =>
   `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
+
+export const unknownOption = (option: string): string =>
+  `its record has the option "${shown(option)}", and allowed are ${RECORD_OPTIONS}`;
 
 export const TWO_TIMES = 'its record sets both delayMs and deliverAt';
 
@@ -38,8 +42,13 @@ export const nothingToSend = (value: null | undefined): string =>
 export const notSentAfter = (reason: string): string =>
   `not sent, because one before it failed: ${reason}`;
 
-export const notInTime = (timeoutMs: number, sent: boolean): string =>
-  sent ? `no answer within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`;
+/** @param fault why there is no connection at present, if that is known */
+export const notInTime = (
+  timeoutMs: number,
+  sent: boolean,
+  fault: { readonly reason: string } | undefined,
+): string =>
+  `no ${sent ? 'answer' : 'connection'} within ${timeoutMs} ms${fault === undefined ? '' : `: ${fault.reason}`}`;
 
 export const CLOSED = 'the client was closed';
 

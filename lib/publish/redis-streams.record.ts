@@ -1,3 +1,5 @@
+import { shareClasses } from '../errors/copies.js';
+
 /** A payload with its options, made by {@link RedisStreamsRecordBuilder}. */
 export class RedisStreamsRecord<Payload = unknown> {
   constructor(
@@ -15,6 +17,19 @@ export interface RedisStreamsRecordOptions {
   readonly delayMs?: number;
   readonly deliverAt?: Date;
 }
+
+const OPTIONS: Readonly<Record<keyof RedisStreamsRecordOptions, true>> = {
+  messageId: true,
+  name: true,
+  headers: true,
+  key: true,
+  delayMs: true,
+  deliverAt: true,
+};
+
+export const isRecordOption = (name: string): boolean => Object.hasOwn(OPTIONS, name);
+
+export const RECORD_OPTIONS = Object.keys(OPTIONS).join(', ');
 
 /**
  * Builds a message that is more than its payload.
@@ -76,3 +91,5 @@ export class RedisStreamsRecordBuilder<Payload> {
     return this;
   }
 }
+
+shareClasses({ RedisStreamsRecord, RedisStreamsRecordBuilder });

@@ -1,10 +1,12 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
 import {
   PublishError,
   ReplyInterruptedError,
   RequestTimeoutError,
 } from '../errors/client.errors.js';
 import { notInTime } from '../publish/publish.messages.js';
+import { faultOf } from '../redis/connect/connection-faults.js';
 import { type Codec, decodeEnvelope, type RawFields } from '../wire/codec.js';
 import { readReply, type Reply, requestIdOf } from '../wire/request-reply-fields.js';
 
@@ -33,13 +35,15 @@ export class PendingRequest {
     this.ended = new Promise((resolve) => (this.onEnd = resolve));
   }
 
-  /** Fails if this takes longer than the given time. */
-  waitForConnection(publishTimeoutMs: number): void {
+  /** Fails if this takes longer than the given time. @param client whose connection it waits for */
+  waitForConnection(publishTimeoutMs: number, client: Redis): void {
     const { stream, messageId, timeoutMs } = this;
     if (publishTimeoutMs >= timeoutMs) return this.waitForReply(timeoutMs);
     this.startTimer(publishTimeoutMs, () => {
-      const reason = notInTime(publishTimeoutMs, false);
-      return new PublishError(stream, messageId, false, reason);
+      const fault = faultOf(client);
+      const reason = notInTime(publishTimeoutMs, false, fault);
+      const options = fault?.cause === undefined ? {} : { cause: fault.cause };
+      return new PublishError(stream, messageId, false, reason, options);
     });
   }
 

@@ -28,7 +28,7 @@ export class Requests {
     private readonly encoder: MessageEncoder,
     private readonly messages: MessagePublisher,
     private readonly publisher: EntryPublisher,
-    commands: OpenedConnection,
+    private readonly commands: OpenedConnection,
     logger: LoggerService,
   ) {
     this.inbox = new ReplyInbox(options, commands, this.pending, logger);
@@ -85,7 +85,7 @@ export class Requests {
     const untilMs = performance.now() + options.requestTimeoutMs;
     if (this.inbox.isReady) this.inbox.checkSometimes();
     else {
-      request.waitForConnection(options.publishTimeoutMs);
+      request.waitForConnection(options.publishTimeoutMs, this.commands.client);
       await this.inbox.makeReady().catch((error: unknown) => {
         throw new PublishError(stream, messageId, false, errorText(error), {
           cause: cleanCause(error),

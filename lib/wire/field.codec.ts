@@ -1,3 +1,4 @@
+import { shareClasses } from '../errors/copies.js';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
@@ -74,3 +75,5 @@ export class FieldCodec implements Codec {
     throw new MessageEncodingError(stream, text.notInOneField(what, this.field));
   }
 }
+
+shareClasses({ FieldCodec });

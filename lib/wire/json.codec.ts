@@ -1,3 +1,4 @@
+import { shareClasses } from '../errors/copies.js';
 import { MessageDecodingError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import {
@@ -159,3 +160,5 @@ function bytesOf(payload: unknown): Buffer {
   }
   return Buffer.from(payload, 'base64');
 }
+
+shareClasses({ JsonCodec });

@@ -1,3 +1,4 @@
+import { shareClasses } from '../errors/copies.js';
 import { decode, type DecoderOptions, encode } from '@msgpack/msgpack';
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import * as text from './codec.js';
@@ -235,3 +236,5 @@ function unpackedBy(options: DecoderOptions, field: Buffer): object | undefined 
     return undefined;
   }
 }
+
+shareClasses({ WatermillCodec });

@@ -16,13 +16,9 @@ import {
 } from '../../lib/index.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
+import { lastFields, type RecordingApp, recordingApp } from '../support/recording-app.js';
 import { redisForTests } from '../support/redis-for-tests.js';
-import {
-  closeAppsAfterEach,
-  handlerOf,
-  type StreamsApp,
-  streamsApp,
-} from '../support/streams-app.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests();
@@ -32,54 +28,19 @@ const GROUP = 'billing';
 const UUID = '0190cafe-0000-7000-8000-00000000beef';
 const OTHER_UUID = '0190cafe-0000-7000-8000-00000000f00d';
 
-/** What a handler received. */
-interface Handled {
-  readonly payload: unknown;
-  readonly messageId: string;
-  readonly name: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly metadata: Readonly<Record<string, unknown>> | undefined;
-  readonly entryId: string;
-}
-
-/** An app with one handler for `stream`, which records what it receives. */
-async function reading(
+const reading = (
   stream: string,
   codec: Codec | undefined,
   options: Partial<RedisStreamsModuleOptions> = {},
-): Promise<StreamsApp & { handled: Handled[] }> {
-  const handled: Handled[] = [];
-  const app = await streamsApp(
-    {
-      connection: redis.url,
-      group: GROUP,
-      startFrom: 'beginning',
-      ...(codec !== undefined && { codec }),
-      ...options,
-    },
-    {
-      controllers: [
-        handlerOf(stream, (payload, context) => {
-          handled.push({
-            payload,
-            messageId: context.getMessageId(),
-            name: context.getName(),
-            headers: context.getHeaders(),
-            metadata: context.getMetadata(),
-            entryId: context.getEntryId(),
-          });
-        }),
-      ],
-    },
-  );
-  return { ...app, handled };
-}
-
-/** The fields of the last entry, as bytes. */
-async function written(stream: string): Promise<Buffer[]> {
-  const [entry] = await redis.client.xrevrangeBuffer(stream, '+', '-', 'COUNT', 1);
-  return entry?.[1] ?? [];
-}
+): Promise<RecordingApp> =>
+  recordingApp(stream, {
+    connection: redis.url,
+    group: GROUP,
+    startFrom: 'beginning',
+    ...(codec !== undefined && { codec }),
+    ...options,
+  });
+const written = (stream: string): Promise<Buffer[]> => lastFields(redis.client, stream);
 const bytes = (...fields: (string | Buffer)[]): Buffer[] => fields.map((each) => Buffer.from(each));
 const caughtUp = (stream: string) => waitFor(() => isCaughtUp(redis.client, stream, GROUP));
 

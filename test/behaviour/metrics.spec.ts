@@ -13,6 +13,7 @@ import {
   RedisStreamsMetricsModule,
   type RedisStreamsMetricsOptions,
 } from '../../lib/telemetry/prometheus/index.js';
+import { clientsForTests } from '../support/clients-for-tests.js';
 import { freshName } from '../support/fresh-name.js';
 import { addEntries } from '../support/group-state.js';
 import { recordedLog } from '../support/recorded-log.js';
@@ -24,11 +25,11 @@ import {
   type StreamsApp,
   streamsApp,
 } from '../support/streams-app.js';
-import { tcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests();
 closeAppsAfterEach();
+const { proxy: newProxy } = clientsForTests(redis);
 afterEach(() => {
   jest.restoreAllMocks();
 });
@@ -166,7 +167,7 @@ describe('metrics', () => {
 
   it('count from 0, so that the first occurrence is seen as an increase', async () => {
     const stream = freshName('orders');
-    const proxy = await tcpProxy(redis.url);
+    const proxy = await newProxy();
     const app = await metricsApp({ connection: proxy.url, group: GROUP }, [
       handlerOf(stream, () => undefined),
     ]);
@@ -183,8 +184,6 @@ describe('metrics', () => {
       const { commands = 0, blocking = 0 } = await lost();
       return commands > 0 && blocking > 0;
     });
-    await app.close();
-    await proxy.close();
   });
 
   it('count only this app’s server, and name at most a bounded number of streams that it publishes to', async () => {
@@ -230,13 +229,13 @@ describe('metrics', () => {
 
   it('leave out what only Redis knows if Redis does not answer, and log that', async () => {
     const stream = freshName('orders');
-    const proxy = await tcpProxy(redis.url);
+    const proxy = await newProxy();
     const app = await metricsApp(
       { connection: proxy.url, group: GROUP },
       [handlerOf(stream, () => undefined)],
-      { timeoutMs: 50 },
+      { timeoutMs: 500 },
     );
-    expect(await app.read('redis_streams_up')).toMatchObject([{ value: 1 }]);
+    await waitFor(async () => (await app.read('redis_streams_up'))[0]?.value === 1);
     expect(await app.read('redis_streams_pending')).toHaveLength(1);
     proxy.freeze();
     expect(await app.read('redis_streams_up')).toMatchObject([{ value: 0 }]);
@@ -246,7 +245,6 @@ describe('metrics', () => {
     await waitFor(async () => (await app.read('redis_streams_up'))[0]?.value === 1);
     await app.close();
     expect(await app.registry.getMetricsAsJSON()).toEqual([]);
-    await proxy.close();
   });
 
   it('need RedisStreamsModule and valid options', async () => {

@@ -21,7 +21,7 @@ async function printedBy(name: (typeof SAMPLES)[number]): Promise<string[]> {
   const code = await program.ended;
   const output = program.output();
   expect([code, output]).toEqual([0, expect.not.stringMatching(/\b(WARN|ERROR)\b/)]);
-  return [...output.matchAll(/\[(?:Payments|Sample|Users|Mail|Audit|Orders|Go)\] .*/g)].map(
+  return [...output.matchAll(/\[(?:Payments|Sample|Users|Mail|Audit|Python|Orders|Go)\] .*/g)].map(
     ([line]) => line,
   );
 }
@@ -48,17 +48,20 @@ describe('samples', () => {
     ]);
   });
 
-  it('04-cqrs: a command goes to one service, an event to all, and a failed handler gets it again', async () => {
+  it('04-cqrs: a command goes to one service, in Nest or in Python, an event to all, and a failed handler gets it again', async () => {
     const lines = await printedBy('04-cqrs');
-    const names = ['Ada', 'Barbara', 'Edsger', 'Grace'];
+    const names = ['Ada', 'Barbara', 'Edsger', 'Grace', 'Guido'];
     expect(of('Users', lines).sort()).toEqual(names.map((name) => `[Users] created ${name}`));
     expect(of('Mail', lines).sort()).toEqual(names.map((name) => `[Mail] welcome, ${name}`));
     expect(lines.filter((line) => line.includes('could not write'))).toHaveLength(1);
-    expect(lines.filter((line) => line.includes('wrote down'))).toHaveLength(4);
+    expect(lines.filter((line) => line.includes('wrote down'))).toHaveLength(5);
+    expect(of('Python', lines)).toEqual([
+      expect.stringMatching(/^\[Python\] posted a letter: \{"id":"[\da-f-]{36}","to":"Ada"\}$/),
+    ]);
     expect(of('Sample', lines)).toEqual([
       '[Sample] sent twice, known as duplicates: true',
-      '[Sample] commands executed: 4, by two instances',
-      '[Sample] events handled: mail 4, audit 4',
+      '[Sample] commands executed: 5, by two instances',
+      '[Sample] events handled: mail 5, audit 5',
     ]);
   });
 

@@ -49,4 +49,17 @@ describe('SIGTERM with shutdown hooks', () => {
       expect(await redis.client.hlen(`stream:{${stream}}:group:billing:leases`)).toBe(0);
     },
   );
+
+  it('while the app waits for Redis to start: it ends with the signal, and prints no trace', async () => {
+    const program = childProgram(compiled.program('test/support/programs/closing-app.program.ts'), {
+      env: { REDIS_URL: 'redis://127.0.0.1:1', STREAM: freshName('orders') },
+    });
+    await waitFor(() => program.output().includes('cannot be reached'), { timeoutMs: 30_000 });
+    program.kill('SIGINT');
+    expect(await program.ended).toBe('SIGINT');
+    const lines = program.output().trim().split('\n');
+    expect(lines.filter((line) => !line.includes('Redis cannot be reached'))).toEqual([
+      'database closes',
+    ]);
+  });
 });

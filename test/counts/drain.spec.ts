@@ -98,4 +98,33 @@ describe('a drain of waiting messages, 100 in a batch', () => {
     // The first batches, before Redis's clock is known, and one at the start.
     expect(looks).toBeLessThanOrEqual(5);
   });
+
+  it('does not read in smaller pieces because another stream of the server was idle so far', async () => {
+    const stream = freshName('orders');
+    let handled = 0;
+    await streamsApp(
+      { connection: redis.url, group: GROUP },
+      {
+        controllers: [
+          handlerOf(stream, () => void handled++),
+          handlerOf(freshName('idle'), () => undefined),
+        ],
+      },
+    );
+    const publish = (count: number): Promise<unknown> =>
+      addEntries(
+        redis.client,
+        stream,
+        Array.from({ length: count }, (_, n) => ({ n })),
+      );
+    // Enough for the server to know how fast the handler is.
+    await publish(300);
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+    await redis.client.config('RESETSTAT');
+    await publish(MESSAGES);
+    await waitFor(() => handled === 300 + MESSAGES);
+    const info = await redis.client.info('commandstats');
+    const reads = Number(/cmdstat_xreadgroup:calls=(\d+)/.exec(info)?.[1] ?? 0);
+    expect(reads).toBeLessThanOrEqual(MESSAGES / 20);
+  });
 });

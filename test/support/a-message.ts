@@ -13,6 +13,7 @@ export const aMessage = (
   isRedrive: isRedrive(rowId),
   envelope: { name: 'orders', payload: null, headers: {}, messageId },
   fields: [],
+  bytes: 0,
   request: undefined,
   isNew: false,
   givenSinceMs: undefined,

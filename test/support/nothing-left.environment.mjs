@@ -22,11 +22,18 @@ function countActive() {
  */
 export default class NothingLeftEnvironment extends TestEnvironment {
   before = countActive();
+  hasFailed = false;
+
+  handleTestEvent({ name, test }) {
+    if (name === 'test_done' && test.errors.length > 0) this.hasFailed = true;
+  }
 
   async teardown() {
     const left = await this.leftAtLast();
     await super.teardown();
-    if (left.length > 0) throw new Error(`This file has left open: ${left.join(', ')}`);
+    // Jest would report this instead of the tests that failed, and those are why something is left.
+    if (left.length > 0 && !this.hasFailed)
+      throw new Error(`This file has left open: ${left.join(', ')}`);
   }
 
   async leftAtLast() {

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { connectionFor, dropConnection, openConnection } from '../../redis/connect/connection.js';
-import { listenToSentinels } from '../../redis/connect/opened-connection.js';
-import { errorText } from '../../redis/server/redis-errors.js';
+import { faultOf } from '../../redis/connect/connection-faults.js';
 import { CliError } from '../cli.error.js';
 import type { ConnectionTarget } from './connection-of.js';
 
@@ -26,9 +25,6 @@ export async function openRedis(
 ): Promise<OpenRedis> {
   const connection = connectionFor(option, role, NAME);
   const { client } = connection;
-  const { reasonOf } = listenToSentinels(client);
-  let why = 'it does not answer';
-  client.on('error', (error: unknown) => (why = reasonOf(error) ?? errorText(error)));
   try {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(reject, timeoutMs);
@@ -40,8 +36,11 @@ export async function openRedis(
       openConnection(connection);
     });
   } catch {
+    const { reason = 'it does not answer', isRefusal = false } = faultOf(client) ?? {};
     dropConnection(connection);
-    throw new CliError(`Redis at ${where} cannot be reached: ${why}`);
+    throw new CliError(
+      `Redis at ${where} ${isRefusal ? 'refuses the connection' : 'cannot be reached'}: ${reason}`,
+    );
   }
   return { client, close: () => dropConnection(connection) };
 }

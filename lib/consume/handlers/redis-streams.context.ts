@@ -1,3 +1,4 @@
+import { shareClasses } from '../../errors/copies.js';
 import { BaseRpcContext } from '@nestjs/microservices';
 import { requireDelay, SettledAlreadyError } from '../../errors/handler.errors.js';
 import { textOf } from '../../errors/thrown.js';
@@ -127,3 +128,5 @@ export class RedisStreamsContext extends BaseRpcContext<RedisStreamsContextArgs>
     this.byHand = verdict;
   }
 }
+
+shareClasses({ RedisStreamsContext });

@@ -5,10 +5,13 @@ interface Lane {
   readonly key: string;
   /** The row ID of the message that was let out or waits for a retry. Nothing of its key starts before it is done. */
   first: string | undefined;
+  firstBytes: number;
   /** Whether `first` waits for a retry. */
   isHeld: boolean;
   /** In their order. */
   readonly waiting: Message[];
+  /** Of `first` and `waiting` together. */
+  bytes: number;
 }
 
 /**
@@ -26,6 +29,7 @@ export class KeyLanes {
   private queuedCount = 0;
   private heldCount = 0;
   private behindHeldCount = 0;
+  private heldBytesCount = 0;
   private someBecameHeld = false;
   /** The last entry that may be let out; undefined if all may. */
   private bound: string | undefined = '0-0';
@@ -41,6 +45,11 @@ export class KeyLanes {
   /** How many messages wait for a retry, or for a message of their key that does. */
   get held(): number {
     return this.heldCount + this.behindHeldCount;
+  }
+
+  /** The bytes of those that are held. */
+  get heldBytes(): number {
+    return this.heldBytesCount;
   }
 
   /** How many messages are let out and not taken. */
@@ -72,12 +81,14 @@ export class KeyLanes {
     const key = this.keyOf(message);
     let lane = this.lanes.get(key);
     if (lane === undefined) {
-      lane = { key, first: undefined, isHeld: false, waiting: [] };
+      lane = { key, first: undefined, firstBytes: 0, isHeld: false, waiting: [], bytes: 0 };
       this.lanes.set(key, lane);
     }
     if (waits) this.postponed.add(message.rowId);
     lane.waiting.splice(placeIn(lane.waiting, message), 0, message);
     this.count(lane, 1);
+    lane.bytes += message.bytes;
+    if (lane.isHeld) this.heldBytesCount += message.bytes;
     this.advance(lane);
   }
 
@@ -128,6 +139,7 @@ export class KeyLanes {
       this.letGo(lane);
       lane.waiting.splice(placeAgain(lane.waiting, message), 0, message);
       this.count(lane, 1);
+      lane.bytes += message.bytes;
       this.advance(lane);
     }
   }
@@ -152,7 +164,7 @@ export class KeyLanes {
     this.firsts.clear();
     this.postponed.clear();
     this.out = [];
-    this.queuedCount = this.heldCount = this.behindHeldCount = 0;
+    this.queuedCount = this.heldCount = this.behindHeldCount = this.heldBytesCount = 0;
     return itsTurn;
   }
 
@@ -167,6 +179,7 @@ export class KeyLanes {
     this.count(lane, -1);
     lane.waiting.shift();
     lane.first = next.rowId;
+    lane.firstBytes = next.bytes;
     this.firsts.set(next.rowId, lane);
     if (!this.postponed.delete(next.rowId)) {
       this.out.push(next);
@@ -180,6 +193,8 @@ export class KeyLanes {
     this.unhold(lane);
     if (lane.first !== undefined) this.firsts.delete(lane.first);
     lane.first = undefined;
+    lane.bytes -= lane.firstBytes;
+    lane.firstBytes = 0;
   }
 
   private hold(lane: Lane): void {
@@ -188,6 +203,7 @@ export class KeyLanes {
     lane.isHeld = true;
     this.count(lane, lane.waiting.length);
     this.heldCount++;
+    this.heldBytesCount += lane.bytes;
   }
 
   private unhold(lane: Lane): void {
@@ -196,6 +212,7 @@ export class KeyLanes {
     lane.isHeld = false;
     this.count(lane, lane.waiting.length);
     this.heldCount--;
+    this.heldBytesCount -= lane.bytes;
   }
 
   private count({ isHeld }: Lane, more: number): void {

@@ -1,5 +1,6 @@
 import { type Load, MOST_AT_ONCE } from '../load.js';
 import type { Message } from '../message.js';
+import type { ReadAheadBytes } from '../read-ahead-bytes.js';
 import { Wakeup } from '../waiting.js';
 import { KeyLanes } from './key-lanes.js';
 import type { Sequencer } from './sequencer.js';
@@ -24,6 +25,7 @@ export class LaneOrder implements Sequencer {
   constructor(
     keyOf: (message: Message) => string,
     private readonly batchSize: number,
+    private readonly readAheadBytes: ReadAheadBytes,
   ) {
     this.lanes = new KeyLanes(keyOf);
   }
@@ -33,11 +35,16 @@ export class LaneOrder implements Sequencer {
   }
 
   get room(): number {
-    return Math.max(0, this.mostHeld - this.lanes.held);
+    if (this.readAheadBytes.areFull(this.heldBytes)) return 0;
+    return Math.max(0, HELD_BATCHES * this.batchSize - this.held);
   }
 
-  get mostHeld(): number {
-    return HELD_BATCHES * this.batchSize;
+  get held(): number {
+    return this.lanes.held;
+  }
+
+  get heldBytes(): number {
+    return this.lanes.heldBytes;
   }
 
   get hasNext(): boolean {

@@ -7,8 +7,10 @@ export interface Sequencer {
   readonly takesNew: boolean;
   /** How many more messages may be read without holding up others. */
   readonly room: number;
-  /** How many messages may wait for retries of messages with their keys. */
-  readonly mostHeld: number;
+  /** How many messages wait for retries, or for messages of their keys that do. */
+  readonly held: number;
+  /** The bytes of these. */
+  readonly heldBytes: number;
   /** Whether messages may be reserved now. */
   readonly hasNext: boolean;
 
@@ -39,7 +41,8 @@ export interface Sequencer {
 export class ArrivalOrder implements Sequencer {
   readonly takesNew = true;
   readonly room = Infinity;
-  readonly mostHeld = Infinity;
+  readonly held = 0;
+  readonly heldBytes = 0;
   /** Each batch as it was read: one is reserved while the next is on its way. */
   private batches: (readonly Message[])[] = [];
   private waiting = 0;

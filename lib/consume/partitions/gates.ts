@@ -1,6 +1,8 @@
+import type { ResolvedSubscription } from '../../options/resolved-options.js';
 import { elapsedMs, type LocalMoment } from '../../redis/server/clocks.js';
 import type { Holder } from '../../wire/ids.js';
 import type { Gate } from '../quarantine.js';
+import { ReadAheadBytes } from '../read-ahead-bytes.js';
 import { Wakeup } from '../waiting.js';
 
 /** How long an ownership lasts unless it is renewed, which is done every {@link TEND_MS}. */
@@ -61,13 +63,19 @@ export class Ownership implements Gate {
   }
 }
 
-/** The slots that the partitions of one stream share in a process: as many as `concurrency` gives. */
+/** What the partitions of one stream share in a process: as many slots as `concurrency` gives, and `readAheadBytes`. */
 export class SharedSlots {
   private taken = 0;
   /** Partitions that wait for a slot, in the order in which they asked. */
   private readonly waiting: SharedSlotsGate[] = [];
 
-  constructor(private readonly concurrency: number) {}
+  readonly bytes: ReadAheadBytes;
+
+  constructor(
+    private readonly options: Pick<ResolvedSubscription, 'concurrency' | 'readAheadBytes'>,
+  ) {
+    this.bytes = new ReadAheadBytes(options.readAheadBytes);
+  }
 
   /** The share of one partition. */
   gate(): Gate {
@@ -75,7 +83,7 @@ export class SharedSlots {
   }
 
   get hasFree(): boolean {
-    return this.taken < this.concurrency;
+    return this.taken < this.options.concurrency;
   }
 
   take(): void {

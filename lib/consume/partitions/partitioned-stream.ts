@@ -63,7 +63,7 @@ export class PartitionedStream {
     const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
     this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
     this.faults = faultsOf(stream);
-    this.slots = new SharedSlots(options.concurrency);
+    this.slots = new SharedSlots(options);
     this.partitions = Array.from({ length: count }, (_, partition) => {
       const name = partitionName(stream, partition);
       const keys = streamKeys(keyPrefix, name, group);
@@ -198,6 +198,7 @@ export class PartitionedStream {
 
   private begin(number: number, partition: Partition, ownership: Ownership): void {
     const { followed } = partition;
+    this.slots.bytes.addShare();
     const { pipeline, order } = this.builder.ownPartition(followed, ownership, this.slots);
     const turn = new PartitionTurn(
       this.member,
@@ -241,6 +242,7 @@ export class PartitionedStream {
   private forget(turn: PartitionTurn): void {
     const followed = this.partitions[turn.partition]?.followed;
     this.leaving.delete(turn);
+    this.slots.bytes.removeShare();
     if (followed === undefined) return;
     followed.end(turn.pipeline);
     this.streams.include(followed);

@@ -18,8 +18,12 @@ const CLUSTER_MS = 100;
 /** If a read brought all there was: how long the next read waits at most until that runs, in ms. */
 const TURN_MS = 5;
 
-/** What a read brought: `some` if more may wait. */
-type Brought = 'nothing' | 'all there was' | 'some';
+/** What a read brought. */
+interface Brought {
+  readonly kind: 'nothing' | 'all there was' | 'more may wait';
+  /** The streams that had capacity for more than they got, because the read asked for no more than every stream can take. */
+  readonly limited: readonly Pipeline[];
+}
 
 /** Brings new entries to the streams that have room: with one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
@@ -193,9 +197,11 @@ export class StreamReader {
       for (const pipeline of pipelines) pipeline.isAwaited = false;
     }
     // Nothing more is there for now. The next read can wait until what came has begun to run, and would only delay it.
-    if (brought === 'all there was') {
+    if (brought.kind === 'all there was') {
       await within(Promise.all(pipelines.map((pipeline) => pipeline.reserved())), TURN_MS);
     }
+    // One that reads little, because it was idle so far or has large entries, does not slow down the others.
+    for (const pipeline of brought.limited) if (this.wantsRead(pipeline)) this.catchUp(pipeline);
   }
 
   /** Reads at once for a stream that the blocking read leaves out, and includes it there once nothing is left. */
@@ -211,10 +217,10 @@ export class StreamReader {
 
   private async readUntilEmpty(pipeline: Pipeline): Promise<void> {
     const { commands } = this.connections;
-    let brought: Brought = 'some';
-    while (brought !== 'nothing' && this.wantsRead(pipeline) && !this.stopping.signal.aborted) {
+    let kind: Brought['kind'] = 'more may wait';
+    while (kind !== 'nothing' && this.wantsRead(pipeline) && !this.stopping.signal.aborted) {
       if (this.resumption.isOpen(pipeline)) await this.resumption.bringPage(commands, pipeline);
-      else brought = await this.read(commands, [pipeline]);
+      else ({ kind } = await this.read(commands, [pipeline]));
     }
   }
 
@@ -248,11 +254,13 @@ export class StreamReader {
   ): Promise<Brought> {
     const { group, consumer } = this.member;
     const shownMs = pipelines.map(({ deliveries }) => deliveries.mode.shownMs);
-    const count = Math.max(1, Math.min(...pipelines.map(({ room }) => room)));
+    const rooms = new Map(pipelines.map((pipeline) => [pipeline, pipeline.room]));
+    const count = Math.max(1, Math.min(...rooms.values()));
     const streams = pipelines.map(({ keys }) => keys.stream);
     const blocking = blockMs === undefined ? {} : { blockMs };
     const replies = await readGroup(client, { group, consumer, streams, count, ...blocking });
-    let brought: Brought = 'nothing';
+    let kind: Brought['kind'] = 'nothing';
+    const limited: Pipeline[] = [];
     for (const { stream, entries } of replies) {
       const pipeline = this.streams.find(stream);
       if (pipeline === undefined) continue;
@@ -261,11 +269,13 @@ export class StreamReader {
         this.resumption.restart(pipeline);
         continue;
       }
-      if (entries.length >= count) brought = 'some';
-      else if (brought === 'nothing') brought = 'all there was';
+      if (entries.length >= count) {
+        kind = 'more may wait';
+        if ((rooms.get(pipeline) ?? 0) > count) limited.push(pipeline);
+      } else if (kind === 'nothing') kind = 'all there was';
       pipeline.offer(entries, { isNew: true, sinceMs: shownMs[pipelines.indexOf(pipeline)] });
     }
-    return brought;
+    return { kind, limited };
   }
 
   private async unblock(): Promise<void> {

@@ -5,16 +5,15 @@ import {
   type ConnectionRole,
   isRedisInstance,
 } from '../../options/connection-option.js';
-import { cleanCause, errorText, hideSecrets, withKeysNamed } from '../server/redis-errors.js';
+import { withKeysNamed } from '../server/redis-errors.js';
 import { asClient, clusterOf } from './cluster-client.js';
+import { faultOf, followFaults, isRefusedDatabase } from './connection-faults.js';
 import { addedOptions, makeClient } from './make-client.js';
 
 /** A connection, and whether this package has to close it. */
 export interface Connection {
   readonly client: Redis;
   readonly owned: boolean;
-  /** The last error of an owned connection. */
-  readonly lastError?: () => unknown;
 }
 
 /** How long an answer may be overdue, and how often a health check is sent. */
@@ -46,20 +45,16 @@ export function ownConnection(
   option: ConnectionOption,
   blockMs: number,
 ): Connection {
-  let lastError: unknown;
-  const onError = (error: unknown): void => {
-    hideSecrets(error);
-    lastError = error;
-  };
-  const connection = { client, owned: true, lastError: () => lastError };
-  client.on('error', onError);
+  const connection = { client, owned: true };
+  followFaults(client);
   const { healthCheckIntervalMs = HEALTH_CHECK_MS } = addedOptions(option);
   const cluster = clusterOf(client);
   if (cluster !== undefined) {
-    client.on('node error', onError);
+    cluster.on('+node', insistOnDatabase);
     if (healthCheckIntervalMs !== false) checkNodes(cluster, healthCheckIntervalMs);
     return connection;
   }
+  insistOnDatabase(client);
   const { options } = client;
   if (options.socketTimeout !== undefined) {
     // A read that waits in Redis is not overdue. From a URL, the option is text.
@@ -70,6 +65,15 @@ export function ownConnection(
     keepHealthy(client, healthCheckIntervalMs, options.socketTimeout ?? ANSWER_MS + blockMs);
   }
   return connection;
+}
+
+/** If Redis refuses the database, ioredis goes on with database 0: connects again instead, until Redis takes it. */
+function insistOnDatabase(client: Redis): void {
+  client.on('error', (error: unknown) => {
+    if (!isRefusedDatabase(error)) return;
+    client.disconnect(true);
+    client.stream.destroy();
+  });
 }
 
 /** Opens a connection that nobody has opened yet, without waiting for it. */
@@ -89,7 +93,7 @@ export function dropConnection({ client, owned }: Connection): void {
  * @throws the signal's reason if it aborts first; ConnectionEndedError if the connection has ended
  */
 export function whenReady(
-  { client, lastError }: Pick<Connection, 'client' | 'lastError'>,
+  { client }: Pick<Connection, 'client'>,
   signal: AbortSignal,
 ): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
@@ -109,11 +113,11 @@ export function whenReady(
     };
     const onEnd = (): void => {
       stopListening();
-      const error = lastError?.();
+      const fault = faultOf(client);
       reject(
-        error === undefined
+        fault?.cause === undefined
           ? new ConnectionEndedError(undefined)
-          : new ConnectionEndedError(errorText(error), { cause: cleanCause(error) }),
+          : new ConnectionEndedError(fault.reason, { cause: fault.cause }),
       );
     };
     if (signal.aborted) return onAbort();

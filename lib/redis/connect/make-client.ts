@@ -1,4 +1,5 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { sharedSymbol } from '../../errors/copies.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { isError } from '../../errors/thrown.js';
 import { thrownText } from '../../errors/thrown-text.js';
@@ -70,8 +71,8 @@ function makeCluster(
     : new ClusterWithCredentials(nodes, options, credentials);
 }
 
-/** Clients that factories returned before. Each connection has one purpose, so none may be shared. */
-const fromFactories = new WeakSet<object>();
+/** On clients that factories returned before. Each connection has one purpose, so none may be shared. */
+const GIVEN_BEFORE = sharedSymbol('given by a connection factory');
 
 /** What a factory throws need not be an error, and Nest takes what is empty for success. */
 function made(factory: ConnectionFactory, request: ConnectionRequest): unknown {
@@ -92,8 +93,8 @@ function callFactory(factory: ConnectionFactory, request: ConnectionRequest): Re
   if (client instanceof Promise) return refuse('a promise');
   if (!isRedisInstance(client)) return refuse('something else');
   if (hasKeyPrefix(client)) return refuse('an instance with a keyPrefix');
-  if (fromFactories.has(client)) return refuse('an instance that it gave before');
-  fromFactories.add(client);
+  if (GIVEN_BEFORE in client) return refuse('an instance that it gave before');
+  Object.defineProperty(client, GIVEN_BEFORE, { value: true });
   // ioredis reads these options when it needs them, so a factory that left them out works too.
   const { role, name } = request;
   if (client.isCluster) {

@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis';
 import { ConnectionClosedError } from '../../errors/redis.errors.js';
 import { channels } from '../../events/channels.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
-import { errorText, hideSecrets } from '../server/redis-errors.js';
 import { clusterOf } from './cluster-client.js';
 import {
   type Connection,
@@ -12,101 +11,90 @@ import {
   openConnection,
   whenReady,
 } from './connection.js';
+import {
+  type ConnectionFault,
+  faultOf,
+  followFaults,
+  isAboutSentinels,
+} from './connection-faults.js';
 import { slotConnection } from './slot-connection.js';
 
 /** The states that Nest's own Redis transport reports as its `status`. */
 export type RedisStreamsStatus = 'connected' | 'disconnected' | 'reconnecting';
 
+/** The same reason is not logged again within this time, in ms: reasons may alternate with each attempt. */
+const SAID_RECENTLY_MS = 30_000;
+
 /**
- * Logs and reports each change of a connection's state once.
+ * Logs and reports each change of a connection's state once, and each new reason why it cannot be made.
  *
  * @param called the connection's name in the log
  * @returns a function that ends the watch
  */
 export function watchConnection(
-  { client, owned }: Connection,
+  { client }: Connection,
   called: string,
   logger: LoggerService,
   report: (status: RedisStreamsStatus) => void,
 ): () => void {
   let state: RedisStreamsStatus | undefined;
-  let reason: string | undefined;
-  const sentinels = listenToSentinels(client);
+  /** When each reason was logged since the connection was lost. */
+  const said = new Map<string, number>();
+  let lastSaid: string | undefined;
   const changeTo = (next: RedisStreamsStatus): boolean => {
     if (state === next) return false;
     state = next;
     report(next);
     return true;
   };
+  const sayWhy = (): void => {
+    const line = unreachable(called, faultOf(client));
+    const saidAt = said.get(line) ?? -Infinity;
+    if (line === lastSaid || performance.now() - saidAt < SAID_RECENTLY_MS) return;
+    said.set(line, performance.now());
+    lastSaid = line;
+    logger.warn(line);
+  };
   const onReady = (): void => {
-    reason = undefined;
+    said.clear();
+    lastSaid = undefined;
     if (changeTo('connected')) logger.log(`Connected to Redis (${called})`);
   };
   const onReconnecting = (): void => {
-    if (!changeTo('reconnecting')) return;
-    logger.warn(`Redis cannot be reached (${called})${because(reason)}. Trying again until it can`);
-    channels.reconnecting.publish({ connection: called, reason });
+    const isNew = changeTo('reconnecting');
+    sayWhy();
+    if (!isNew) return;
+    channels.reconnecting.publish({ connection: called, reason: faultOf(client)?.reason });
   };
   const onEnd = (): void => {
     if (!changeTo('disconnected')) return;
-    logger.error(
-      `The connection to Redis has ended (${called})${because(reason)}. It is not made again`,
-    );
+    const fault = faultOf(client);
+    const because = fault?.cause === undefined ? '' : reasonIn(fault);
+    logger.error(`The connection to Redis has ended (${called})${because}. It is not made again`);
   };
-  // Without a listener ioredis prints every error. Here the latest is logged with the next change of state.
-  const onError = (error: unknown): void => {
-    hideSecrets(error);
-    const sentinelReason = sentinels.reasonOf(error);
-    reason = sentinelReason ?? errorText(error);
-    // ioredis keeps asking sentinels within one attempt to connect, without an event.
-    if (sentinelReason !== undefined) onReconnecting();
-  };
+  const endFaults = followFaults(client, (fault) => {
+    if (isAboutSentinels(fault)) onReconnecting();
+  });
   client.on('ready', onReady);
   client.on('reconnecting', onReconnecting);
   client.on('end', onEnd);
-  client.on('error', onError);
   if (client.status === 'ready') onReady();
   return () => {
     client.off('ready', onReady);
     client.off('reconnecting', onReconnecting);
     client.off('end', onEnd);
-    // A connection of ours is being closed, and may still emit errors.
-    if (owned) return;
-    client.off('error', onError);
-    sentinels.end();
+    // A connection of ours is being closed, and may still emit errors, which its own listener takes.
+    endFaults();
   };
 }
 
-const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
+const reasonIn = (fault: ConnectionFault | undefined): string =>
+  fault === undefined ? '' : `: ${fault.reason}`;
 
-/** ioredis emits this error after each round in which no sentinel helped, and starts the next round. */
-const ROUND_FAILED = 'All sentinels are unreachable';
-const UNKNOWN_PRIMARY = / sentinel (\S+) .*(?:No such master with that name|invalid reply: null)$/;
-
-/**
- * Records why sentinels gave no answer: ioredis reports that apart from its errors.
- *
- * @returns `reasonOf`, which tells why a round failed if the error is about one; and `end`, which stops listening
- */
-export function listenToSentinels(client: Redis): {
-  reasonOf(error: unknown): string | undefined;
-  end(): void;
-} {
-  let last: string | undefined;
-  const onSentinelError = (error: unknown): void => {
-    const [, sentinel] = UNKNOWN_PRIMARY.exec(errorText(error)) ?? [];
-    last =
-      sentinel === undefined
-        ? errorText(error)
-        : `sentinel ${sentinel} knows no primary "${client.options.name ?? ''}"`;
-  };
-  client.on('sentinelError', onSentinelError);
-  return {
-    reasonOf: (error) =>
-      errorText(error).startsWith(ROUND_FAILED) ? (last ?? errorText(error)) : undefined,
-    end: () => void client.off('sentinelError', onSentinelError),
-  };
-}
+const unreachable = (called: string, fault: ConnectionFault | undefined): string =>
+  fault?.isRefusal === true
+    ? `Redis refuses the connection (${called})${reasonIn(fault)}. Trying again until it accepts it`
+    : `Redis cannot be reached (${called})${reasonIn(fault)}. Trying again until it can`;
 
 /** What a connection is for, and what it is called. */
 export interface ConnectionPurpose {

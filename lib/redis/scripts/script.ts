@@ -1,6 +1,6 @@
 import { Command, type Redis } from 'ioredis';
 import { createHash } from 'node:crypto';
-import { isRedisReply, nameMissingRight } from '../server/redis-errors.js';
+import { dropArguments, isRedisReply, nameMissingRight } from '../server/redis-errors.js';
 
 /** An argument of a script. Numbers arrive as text. */
 export type ScriptArgument = string | number | Buffer;
@@ -54,6 +54,7 @@ export class Script<Reply> {
     try {
       return this.parse(await client.callBuffer(command, script, keys.length, ...keys, ...args));
     } catch (error) {
+      dropArguments(error);
       await nameMissingRight(client, this.lua, keys, error);
       throw error;
     }

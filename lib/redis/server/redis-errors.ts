@@ -81,6 +81,20 @@ export function hideSecrets(error: unknown): void {
   }
 }
 
+/**
+ * Removes the arguments of the command that ioredis attached to an error, in place. They may hold bodies, or a whole script, and
+ * Node prints them with an error that nobody caught.
+ */
+export function dropArguments(error: unknown): void {
+  const command = propertyOf(error, 'command');
+  if (typeof command !== 'object' || command === null) return;
+  try {
+    Object.assign(Object(error), { command: { name: propertyOf(command, 'name'), args: [] } });
+  } catch {
+    // It is frozen: the user's own connection may give anything.
+  }
+}
+
 /** How much of an error's message is kept, and of how many in an `AggregateError`. */
 const LONGEST = 1_000;
 const MOST_ERRORS = 5;
@@ -182,6 +196,7 @@ export const withKeysNamed =
   (error) => {
     hideSecrets(error);
     nameRefusedKeys(error);
+    dropArguments(error);
     return reconnectOnError?.(error) ?? false;
   };
 

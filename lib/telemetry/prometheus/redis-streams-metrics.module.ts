@@ -8,7 +8,8 @@ import { ModuleRef } from '@nestjs/core';
 import { register, type Registry } from 'prom-client';
 import type { StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
-import { checkOptions, object, timerMs, withMethods } from '../../options/check-options.js';
+import { checkOptions } from '../../options/check-options.js';
+import { object, timerMs, withMethods } from '../../options/option-kinds.js';
 import { eventMetrics } from './event-metrics.js';
 import { monitorMetrics } from './monitor-metrics.js';
 

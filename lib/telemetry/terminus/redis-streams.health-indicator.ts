@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { InspectedServer, StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
-import { checkOptions, count, object, timerMs } from '../../options/check-options.js';
+import { checkOptions } from '../../options/check-options.js';
+import { count, object, timerMs } from '../../options/option-kinds.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 
 /** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */

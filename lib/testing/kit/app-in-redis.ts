@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DeadLetters } from '../../dead-letters/dead-letters.js';
+import type { RedisStreamsPull } from '../../nest/pull/redis-streams-pull.js';
 import type { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import { compareEntryIds, parseRowId } from '../../wire/ids.js';
 import { placesOf } from '../../wire/partitions.js';
@@ -9,8 +10,18 @@ import { DELAYED_STREAMS_KEY, streamKeys, wildcardsKey } from '../../wire/stream
 export interface AppInRedis {
   readonly client: Redis;
   readonly server: ServerRedisStreams;
+  readonly pull: RedisStreamsPull;
   readonly deadLetters: DeadLetters;
 }
+
+/** The streams that the app's handlers read, and those that it pulls or has pulled. */
+export const streamsOf = ({ server, pull }: Pick<AppInRedis, 'server' | 'pull'>): string[] => [
+  ...new Set([...server.subscriptions(), ...pull.subscriptions()].map(({ stream }) => stream)),
+];
+
+/** How many messages closing the app now would lose or repeat. */
+export const unsettledCount = ({ server, pull }: Pick<AppInRedis, 'server' | 'pull'>): number =>
+  (server.consumer?.unsettled ?? 0) + pull.unsettled;
 
 /** What a group has not finished in a stream. */
 export interface Unfinished {
@@ -28,11 +39,10 @@ export interface Unfinished {
  * The streams of the app that have unfinished messages. All are read in one transaction: otherwise a handler could publish to a
  * stream that was already read.
  */
-export async function unfinishedStreams({ client, server }: AppInRedis): Promise<Unfinished[]> {
-  const { keyPrefix, group } = server.options;
-  const streams = server
-    .subscriptions()
-    .flatMap(({ stream }) => placesOf(stream, server.options.partitions.get(stream)));
+export async function unfinishedStreams(app: AppInRedis): Promise<Unfinished[]> {
+  const { client, server } = app;
+  const { keyPrefix, group, partitions } = server.options;
+  const streams = streamsOf(app).flatMap((stream) => placesOf(stream, partitions.get(stream)));
   const replies = await transaction(
     client,
     streams.flatMap((stream) => {

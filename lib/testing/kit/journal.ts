@@ -21,7 +21,10 @@ const WATCHED = [
   'lost',
 ] as const satisfies MessageEvent['what'][];
 
-/** The events of one consumer's messages, in order. The consumer's name is unique in this process. */
+/**
+ * The events of one app's messages, in order. The name of its server's consumer is unique in this process, and those of its loops
+ * begin with it.
+ */
 export class Journal {
   readonly events: MessageEvent[] = [];
   /** By message ID, since tests wait for many messages at once. */
@@ -69,7 +72,7 @@ export class Journal {
   }
 
   private note(noted: MessageEvent): void {
-    if (noted.consumer !== this.consumer) return;
+    if (!noted.consumer.startsWith(this.consumer)) return;
     const event = this.withMessageId(noted);
     this.events.push(event);
     const { messageId } = event;

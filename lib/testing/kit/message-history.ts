@@ -1,3 +1,4 @@
+import { shareClasses } from '../../errors/copies.js';
 import { RedisStreamsError } from '../../errors/redis-streams.error.js';
 import type {
   AttemptedMessage,
@@ -121,3 +122,5 @@ export class StreamsTestingError extends RedisStreamsError {
 /** The message ID, if the test gave one. */
 export const messageIdOf = (which: WhichMessage): string | undefined =>
   typeof which === 'string' ? which : which.messageId;
+
+shareClasses({ StreamsTestingError });

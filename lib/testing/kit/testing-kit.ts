@@ -6,6 +6,7 @@ import { firstValueFrom } from 'rxjs';
 import { SafeLogger } from '../../errors/safe-logger.js';
 import { DeadLetters } from '../../dead-letters/dead-letters.js';
 import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
+import { RedisStreamsPull } from '../../nest/pull/redis-streams-pull.js';
 import { checkOptions } from '../../options/check-options.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import type { StreamPattern } from '../../options/stream-pattern.js';
@@ -14,7 +15,14 @@ import { OpenedConnection } from '../../redis/connect/opened-connection.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { placesOf } from '../../wire/partitions.js';
 import { startRedis } from '../redis/start-redis.js';
-import { type AppInRedis, removeKeys, type Unfinished, unfinishedStreams } from './app-in-redis.js';
+import {
+  type AppInRedis,
+  removeKeys,
+  streamsOf,
+  type Unfinished,
+  unfinishedStreams,
+  unsettledCount,
+} from './app-in-redis.js';
 import { type Awaited, type EventOf, Journal, outcomeOf, waitFor } from './journal.js';
 import {
   attemptsOf,
@@ -93,7 +101,9 @@ export class TestingKit {
       undo.push(() => journal.end());
       await created.listen();
       const deadLetters = app.get(DeadLetters, { strict: false });
-      return new TestingKit(created, { client, server, deadLetters }, journal, leave, options);
+      const pull = app.get(RedisStreamsPull, { strict: false });
+      const inRedis = { client, server, pull, deadLetters };
+      return new TestingKit(created, inRedis, journal, leave, options);
     } catch (error) {
       await leave().catch(() => undefined);
       throw error;
@@ -148,9 +158,7 @@ export class TestingKit {
       );
     await waitFor({
       check: async () =>
-        (await left()).length === 0 && (this.inRedis.server.consumer?.unsettled ?? 0) === 0
-          ? true
-          : undefined,
+        (await left()).length === 0 && unsettledCount(this.inRedis) === 0 ? true : undefined,
       tooLate: async () => new StreamsTestingError(text.notDrained(timeoutMs, await left())),
       timeoutMs,
       ...this.changesOf({}),
@@ -167,9 +175,8 @@ export class TestingKit {
     const stream = named ?? events[0]?.stream ?? receipt?.stream;
     const entryId = events[0]?.entryId ?? receipt?.entryId ?? undefined;
     const attempts = attemptsOf(events);
-    const streams = this.inRedis.server.subscriptions().map((subscription) => subscription.stream);
     const { partitions } = this.inRedis.server.options;
-    for (const one of stream === undefined ? streams : [stream]) {
+    for (const one of stream === undefined ? streamsOf(this.inRedis) : [stream]) {
       for (const place of placesOf(one, partitions.get(one))) {
         const state = await messageState(this.inRedis, { stream: one, place, messageId, entryId });
         if (state.kind !== 'unknown') return { messageId, stream: one, events, attempts, state };

@@ -11,7 +11,7 @@ import type {
 import { z } from 'zod';
 import type { ConnectionOption } from '../../options/connection-option.js';
 import type { RedisStreamsModuleOptions } from '../../options/server-options.js';
-import { object, timerMs } from '../../options/check-options.js';
+import { object, timerMs } from '../../options/option-kinds.js';
 
 /** The part of `Test.createTestingModule(…)` that `RedisStreamsTesting` uses. What was overridden there stays overridden. */
 export interface TestedBuilder {

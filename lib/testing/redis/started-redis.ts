@@ -1,3 +1,4 @@
+import { shareClasses } from '../../errors/copies.js';
 import { RedisStreamsError } from '../../errors/redis-streams.error.js';
 
 /** A Redis server could not be started, or the one that answered cannot be used. The message says why. */
@@ -156,3 +157,5 @@ export interface Source {
    */
   start(options: StartRedisOptions, failed: readonly FailedWay[]): Promise<StartedRedis>;
 }
+
+shareClasses({ RedisStartError, RedisNotFoundError });

@@ -6,6 +6,14 @@ export class CreateUser {
   ) {}
 }
 
+/** A task for a service in Python. */
+export class PostLetter {
+  constructor(
+    readonly id: string,
+    readonly to: string,
+  ) {}
+}
+
 /** Something that happened, for all interested services. */
 export class UserCreated {
   constructor(

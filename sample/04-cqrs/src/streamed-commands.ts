@@ -6,17 +6,20 @@ import {
 } from 'nestjs-redis-streams';
 import { firstValueFrom } from 'rxjs';
 
-/** Sends commands to the service that handles them, wherever it runs. */
+import { commandTopic } from './topics.js';
+
+/** Sends commands to the service that handles them, wherever it runs: in Nest, or in Python with natricine. */
 @Injectable()
 export class StreamedCommands {
   constructor(private readonly client: ClientRedisStreams) {}
 
-  /** Once this resolves, Redis has the command: it will be executed. */
+  /**
+   * Once this resolves, Redis has the command: it will be executed.
+   *
+   * @param command its ID is the message ID, so it must be a UUID: natricine accepts nothing else
+   */
   send(command: { readonly id: string }): Promise<PublishReceipt> {
-    const { name } = command.constructor;
-    const record = new RedisStreamsRecordBuilder(command)
-      .setMessageId(`${name}:${command.id}`)
-      .build();
-    return firstValueFrom(this.client.emit({ stream: 'commands', name }, record));
+    const record = new RedisStreamsRecordBuilder(command).setMessageId(command.id).build();
+    return firstValueFrom(this.client.emit(commandTopic(command.constructor), record));
   }
 }

@@ -1,9 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { RedisStreamsModule } from 'nestjs-redis-streams';
+import { RedisStreamsModule, WatermillCodec } from 'nestjs-redis-streams';
 
 import { StreamedCommands } from './streamed-commands.js';
 import { StreamedEvents } from './streamed-events.js';
+
+/** Keeps the sample apart from your own streams. natricine gets it with `topic_prefix`. */
+export const KEY_PREFIX = 'sample-04:';
 
 /** `@nestjs/cqrs` with streams between its services. Each service is a group: it gets all events, and its own commands. */
 @Module({})
@@ -16,8 +19,11 @@ export class StreamedCqrsModule {
         RedisStreamsModule.forRoot({
           connection,
           group,
-          keyPrefix: 'sample-04:',
+          keyPrefix: KEY_PREFIX,
+          // As natricine's groups do.
           startFrom: 'beginning',
+          // The entries of natricine, so that its services can take part.
+          codec: new WatermillCodec({ uuidKey: '_natricine_message_uuid' }),
         }),
       ],
       providers: [StreamedCommands, StreamedEvents],

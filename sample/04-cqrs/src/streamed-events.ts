@@ -7,6 +7,8 @@ import {
 } from 'nestjs-redis-streams';
 import { firstValueFrom, lastValueFrom, of } from 'rxjs';
 
+import { eventTopic } from './topics.js';
+
 /** Receives the events of `EventBus.publish()` and publishes them to the stream, from which every service, including this one, gets them. */
 @Injectable()
 export class StreamedEvents implements IEventPublisher {
@@ -19,9 +21,9 @@ export class StreamedEvents implements IEventPublisher {
 
   /** A command that is executed twice publishes its event once: the message ID is the same. */
   publish<Event extends IEvent & { readonly id?: string }>(event: Event): Promise<PublishReceipt> {
-    const { name } = event.constructor;
-    const record = new RedisStreamsRecordBuilder(event).setMessageId(`${name}:${event.id}`).build();
-    return firstValueFrom(this.client.emit({ stream: 'events', name }, record));
+    const record = new RedisStreamsRecordBuilder(event);
+    if (event.id !== undefined) record.setMessageId(event.id);
+    return firstValueFrom(this.client.emit(eventTopic(event.constructor), record.build()));
   }
 
   /**

@@ -1,19 +1,36 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { type Load, isWorthARead, roomFor } from '../../../lib/consume/load.js';
-import type { ResolvedSubscription } from '../../../lib/options/resolved-options.js';
+import { ReadAheadBytes } from '../../../lib/consume/read-ahead-bytes.js';
 
-const options = { concurrency: 1, batchSize: 100 } as ResolvedSubscription;
+const entrySize = 100;
+const bytes = new ReadAheadBytes(1_000 * entrySize);
+bytes.note(1, entrySize);
+const options = { options: { concurrency: 1, batchSize: 100 }, bytes };
 const load = (its: Partial<Load>): Load => ({
   taken: 1,
   readAhead: 0,
   runsSynchronously: false,
   readAheadLimit: 100,
   inFlight: (its.readAhead ?? 0) + 1,
+  aheadBytes: 0,
   ...its,
 });
 
 describe('the room of a flow', () => {
+  it('is no more than fits into the bytes that may be read ahead', () => {
+    expect(roomFor(load({ aheadBytes: 990 * entrySize }), options)).toBe(10);
+    expect(roomFor(load({ aheadBytes: 1_000 * entrySize }), options)).toBe(0);
+  });
+
+  it('is read into once half of these bytes are free, whether or not handlers wait', () => {
+    for (const runsSynchronously of [true, false]) {
+      const holding = (aheadBytes: number): Load => load({ runsSynchronously, aheadBytes });
+      expect(isWorthARead(holding(501 * entrySize), options)).toBe(false);
+      expect(isWorthARead(holding(500 * entrySize), options)).toBe(true);
+    }
+  });
+
   it('is a batch beside what runs', () => {
     expect(roomFor(load({}), options)).toBe(100);
     expect(roomFor(load({ readAhead: 100 }), options)).toBe(0);

@@ -9,6 +9,7 @@ import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
 import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
 import { Pipeline } from '../../../lib/consume/pipeline.js';
 import { Quarantine } from '../../../lib/consume/quarantine.js';
+import { ReadAheadBytes } from '../../../lib/consume/read-ahead-bytes.js';
 import { RefusedMessages } from '../../../lib/consume/refused-messages.js';
 import { DelayFaults, Report } from '../../../lib/consume/report.js';
 import { Slots } from '../../../lib/consume/slots.js';
@@ -121,6 +122,7 @@ function pipelineOf(): Pipeline {
     report,
     new RefusedMessages(deliveries, noRequests, report),
     new Demand(),
+    new ReadAheadBytes(options.readAheadBytes),
   );
 }
 

@@ -4,6 +4,7 @@ import type { Load } from '../../../lib/consume/load.js';
 import type { Message } from '../../../lib/consume/message.js';
 import { LaneOrder } from '../../../lib/consume/order/lane-order.js';
 import { ArrivalOrder, type Sequencer } from '../../../lib/consume/order/sequencer.js';
+import { ReadAheadBytes } from '../../../lib/consume/read-ahead-bytes.js';
 import { aMessage } from '../../support/a-message.js';
 
 const BATCH = 2;
@@ -13,6 +14,7 @@ const load: Load = {
   runsSynchronously: true,
   readAheadLimit: 10,
   inFlight: 20,
+  aheadBytes: 0,
 };
 const next = (order: Sequencer): string[] => order.takeNext().map(({ rowId }) => rowId);
 
@@ -44,7 +46,11 @@ describe('lanes by key', () => {
     aMessage(rowId, rowId, { envelope: { name: 'orders', payload: {}, key } });
 
   function laneOrder(...messages: Message[]): LaneOrder {
-    const order = new LaneOrder(({ envelope }) => envelope.key ?? '', BATCH);
+    const order = new LaneOrder(
+      ({ envelope }) => envelope.key ?? '',
+      BATCH,
+      new ReadAheadBytes(1_000),
+    );
     order.add(messages);
     return order;
   }
@@ -78,7 +84,11 @@ describe('lanes by key', () => {
   });
 
   it('hold back the key of a claimed message whose retry is not due', () => {
-    const order = new LaneOrder(({ envelope }) => envelope.key ?? '', BATCH);
+    const order = new LaneOrder(
+      ({ envelope }) => envelope.key ?? '',
+      BATCH,
+      new ReadAheadBytes(1_000),
+    );
     order.add([keyed('1-0', 'a'), keyed('2-0', 'a'), keyed('3-0', 'b')], new Set(['1-0']));
     order.claimedUpTo();
     expect(next(order)).toEqual(['3-0']);
@@ -98,12 +108,32 @@ describe('lanes by key', () => {
     expect(next(order)).toEqual(['1-0']);
   });
 
+  it('have no room once what waits behind a held key has too many bytes', () => {
+    const bytes = { bytes: 400 };
+    const order = laneOrder({ ...keyed('1-0', 'a'), ...bytes });
+    order.claimedUpTo();
+    order.takeNext();
+    order.done('1-0', 1_000);
+    expect(order.heldBytes).toBe(400);
+    order.add([
+      { ...keyed('2-0', 'a'), ...bytes },
+      { ...keyed('3-0', 'b'), ...bytes },
+    ]);
+    expect([order.heldBytes, order.room > 0]).toEqual([800, true]);
+    order.add([{ ...keyed('4-0', 'a'), ...bytes }]);
+    expect([order.heldBytes, order.room]).toEqual([1_200, 0]);
+    order.add([{ ...keyed('1-0', 'a'), ...bytes }]);
+    expect([order.heldBytes, order.room > 0]).toEqual([0, true]);
+    order.done('1-0', 1_000);
+    order.done('1-0');
+    expect(order.heldBytes).toBe(0);
+  });
+
   it('have room of their own for what waits behind a held key', () => {
     const order = laneOrder(keyed('1-0', 'a'));
     order.claimedUpTo();
     order.takeNext();
     order.done('1-0', 1_000);
-    expect(order.mostHeld).toBe(20);
     for (let n = 2; n <= 20; n++) order.add([keyed(`${n}-0`, 'a')]);
     expect(order.room).toBe(0);
     expect(order.adjust({ ...load, inFlight: 20 })).toMatchObject({

@@ -178,7 +178,7 @@ describe('slots that partitions share', () => {
   const message = aMessage('1-0');
 
   it('go to whoever has waited longest, and not to whoever ends a run', async () => {
-    const shared = new SharedSlots(1);
+    const shared = new SharedSlots({ concurrency: 1, readAheadBytes: 1 });
     const [first, second, third] = [shared.gate(), shared.gate(), shared.gate()];
     first.started(message, undefined);
     const waits = [second.opened(), third.opened()];
@@ -201,7 +201,7 @@ describe('slots that partitions share', () => {
   });
 
   it('go on to the next one if they are not needed', async () => {
-    const shared = new SharedSlots(1);
+    const shared = new SharedSlots({ concurrency: 1, readAheadBytes: 1 });
     const [first, second, third] = [shared.gate(), shared.gate(), shared.gate()];
     first.started(message, undefined);
     const waits = [second.opened(), third.opened()];

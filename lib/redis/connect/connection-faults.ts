@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis';
+import { propertyOf } from '../../errors/thrown.js';
+import { cleanCause, errorText, hideSecrets, isRedisReply } from '../server/redis-errors.js';
+
+/** Why a client has no connection. */
+export interface ConnectionFault {
+  readonly reason: string;
+  /** Whether Redis answered, and refused: a wrong password, or a database that does not exist. */
+  readonly isRefusal: boolean;
+  /** What ioredis reported; undefined if the connection was closed without a word. */
+  readonly cause: Error | undefined;
+}
+
+const CLOSED: ConnectionFault = {
+  reason: 'the connection was closed',
+  isRefusal: false,
+  cause: undefined,
+};
+
+const latest = new WeakMap<Redis, ConnectionFault>();
+
+/** Why a client has no connection; undefined if it has one, or if nothing is known. */
+export const faultOf = (client: Redis): ConnectionFault | undefined => latest.get(client);
+
+/**
+ * Records why a client has no connection, from now on. Without a listener, ioredis would print every error.
+ *
+ * @param onFault called with each fault that ioredis reports
+ * @returns a function that stops listening
+ */
+export function followFaults(
+  client: Redis,
+  onFault: (fault: ConnectionFault) => void = () => undefined,
+): () => void {
+  let sentinelReason: string | undefined;
+  const onSentinelError = (error: unknown): void => {
+    sentinelReason = reasonOfSentinel(client, error);
+  };
+  const onError = (error: unknown): void => {
+    hideSecrets(error);
+    if (isEcho(error) && latest.has(client)) return;
+    const fault = faultFrom(client, error, sentinelReason);
+    latest.set(client, fault);
+    onFault(fault);
+  };
+  const onClose = (): void => {
+    if (!latest.has(client)) latest.set(client, CLOSED);
+  };
+  const onReady = (): void => {
+    latest.delete(client);
+  };
+  const listeners = {
+    error: onError,
+    'node error': onError,
+    sentinelError: onSentinelError,
+    close: onClose,
+    ready: onReady,
+  };
+  for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
+  };
+}
+
+/** ioredis goes on for a moment with a connection that is being closed: the error before this one has the reason. */
+const isEcho = (error: unknown): boolean =>
+  /Stream isn't writeable|Connection is closed/.test(errorText(error));
+
+/** ioredis emits this error after each round in which no sentinel helped, and starts the next round. */
+const ROUND_FAILED = 'All sentinels are unreachable';
+const UNKNOWN_PRIMARY = / sentinel (\S+) .*(?:No such master with that name|invalid reply: null)$/;
+
+/** ioredis keeps asking sentinels within one attempt to connect, without an event that it reconnects. */
+export const isAboutSentinels = ({ cause }: ConnectionFault): boolean =>
+  cause?.message.startsWith(ROUND_FAILED) === true;
+
+function faultFrom(
+  client: Redis,
+  error: unknown,
+  sentinelReason: string | undefined,
+): ConnectionFault {
+  const cause = cleanCause(error);
+  const isRound = cause.message.startsWith(ROUND_FAILED);
+  const reason = isRound && sentinelReason !== undefined ? sentinelReason : errorText(error);
+  const database = isRefusedDatabase(error) ? `database ${client.options.db}: ` : '';
+  return {
+    reason: database + reason.replace(/\.$/, ''),
+    isRefusal: isRefusedHandshake(error),
+    cause,
+  };
+}
+
+/** ioredis reports why sentinels gave no answer apart from its errors. */
+function reasonOfSentinel(client: Redis, error: unknown): string {
+  const [, sentinel] = UNKNOWN_PRIMARY.exec(errorText(error)) ?? [];
+  return sentinel === undefined
+    ? errorText(error)
+    : `sentinel ${sentinel} knows no primary "${client.options.name ?? ''}"`;
+}
+
+const isRefusedHandshake = (error: unknown): boolean =>
+  isRedisReply(error) || /^Ready check failed: [A-Z]+ /.test(errorText(error));
+
+/** Redis refused to use the database of the `connection` option. ioredis would go on with database 0. */
+export const isRefusedDatabase = (error: unknown): boolean =>
+  isRedisReply(error) && propertyOf(propertyOf(error, 'command'), 'name') === 'select';
