@@ -52,6 +52,7 @@ export {
   HandlerTimeoutError,
   LeaseLostError,
   PullEndedError,
+  RepliesTooFastError,
   RequestAbandonedError,
   RetryException,
   SettledAlreadyError,

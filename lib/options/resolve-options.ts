@@ -83,6 +83,7 @@ export function resolveSubscription(
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
     readAheadBytes: own.readAheadBytes ?? base.readAheadBytes,
+    replyBufferBytes: own.replyBufferBytes ?? base.replyBufferBytes,
     concurrency: own.concurrency ?? base.concurrency,
     delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),

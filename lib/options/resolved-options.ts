@@ -21,6 +21,7 @@ export interface ResolvedSubscription {
   readonly startFrom: StartFrom;
   readonly batchSize: number;
   readonly readAheadBytes: number;
+  readonly replyBufferBytes: number;
   readonly concurrency: number;
   readonly delivery: 'at-least-once' | 'at-most-once';
   /** `packed`: whether all but the newest part of the ledger is packed; unless this is `false`, it is. */
@@ -107,6 +108,7 @@ const SUBSCRIPTION: ResolvedSubscription = {
   startFrom: 'latest',
   batchSize: 100,
   readAheadBytes: 67_108_864,
+  replyBufferBytes: 67_108_864,
   concurrency: 1,
   delivery: 'at-least-once',
   dedup: { windowMs: DEDUP_WINDOW_MS, packed: true },

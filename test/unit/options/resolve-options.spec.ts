@@ -26,6 +26,7 @@ describe('resolveServerOptions', () => {
         startFrom: 'latest',
         batchSize: 100,
         readAheadBytes: 67_108_864,
+        replyBufferBytes: 67_108_864,
         concurrency: 1,
         delivery: 'at-least-once',
         dedup: { windowMs: 604_800_000, packed: true },
