@@ -1,4 +1,3 @@
-import { shareClasses } from '../errors/copies.js';
 import { shown } from '../errors/thrown.js';
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
@@ -77,5 +76,3 @@ export class RetentionJob {
     );
   }
 }
-
-shareClasses({ RetentionJob });

@@ -2,7 +2,6 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { Observable } from 'rxjs';
-import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
@@ -15,6 +14,7 @@ import { MessagePublisher } from '../publish/message-publisher.js';
 import type { RedisStreamsRecord } from '../publish/redis-streams.record.js';
 import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { errorText } from '../redis/server/redis-errors.js';
+import { withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
 import { type OpenedClient, openClient, type RedisStreamsClientEvents } from './opened-client.js';
 import { startedObservable } from './started-observable.js';
@@ -52,7 +52,7 @@ export class ClientRedisStreams<Events = any>
   extends ClientProxy<RedisStreamsClientEvents>
   implements OnApplicationShutdown
 {
-  private readonly logger = new SafeLogger(ClientRedisStreams.name);
+  private readonly logger: SafeLogger;
   private readonly options: ResolvedClientOptions;
   private readonly encoder: MessageEncoder;
   private readonly messages: MessagePublisher;
@@ -67,6 +67,7 @@ export class ClientRedisStreams<Events = any>
   ) {
     super();
     this.options = resolveClientOptions(options);
+    this.logger = new SafeLogger(withInstanceName(ClientRedisStreams.name, this.options.name));
     this.encoder = new MessageEncoder(this.options);
     this.messages = new MessagePublisher(this.encoder, () => this.open().publisher);
   }
@@ -246,5 +247,3 @@ export class ClientRedisStreams<Events = any>
     return this.opened;
   }
 }
-
-shareClasses({ ClientRedisStreams });

@@ -10,6 +10,7 @@ import {
   inbox,
   isStreamName,
   LONGEST_MS,
+  instanceName,
   keyPrefix,
   nameText,
   object,
@@ -166,7 +167,11 @@ export const schemas = {
     },
     'an object with stream, name',
   ),
-  server: forServer(serverShape, 'an object of server options, with a group'),
+  instance: object({ name: instanceName }, 'an object with name'),
+  server: forServer(
+    { name: instanceName, ...serverShape },
+    'an object of server options, with a group',
+  ),
   client: object({ ...clientShape, streams: publishedStreams }, 'an object of client options'),
   module: forServer(
     { ...serverShape, ...clientShape },

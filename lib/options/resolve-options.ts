@@ -55,12 +55,18 @@ export function resolveClientOptions(
 }
 
 /** @throws InvalidOptionsError */
-export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
+export function resolveModuleOptions(
+  options: RedisStreamsModuleOptions,
+  name?: string,
+): {
   server: ResolvedServerOptions;
   client: ResolvedClientOptions;
 } {
   checkOptions(schemas.module, options);
-  const resolved = { server: fillServer(options), client: fillClient(options) };
+  const resolved = {
+    server: fillServer({ ...options, name }),
+    client: fillClient(options, name),
+  };
   resolvedBefore.add(resolved.server).add(resolved.client);
   return resolved;
 }
@@ -141,6 +147,7 @@ export const resolvePartitions = (
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   return {
+    name: options.name,
     connection: options.connection ?? DEFAULTS.connection,
     group: options.group,
     consumer: options.consumer ?? consumerName(options.group),
@@ -174,8 +181,9 @@ function fillMaintenance({
   };
 }
 
-function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
+function fillClient(options: RedisStreamsClientOptions, name?: string): ResolvedClientOptions {
   return {
+    name,
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,

@@ -43,6 +43,8 @@ export type StreamPartitions = ReadonlyMap<string, number>;
 
 /** A server's options with all defaults filled in. */
 export interface ResolvedServerOptions {
+  /** Of its instance, in an app with several. */
+  readonly name: string | undefined;
   readonly connection: ConnectionOption;
   readonly group: string;
   readonly consumer: string;
@@ -77,6 +79,8 @@ export interface StreamLimits {
 
 /** A client's options with all defaults filled in. */
 export interface ResolvedClientOptions {
+  /** Of its instance, in an app with several. */
+  readonly name: string | undefined;
   readonly connection: ConnectionOption;
   readonly keyPrefix: string;
   readonly publishTimeoutMs: number;

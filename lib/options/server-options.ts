@@ -67,6 +67,13 @@ export interface ShutdownOptions {
 export interface RedisStreamsServerOptions extends SubscriptionOptions {
   /** @default 'redis://127.0.0.1:6379' */
   connection?: ConnectionOption;
+  /**
+   * The name of this server, in an app with several: handlers with `streamsTransport(name)` are for it. 1 to 64 letters, digits,
+   * `_`, `.` and `-`. Of the module, `forRoot()` and `forRootAsync()` take it.
+   *
+   * @default none: handlers with `REDIS_STREAMS`, and those without a transport, are for it
+   */
+  name?: string | undefined;
   /** The consumer group: one name for each service. Groups each get every message, members of one share them. */
   group: string;
   /**
@@ -124,7 +131,7 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
 
 /** Options of `RedisStreamsModule`: those of its server and those of its client. */
 export interface RedisStreamsModuleOptions
-  extends RedisStreamsServerOptions, RedisStreamsClientOptions {
+  extends Omit<RedisStreamsServerOptions, 'name'>, RedisStreamsClientOptions {
   /**
    * Options for single streams, by name.
    *
