@@ -6,7 +6,6 @@ import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { StreamPattern } from '../options/stream-pattern.js';
 import { cancelDelayed } from '../publish/cancel-delayed.js';
 import type { PublishReceipt } from '../publish/entry-publisher.js';
 import { MessageEncoder, type OutgoingPacket, publishTarget } from '../publish/message-encoder.js';
@@ -18,19 +17,9 @@ import { withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
 import { type OpenedClient, openClient, type RedisStreamsClientEvents } from './opened-client.js';
 import { startedObservable } from './started-observable.js';
+import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
 
 type Listener = (...args: unknown[]) => void;
-
-/** Any pattern, if the client has no types of its own (`unknown`, `any`); none if it has. */
-type UntypedPattern<Events> = unknown extends Events ? unknown : never;
-
-/** The streams that a client's type names. */
-type StreamOf<Events> = keyof Events & string;
-
-/** A stream's name, or `{ stream, name }`. Names of messages are not typed: all messages of a stream have its payload type. */
-type TypedPattern<Stream extends string> = Stream | (StreamPattern & { stream: Stream });
-
-type TypedData<Payload> = Payload | RedisStreamsRecord<Payload>;
 
 /**
  * The client: `emit('orders', order)` writes one entry, `send('quote', item)` one that is answered. It connects with the first call.
