@@ -44,6 +44,7 @@ export {
   InvalidRecordError,
   JobFailedError,
   NoAnswerError,
+  NotConnectedError,
   UnexpectedReplyError,
   UnsupportedServerError,
 } from './errors/redis.errors.js';
@@ -52,6 +53,7 @@ export {
   HandlerTimeoutError,
   LeaseLostError,
   PullEndedError,
+  RepliesTooFastError,
   RequestAbandonedError,
   RetryException,
   SettledAlreadyError,
@@ -158,5 +160,7 @@ export type {
 export type { ImportLedgerOptions, ImportLedgerProgress } from './options/import-ledger-options.js';
 export type { StreamPattern } from './options/stream-pattern.js';
 export type { RedisStreamsStatus } from './redis/connect/opened-connection.js';
+export { streamsTransport } from './nest/instance-name.js';
+export { getStreamsToken, InjectStreams } from './nest/streams-token.js';
 export { REDIS_STREAMS, subscription, type SubscriptionExtras } from './nest/subscription.js';
 export { ServerRedisStreams } from './nest/server-redis-streams.js';

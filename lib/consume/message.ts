@@ -1,6 +1,6 @@
 import type { Reservation } from '../redis/scripts/reserve/reserve.script.js';
 import type { LocalMoment } from '../redis/server/clocks.js';
-import type { RunReplies } from '../requests/replier.js';
+import type { RunReplies } from '../requests/run-replies.js';
 import type { MessageEnvelope, RawFields } from '../wire/codec.js';
 import type { EntryId, MessageId, RowId } from '../wire/ids.js';
 import type { RequestFields } from '../wire/request-reply-fields.js';

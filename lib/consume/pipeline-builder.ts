@@ -105,6 +105,7 @@ export class PipelineBuilder {
       streamKey: followed.keys.stream,
       group,
       holder,
+      mostReplyBytes: options.replyBufferBytes,
     });
     const report = new Report(stream, group, tally, this.logger, this.delayFaults);
     const deliveries = deliveriesFor(

@@ -1,11 +1,14 @@
 import { RecentSize } from '../redis/read/recent-size.js';
 
+/** How large an entry is taken to be before one was read: a first read of large entries cannot be undone. */
+const UNKNOWN_BYTES = 4 * 1_048_576;
+
 /**
  * How many bytes of entries one stream may hold in this process in addition to those that run. The partitions of a stream have
  * equal shares. A read cannot be limited by bytes, only by entries, and so their recent size says how many fit.
  */
 export class ReadAheadBytes {
-  private readonly size = new RecentSize();
+  private readonly size = new RecentSize(UNKNOWN_BYTES);
   private sharers = 0;
 
   /** @param most for all partitions of the stream together */

@@ -1,6 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { checkOptions } from '../options/check-options.js';
@@ -170,5 +169,3 @@ export class DeadLetters implements OnApplicationShutdown {
     return this.connection.ready();
   }
 }
-
-shareClasses({ DeadLetters });

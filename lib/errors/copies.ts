@@ -4,8 +4,16 @@
 
 type Class = abstract new (...args: never[]) => unknown;
 
+const PREFIX = 'nestjs-redis-streams:';
+
 /** A symbol that is the same in every copy. */
-export const sharedSymbol = (name: string): symbol => Symbol.for(`nestjs-redis-streams:${name}`);
+export const sharedSymbol = (name: string): symbol => Symbol.for(PREFIX + name);
+
+/** The name of such a symbol; `undefined` if a value is none. */
+export function sharedSymbolName(value: unknown): string | undefined {
+  const key = typeof value === 'symbol' ? Symbol.keyFor(value) : undefined;
+  return key?.startsWith(PREFIX) === true ? key.slice(PREFIX.length) : undefined;
+}
 
 const NAME = sharedSymbol('name of a class');
 const isInstanceOf = Function.prototype[Symbol.hasInstance];

@@ -172,6 +172,25 @@ export class PullEndedError extends RedisStreamsError {
   }
 }
 
+/**
+ * The handler of a request gave values faster than Redis takes them, and `replyBufferBytes` of them wait already. The caller gets
+ * those, and then this error.
+ */
+export class RepliesTooFastError extends RedisStreamsError {
+  readonly code = 'REPLIES_TOO_FAST';
+
+  constructor(
+    readonly stream: string,
+    readonly messageId: string,
+    readonly replyBufferBytes: number,
+  ) {
+    super(
+      `The handler of request "${shown(messageId)}" in stream "${shown(stream)}" gives values faster than Redis takes them: more than ` +
+        `replyBufferBytes (${replyBufferBytes}) wait. Return an async iterable, which is asked for no more than Redis takes, or allow more`,
+    );
+  }
+}
+
 shareClasses({
   RetryException,
   DeadLetterException,
@@ -180,4 +199,5 @@ shareClasses({
   LeaseLostError,
   RequestAbandonedError,
   PullEndedError,
+  RepliesTooFastError,
 });

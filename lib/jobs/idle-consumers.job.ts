@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { shareClasses } from '../errors/copies.js';
 import { livingMembers, readMembers } from '../redis/read/own-records.js';
 import { readConsumers } from '../redis/read/xinfo.js';
 import { removeConsumerScript } from '../redis/scripts/admin/remove-consumer.script.js';
@@ -54,5 +53,3 @@ export class IdleConsumersJob {
     return removed;
   }
 }
-
-shareClasses({ IdleConsumersJob });

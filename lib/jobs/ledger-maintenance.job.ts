@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { shareClasses } from '../errors/copies.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
 import { scanKeys } from '../redis/read/streams.js';
@@ -220,5 +219,3 @@ function windowOf({ optionsOf }: JobContext, stream: string): number | undefined
     throw error;
   }
 }
-
-shareClasses({ LedgerMaintenanceJob });

@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from '../consume/consumer.js';
 import type { ConsumerCounts, ConsumerTallies, StreamTally } from '../consume/tallies.js';
-import { shareClasses } from '../errors/copies.js';
 import { NoAnswerError } from '../errors/redis.errors.js';
 import type { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
 import { ledgerWindowMs, type ResolvedServerOptions } from '../options/resolved-options.js';
@@ -59,9 +58,10 @@ export class StreamsMonitor {
 
   constructor(private readonly sources: MonitorSources) {}
 
-  /** @internal The name that the server's events carry. */
-  get consumer(): string {
-    return this.sources.server.options.consumer;
+  /** @internal Whether an event is of this server. */
+  isOf({ group, consumer }: { readonly group: string; readonly consumer: string }): boolean {
+    const { options } = this.sources.server;
+    return options.consumer === consumer && options.group === group;
   }
 
   /** What this process has done and is doing, without asking Redis. */
@@ -148,5 +148,3 @@ function partitionsOf(
     ];
   });
 }
-
-shareClasses({ StreamsMonitor });

@@ -11,6 +11,12 @@ export const processingHookFailed = (reason: string): string =>
 export const emitFailed = (call: 'emit()' | 'emitBatch()', reason: string): string =>
   `${call} failed, and nobody observed it: ${reason}`;
 
+/** @param pattern or the payload is null or undefined */
+export const nothingToEmit = (pattern: unknown, data: unknown): string => {
+  const what = pattern == null ? `the pattern is ${pattern}` : `the payload is ${String(data)}`;
+  return `${what}, and a message needs a stream and a payload. To publish null, give new RedisStreamsRecordBuilder(null).build()`;
+};
+
 export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 
 export const ONE_FIELD =
@@ -66,3 +72,51 @@ export const partitionsReplaced = (reason: string): string =>
 
 export const partitionsNotNoted = (stream: string, reason: string): string =>
   `Cannot check whether all services have the same partitions of stream "${shown(stream)}": ${reason}`;
+
+export const BARE_MODULE =
+  'RedisStreamsModule is imported without options. Import RedisStreamsModule.forRoot({ group, … }) once, in the root module with ' +
+  'isGlobal: true: other modules then need not import it';
+
+export const givenTwice = (name: string | undefined, importers: readonly string[]): string =>
+  `${name === undefined ? 'none' : JSON.stringify(name)}${name === undefined ? ', by' : ' twice, by'} RedisStreamsModule${
+    importers.length === 0 ? ' more than once' : ` in ${importers.join(' and in ')}`
+  }`;
+
+export const ONE_WITHOUT_NAME =
+  'one import without a name in an app. If both are meant to be one, call forRoot() once, in the root module with isGlobal: true. ' +
+  "If there are two, for two groups or two Redis servers, name one of them: RedisStreamsModule.forRoot({ name: 'audit', … })";
+
+export const ONE_OF_EACH_NAME =
+  'a name once in an app. If both are meant to be one, call forRoot() once, in the root module with isGlobal: true';
+
+const instanceText = (name: string | undefined): string =>
+  name === undefined ? 'the one without a name' : JSON.stringify(name);
+
+/** As users write a transport's ID. */
+const transportText = (name: string | undefined): string =>
+  name === undefined ? 'REDIS_STREAMS' : `streamsTransport('${name}')`;
+
+const patternText = (pattern: unknown): string =>
+  typeof pattern === 'string' ? `'${shown(pattern)}'` : '…';
+
+export const decorated = (called: string, decorator: string, pattern: unknown): string =>
+  `@${decorator}(${patternText(pattern)}) of ${shown(called)}`;
+
+export const transportsAllowed = (
+  names: readonly (string | undefined)[],
+  decorator: string,
+  pattern: unknown,
+): string =>
+  `the ID of one transport, since this app has several instances of RedisStreamsModule (${names.map(instanceText).join(', ')}), and Nest gives a handler without it to each of them: ${names
+    .map((name) => `@${decorator}(${patternText(pattern)}, ${transportText(name)})`)
+    .join(' or ')}`;
+
+export const unknownInstance = (
+  called: string,
+  name: string | undefined,
+  names: readonly (string | undefined)[],
+): string =>
+  `${shown(called)} has the transport ${transportText(name)}, and no RedisStreamsModule of this app ${name === undefined ? 'is without a name' : 'has this name'}: unless another server has this transport, it gets no messages. There is: ${names.map(transportText).join(', ')}`;
+
+export const NAME_IN_FACTORY =
+  'outside of useFactory, useClass and useExisting, since it is part of the tokens: RedisStreamsModule.forRootAsync({ name, useFactory })';

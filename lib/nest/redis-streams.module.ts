@@ -5,27 +5,42 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModulesContainer } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { shareClasses } from '../errors/copies.js';
-import { SafeLogger } from '../errors/safe-logger.js';
-import { DeadLetters } from '../dead-letters/dead-letters.js';
-import { IdleConsumersJob } from '../jobs/idle-consumers.job.js';
-import type { JobContext } from '../jobs/job.js';
-import { LedgerMaintenanceJob } from '../jobs/ledger-maintenance.job.js';
-import { RetentionJob } from '../jobs/retention.job.js';
-import { limitsOf } from '../monitor/retention-headroom.js';
-import { StreamsMonitor } from '../monitor/streams-monitor.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
+import { cutText, propertyOf, textOf } from '../errors/thrown.js';
 import { resolveModuleOptions } from '../options/resolve-options.js';
 import type { RedisStreamsModuleOptions } from '../options/server-options.js';
-import { ClientRedisStreams } from './client-redis-streams.js';
 import { ClosingFirst, ClosingFirstModule } from './closing-first.module.js';
-import { jobParts } from './job-parts.js';
-import { RedisStreamsPull } from './pull/redis-streams-pull.js';
-import { ScheduledJobs } from './scheduled-jobs.js';
-import { ServerRedisStreams } from './server-redis-streams.js';
+import { requireOneOfEachName } from './imported-twice.js';
+import { InstanceLife } from './instance-life.js';
+import { requireInstanceName } from './instance-name.js';
+import { instanceProviders, RESOLVED_OPTIONS } from './instance-providers.js';
+import { INSTANCE } from './instances.js';
+import * as text from './nest.messages.js';
 
-type Override = (options: RedisStreamsModuleOptions) => RedisStreamsModuleOptions;
+/** What `forRoot()` takes beside the options of the instance, and `forRootAsync()` beside `useFactory`. */
+interface InstanceExtras {
+  /**
+   * Makes the providers available in all modules of the app without an import.
+   *
+   * @default false
+   */
+  isGlobal?: boolean;
+  /**
+   * The name of this instance, in an app with several: two groups, or two Redis servers. 1 to 64 letters, digits, `_`, `.` and
+   * `-`. Its providers are injected with `@InjectStreams(name)`, and its handlers have `streamsTransport(name)`.
+   *
+   * @default none: one instance of an app has no name, and its providers are injected by their classes
+   */
+  name?: string | undefined;
+}
+
+type Override = (
+  options: RedisStreamsModuleOptions,
+  name: string | undefined,
+) => RedisStreamsModuleOptions;
 
 const overrides = new AsyncLocalStorage<Override>();
 
@@ -36,24 +51,46 @@ const overrides = new AsyncLocalStorage<Override>();
 export const withOverride = <Made>(override: Override, make: () => Promise<Made>): Promise<Made> =>
   overrides.run(override, make);
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
-  new ConfigurableModuleBuilder<RedisStreamsModuleOptions>({ moduleName: 'RedisStreams' })
-    .setClassMethodName('forRoot')
-    .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
+const GIVEN_OPTIONS = 'REDIS_STREAMS_MODULE_OPTIONS';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RedisStreamsModuleOptions>({
+  optionsInjectionToken: GIVEN_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setExtras<InstanceExtras>({ isGlobal: false, name: undefined }, (definition, extras) => {
+    const { isGlobal = false, name } = extras;
+    if (name !== undefined) requireInstanceName(name, 'RedisStreamsModule');
+    const { providers, exports } = instanceProviders(name);
+    const options = {
+      provide: RESOLVED_OPTIONS,
+      inject: [GIVEN_OPTIONS],
+      useFactory: (given: RedisStreamsModuleOptions) => resolved(given, name),
+    };
+    return {
       ...definition,
       global: isGlobal,
-    }))
-    .build();
+      providers: [
+        ...(definition.providers ?? []),
+        { provide: INSTANCE, useValue: { name } },
+        options,
+        ...providers,
+      ],
+      exports,
+    };
+  })
+  .build();
 
-/** The options once they are checked and resolved, for all providers. */
-const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
-const JOB_PARTS = Symbol('JOB_PARTS');
-
-type Resolved = ReturnType<typeof resolveModuleOptions>;
+function resolved(given: RedisStreamsModuleOptions, name: string | undefined) {
+  const inFactory = propertyOf(given, 'name');
+  if (inFactory !== undefined) {
+    throw new InvalidOptionsError('name', cutText(textOf(inFactory), 100), text.NAME_IN_FACTORY);
+  }
+  return resolveModuleOptions(overrides.getStore()?.(given, name) ?? given, name);
+}
 
 /**
  * Provides `ServerRedisStreams`, `ClientRedisStreams`, `RedisStreamsPull`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
- * app. Import it once in an app: two servers of one transport would each get every handler.
+ * app. Call `forRoot()` once in an app; further instances, for other groups or Redis servers, have a `name`.
  *
  * @example
  * ```ts
@@ -75,115 +112,11 @@ type Resolved = ReturnType<typeof resolveModuleOptions>;
   imports: [ClosingFirstModule],
   providers: [
     {
-      provide: RESOLVED_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: RedisStreamsModuleOptions): Resolved =>
-        resolveModuleOptions(overrides.getStore()?.(options) ?? options),
-    },
-    {
-      provide: ServerRedisStreams,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: ({ server }: Resolved) => new ServerRedisStreams(server),
-    },
-    {
-      provide: ClientRedisStreams,
-      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
-      useFactory: ({ client }: Resolved, server: ServerRedisStreams) =>
-        new ClientRedisStreams(client, () => server.isListening),
-    },
-    {
-      provide: RedisStreamsPull,
-      inject: [RESOLVED_OPTIONS, ServerRedisStreams],
-      useFactory: (resolved: Resolved, server: ServerRedisStreams) =>
-        new RedisStreamsPull(resolved.server, () =>
-          server.isListening ? server.subscriptions() : [],
-        ),
-    },
-    {
-      provide: DeadLetters,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: ({ server }: Resolved) => {
-        const { connection, group, keyPrefix } = server;
-        return new DeadLetters({ connection, group, keyPrefix }, server);
+      provide: InstanceLife,
+      useFactory: () => {
+        throw new Error(text.BARE_MODULE);
       },
     },
-    {
-      provide: JOB_PARTS,
-      inject: [ServerRedisStreams, ClientRedisStreams, RedisStreamsPull],
-      useFactory: jobParts,
-    },
-    ...[LedgerMaintenanceJob, IdleConsumersJob].map((Job) => ({
-      provide: Job,
-      inject: [JOB_PARTS],
-      useFactory: (parts: JobContext) => new Job(parts),
-    })),
-    {
-      provide: RetentionJob,
-      inject: [JOB_PARTS],
-      useFactory: (parts: JobContext) => new RetentionJob(parts, new SafeLogger(RetentionJob.name)),
-    },
-    {
-      provide: ScheduledJobs,
-      inject: [ModuleRef, RESOLVED_OPTIONS, LedgerMaintenanceJob, RetentionJob, IdleConsumersJob],
-      useFactory: (
-        moduleRef: ModuleRef,
-        { server: { maintenance } }: Resolved,
-        ledger: LedgerMaintenanceJob,
-        retention: RetentionJob,
-        consumers: IdleConsumersJob,
-      ) =>
-        new ScheduledJobs(moduleRef, [
-          {
-            name: 'redis-streams:ledger',
-            everyMs: maintenance.ledgerIntervalMs,
-            run: () => ledger.run(),
-          },
-          {
-            name: 'redis-streams:retention',
-            everyMs: maintenance.retentionIntervalMs,
-            run: () => retention.run(),
-          },
-          {
-            name: 'redis-streams:consumers',
-            everyMs: maintenance.consumersIntervalMs,
-            run: () => consumers.run(),
-          },
-        ]),
-    },
-    {
-      provide: StreamsMonitor,
-      inject: [
-        RESOLVED_OPTIONS,
-        ServerRedisStreams,
-        JOB_PARTS,
-        LedgerMaintenanceJob,
-        ScheduledJobs,
-      ],
-      useFactory: (
-        resolved: Resolved,
-        server: ServerRedisStreams,
-        { connection }: JobContext,
-        ledgerMaintenance: LedgerMaintenanceJob,
-        schedule: ScheduledJobs,
-      ) =>
-        new StreamsMonitor({
-          server,
-          ledgerMaintenance,
-          schedule,
-          connection,
-          limitsOf: (stream) => limitsOf(resolved, stream),
-        }),
-    },
-  ],
-  exports: [
-    ServerRedisStreams,
-    ClientRedisStreams,
-    RedisStreamsPull,
-    DeadLetters,
-    StreamsMonitor,
-    LedgerMaintenanceJob,
-    RetentionJob,
-    IdleConsumersJob,
   ],
 })
 export class RedisStreamsModule
@@ -193,22 +126,20 @@ export class RedisStreamsModule
   private noteSignal: (signal: string | undefined) => void = () => undefined;
 
   constructor(
-    @Inject(ServerRedisStreams) server: ServerRedisStreams,
-    @Inject(RedisStreamsPull) pull: RedisStreamsPull,
-    @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
+    @Inject(InstanceLife) private readonly life: InstanceLife,
     @Inject(ClosingFirst) closing: ClosingFirst,
+    @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
     super();
-    // startAllMicroservices() alone runs no hooks.
-    server.whenListening(() => jobs.start());
-    server.whenListening(() => pull.warnOfHandlers());
+    requireOneOfEachName(modules);
+    life.start(modules);
     // Nest closes servers after modules. Running handlers have to end before that, while their providers still exist.
     const closes = new Promise<string | undefined>((resolve) => (this.noteSignal = resolve));
-    closing.add(() => Promise.all([server.drainWithApp(closes), pull.close(), jobs.stop()]));
+    closing.add(() => life.end(closes));
   }
 
   onApplicationBootstrap(): void {
-    this.jobs.start();
+    this.life.jobs.start();
   }
 
   beforeApplicationShutdown(signal?: string): void {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModuleRef } from '@nestjs/core';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { SafeLogger } from '../errors/safe-logger.js';
+import type { SafeLogger } from '../errors/safe-logger.js';
 import type { JobResult } from '../jobs/job.js';
 import type { JobStats } from '../monitor/streams-inspection.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -25,7 +25,6 @@ export interface ScheduledJob {
  * else in one of ours.
  */
 export class ScheduledJobs {
-  private readonly logger = new SafeLogger('RedisStreamsModule');
   private readonly running = new Map<string, Promise<void>>();
   private readonly lastRuns = new Map<string, LastRun>();
   private registry: SchedulerRegistry | undefined;
@@ -33,6 +32,7 @@ export class ScheduledJobs {
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly jobs: readonly ScheduledJob[],
+    private readonly logger: SafeLogger,
   ) {}
 
   get isScheduled(): boolean {

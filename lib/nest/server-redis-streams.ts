@@ -6,7 +6,6 @@ import {
   Server,
 } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { shareClasses } from '../errors/copies.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
 import type { RedisStreamsEvents } from '../consume/sources/connections.js';
@@ -29,7 +28,7 @@ import {
 } from './handler-registry.js';
 import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { notePartitionCounts } from './partition-counts.js';
-import { REDIS_STREAMS } from './subscription.js';
+import { streamsTransport, withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
 
 /**
@@ -54,10 +53,10 @@ export class ServerRedisStreams
   extends Server<RedisStreamsEvents, RedisStreamsStatus>
   implements CustomTransportStrategy
 {
-  override transportId = REDIS_STREAMS;
+  override readonly transportId: symbol;
   /** This transport handles failures itself: Nest need not log them as unhandled. */
   override readonly propagatesEventHandlerErrors = true;
-  protected override readonly logger = new SafeLogger(ServerRedisStreams.name);
+  protected override readonly logger: SafeLogger;
   /** The options with all defaults filled in. */
   readonly options: ResolvedServerOptions;
   private readonly registry: HandlerRegistry;
@@ -66,6 +65,8 @@ export class ServerRedisStreams
   private readonly hooks = nestHooks(this, (error) => {
     this.logger.error(text.processingHookFailed(errorText(error)));
   });
+  /** @internal The app's own checks: if it throws, the server does not listen. */
+  beforeListening: () => void = () => undefined;
   /** @internal The running member of the group: for health checks, the monitor and the testing kit. */
   consumer: Consumer | undefined;
   private lastTallies: ConsumerTallies | undefined;
@@ -78,6 +79,9 @@ export class ServerRedisStreams
   constructor(options: RedisStreamsServerOptions | ResolvedServerOptions) {
     super();
     this.options = resolveServerOptions(options);
+    const { name } = this.options;
+    this.transportId = streamsTransport(name);
+    this.logger = new SafeLogger(withInstanceName(ServerRedisStreams.name, name));
     this.registry = new HandlerRegistry(this.options.subscription);
     this.listeners = new ConnectionListeners(isRedisInstance(this.options.connection));
   }
@@ -207,6 +211,7 @@ export class ServerRedisStreams
   private async start(): Promise<void> {
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
+    this.beforeListening();
     const { group, consumer: name } = this.options;
     checkSubscriptions(this.registry, this.options, this.logger);
     const named = this.registry.subscriptions().map((each) => this.consumed(each, true));
@@ -241,5 +246,3 @@ export class ServerRedisStreams
     return { stream, options, invoke, isNamed, wildcards };
   }
 }
-
-shareClasses({ ServerRedisStreams });

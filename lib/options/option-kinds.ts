@@ -62,6 +62,12 @@ export const inbox = z
   .regex(/^[\w-]{1,64}$/, { error: inboxError })
   .optional();
 
+const instanceNameError = '1 to 64 letters, digits, _, . and -';
+export const instanceName = z
+  .string({ error: instanceNameError })
+  .regex(/^[\w.-]{1,64}$/, { error: instanceNameError })
+  .optional();
+
 /** The payload schemas of arktype are functions. */
 const isStandardSchema = (value: unknown): boolean => {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;

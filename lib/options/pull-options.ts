@@ -9,7 +9,10 @@ import type { SubscriptionOptions } from './subscription-options.js';
 type ForHandlers = 'handlers' | 'unhandled';
 
 /** Options of `RedisStreamsPull`. Each `from()` can override those of {@link SubscriptionOptions}. */
-export type RedisStreamsPullOptions = Omit<RedisStreamsServerOptions, ForHandlers | 'maintenance'>;
+export type RedisStreamsPullOptions = Omit<
+  RedisStreamsServerOptions,
+  ForHandlers | 'maintenance' | 'name'
+>;
 
 /** Options of one `from()`. `concurrency` is how many messages the loop may have that it has not settled. */
 export interface PullOptions extends Omit<SubscriptionOptions, ForHandlers> {

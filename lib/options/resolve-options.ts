@@ -1,5 +1,6 @@
 import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microservices';
 import type { Codec } from '../wire/codec.js';
+import { ByStream } from '../wire/by-stream.js';
 import { JsonCodec } from '../wire/json.codec.js';
 import { StreamCodecs } from '../wire/stream-codecs.js';
 import { consumerName } from '../wire/ids.js';
@@ -55,12 +56,18 @@ export function resolveClientOptions(
 }
 
 /** @throws InvalidOptionsError */
-export function resolveModuleOptions(options: RedisStreamsModuleOptions): {
+export function resolveModuleOptions(
+  options: RedisStreamsModuleOptions,
+  name?: string,
+): {
   server: ResolvedServerOptions;
   client: ResolvedClientOptions;
 } {
   checkOptions(schemas.module, options);
-  const resolved = { server: fillServer(options), client: fillClient(options) };
+  const resolved = {
+    server: fillServer({ ...options, name }),
+    client: fillClient(options, name),
+  };
   resolvedBefore.add(resolved.server).add(resolved.client);
   return resolved;
 }
@@ -83,6 +90,7 @@ export function resolveSubscription(
     startFrom: own.startFrom ?? base.startFrom,
     batchSize: own.batchSize ?? base.batchSize,
     readAheadBytes: own.readAheadBytes ?? base.readAheadBytes,
+    replyBufferBytes: own.replyBufferBytes ?? base.replyBufferBytes,
     concurrency: own.concurrency ?? base.concurrency,
     delivery,
     dedup: own.dedup === undefined ? base.dedup : resolveDedup(own.dedup),
@@ -121,25 +129,26 @@ export function resolveCodecs(options: {
   return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
 }
 
-/** The value of one option by stream, for the streams that set it. */
+/** The values of one option, for the streams and wildcards that set it. */
 function byStream<Options, Value>(
   streams: Record<string, Options> | undefined,
   valueOf: (options: Options) => Value | undefined,
-): Map<string, Value> {
-  const values = new Map<string, Value>();
+): ByStream<Value> {
+  const values: [string, Value][] = [];
   for (const [stream, options] of Object.entries(streams ?? {})) {
     const value = valueOf(options);
-    if (value !== undefined) values.set(stream, value);
+    if (value !== undefined) values.push([stream, value]);
   }
-  return values;
+  return new ByStream(values);
 }
 
 export const resolvePartitions = (
   streams: Record<string, PublishedStreamOptions> | undefined,
-): StreamPartitions => byStream(streams, ({ partitions }) => partitions);
+): StreamPartitions => new Map(byStream(streams, ({ partitions }) => partitions).entries);
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   return {
+    name: options.name,
     connection: options.connection ?? DEFAULTS.connection,
     group: options.group,
     consumer: options.consumer ?? consumerName(options.group),
@@ -173,8 +182,9 @@ function fillMaintenance({
   };
 }
 
-function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
+function fillClient(options: RedisStreamsClientOptions, name?: string): ResolvedClientOptions {
   return {
+    name,
     connection: options.connection ?? DEFAULTS.connection,
     keyPrefix: options.keyPrefix ?? '',
     publishTimeoutMs: options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs,
@@ -185,9 +195,10 @@ function fillClient(options: RedisStreamsClientOptions): ResolvedClientOptions {
         ? false
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
-    limits: byStream(options.streams, ({ maxLength, ttlMs }) =>
-      maxLength === undefined && ttlMs === undefined ? undefined : { maxLength, ttlMs },
-    ),
+    limits: {
+      maxLength: byStream(options.streams, ({ maxLength }) => maxLength),
+      ttlMs: byStream(options.streams, ({ ttlMs }) => ttlMs),
+    },
     codecs: resolveCodecs(options),
     schemas: byStream(options.streams, ({ schema }) => schema),
     partitions: resolvePartitions(options.streams),

@@ -67,6 +67,13 @@ export interface ShutdownOptions {
 export interface RedisStreamsServerOptions extends SubscriptionOptions {
   /** @default 'redis://127.0.0.1:6379' */
   connection?: ConnectionOption;
+  /**
+   * The name of this server, in an app with several: handlers with `streamsTransport(name)` are for it. 1 to 64 letters, digits,
+   * `_`, `.` and `-`. Of the module, `forRoot()` and `forRootAsync()` take it.
+   *
+   * @default none: handlers with `REDIS_STREAMS`, and those without a transport, are for it
+   */
+  name?: string | undefined;
   /** The consumer group: one name for each service. Groups each get every message, members of one share them. */
   group: string;
   /**
@@ -112,8 +119,9 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
   deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
-   * Options for single streams, by their full names: a wildcard is refused here. A server uses their `retention`, and
-   * renews their `ttlMs`.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name. A server uses their `retention`, and renews their `ttlMs`.
    *
    * @default {}
    */
@@ -124,9 +132,11 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
 
 /** Options of `RedisStreamsModule`: those of its server and those of its client. */
 export interface RedisStreamsModuleOptions
-  extends RedisStreamsServerOptions, RedisStreamsClientOptions {
+  extends Omit<RedisStreamsServerOptions, 'name'>, RedisStreamsClientOptions {
   /**
-   * Options for single streams, by name.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name.
    *
    * @default {}
    */

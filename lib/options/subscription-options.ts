@@ -115,6 +115,14 @@ export interface SubscriptionOptions {
    */
   readAheadBytes?: number;
   /**
+   * How many bytes of the values that one request's handler gives may wait to be written, 1 to 1_000_000_000_000. An Observable can
+   * give values faster than Redis takes them: beyond this the request fails with a `RepliesTooFastError`. An async iterable is
+   * only asked for as many values as Redis takes.
+   *
+   * @default 67_108_864 (64 MiB)
+   */
+  replyBufferBytes?: number;
+  /**
    * How many messages of a stream one consumer handles at a time, 1 to 10_000. With 1 they are handled first in,
    * first out within a consumer.
    *

@@ -53,6 +53,7 @@ export const subscriptionShape = {
     .optional(),
   batchSize: count(1, 1000),
   readAheadBytes: count(1),
+  replyBufferBytes: count(1),
   concurrency: count(1, 10_000),
   delivery: z
     .enum(['at-least-once', 'at-most-once'], { error: "'at-least-once' or 'at-most-once'" })

@@ -1,4 +1,5 @@
 import { shown } from '../errors/thrown.js';
+import { DELAYED_STREAMS_KEY } from '../wire/stream-keys.js';
 import { RECORD_OPTIONS } from './redis-streams.record.js';
 
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
@@ -7,6 +8,9 @@ export const notUnicode = (what: string): string =>
   `its ${what} has unpaired surrogates, which UTF-8 cannot encode`;
 
 export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
+
+export const ONE_STREAM =
+  'a message goes to one stream, and "*" in a pattern stands for many: give the full name of a stream';
 
 export const twoNames = (inPattern: string, inRecord: string): string =>
   `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
@@ -51,6 +55,10 @@ export const notInTime = (
 
 export const CLOSED = 'the client was closed';
 
+/** @param fault why there is no connection, if that is known */
+export const closedUnsent = (fault: { readonly reason: string } | undefined): string =>
+  fault === undefined ? CLOSED : `${CLOSED} without a connection: ${fault.reason}`;
+
 export const NOT_WRITTEN = 'Redis wrote no entry';
 
 export const LEFT_THE_WINDOW =
@@ -64,6 +72,9 @@ export const ttlFailed = (stream: string, reason: string): string =>
 
 export const delayedNotChecked = (reason: string): string =>
   `Cannot look for delayed messages that are due: ${reason}. Trying again until it works`;
+
+export const listNotRead = (reason: string): string =>
+  `Cannot look into the list "${DELAYED_STREAMS_KEY}" of streams with delayed messages: ${reason}. Streams that are read or published to here are looked into all the same. If the key holds something else, delete it`;
 
 export const delayedRefused = (streamKey: string, reason: string): string =>
   `Delayed messages of stream "${streamKey}" are due and cannot be published: ${reason}. Trying again until it works`;

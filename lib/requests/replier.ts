@@ -2,14 +2,7 @@ import type { Redis } from 'ioredis';
 import { type Faults, retryUntilDone } from '../redis/connect/retry-until-done.js';
 import { isAboutStream, isRefusal } from '../redis/server/redis-errors.js';
 import { replyScript } from '../redis/scripts/settle/reply.script.js';
-import { type Codec, encodeFields, type EntryFields } from '../wire/codec.js';
-import {
-  errorFields,
-  nobodyFields,
-  replyFields,
-  type ReplyKind,
-  type ReplyOrigin,
-} from '../wire/request-reply-fields.js';
+import type { EntryFields } from '../wire/codec.js';
 import { inboxKeysOf } from '../wire/stream-keys.js';
 
 /**
@@ -120,85 +113,5 @@ export class Replier {
     if (this.refused.size >= MOST_REMEMBERED) this.refused.clear();
     this.refused.add(inbox);
     this.parts.onRefused(inbox, error);
-  }
-}
-
-/** The replies of one run of a request's handler, in their order. */
-export class RunReplies {
-  private number = 0;
-  private ended = false;
-  /** The latest value; until it is sent, it can still become the last one. */
-  private latest: { kind: ReplyKind; isSent: boolean; outcome: Promise<ReplyOutcome> } | undefined;
-  /** When the latest value was given, by `performance.now()`; `undefined` before the first. */
-  lastAt: number | undefined;
-
-  constructor(
-    private readonly parts: {
-      readonly replier: Replier;
-      readonly inbox: string;
-      readonly origin: Omit<ReplyOrigin, 'number'>;
-      readonly codec: Codec;
-      readonly stream: string;
-      /** The message ID of the values, if the codec writes one. */
-      readonly messageId: string;
-      /** Called when it is known that nobody waits for the replies. */
-      readonly onUnwanted: () => void;
-    },
-  ) {}
-
-  /** @throws MessageEncodingError if the stream's codec cannot write the value */
-  next(value: unknown): void {
-    if (this.ended) return;
-    const { codec, stream, messageId } = this.parts;
-    const fields =
-      value === undefined
-        ? []
-        : encodeFields(codec, stream, { name: stream, payload: value, messageId });
-    this.lastAt = performance.now();
-    this.latest = this.send('next', fields);
-  }
-
-  /** No value follows. Resolves once all replies are in Redis. */
-  end(): Promise<ReplyOutcome> {
-    const { latest } = this;
-    if (latest === undefined || latest.isSent) return this.endWith('end', []);
-    this.ended = true;
-    latest.kind = 'last';
-    return latest.outcome;
-  }
-
-  fail(error: unknown): Promise<ReplyOutcome> {
-    return this.endWith('error', errorFields(error));
-  }
-
-  /** @param groups how many groups the stream has, each of which may have a handler */
-  nobody(groups: number): Promise<ReplyOutcome> {
-    return this.endWith('nobody', nobodyFields(groups));
-  }
-
-  /** Ignores all further values of the run. */
-  stop(): void {
-    this.ended = true;
-  }
-
-  private endWith(kind: ReplyKind, fields: EntryFields): Promise<ReplyOutcome> {
-    this.ended = true;
-    this.latest = undefined;
-    return this.send(kind, fields).outcome;
-  }
-
-  private send(kind: ReplyKind, rest: EntryFields): NonNullable<RunReplies['latest']> {
-    const { replier, inbox, origin, onUnwanted } = this.parts;
-    const number = ++this.number;
-    const fields = (): EntryFields => {
-      reply.isSent = true;
-      return replyFields({ ...origin, number }, reply.kind, rest);
-    };
-    const outcome = replier.send(inbox, { requestId: origin.id, fields }).then((result) => {
-      if (result === 'unwanted' || result === 'refused') onUnwanted();
-      return result;
-    });
-    const reply = { kind, isSent: false, outcome };
-    return reply;
   }
 }

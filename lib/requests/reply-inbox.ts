@@ -7,6 +7,7 @@ import { onReconnect } from '../redis/connect/cluster-client.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
 import { entryIdAfter } from '../wire/ids.js';
+import { bytesOf, RecentSize } from '../redis/read/recent-size.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { readAfter } from '../redis/read/streams.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
@@ -24,7 +25,9 @@ const RELIABLE_MS = 25_000;
 /** How long after a renewal or a check a request checks whether the inbox still exists. */
 const CHECK_AFTER_MS = 20;
 const BLOCK_MS = 5_000;
+/** One read brings so many replies, or about so many bytes, by the size of recent replies. */
 const READ_COUNT = 512;
+const READ_BYTES = 8 * 1_048_576;
 /** Replies that were read are deleted once there are so many, or so many bytes. */
 const TRIM_COUNT = 512;
 const TRIM_BYTES = 256 * 1024;
@@ -35,6 +38,7 @@ export class ReplyInbox {
   private readonly closing = new AbortController();
   private blocking: OpenedConnection | undefined;
   private lastId = '0-0';
+  private readonly replySize = new RecentSize(READ_BYTES / READ_COUNT);
   private renewedAt: number | undefined;
   private checkedAt = 0;
   private renewing: Promise<void> | undefined;
@@ -192,7 +196,7 @@ export class ReplyInbox {
         const entries = await readAfter(client, {
           stream: this.keys.replies,
           after: this.lastId,
-          count: READ_COUNT,
+          count: Math.min(READ_COUNT, this.replySize.howManyIn(READ_BYTES)),
           blockMs: BLOCK_MS,
         });
         this.accept(entries);
@@ -206,12 +210,14 @@ export class ReplyInbox {
   }
 
   private accept(entries: readonly RawEntry[]): void {
+    const before = this.untrimmed.bytes;
     for (const { id, fields = [] } of entries) {
       this.lastId = id;
       this.untrimmed.count++;
-      for (const field of fields) this.untrimmed.bytes += field.length;
+      this.untrimmed.bytes += bytesOf(fields);
       this.pending.take(fields);
     }
+    this.replySize.note(entries.length, this.untrimmed.bytes - before);
     if (this.untrimmed.count < TRIM_COUNT && this.untrimmed.bytes < TRIM_BYTES) return;
     if (this.commands.client.status === 'ready') this.renew().catch(() => undefined);
   }

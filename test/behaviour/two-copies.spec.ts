@@ -54,4 +54,13 @@ describe.each([
       options: { isBase: true, isEncoding: false, isOptions: true },
     });
   });
+
+  it('says so if its module is imported without a name from both', async () => {
+    expect(await factsOf({ MODULE_FROM, TWICE: 'yes' })).toEqual({
+      areTwo: true,
+      error: expect.stringContaining(
+        'InvalidOptionsError: Option "name": given none, by RedisStreamsModule in AppModule, allowed: one import without a name',
+      ),
+    });
+  });
 });

@@ -56,6 +56,11 @@ export interface Promises {
   readonly waitsAsDeadLetter: boolean;
   /** Whether a process that dies loses what it has only read. */
   readonly losesReadAhead: boolean;
+  /**
+   * How many batches a process may have, beside what runs, of which Redis does not know that they are unfinished. Replies that are
+   * on their way are not finished.
+   */
+  readonly batchesHeld: number;
   /** Whether a second entry of a handled message is recognized. */
   readonly knowsSecondEntry: boolean;
   /** How long a lease lasts. */
@@ -92,6 +97,7 @@ export function promisesOf(mode: Mode): Promises {
     recordedFirst,
     waitsAsDeadLetter: arrival?.waitsUntilRun === true,
     losesReadAhead: recordedFirst && arrival?.waitsUntilRun !== true,
+    batchesHeld: recordedFirst && replies ? 7 : 3,
     knowsSecondEntry: ledger && mode.codec?.().carriesKey !== false,
     leaseMs,
     takeoverMs: partitions === undefined ? leaseMs : Math.max(OWNERSHIP_MS, leaseMs),

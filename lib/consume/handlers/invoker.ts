@@ -1,11 +1,11 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { isObservable, lastValueFrom, Observable } from 'rxjs';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { RequestAbandonedError } from '../../errors/handler.errors.js';
 import { MessageValidationError } from '../../errors/message.errors.js';
 import { isA } from '../../errors/thrown.js';
 import type { HandlersMode } from '../../options/subscription-options.js';
-import type { RunReplies } from '../../requests/replier.js';
+import type { RunReplies } from '../../requests/run-replies.js';
 import { validate, type Validated } from '../../wire/payload-schema.js';
 import type { Invoke } from '../stream-place.js';
 import {
@@ -15,6 +15,7 @@ import {
   watchOriginalErrors,
 } from './nest-layer.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
+import { eachValue, valuesOf } from './reply-values.js';
 import { failedWith, type Verdict, worse } from './run.js';
 
 /** What handlers learn from their context about where they run. */
@@ -171,8 +172,9 @@ async function answer(
 ): Promise<Verdict> {
   try {
     const result: unknown = await handler(payload, context);
-    if (isObservable(result)) await eachValue(result, replies, context.getSignal());
-    else replies.next(result);
+    const values = valuesOf(result, replies);
+    if (values === undefined) replies.next(result);
+    else await eachValue(values, replies, context.getSignal());
     return context.verdict ?? { kind: 'handled' };
   } catch (error) {
     const byHand = context.verdict;
@@ -182,40 +184,4 @@ async function answer(
     // The caller gets what filters made of the error, as with Nest's own transports.
     return { ...failedWith(deciding), reply: error };
   }
-}
-
-/** Ends early if nobody waits any longer: an Observable may never complete. */
-function eachValue(
-  values: Observable<unknown>,
-  replies: RunReplies,
-  signal: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      subscription.unsubscribe();
-      reject(signal.reason);
-    };
-    const done = (): void => signal.removeEventListener('abort', onAbort);
-    const fail = (error: unknown): void => {
-      done();
-      reject(error);
-    };
-    const subscription = values.subscribe({
-      next: (value) => {
-        try {
-          replies.next(value);
-        } catch (error) {
-          queueMicrotask(() => subscription.unsubscribe());
-          fail(error);
-        }
-      },
-      error: fail,
-      complete: () => {
-        done();
-        resolve();
-      },
-    });
-    if (signal.aborted) onAbort();
-    else if (!subscription.closed) signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { RequestAbandonedError } from '../../errors/handler.errors.js';
-import { type Replier, type ReplyOutcome, RunReplies } from '../../requests/replier.js';
+import type { Replier, ReplyOutcome } from '../../requests/replier.js';
+import { RunReplies } from '../../requests/run-replies.js';
 import { RequestClock } from '../../redis/server/clocks.js';
 import type { Codec } from '../../wire/codec.js';
 import type { RequestFields } from '../../wire/request-reply-fields.js';
@@ -20,6 +21,8 @@ interface AnsweredStream {
   readonly streamKey: string;
   readonly group: string;
   readonly holder: string;
+  /** How many bytes of one request's values may wait to be written. */
+  readonly mostReplyBytes: number;
 }
 
 /** What a stream's requests need beside what all messages get: replies, and an end once nobody waits for them. */
@@ -124,7 +127,7 @@ export class RequestRuns {
   }
 
   private repliesOf(message: Request, onUnwanted: () => void): RunReplies {
-    const { stream, group, holder } = this.where;
+    const { stream, group, holder, mostReplyBytes } = this.where;
     const { request, attempt, messageId } = message;
     return new RunReplies({
       replier: this.replier,
@@ -133,6 +136,7 @@ export class RequestRuns {
       codec: this.codec,
       stream,
       messageId,
+      mostBytes: mostReplyBytes,
       onUnwanted,
     });
   }

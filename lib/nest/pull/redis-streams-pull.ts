@@ -1,5 +1,4 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { shareClasses } from '../../errors/copies.js';
 import { PullEndedError } from '../../errors/handler.errors.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { SafeLogger } from '../../errors/safe-logger.js';
@@ -17,6 +16,7 @@ import type {
 import { consumerName } from '../../wire/ids.js';
 import { streamKey } from '../../wire/stream-keys.js';
 import { isWildcard, requireKeysOfItsOwn, wildcardMatcher } from '../../wire/stream-names.js';
+import { withInstanceName } from '../instance-name.js';
 import * as text from '../nest.messages.js';
 import { type PulledMessages, PullLoop } from './pull-loop.js';
 
@@ -63,7 +63,7 @@ interface PulledStream {
 @Injectable()
 // oxlint-disable-next-line typescript/no-explicit-any -- so that typed and untyped ones are assignable to each other
 export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
-  private readonly logger = new SafeLogger(RedisStreamsPull.name);
+  private readonly logger: SafeLogger;
   private readonly options: ResolvedServerOptions;
   private readonly loops = new Set<PullLoop>();
   /** What was pulled so far, by stream or wildcard: the jobs look after it as long as the app runs. */
@@ -78,6 +78,7 @@ export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
     private readonly handled: () => readonly { readonly stream: string }[] = () => [],
   ) {
     this.options = resolvePullOptions(options);
+    this.logger = new SafeLogger(withInstanceName(RedisStreamsPull.name, this.options.name));
   }
 
   /**
@@ -201,5 +202,3 @@ export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
     }
   }
 }
-
-shareClasses({ RedisStreamsPull });

@@ -1,13 +1,14 @@
 import type { RawEntry } from './replies.js';
 
-/** How large an entry is taken to be before one was read: a first read of large entries cannot be undone. */
-const UNKNOWN_BYTES = 4 * 1_048_576;
 /** The weight of the newest read if its entries are smaller than before. */
 const NEWEST = 0.5;
 
 /** The size of a stream's recent entries, as they were read. It grows at once, and shrinks within a few reads. */
 export class RecentSize {
   private entryBytes: number | undefined;
+
+  /** @param unknownBytes how large an entry is taken to be before one was read */
+  constructor(private readonly unknownBytes: number) {}
 
   note(entries: number, bytes: number): void {
     if (entries === 0) return;
@@ -18,7 +19,7 @@ export class RecentSize {
 
   /** How many entries have so many bytes together: at least 1. */
   howManyIn(bytes: number): number {
-    return Math.max(1, Math.floor(bytes / Math.max(1, this.entryBytes ?? UNKNOWN_BYTES)));
+    return Math.max(1, Math.floor(bytes / Math.max(1, this.entryBytes ?? this.unknownBytes)));
   }
 }
 

@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { onStreamsEvent } from '../../events/channels.js';
 import type { ConsumedMessage, MessageRun } from '../../events/message-events.js';
+import { GROUP_LABELS, groupLabels, type GroupLabels, type InstanceName, keyOf } from './labels.js';
 
 /** An app may publish to any number of streams: this many get a label of their own, the others share one. */
 const MOST_PUBLISHED = 100;
@@ -16,32 +17,31 @@ const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300,
 /**
  * Registers the metrics that are counted from events.
  *
- * @param isOurs whether an event comes from this app's server
- * @param counted the streams that the server has counts of: the series of others, which are gone, are removed
+ * @param instanceOf the instance of this app whose server an event comes from
+ * @param counted the labels of the streams that servers have counts of: the series of others, which are gone, are removed
  * @returns removes them
  */
 export function eventMetrics(
   registry: Registry,
-  isOurs: (message: Pick<ConsumedMessage, 'consumer'>) => boolean,
-  counted: () => readonly { readonly stream: string }[],
+  instanceOf: (message: Pick<ConsumedMessage, 'group' | 'consumer'>) => InstanceName | undefined,
+  counted: () => readonly GroupLabels[],
 ): () => void {
   const registers = [registry];
-  const byGroup = ['stream', 'group'] as const;
-  /** The group of each stream that has series. */
-  const known = new Map<string, string>();
+  /** The labels of each stream that has series. */
+  const known = new Map<string, GroupLabels>();
   const removeGone = (): void => {
-    const present = new Set(counted().map(({ stream }) => stream));
-    for (const [stream, group] of known) {
-      if (present.has(stream)) continue;
-      known.delete(stream);
-      for (const outcome of OUTCOMES) handled.remove({ stream, group, outcome });
-      for (const seconds of [handlerSeconds, waitSeconds]) seconds.remove({ stream, group });
+    const present = new Set(counted().map(keyOf));
+    for (const [key, labels] of known) {
+      if (present.has(key)) continue;
+      known.delete(key);
+      for (const outcome of OUTCOMES) handled.remove({ ...labels, outcome });
+      for (const seconds of [handlerSeconds, waitSeconds]) seconds.remove({ ...labels });
     }
   };
   const handled = new Counter({
     name: 'redis_streams_messages_handled_total',
     help: 'Messages by outcome; a message that is retried counts each time.',
-    labelNames: [...byGroup, 'outcome'],
+    labelNames: [...GROUP_LABELS, 'outcome'],
     registers,
     collect: removeGone,
   });
@@ -60,7 +60,7 @@ export function eventMetrics(
   const handlerSeconds = new Histogram({
     name: 'redis_streams_handler_duration_seconds',
     help: 'How long the handlers of a message ran, whether they succeeded or failed.',
-    labelNames: byGroup,
+    labelNames: GROUP_LABELS,
     buckets: HANDLER_SECONDS,
     registers,
     collect: removeGone,
@@ -68,7 +68,7 @@ export function eventMetrics(
   const waitSeconds = new Histogram({
     name: 'redis_streams_publish_to_handle_seconds',
     help: 'Time from publishing a message to its first attempt, by the clock of Redis.',
-    labelNames: byGroup,
+    labelNames: GROUP_LABELS,
     buckets: WAIT_SECONDS,
     registers,
     collect: removeGone,
@@ -80,19 +80,23 @@ export function eventMetrics(
   const count =
     (outcome: Outcome) =>
     (message: Pick<ConsumedMessage, 'stream' | 'group' | 'consumer'>): void => {
-      if (!isOurs(message)) return;
-      const { stream, group } = message;
-      if (!known.has(stream)) {
-        known.set(stream, group);
-        for (const each of OUTCOMES) handled.inc({ stream, group, outcome: each }, 0);
+      const instance = instanceOf(message);
+      if (instance === undefined) return;
+      const labels = groupLabels(message, instance);
+      const key = keyOf(labels);
+      if (!known.has(key)) {
+        known.set(key, labels);
+        for (const each of OUTCOMES) handled.inc({ ...labels, outcome: each }, 0);
       }
-      handled.inc({ stream, group, outcome });
+      handled.inc({ ...labels, outcome });
     };
   const observe = (message: MessageRun): void => {
-    if (!isOurs(message)) return;
-    const { stream, group, durationMs, waitedMs } = message;
-    handlerSeconds.observe({ stream, group }, durationMs / 1_000);
-    if (waitedMs !== undefined) waitSeconds.observe({ stream, group }, waitedMs / 1_000);
+    const instance = instanceOf(message);
+    if (instance === undefined) return;
+    const { durationMs, waitedMs } = message;
+    const labels = { ...groupLabels(message, instance) };
+    handlerSeconds.observe(labels, durationMs / 1_000);
+    if (waitedMs !== undefined) waitSeconds.observe(labels, waitedMs / 1_000);
   };
   const named = new Set<string>();
   const countPublished = (stream: string, outcome: string): void => {

@@ -1,8 +1,15 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { StreamInspection, StreamsStats } from '../../monitor/streams-inspection.js';
+import {
+  GROUP_LABELS,
+  groupLabels,
+  INSTANCE_LABELS,
+  instanceLabels,
+  type InstanceName,
+} from './labels.js';
 
 /** Where the gauges get their values when they are read. */
-export interface MetricsSource {
+export interface MetricsSource extends InstanceName {
   stats(): StreamsStats;
   /** What Redis says now, or said recently; undefined if it does not answer. */
   inspection(): Promise<readonly StreamInspection[] | undefined>;
@@ -68,71 +75,82 @@ function aliveByVersion({ consumers, membersAlive }: StreamInspection): Map<stri
 /**
  * Registers the metrics that are measured when they are read.
  *
+ * @param sources of each instance of the app
  * @returns removes them
  */
-export function monitorMetrics(registry: Registry, source: MetricsSource): () => void {
+export function monitorMetrics(
+  registry: Registry,
+  sources: () => readonly MetricsSource[],
+): () => void {
   const names: string[] = [];
   const gauge = (
     name: string,
     help: string,
-    labelNames: string[],
-    fill: (set: (labels: Record<string, string>, value: number | undefined) => void) => unknown,
+    labelNames: readonly string[],
+    fill: (
+      set: (labels: object, value: number | undefined) => void,
+      source: MetricsSource,
+    ) => unknown,
   ): void => {
     names.push(name);
     const created: Gauge = new Gauge({
       name,
       help,
-      labelNames,
+      labelNames: [...new Set([...labelNames, ...INSTANCE_LABELS])],
       registers: [registry],
       collect: async () => {
         created.reset();
-        await fill((labels, value) => {
-          if (value !== undefined) created.set(labels, value);
-        });
+        const set = (labels: object, value: number | undefined): void => {
+          if (value !== undefined) created.set({ ...labels }, value);
+        };
+        await Promise.all(sources().map((source) => fill(set, source)));
       },
     });
   };
 
   for (const [name, help, valueOf] of OF_GROUPS) {
-    gauge(name, help, ['stream', 'group'], async (set) => {
+    gauge(name, help, GROUP_LABELS, async (set, source) => {
       for (const inspection of (await source.inspection()) ?? []) {
-        const { stream, group } = inspection;
-        set({ stream, group }, valueOf(inspection));
+        set(groupLabels(inspection, source), valueOf(inspection));
       }
     });
   }
   gauge(
     'redis_streams_members_alive',
     'Members of the group that report that they are alive, by version of this package; left out if none reports anything.',
-    ['stream', 'group', 'version'],
-    async (set) => {
+    [...GROUP_LABELS, 'version'],
+    async (set, source) => {
       for (const inspection of (await source.inspection()) ?? []) {
-        const { stream, group } = inspection;
+        const labels = groupLabels(inspection, source);
         for (const [version, count] of aliveByVersion(inspection)) {
-          set({ stream, group, version }, count);
+          set({ ...labels, version }, count);
         }
       }
     },
   );
-  gauge('redis_streams_up', 'Whether Redis answers: 1 or 0.', [], async (set) => {
-    set({}, (await source.inspection()) === undefined ? 0 : 1);
+  gauge('redis_streams_up', 'Whether Redis answers: 1 or 0.', [], async (set, source) => {
+    set(instanceLabels(source), (await source.inspection()) === undefined ? 0 : 1);
   });
   gauge(
     'redis_streams_in_flight',
     'Messages that are being handled.',
-    ['stream', 'group'],
-    (set) => {
+    GROUP_LABELS,
+    (set, source) => {
       const { byStream, group } = source.stats();
-      for (const { stream, inFlight } of byStream) set({ stream, group }, inFlight);
+      for (const { stream, inFlight } of byStream) {
+        set(groupLabels({ stream, group }, source), inFlight);
+      }
     },
   );
   gauge(
     'redis_streams_partitions_owned',
     'Partitions that this process owns; left out for streams without partitions.',
-    ['stream', 'group'],
-    (set) => {
+    GROUP_LABELS,
+    (set, source) => {
       const { partitions, group } = source.stats();
-      for (const { stream, owned } of partitions) set({ stream, group }, owned.length);
+      for (const { stream, owned } of partitions) {
+        set(groupLabels({ stream, group }, source), owned.length);
+      }
     },
   );
   const ofJob = 'of a scheduled job in this process; left out before the first run.';
@@ -140,9 +158,9 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
     'redis_streams_job_last_run_timestamp_seconds',
     `End of the last run ${ofJob}`,
     ['scheduled_job'],
-    (set) => {
+    (set, source) => {
       for (const { name, lastRunAt } of source.stats().jobs) {
-        set({ scheduled_job: name }, seconds(lastRunAt?.getTime()));
+        set({ scheduled_job: name, ...instanceLabels(source) }, seconds(lastRunAt?.getTime()));
       }
     },
   );
@@ -150,9 +168,9 @@ export function monitorMetrics(registry: Registry, source: MetricsSource): () =>
     'redis_streams_job_last_duration_seconds',
     `Duration of the last run ${ofJob}`,
     ['scheduled_job'],
-    (set) => {
+    (set, source) => {
       for (const { name, lastDurationMs } of source.stats().jobs) {
-        set({ scheduled_job: name }, seconds(lastDurationMs));
+        set({ scheduled_job: name, ...instanceLabels(source) }, seconds(lastDurationMs));
       }
     },
   );

@@ -4,14 +4,16 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModulesContainer } from '@nestjs/core';
 import { register, type Registry } from 'prom-client';
-import type { StreamInspection } from '../../monitor/streams-inspection.js';
+import type { StreamInspection, StreamsStats } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
+import { instancesIn } from '../../nest/instances.js';
 import { checkOptions } from '../../options/check-options.js';
 import { object, timerMs, withMethods } from '../../options/option-kinds.js';
 import { eventMetrics } from './event-metrics.js';
-import { monitorMetrics } from './monitor-metrics.js';
+import { type GroupLabels, groupLabels } from './labels.js';
+import { type MetricsSource, monitorMetrics } from './monitor-metrics.js';
 
 /** Options of {@link RedisStreamsMetricsModule}. */
 export interface RedisStreamsMetricsOptions {
@@ -68,8 +70,8 @@ export class RedisStreamsMetricsModule {
       providers: [
         {
           provide: RedisStreamsMetrics,
-          inject: [ModuleRef],
-          useFactory: (moduleRef: ModuleRef) => new RedisStreamsMetrics(moduleRef, options),
+          inject: [ModulesContainer],
+          useFactory: (modules: ModulesContainer) => new RedisStreamsMetrics(modules, options),
         },
       ],
     };
@@ -81,33 +83,30 @@ class RedisStreamsMetrics implements OnModuleInit, OnApplicationShutdown {
   private readonly removals: (() => void)[];
   private readonly intervalMs: number;
   private readonly timeoutMs: number;
-  private answer: Promise<readonly StreamInspection[] | undefined> | undefined;
-  private reuseUntil = 0;
-  private found: StreamsMonitor | undefined;
+  private found: MeasuredInstance[] = [];
 
   /** @throws InvalidOptionsError */
   constructor(
-    private readonly moduleRef: ModuleRef,
+    private readonly modules: ModulesContainer,
     options: RedisStreamsMetricsOptions,
   ) {
     checkOptions(metricsOptionsSchema, options, 'metrics');
     const { registry = register, intervalMs = 10_000, timeoutMs = 3_000 } = options;
     this.intervalMs = intervalMs;
     this.timeoutMs = timeoutMs;
-    const isOurs = ({ consumer }: { readonly consumer: string }): boolean =>
-      consumer === this.find()?.consumer;
     this.removals = [
-      eventMetrics(registry, isOurs, () => this.find()?.getStats().byStream ?? []),
-      monitorMetrics(registry, {
-        stats: () => this.monitor.getStats(),
-        inspection: () => this.inspection(),
-      }),
+      eventMetrics(
+        registry,
+        (message) => this.instances.find(({ monitor }) => monitor.isOf(message)),
+        () => this.instances.flatMap((instance) => instance.counted()),
+      ),
+      monitorMetrics(registry, () => this.measured()),
     ];
   }
 
   /** Without a `RedisStreamsModule` the app does not start. */
   onModuleInit(): void {
-    if (this.find() !== undefined) return;
+    if (this.instances.length > 0) return;
     this.onApplicationShutdown();
     throw new Error(NO_MONITOR);
   }
@@ -116,24 +115,47 @@ class RedisStreamsMetrics implements OnModuleInit, OnApplicationShutdown {
     for (const remove of this.removals.splice(0)) remove();
   }
 
-  // Not injected: the module with the monitor need not be global, and may be imported after this one.
-  private get monitor(): StreamsMonitor {
-    const monitor = this.find();
-    if (monitor === undefined) throw new Error(NO_MONITOR);
-    return monitor;
+  private measured(): MeasuredInstance[] {
+    if (this.instances.length === 0) throw new Error(NO_MONITOR);
+    return this.instances;
   }
 
-  private find(): StreamsMonitor | undefined {
-    try {
-      this.found ??= this.moduleRef.get<StreamsMonitor>(StreamsMonitor, { strict: false });
-    } catch {
-      // It does not exist yet, or is not imported at all.
+  // Not injected: the modules with the monitors need not be global, and may be imported after this one.
+  private get instances(): MeasuredInstance[] {
+    const instances = this.found.length === 0 ? instancesIn(this.modules) : [];
+    const monitors = instances.map(({ name, get }) => [name, get(StreamsMonitor)] as const);
+    if (monitors.some(([, monitor]) => monitor === undefined)) return [];
+    for (const [name, monitor] of monitors) {
+      if (monitor === undefined) continue;
+      this.found.push(new MeasuredInstance(name, monitor, this.intervalMs, this.timeoutMs));
     }
     return this.found;
   }
+}
+
+/** An instance, and what Redis said last about its streams. */
+class MeasuredInstance implements MetricsSource {
+  private answer: Promise<readonly StreamInspection[] | undefined> | undefined;
+  private reuseUntil = 0;
+
+  constructor(
+    readonly name: string | undefined,
+    readonly monitor: StreamsMonitor,
+    private readonly intervalMs: number,
+    private readonly timeoutMs: number,
+  ) {}
+
+  stats(): StreamsStats {
+    return this.monitor.getStats();
+  }
+
+  counted(): GroupLabels[] {
+    const { byStream, group } = this.stats();
+    return byStream.map(({ stream }) => groupLabels({ stream, group }, this));
+  }
 
   /** Asks Redis once for all gauges that are read together, and reuses the answer for a while. */
-  private inspection(): Promise<readonly StreamInspection[] | undefined> {
+  inspection(): Promise<readonly StreamInspection[] | undefined> {
     if (this.answer === undefined || performance.now() >= this.reuseUntil) {
       // Until the answer arrives, everybody waits for this one.
       this.reuseUntil = Infinity;

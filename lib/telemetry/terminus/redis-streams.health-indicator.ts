@@ -1,17 +1,25 @@
 import { shown } from '../../errors/thrown.js';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModulesContainer } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { z } from 'zod';
 import type { InspectedServer, StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
+import { instancesIn, type StreamsInstance } from '../../nest/instances.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
+import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { checkOptions } from '../../options/check-options.js';
-import { count, object, timerMs } from '../../options/option-kinds.js';
+import { count, instanceName, object, timerMs } from '../../options/option-kinds.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 
 /** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */
 export interface RedisStreamsHealthLimits {
+  /**
+   * Which instance of `RedisStreamsModule` is checked, in an app with several.
+   *
+   * @default all of them
+   */
+  name?: string;
   /**
    * How long ago the oldest pending entry of the group may have been published, in ms, 1 or more.
    *
@@ -54,6 +62,7 @@ const share = 'a number from 0 to 1';
 
 const healthLimitsSchema = object(
   {
+    name: instanceName,
     maxPendingAgeMs: count(1, Number.MAX_SAFE_INTEGER),
     maxLag: count(0, Number.MAX_SAFE_INTEGER),
     maxDeadLetters: count(0, Number.MAX_SAFE_INTEGER),
@@ -65,16 +74,18 @@ const healthLimitsSchema = object(
     maxReaderQuietMs: timerMs(1),
     timeoutMs: timerMs(1),
   },
-  'an object with maxPendingAgeMs, maxLag, maxDeadLetters, minRetentionHeadroom, maxReaderQuietMs, timeoutMs',
+  'an object with name, maxPendingAgeMs, maxLag, maxDeadLetters, minRetentionHeadroom, maxReaderQuietMs, timeoutMs',
 );
 
 /** How much longer than `blockMs` a read may take. */
 const READER_SLACK_MS = 5_000;
 const TIMEOUT_MS = 2_000;
 const CLOSING = 'the app is closing';
+const NO_MODULE =
+  'RedisStreamsHealthIndicator needs RedisStreamsModule in the same app: import it too';
 
 /**
- * Reports whether this app's server can do its work. It is down if Redis does not answer, evicts keys or is a replica, if the
+ * Reports whether this app's server can do its work; if it has several instances, all of them. It is down if Redis does not answer, evicts keys or is a replica, if the
  * reader hangs, a group is missing or a limit is exceeded; and as soon as the app begins to close.
  *
  * @example
@@ -102,7 +113,7 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
   private closing = false;
 
   constructor(
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(HealthIndicatorService) private readonly service: HealthIndicatorService,
   ) {}
 
@@ -126,38 +137,56 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
     this.closing = true;
   }
 
-  private async problems(limits: RedisStreamsHealthLimits): Promise<string[]> {
+  private async problems({ name, ...limits }: RedisStreamsHealthLimits): Promise<string[]> {
     if (this.closing) return [CLOSING];
-    const server = this.find(ServerRedisStreams);
-    if (server.consumer?.isDraining === true) return [CLOSING];
-    const ofReader = readerProblems(server, limits);
-    try {
-      const { timeoutMs = TIMEOUT_MS } = limits;
-      const inspected = await this.find(StreamsMonitor).inspect({ timeoutMs });
-      return [
-        ...ofReader,
-        ...inspected.process.setAside.map(
-          ({ stream, reason }) =>
-            `stream "${stream}" is set aside, since Redis refuses it: ${reason}`,
-        ),
-        ...serverProblems(inspected.server),
-        ...inspected.streams.flatMap((stream) => streamProblems(stream, limits)),
-      ];
-    } catch (error) {
-      return [...ofReader, errorText(error)];
-    }
-  }
-
-  // Not injected: their module need not be global.
-  private find<Found>(token: abstract new (...args: never[]) => Found): Found {
-    try {
-      return this.moduleRef.get<Found>(token as never, { strict: false });
-    } catch (cause) {
-      throw new Error(
-        'RedisStreamsHealthIndicator needs RedisStreamsModule in the same app: import it too',
-        { cause },
+    const all = instancesIn(this.modules);
+    if (all.length === 0) throw new Error(NO_MODULE);
+    const checked = name === undefined ? all : all.filter((instance) => instance.name === name);
+    if (checked.length === 0) {
+      const known = all.flatMap((instance) => instance.name ?? []).join(', ');
+      throw new InvalidOptionsError(
+        'limits.name',
+        JSON.stringify(name),
+        `nothing, or a name that RedisStreamsModule has in this app: ${known}`,
       );
     }
+    return (await Promise.all(checked.map((instance) => problemsOf(instance, limits)))).flat();
+  }
+}
+
+async function problemsOf(
+  { name, get }: StreamsInstance,
+  limits: RedisStreamsHealthLimits,
+): Promise<string[]> {
+  const [server, monitor] = [get(ServerRedisStreams), get(StreamsMonitor)];
+  if (server === undefined || monitor === undefined) throw new Error(NO_MODULE);
+  const problems = await ownProblems(server, monitor, limits);
+  return name === undefined
+    ? problems
+    : problems.map((problem) => `instance "${name}": ${problem}`);
+}
+
+async function ownProblems(
+  server: ServerRedisStreams,
+  monitor: StreamsMonitor,
+  limits: RedisStreamsHealthLimits,
+): Promise<string[]> {
+  if (server.consumer?.isDraining === true) return [CLOSING];
+  const ofReader = readerProblems(server, limits);
+  try {
+    const { timeoutMs = TIMEOUT_MS } = limits;
+    const inspected = await monitor.inspect({ timeoutMs });
+    return [
+      ...ofReader,
+      ...inspected.process.setAside.map(
+        ({ stream, reason }) =>
+          `stream "${stream}" is set aside, since Redis refuses it: ${reason}`,
+      ),
+      ...serverProblems(inspected.server),
+      ...inspected.streams.flatMap((stream) => streamProblems(stream, limits)),
+    ];
+  } catch (error) {
+    return [...ofReader, errorText(error)];
   }
 }
 

@@ -100,6 +100,7 @@ function pipelineOf(): Pipeline {
     ...claim,
     streamKey: keys.stream,
     holder: 'token',
+    mostReplyBytes: options.replyBufferBytes,
   });
   const report = new Report('orders', 'billing', tally, logger, new DelayFaults(logger));
   const deliveries = deliveriesFor(
