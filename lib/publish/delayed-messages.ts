@@ -1,7 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
-import { outsideOfCalls } from '../events/async-context.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
 import {
   publishDelayedScript,
@@ -74,10 +73,9 @@ export class DelayedMessages {
   /** Checks at intervals, if `isWanted` returns true. This does not keep the process alive. */
   start(isWanted: () => boolean = () => true): void {
     if (this.interval !== undefined || this.stopped) return;
-    const checkIfWanted = (): void => {
+    this.interval = setInterval(() => {
       if (isWanted()) this.check();
-    };
-    this.interval = outsideOfCalls(() => setInterval(checkIfWanted, EVERY_MS));
+    }, EVERY_MS);
     this.interval.unref();
   }
 
