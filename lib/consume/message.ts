@@ -45,6 +45,10 @@ export interface Message {
   dueAt?: number;
   /** The replies of its latest run here, if it is a request. */
   replies?: RunReplies;
+  /** When it was last asked whether the caller of this request still waits, by `performance.now()`. */
+  callerAskedAt?: number;
+  /** Whether the caller of this request was found to have left. */
+  callerHasLeft?: boolean;
   /** How long its last run took here, in ms. */
   ranMs?: number;
   /** From publishing to its first attempt, in ms; undefined for later attempts, and if Redis's clock is not known. */

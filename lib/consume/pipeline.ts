@@ -13,6 +13,7 @@ import {
 } from './decide.js';
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
+import type { DeliveryMode } from './delivery/mode.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
@@ -214,9 +215,8 @@ export class Pipeline {
     this.sequencer.stop();
     this.slots.stop();
     for (const message of this.slots.all()) this.tellLost(message);
-    for (const message of [...this.stale.splice(0), ...this.slots.takeWaiting()]) {
-      this.refuse(message);
-    }
+    const waiting = [...this.stale.splice(0), ...this.slots.takeWaiting()];
+    for (const message of waiting) this.refuse(message);
   }
 
   private async drainOnce(): Promise<void> {
@@ -340,9 +340,8 @@ export class Pipeline {
   private async runToEnd(message: Message): Promise<void> {
     const signal = this.slots.start(message);
     const mode = this.deliveries.modeOf(message);
-    if (mode.mustRecordStart(message) && !(await this.recordStart(message))) {
-      return this.doNotStart(message);
-    }
+    const mustPrepare = mode.mustRecordStart(message) || this.requests.mustAsk(message);
+    if (mustPrepare && !(await this.prepareStart(message, mode))) return this.doNotStart(message);
     const startedAtMs = performance.now();
     this.report.started(message, startedAtMs);
     const verdict = await this.handlers.run(message, signal);
@@ -369,10 +368,11 @@ export class Pipeline {
     this.afterRun();
   }
 
-  /** Records that a message starts. @returns whether it may: it may have been lost, or everything stopped, meanwhile */
-  private async recordStart(message: Message): Promise<boolean> {
-    const mode = this.deliveries.modeOf(message);
-    if (!(await this.deliveries.recordStart(message))) return false;
+  /** Does what must be done before it starts. @returns whether it may: it may have been lost, or everything stopped, meanwhile */
+  private async prepareStart(message: Message, mode: DeliveryMode): Promise<boolean> {
+    if (this.requests.mustAsk(message)) await this.requests.askCallers(this.slots.all());
+    if (mode.mustRecordStart(message) && !(await this.deliveries.recordStart(message)))
+      return false;
     return mode.isOnlyOurs(message) || (!this.startsNothing && mode.isLive(message));
   }
 

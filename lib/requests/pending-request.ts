@@ -18,6 +18,8 @@ export class PendingRequest {
   /** Resolves when nothing more will come. */
   readonly ended: Promise<void>;
   private hasEnded = false;
+  /** Whether its handler has ended, as far as that is known here. */
+  private isAnswered = false;
   private onEnd: () => void = () => undefined;
   /** The run whose replies it takes, and the latest of them. It is the first run that replied. */
   private followed: Pick<Reply, 'run' | 'group' | 'attempt' | 'number'> | undefined;
@@ -58,6 +60,7 @@ export class PendingRequest {
     if (reply.kind === 'nobody') return this.takeNobody(reply.group, reply.groups);
     if (!this.accepts(reply)) return;
     this.waitForReply(this.timeoutMs);
+    this.isAnswered = reply.kind !== 'next';
     if (reply.kind === 'error') return this.fail(reply.error);
     if (reply.kind === 'end') return this.end({ isDisposed: true });
     let response: unknown;
@@ -77,20 +80,21 @@ export class PendingRequest {
   }
 
   /**
-   * Its caller no longer wants the reply.
+   * Its caller no longer wants the reply, or has got it.
    *
-   * @returns whether the request was still pending
+   * @returns whether its handler may still run, or start
    */
   forget(): boolean {
-    const wasPending = !this.hasEnded;
     this.finish();
-    return wasPending;
+    return !this.isAnswered;
   }
 
   /** There is no handler only if no group of the stream has one. */
   private takeNobody(group: string, groups: number): void {
     this.groupsWithoutHandler.add(group);
-    if (this.groupsWithoutHandler.size >= groups) this.fail(NO_MESSAGE_HANDLER);
+    if (this.groupsWithoutHandler.size < groups) return;
+    this.isAnswered = true;
+    this.fail(NO_MESSAGE_HANDLER);
   }
 
   private accepts({ run, group, attempt, number, kind }: Reply): boolean {

@@ -11,9 +11,9 @@ import { bytesOf, RecentSize } from '../redis/read/recent-size.js';
 import type { RawEntry } from '../redis/read/replies.js';
 import { readAfter } from '../redis/read/streams.js';
 import { keepInboxScript } from '../redis/scripts/publish/keep-inbox.script.js';
-import { leaveRequestsScript } from '../redis/scripts/publish/leave-requests.script.js';
 import { errorText, isClusterFault, isRedisReply } from '../redis/server/redis-errors.js';
 import { type InboxKeys, inboxKeys } from '../wire/stream-keys.js';
+import { LeftRequests } from './left-requests.js';
 import type { PendingRequests } from './pending-request.js';
 
 /** The inbox expires after this time, unless it is renewed. */
@@ -46,7 +46,7 @@ export class ReplyInbox {
   private wakeUp: (() => void) | undefined;
   /** Replies that were read and are not deleted yet. */
   private untrimmed = { count: 0, bytes: 0 };
-  private readonly left: string[] = [];
+  private readonly left: LeftRequests;
   private faultIsLogged = false;
   /** Why Redis refused to make or keep it the last time; undefined if it did not. */
   private refusal: Error | undefined;
@@ -54,14 +54,19 @@ export class ReplyInbox {
 
   /** @param commands the client's connection, for commands that do not block */
   constructor(
-    private readonly options: Pick<ResolvedClientOptions, 'connection' | 'keyPrefix' | 'inbox'>,
+    private readonly options: Pick<
+      ResolvedClientOptions,
+      'connection' | 'keyPrefix' | 'inbox' | 'requestTimeoutMs'
+    >,
     private readonly commands: OpenedConnection,
     private readonly pending: PendingRequests,
     private readonly logger: LoggerService,
   ) {
-    const { keyPrefix, inbox } = options;
+    const { keyPrefix, inbox, requestTimeoutMs } = options;
     const random = randomBytes(16).toString('hex');
     this.keys = inboxKeys(keyPrefix, inbox === undefined ? random : `${inbox}.${random}`);
+    const lastsMs = Math.max(EXPIRES_MS, requestTimeoutMs);
+    this.left = new LeftRequests(commands.client, this.keys.left, lastsMs);
   }
 
   /** Requests carry it, so that the handler's side can reply. */
@@ -116,10 +121,9 @@ export class ReplyInbox {
     this.wakeUp?.();
   }
 
-  /** Nobody waits for this request any more: its handler may stop. */
+  /** Nobody waits for this request any more: it is not started, and its handler may stop. */
   leave(requestId: string): void {
-    if (this.left.push(requestId) > 1) return;
-    setImmediate(() => this.sendLeft());
+    if (this.blocking !== undefined) this.left.add(requestId);
   }
 
   /** Stops reading, and deletes the inbox. */
@@ -131,8 +135,10 @@ export class ReplyInbox {
     const { client } = this.commands;
     this.stopFollowing?.();
     if (this.blocking === undefined || client.status !== 'ready') return;
-    // If this fails, the inbox expires.
-    client.del(this.keys.replies, this.keys.left).catch(() => undefined);
+    this.left.send();
+    const { replies, left } = this.keys;
+    // What was left is still in the stream or runs. If this fails, both expire.
+    client.del(...(this.left.hasAny ? [replies] : [replies, left])).catch(() => undefined);
   }
 
   private open(): void {
@@ -146,7 +152,10 @@ export class ReplyInbox {
       reads: { key: this.keys.replies, commands: commands.client },
     });
     // The inbox may have expired or been deleted meanwhile.
-    this.stopFollowing = onReconnect(commands.client, () => this.renewNow());
+    this.stopFollowing = onReconnect(commands.client, () => {
+      this.renewNow();
+      this.left.send();
+    });
     const { blocking } = this;
     outsideOfCalls(() => {
       this.timer = setInterval(() => this.renewIfAwaited(), RENEW_EVERY_MS);
@@ -228,17 +237,6 @@ export class ReplyInbox {
       if (this.closing.signal.aborted) resolve();
     });
     this.wakeUp = undefined;
-  }
-
-  private sendLeft(): void {
-    const ids = this.left.splice(0);
-    const { client } = this.commands;
-    if (this.closing.signal.aborted || client.status !== 'ready') return;
-    for (let at = 0; at < ids.length; at += 1_000) {
-      const args = [EXPIRES_MS, ...ids.slice(at, at + 1_000)];
-      // If this fails, the handlers notice when they reply.
-      leaveRequestsScript.run(client, [this.keys.left], args).catch(() => undefined);
-    }
   }
 
   /** Logs a fault once, until it is over. */

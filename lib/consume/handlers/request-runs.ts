@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { RequestAbandonedError } from '../../errors/handler.errors.js';
+import { Callers } from '../../requests/callers.js';
 import type { Replier, ReplyOutcome } from '../../requests/replier.js';
 import { RunReplies } from '../../requests/run-replies.js';
 import { RequestClock } from '../../redis/server/clocks.js';
@@ -12,6 +13,10 @@ import { publishedMs } from '../decoder.js';
 import type { Message } from '../message.js';
 import { LONGEST_TIMER_MS } from '../slots.js';
 import type { RunSignal, Verdict } from './run.js';
+import { RunningRequests } from './running-requests.js';
+
+/** How long an answer counts that the caller of a request still waits, in ms. */
+const ASKED_FOR_MS = 100;
 
 type Request = Message & { readonly request: RequestFields };
 
@@ -28,6 +33,8 @@ interface AnsweredStream {
 /** What a stream's requests need beside what all messages get: replies, and an end once nobody waits for them. */
 export class RequestRuns {
   private readonly clock: RequestClock;
+  private readonly callers: Callers;
+  private readonly running: RunningRequests;
   private runs = 0;
 
   constructor(
@@ -37,6 +44,8 @@ export class RequestRuns {
     private readonly where: AnsweredStream,
   ) {
     this.clock = new RequestClock(client);
+    this.callers = new Callers(client);
+    this.running = new RunningRequests(this.callers);
   }
 
   /** Reads Redis's clock if there are requests among the messages: it says how long their callers still wait. */
@@ -46,10 +55,30 @@ export class RequestRuns {
     return this.clock.read().catch(() => undefined);
   }
 
+  /** Whether it has to be asked before a message starts whether its caller still waits: it is a request that has waited itself. */
+  mustAsk(message: Message): boolean {
+    if (!isRequest(message) || message.callerHasLeft === true) return false;
+    const askedAt = message.callerAskedAt ?? -Infinity;
+    return performance.now() - askedAt > ASKED_FOR_MS && this.waitedMs(message) > ASKED_FOR_MS;
+  }
+
+  /** Notes which of these requests have no caller any more. Requests that wait together are asked for together. */
+  async askCallers(messages: readonly Message[]): Promise<void> {
+    const requests = messages.filter(isRequest);
+    const askedAt = performance.now();
+    const left = await this.callers.left(requests.map(({ request }) => request));
+    for (const message of requests) {
+      message.callerAskedAt = askedAt;
+      message.callerHasLeft = left.has(message.request.id);
+    }
+  }
+
   /** Runs a request until its handlers end, or nobody waits for a reply any longer. */
   async run(message: Message, signal: RunSignal, invoke: Invoke): Promise<Verdict> {
     if (!isRequest(message)) return invoke(message, signal);
-    if (this.remainingMs(message) <= 0) return { kind: 'abandoned' };
+    if (message.callerHasLeft === true || this.remainingMs(message) <= 0) {
+      return { kind: 'abandoned' };
+    }
     const abandon = (): void =>
       signal.abort(new RequestAbandonedError(this.where.stream, message.messageId));
     const replies = this.repliesOf(message, abandon);
@@ -69,10 +98,12 @@ export class RequestRuns {
       else watch(left);
     };
     watch(this.remainingMs(message));
+    const endWatch = this.running.watch(message.request, abandon);
     try {
       return await invoke(message, signal);
     } finally {
       clearTimeout(timer);
+      endWatch();
     }
   }
 
@@ -121,9 +152,13 @@ export class RequestRuns {
 
   /** How long somebody still waits for the first reply. */
   private remainingMs(message: Request): number {
+    return message.request.timeoutMs - this.waitedMs(message);
+  }
+
+  /** How long ago it was published; 0 if that is not known. */
+  private waitedMs(message: Request): number {
     const publishedAtMs = publishedMs(message);
-    const { timeoutMs } = message.request;
-    return publishedAtMs === undefined ? timeoutMs : publishedAtMs + timeoutMs - this.clock.now();
+    return publishedAtMs === undefined ? 0 : this.clock.now() - publishedAtMs;
   }
 
   private repliesOf(message: Request, onUnwanted: () => void): RunReplies {
