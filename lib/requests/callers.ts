@@ -1,4 +1,8 @@
 import type { Redis } from 'ioredis';
+import {
+  findLeftRequestsScript,
+  type FoundLeft,
+} from '../redis/scripts/reserve/find-left-requests.script.js';
 import type { RequestFields } from '../wire/request-reply-fields.js';
 import { inboxKeysOf } from '../wire/stream-keys.js';
 
@@ -15,43 +19,39 @@ export class Callers {
   constructor(private readonly client: Redis) {}
 
   /** The IDs of the requests that their callers have left. A question that Redis does not answer finds none. Never rejects. */
-  async left(requests: Iterable<Caller>): Promise<ReadonlySet<string>> {
-    const left = new Set<string>();
-    const ask = async ([inbox, ids]: [string, string[]]): Promise<void> => {
-      const answers = await this.client
-        .smismember(inboxKeysOf(inbox).left, ...ids)
-        .catch((): number[] => []);
-      ids.forEach((id, at) => answers[at] === 1 && left.add(id));
-    };
-    await Promise.all([...byInbox(requests)].map(ask));
-    return left;
+  async left(requests: readonly Caller[]): Promise<ReadonlySet<string>> {
+    const answers = await Promise.all([...byInbox(requests)].map((each) => this.ask(each)));
+    return new Set(answers.flatMap((answer) => [...(answer?.left ?? [])]));
   }
 
   /** As {@link left}, and also those whose caller's process has died: its inbox has expired. */
   async leftOrDead(requests: readonly Caller[]): Promise<ReadonlySet<string>> {
-    const inboxes = byInbox(requests);
-    const [left, missing] = await Promise.all([
-      this.left(requests),
-      Promise.all([...inboxes.keys()].map((inbox) => this.isMissing(inbox))),
-    ]);
+    const inboxes = [...byInbox(requests)];
+    const answers = await Promise.all(inboxes.map((each) => this.ask(each)));
     const now = performance.now();
-    const before = this.missingSince;
-    this.missingSince = new Map(
-      [...inboxes.keys()]
-        .filter((_, at) => missing[at])
-        .map((inbox) => [inbox, before.get(inbox) ?? now]),
-    );
-    const dead = [...this.missingSince].filter(([, since]) => now - since >= MISSING_MS);
-    return new Set([...left, ...dead.flatMap(([inbox]) => inboxes.get(inbox) ?? [])]);
+    const missingSince = new Map<string, number>();
+    const left = new Set<string>();
+    inboxes.forEach(([inbox, ids], at) => {
+      const answer = answers[at];
+      for (const id of answer?.left ?? []) left.add(id);
+      if (answer?.inboxIsThere !== false) return;
+      const since = this.missingSince.get(inbox) ?? now;
+      missingSince.set(inbox, since);
+      if (now - since >= MISSING_MS) for (const id of ids) left.add(id);
+    });
+    this.missingSince = missingSince;
+    return left;
   }
 
-  private async isMissing(inbox: string): Promise<boolean> {
-    const count = await this.client.exists(inbox).catch(() => undefined);
-    return count === 0;
+  private async ask([inbox, ids]: [string, readonly string[]]): Promise<FoundLeft | undefined> {
+    const { replies, left } = inboxKeysOf(inbox);
+    return findLeftRequestsScript
+      .run(this.client, [replies, left], [...ids])
+      .catch(() => undefined);
   }
 }
 
-function byInbox(requests: Iterable<Caller>): Map<string, string[]> {
+function byInbox(requests: readonly Caller[]): Map<string, string[]> {
   const ids = new Map<string, string[]>();
   for (const { inbox, id } of requests) {
     const ofInbox = ids.get(inbox);

@@ -92,7 +92,7 @@ export class PendingRequest {
   /** There is no handler only if no group of the stream has one. */
   private takeNobody(group: string, groups: number): void {
     this.groupsWithoutHandler.add(group);
-    if (this.groupsWithoutHandler.size < groups) return;
+    if (!(this.groupsWithoutHandler.size >= groups)) return;
     this.isAnswered = true;
     this.fail(NO_MESSAGE_HANDLER);
   }

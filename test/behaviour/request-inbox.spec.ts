@@ -117,7 +117,14 @@ describe('the inbox', () => {
     client.send('quote', 'it').subscribe({ error: () => undefined });
     await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 1);
     await client.close();
-    await waitFor(async () => (await inboxes(redis.client, keyPrefix)).length === 0);
+    // The request still waits in its stream: the record that its caller has left outlives it there.
+    const left = await waitFor(async () => {
+      const [key = '', ...others] = await inboxes(redis.client, keyPrefix);
+      return others.length === 0 && key.endsWith(':left') ? key : undefined;
+    });
+    expect(await redis.client.scard(left)).toBe(1);
+    expect(await redis.client.pttl(left)).toBeGreaterThan(30_000);
+    expect(await redis.client.pttl(left)).toBeLessThanOrEqual(60_000);
   });
 
   it('is created again after FLUSHALL, and no request goes unanswered', async () => {

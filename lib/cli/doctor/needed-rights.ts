@@ -54,8 +54,6 @@ export function rightsAnywhere(prefix: string): readonly NeededRights[] {
         ['PEXPIRE', replies, '1'],
         ['SADD', left, 'a'],
         ['SISMEMBER', left, 'a'],
-        ['SMISMEMBER', left, 'a'],
-        ['EXISTS', replies],
       ],
     },
     { use: 'wildcards', calls: [['SCAN', '0', 'COUNT', '1']] },
