@@ -115,3 +115,9 @@ export const unknownInstance = (
 
 export const NAME_IN_FACTORY =
   'outside of useFactory, useClass and useExisting, since it is part of the tokens: RedisStreamsModule.forRootAsync({ name, useFactory })';
+
+export const MODULE_OPTIONS =
+  "an object of module options, with a group: forRoot({ group: 'billing' })";
+
+export const ASYNC_OPTIONS =
+  'an object with useFactory, useClass or useExisting, which gives the module options';
