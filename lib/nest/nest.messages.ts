@@ -1,15 +1,16 @@
 import { shown } from '../errors/thrown.js';
 
-export const patternLeftAlone = (pattern: unknown): string => {
-  const given = typeof pattern === 'string' ? `"${shown(pattern)}"` : JSON.stringify(pattern);
-  return `Handler of ${given} is left alone: a stream is named by a string, or by { stream, name }`;
-};
-
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
 
 export const emitFailed = (call: 'emit()' | 'emitBatch()', reason: string): string =>
   `${call} failed, and nobody observed it: ${reason}`;
+
+/** @param pattern or the payload is null or undefined */
+export const nothingToEmit = (pattern: unknown, data: unknown): string => {
+  const what = pattern == null ? `the pattern is ${pattern}` : `the payload is ${String(data)}`;
+  return `${what}, and a message needs a stream and a payload. To publish null, give new RedisStreamsRecordBuilder(null).build()`;
+};
 
 export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 
@@ -114,3 +115,9 @@ export const unknownInstance = (
 
 export const NAME_IN_FACTORY =
   'outside of useFactory, useClass and useExisting, since it is part of the tokens: RedisStreamsModule.forRootAsync({ name, useFactory })';
+
+export const MODULE_OPTIONS =
+  "an object of module options, with a group: forRoot({ group: 'billing' })";
+
+export const ASYNC_OPTIONS =
+  'an object with useFactory, useClass or useExisting, which gives the module options';

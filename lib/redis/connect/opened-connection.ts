@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { ConnectionClosedError } from '../../errors/redis.errors.js';
+import { ConnectionClosedError, NotConnectedError } from '../../errors/redis.errors.js';
+import { outsideOfCalls } from '../../events/async-context.js';
 import { channels } from '../../events/channels.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { clusterOf } from './cluster-client.js';
@@ -120,10 +121,10 @@ export class OpenedConnection {
 
   constructor(option: ConnectionOption, purpose: ConnectionPurpose) {
     const { called, logger, report = () => undefined, prepare } = purpose;
-    this.connection = connectionOf(option, purpose);
+    this.connection = outsideOfCalls(() => connectionOf(option, purpose));
     prepare?.(this.client);
     this.endWatch = watchConnection(this.connection, called, logger, report);
-    openConnection(this.connection);
+    outsideOfCalls(() => openConnection(this.connection));
   }
 
   get client(): Redis {
@@ -139,6 +140,24 @@ export class OpenedConnection {
   async ready(): Promise<Redis> {
     await whenReady(this.connection, this.left.signal);
     return this.client;
+  }
+
+  /** @throws ConnectionClosedError after `leave()`, NotConnectedError after `timeoutMs`, with the last reason */
+  async readyWithin(timeoutMs: number): Promise<Redis> {
+    const { client } = this;
+    if (client.status === 'ready') return client;
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      const { reason, cause } = faultOf(client) ?? {};
+      const options = cause === undefined ? undefined : { cause };
+      late.abort(new NotConnectedError(timeoutMs, reason, options));
+    }, timeoutMs);
+    try {
+      await whenReady(this.connection, AbortSignal.any([this.left.signal, late.signal]));
+      return client;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Ends all waiting for `ready()`. */
