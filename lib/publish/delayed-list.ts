@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { unlistDelayedScript } from '../redis/scripts/publish/unlist-delayed.script.js';
 import { findDueStreamsScript } from '../redis/scripts/reserve/find-due-streams.script.js';
-import { isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
+import { isNotAllowed, isRedisReply, isWrongType } from '../redis/server/redis-errors.js';
 import { hashSlot } from '../wire/hash-tags.js';
 import { DELAYED_STREAMS_KEY, delayedKeys } from '../wire/stream-keys.js';
 
@@ -42,8 +42,13 @@ export class DelayedList {
   /** Lists a stream that is not. */
   async add(key: string): Promise<void> {
     const token = randomBytes(8).toString('hex');
-    if (this.isAllowed)
+    if (!this.isAllowed) return;
+    try {
       await this.unlessRefused(() => this.client.hsetnx(DELAYED_STREAMS_KEY, key, token));
+    } catch (error) {
+      // Reading it reports that.
+      if (!isWrongType(error)) throw error;
+    }
   }
 
   /** Takes a stream off the list, if it still has this token. */

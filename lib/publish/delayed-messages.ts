@@ -7,7 +7,7 @@ import {
   type PublishedLater,
 } from '../redis/scripts/publish/publish-delayed.script.js';
 import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
-import { delayedKeys, publishedKeys } from '../wire/stream-keys.js';
+import { DELAYED_STREAMS_KEY, delayedKeys, publishedKeys } from '../wire/stream-keys.js';
 import { DelayedList, dueAmong, isDue, type LastCheck } from './delayed-list.js';
 import * as text from './publish.messages.js';
 
@@ -32,6 +32,9 @@ const FOREIGN_MS = 600_000;
 /** How many streams that only the list names are looked into for the first time at once. */
 const MOST_FOREIGN = 50;
 
+/** No stream has this key. */
+const OWN = '';
+
 /** How many faults are remembered, and so logged, at the same time. */
 const MOST_FAULTS = 100;
 
@@ -50,7 +53,7 @@ export class DelayedMessages {
   private checking: Promise<void> | undefined;
   /** By the stream's key. A stream with many due messages does not hold up the others. */
   private readonly publishing = new Map<string, Promise<void>>();
-  /** The last fault that was logged, by the stream's key; that of the list under ''. */
+  /** The last fault that was logged, by the stream's key; those of all own streams under OWN. */
   private readonly faults = new Map<string, string>();
   private interval: NodeJS.Timeout | undefined;
   /** For messages that are due before the next regular check. */
@@ -100,15 +103,19 @@ export class DelayedMessages {
   }
 
   private async checkAll(): Promise<void> {
-    await Promise.all([this.checkOwn(), this.checkListed()].map((check) => this.reported(check)));
+    await Promise.all([
+      this.reported(this.checkOwn(), OWN, text.delayedNotChecked),
+      this.reported(this.checkListed(), DELAYED_STREAMS_KEY, text.listNotRead),
+    ]);
     this.scheduleEarlyCheck();
   }
 
-  private async reported(check: Promise<void>): Promise<void> {
+  private async reported(check: Promise<void>, of: string, asText: TextOf): Promise<void> {
     try {
       await check;
+      this.report(of, undefined);
     } catch (error) {
-      this.report('', faultOf(error, text.delayedNotChecked));
+      this.report(of, faultOf(error, asText));
     }
   }
 
@@ -136,7 +143,6 @@ export class DelayedMessages {
 
   private async checkListed(): Promise<void> {
     const tokens = await this.list.read();
-    this.report('', undefined);
     if (this.stopped) return;
     const now = performance.now();
     let foreign = 0;
@@ -238,5 +244,7 @@ export class DelayedMessages {
 }
 
 /** A dropped connection is not reported here: the connection's own log does that. */
-const faultOf = (error: unknown, textOf: (reason: string) => string): string | undefined =>
+type TextOf = (reason: string) => string;
+
+const faultOf = (error: unknown, textOf: TextOf): string | undefined =>
   isRedisReply(error) ? textOf(errorText(error)) : undefined;

@@ -5,7 +5,7 @@ import type { StreamLimits } from '../options/resolved-options.js';
 import { delayScript } from '../redis/scripts/publish/delay.script.js';
 import { publishScript, type PublishedBatch } from '../redis/scripts/publish/publish.script.js';
 import type { Script, ScriptArgument } from '../redis/scripts/script.js';
-import { cleanCause, errorText, isNotAllowed } from '../redis/server/redis-errors.js';
+import { cleanCause, errorText, isNotAllowed, isWrongType } from '../redis/server/redis-errors.js';
 import {
   DELAYED_STREAMS_KEY,
   delayedByKey,
@@ -157,6 +157,8 @@ export class DelayedBatch extends EntryBatch {
     } catch (cause) {
       // Then it is found by those who read the stream or publish to it: the list is only for others.
       if (isNotAllowed(cause)) return void forbidden.add(client);
+      // Those who look into the list report it.
+      if (isWrongType(cause)) return;
       // Not as an error of Redis: a refusal would mean that nothing was stored.
       throw new Error(text.notListed(errorText(cause)), { cause });
     }

@@ -1,4 +1,5 @@
 import { shown } from '../errors/thrown.js';
+import { DELAYED_STREAMS_KEY } from '../wire/stream-keys.js';
 import { RECORD_OPTIONS } from './redis-streams.record.js';
 
 export const notText = (what: string): string => `its ${what} is not a text, or empty`;
@@ -64,6 +65,9 @@ export const ttlFailed = (stream: string, reason: string): string =>
 
 export const delayedNotChecked = (reason: string): string =>
   `Cannot look for delayed messages that are due: ${reason}. Trying again until it works`;
+
+export const listNotRead = (reason: string): string =>
+  `Cannot look into the list "${DELAYED_STREAMS_KEY}" of streams with delayed messages: ${reason}. Streams that are read or published to here are looked into all the same. If the key holds something else, delete it`;
 
 export const delayedRefused = (streamKey: string, reason: string): string =>
   `Delayed messages of stream "${streamKey}" are due and cannot be published: ${reason}. Trying again until it works`;

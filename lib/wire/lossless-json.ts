@@ -13,7 +13,12 @@ import type { JsonFormat } from './payload-form.js';
  * ```
  */
 export const losslessJson: JsonFormat = {
-  parse: (text) => parse(text, undefined, numberOf),
+  // Of a name that occurs twice, the last value counts, as with `JSON.parse`.
+  parse: (text) =>
+    parse(text, undefined, {
+      parseNumber: numberOf,
+      onDuplicateKey: ({ newValue }) => newValue,
+    }),
   stringify: (value) => stringify(value),
 };
 

@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
-import { memberKeys, ownerKey } from '../../lib/wire/stream-keys.js';
+import { RedisStreamsRecordBuilder } from '../../lib/index.js';
+import {
+  DELAYED_STREAMS_KEY,
+  memberKeys,
+  ownerKey,
+  wildcardsKey,
+} from '../../lib/wire/stream-keys.js';
 import { freshName } from '../support/fresh-name.js';
 import { isCaughtUp } from '../support/group-state.js';
 import { keyOfEach, partitionOwners, startMember } from '../support/partition-apps.js';
@@ -10,7 +16,7 @@ import { KeyedRuns } from '../support/keyed-runs.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { GROUP, REFUSED_MODES, type TwoStreams, twoStreams } from '../support/refusals.js';
-import { closeAppsAfterEach } from '../support/streams-app.js';
+import { closeAppsAfterEach, handlerOf, streamsApp } from '../support/streams-app.js';
 import { waitFor } from '../support/wait-for.js';
 
 const redis = redisForTests({ args: [] });
@@ -98,5 +104,43 @@ describe('a stream with partitions and junk in what its members share', () => {
     await app.emit(stream, keyed(key, { key, n: 1 }));
     await waitFor(() => runs.of(key).length === 1);
     await app.close();
+  });
+});
+
+describe('a key of another type in place of what all streams share', () => {
+  it('the record of wildcards is replaced, and streams are found', async () => {
+    const [stream, group] = [freshName('orders'), freshName('billing')];
+    const got: unknown[] = [];
+    await redis.client.xadd(stream, '*', 'name', stream, 'body', '1');
+    await redis.client.set(wildcardsKey(group), 'x');
+    const { emit } = await streamsApp(
+      { connection: redis.url, group, startFrom: 'beginning', discoveryIntervalMs: 100 },
+      { controllers: [handlerOf(`${stream}*`, (data) => void got.push(data))] },
+    );
+    await waitFor(() => got.length === 1);
+    await redis.client.lpush(`${wildcardsKey(group)}x`, 'x');
+    await redis.client.rename(`${wildcardsKey(group)}x`, wildcardsKey(group));
+    await emit(`${stream}-later`, 2);
+    await waitFor(() => got.length === 2);
+    expect(await redis.client.type(wildcardsKey(group))).toBe('hash');
+  });
+
+  it('the list of delayed messages is left alone and named, and messages are published when they are due', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    await redis.client.set(DELAYED_STREAMS_KEY, 'x');
+    try {
+      const { emit } = await streamsApp(
+        { connection: redis.url, group: GROUP },
+        { controllers: [handlerOf(stream, (data) => void got.push(data))] },
+      );
+      const delayed = new RedisStreamsRecordBuilder(1).setDelayMs(10).build();
+      expect(await emit(stream, delayed)).toMatchObject({ duplicate: false });
+      await waitFor(() => got.length === 1);
+      await waitFor(() => logged('warn', `"${DELAYED_STREAMS_KEY}"`).length > 0);
+      expect(await redis.client.get(DELAYED_STREAMS_KEY)).toBe('x');
+    } finally {
+      await redis.client.del(DELAYED_STREAMS_KEY);
+    }
   });
 });

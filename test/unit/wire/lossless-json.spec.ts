@@ -24,6 +24,12 @@ describe('JsonCodec', () => {
     expect(() => written(new JsonCodec(), { id: 1n })).toThrow(MessageEncodingError);
   });
 
+  it('takes the last value of a name that occurs twice, with losslessJson too', () => {
+    for (const codec of [new JsonCodec(), exact]) {
+      expect(read(codec, '{"a":1,"b":[{"c":1,"c":{}}],"a":2}')).toEqual({ a: 2, b: [{ c: {} }] });
+    }
+  });
+
   it('keeps them exact with losslessJson, as bigint, both ways', () => {
     const body =
       '{"id":9007199254740993,"least":-9223372036854775808,"n":7,"ratio":1.5,"big":1e21}';

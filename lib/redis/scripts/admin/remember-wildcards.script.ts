@@ -16,11 +16,14 @@ export const rememberWildcardsScript = new Script(
   `
 ${NOW_TEXT}
 ${evenIfFull('KEYS[1]')}
+-- A key of another type counts as unknown, and is replaced.
+local kind = redis.call('TYPE', KEYS[1])['ok']
+if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local since = {}
 for n = 1, #ARGV / 2 do
   local wildcard, known = ARGV[n * 2 - 1], ARGV[n * 2]
   local kept = redis.call('HGET', KEYS[1], wildcard)
-  -- Something else than a time counts as unknown.
+  -- As does something else than a time.
   if kept and not string.find(kept, '^%d+$') then kept = false end
   since[n] = kept or known
   -- A time after now was written when Redis's clock was ahead.
