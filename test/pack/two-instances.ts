@@ -23,10 +23,10 @@ import type * as Streams from 'nestjs-redis-streams';
 import { startRedis } from 'nestjs-redis-streams/testing';
 import { firstValueFrom } from 'rxjs';
 
-const require = createRequire(join(process.cwd(), 'app.js'));
+const load = createRequire(join(process.cwd(), 'app.js'));
 const [other] = ['esm', 'cjs']
   .map((build): typeof Streams =>
-    require(join(process.cwd(), `node_modules/nestjs-redis-streams/dist/${build}/index.js`)),
+    load(join(process.cwd(), `node_modules/nestjs-redis-streams/dist/${build}/index.js`)),
   )
   .filter((copy) => copy.RedisStreamsModule !== RedisStreamsModule);
 assert(other !== undefined);
