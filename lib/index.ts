@@ -44,6 +44,7 @@ export {
   InvalidRecordError,
   JobFailedError,
   NoAnswerError,
+  NotConnectedError,
   UnexpectedReplyError,
   UnsupportedServerError,
 } from './errors/redis.errors.js';

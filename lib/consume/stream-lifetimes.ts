@@ -1,4 +1,5 @@
 import type { Faults } from '../redis/connect/retry-until-done.js';
+import type { ByStream } from '../wire/by-stream.js';
 import type { FollowedStreams } from './followed-streams.js';
 import type { Member } from './member.js';
 
@@ -13,19 +14,19 @@ const LONGEST_MS = 60 * 60 * 1000;
 export class StreamLifetimes {
   private readonly timers: NodeJS.Timeout[] = [];
 
-  /** @param ttls how long after a renewal a stream expires, in ms; streams that do not expire are not in it */
+  /** @param ttls how long after a renewal a stream expires, in ms */
   constructor(
     private readonly member: Member,
     private readonly streams: FollowedStreams,
-    private readonly ttls: ReadonlyMap<string, number>,
+    private readonly ttls: ByStream<number>,
     private readonly faultsOf: (stream: string) => Faults,
   ) {}
 
   start(): void {
-    for (const [stream, ttlMs] of this.ttls) {
-      const faults = this.faultsOf(stream);
+    for (const [key, ttlMs] of this.ttls.entries) {
+      const faults = this.faultsOf(key);
       const everyMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, ttlMs / RENEWALS));
-      const renew = (): void => void this.renew(stream, ttlMs, faults);
+      const renew = (): void => void this.renew(key, ttlMs, faults);
       this.timers.push(setInterval(renew, everyMs));
       renew();
     }
@@ -35,17 +36,13 @@ export class StreamLifetimes {
     for (const timer of this.timers) clearInterval(timer);
   }
 
-  /** All partitions of a stream, since the owner of one may have died, and the next one not have come yet. */
-  private async renew(
-    stream: string,
-    ttlMs: number,
-    { onFault, onWorking }: Faults,
-  ): Promise<void> {
+  /** All streams that a key of `streams` applies to, and all their partitions, since the owner of one may have died, and the next one not have come yet. */
+  private async renew(key: string, ttlMs: number, { onFault, onWorking }: Faults): Promise<void> {
     const { client } = this.member;
     if (client.status !== 'ready') return;
     const present = this.streams.all.filter(
       (followed) =>
-        followed.consumed.stream === stream &&
+        this.ttls.keyOf(followed.consumed.stream) === key &&
         !this.streams.isMissing(followed) &&
         !followed.isSetAside,
     );

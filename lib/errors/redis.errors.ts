@@ -27,6 +27,27 @@ export class ConnectionEndedError extends RedisStreamsError {
   }
 }
 
+/**
+ * A client has no connection yet after its `publishTimeoutMs`. It goes on trying, and what it publishes has a `publishTimeoutMs` of
+ * its own. `cause` is what the connection failed with last.
+ */
+export class NotConnectedError extends RedisStreamsError {
+  readonly code = 'NOT_CONNECTED';
+
+  constructor(
+    /** How long the connection was waited for. */
+    readonly timeoutMs: number,
+    /** Why there is no connection, if that is known. */
+    readonly reason: string | undefined,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `No connection to Redis within ${timeoutMs} ms${reason === undefined ? '' : `: ${reason}`}. The client goes on trying: publish, or call connect() again`,
+      options,
+    );
+  }
+}
+
 /** Redis did not answer in time, or there is no connection to ask it on. */
 export class NoAnswerError extends RedisStreamsError {
   readonly code = 'NO_ANSWER';
@@ -91,6 +112,7 @@ export class JobFailedError extends RedisStreamsError {
 shareClasses({
   ConnectionClosedError,
   ConnectionEndedError,
+  NotConnectedError,
   NoAnswerError,
   UnexpectedReplyError,
   InvalidRecordError,

@@ -3,7 +3,10 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { RetentionOptions } from '../options/stream-options.js';
 import { type Holder, trimStreamScript } from '../redis/scripts/admin/trim-stream.script.js';
-import { jobKey, streamKey } from '../wire/stream-keys.js';
+import { scanStreams } from '../redis/read/streams.js';
+import { streamOfPartition } from '../wire/partitions.js';
+import { isOwnKey, jobKey, streamKey } from '../wire/stream-keys.js';
+import { keyPattern } from '../wire/stream-names.js';
 import {
   forEachStream,
   inPartitions,
@@ -32,9 +35,32 @@ export class RetentionJob {
   async run(): Promise<JobResult> {
     const { options, connection } = this.context;
     const client = await connection();
-    return forEachStream(inPartitions(this.context, options.retention), (stream, retention) => {
+    const names = await this.streams(client);
+    return forEachStream(inPartitions(this.context, names), (stream, retention) => {
       const key = jobKey(options.keyPrefix, stream, 'retention');
       return withJobLock(client, key, () => this.trim(client, stream, retention));
+    });
+  }
+
+  /** The streams that have a retention: those that are named, and those in Redis that a wildcard matches. */
+  private async streams(client: Redis): Promise<(readonly [string, RetentionOptions])[]> {
+    const { keyPrefix, retention, partitions } = this.context.options;
+    const { wildcards } = retention;
+    const names = new Set(retention.names);
+    if (wildcards.length > 0) {
+      for (const stream of partitions.keys()) names.add(stream);
+      for await (const keys of scanStreams(client, keyPattern(keyPrefix, wildcards))) {
+        for (const key of keys) {
+          const stream = key.slice(keyPrefix.length);
+          const isPartition = partitions.has(streamOfPartition(stream) ?? '');
+          // The name of a partitioned stream stands for its partitions.
+          if (!isOwnKey(key) && !isPartition) names.add(stream);
+        }
+      }
+    }
+    return [...names].flatMap((stream) => {
+      const own = retention.get(stream);
+      return own === undefined ? [] : [[stream, own] as const];
     });
   }
 

@@ -18,7 +18,7 @@ export function limitsOf(
   stream: string,
 ): StreamLimits {
   const retention = server.retention.get(stream);
-  const lengths = [retention?.maxLength, client.limits.get(stream)?.maxLength];
+  const lengths = [retention?.maxLength, client.limits.maxLength.get(stream)];
   const set = lengths.filter((length) => length !== undefined);
   return {
     maxAgeMs: retention?.maxAgeMs,

@@ -1,12 +1,11 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { Observable } from 'rxjs';
+import { firstValueFrom, Observable } from 'rxjs';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { StreamPattern } from '../options/stream-pattern.js';
 import { cancelDelayed } from '../publish/cancel-delayed.js';
 import type { PublishReceipt } from '../publish/entry-publisher.js';
 import { MessageEncoder, type OutgoingPacket, publishTarget } from '../publish/message-encoder.js';
@@ -18,19 +17,9 @@ import { withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
 import { type OpenedClient, openClient, type RedisStreamsClientEvents } from './opened-client.js';
 import { startedObservable } from './started-observable.js';
+import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
 
 type Listener = (...args: unknown[]) => void;
-
-/** Any pattern, if the client has no types of its own (`unknown`, `any`); none if it has. */
-type UntypedPattern<Events> = unknown extends Events ? unknown : never;
-
-/** The streams that a client's type names. */
-type StreamOf<Events> = keyof Events & string;
-
-/** A stream's name, or `{ stream, name }`. Names of messages are not typed: all messages of a stream have its payload type. */
-type TypedPattern<Stream extends string> = Stream | (StreamPattern & { stream: Stream });
-
-type TypedData<Payload> = Payload | RedisStreamsRecord<Payload>;
 
 /**
  * The client: `emit('orders', order)` writes one entry, `send('quote', item)` one that is answered. It connects with the first call.
@@ -96,8 +85,12 @@ export class ClientRedisStreams<Events = any>
     data: TypedData<Events[Stream]>,
   ): Observable<PublishReceipt>;
   override emit<Result>(pattern: unknown, data: unknown): Observable<Result> {
-    // Nest itself refuses null and undefined, as pattern or payload.
-    if (pattern == null || data == null) return super.emit(pattern, data);
+    if (pattern == null || data == null) {
+      // Nest itself refuses null and undefined, as pattern or payload.
+      return startedObservable(firstValueFrom(super.emit<Result>(pattern, data)), () => {
+        this.logger.error(text.emitFailed('emit()', text.nothingToEmit(pattern, data)));
+      });
+    }
     return startedObservable(this.dispatch<Result>(pattern, data), (error) => {
       this.logger.error(text.emitFailed('emit()', errorText(error)));
     });
@@ -158,12 +151,19 @@ export class ClientRedisStreams<Events = any>
     );
   }
 
-  /** Waits for the connection; `emit()` does not need it. */
+  /**
+   * Waits for the connection; `emit()` does not need it.
+   *
+   * @throws NotConnectedError after `publishTimeoutMs`, with the reason; the client goes on trying
+   */
   async connect(): Promise<Redis> {
-    return this.open().connection.ready();
+    return this.open().connection.readyWithin(this.options.publishTimeoutMs);
   }
 
-  /** Waits for answers to what was sent, and closes the connection if it is its own. The client may be used again. */
+  /**
+   * Waits for answers to what was sent, and closes the connection if it is its own. If something was emitted and there was no
+   * connection yet, it waits for the first one, at most two seconds. The client may be used again.
+   */
   async close(): Promise<void> {
     const { opened } = this;
     if (opened === undefined) return;

@@ -170,7 +170,11 @@ export function checkStream(
   requireKeysOfItsOwn(keyPrefix, stream, partitions);
   if (!(codecs.plain(stream) instanceof FieldCodec)) return;
   const refuse = (allowed: string): never => {
-    throw new InvalidOptionsError(`streams.${stream}.codec`, 'a FieldCodec', allowed);
+    throw new InvalidOptionsError(
+      `streams.${codecs.keyOf(stream) ?? stream}.codec`,
+      'a FieldCodec',
+      allowed,
+    );
   };
   if (handlers.some(({ answers }) => answers)) refuse(text.ONE_FIELD);
   const named = handlers.find(({ name }) => name !== undefined && name !== stream);

@@ -11,6 +11,12 @@ export const processingHookFailed = (reason: string): string =>
 export const emitFailed = (call: 'emit()' | 'emitBatch()', reason: string): string =>
   `${call} failed, and nobody observed it: ${reason}`;
 
+/** @param pattern or the payload is null or undefined */
+export const nothingToEmit = (pattern: unknown, data: unknown): string => {
+  const what = pattern == null ? `the pattern is ${pattern}` : `the payload is ${String(data)}`;
+  return `${what}, and a message needs a stream and a payload. To publish null, give new RedisStreamsRecordBuilder(null).build()`;
+};
+
 export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 
 export const ONE_FIELD =
@@ -114,3 +120,9 @@ export const unknownInstance = (
 
 export const NAME_IN_FACTORY =
   'outside of useFactory, useClass and useExisting, since it is part of the tokens: RedisStreamsModule.forRootAsync({ name, useFactory })';
+
+export const MODULE_OPTIONS =
+  "an object of module options, with a group: forRoot({ group: 'billing' })";
+
+export const ASYNC_OPTIONS =
+  'an object with useFactory, useClass or useExisting, which gives the module options';

@@ -88,6 +88,9 @@ function resolved(given: RedisStreamsModuleOptions, name: string | undefined) {
   return resolveModuleOptions(overrides.getStore()?.(given, name) ?? given, name);
 }
 
+const kindOf = (value: unknown): string =>
+  value === undefined || value === null ? 'nothing' : `a value of type ${typeof value}`;
+
 /**
  * Provides `ServerRedisStreams`, `ClientRedisStreams`, `RedisStreamsPull`, `DeadLetters`, `StreamsMonitor` and the jobs, which are scheduled with the
  * app. Call `forRoot()` once in an app; further instances, for other groups or Redis servers, have a `name`.
@@ -123,6 +126,25 @@ export class RedisStreamsModule
   extends ConfigurableModuleClass
   implements OnApplicationBootstrap, BeforeApplicationShutdown
 {
+  /** @throws InvalidOptionsError if there are no options. What is wrong inside them is one when the app starts */
+  static override forRoot(options: Parameters<typeof ConfigurableModuleClass.forRoot>[0]) {
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidOptionsError('forRoot()', kindOf(options), text.MODULE_OPTIONS);
+    }
+    return super.forRoot(options);
+  }
+
+  /** @throws InvalidOptionsError if nothing says where the options come from */
+  static override forRootAsync(
+    options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0],
+  ) {
+    const { useFactory, useClass, useExisting } = Object(options);
+    if (useFactory === undefined && useClass === undefined && useExisting === undefined) {
+      throw new InvalidOptionsError('forRootAsync()', kindOf(options), text.ASYNC_OPTIONS);
+    }
+    return super.forRootAsync(options);
+  }
+
   private noteSignal: (signal: string | undefined) => void = () => undefined;
 
   constructor(

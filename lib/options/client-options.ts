@@ -78,7 +78,10 @@ export interface RedisStreamsClientOptions {
    */
   serializer?: ProducerSerializer;
   /**
-   * Options for single streams, by name: their codec, and the limits of publishing.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name. A client uses their codec,
+   * schema and limits of publishing.
    *
    * @default {}
    */

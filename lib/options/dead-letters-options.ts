@@ -29,7 +29,9 @@ export interface DeadLettersOptions {
    */
   codec?: Codec;
   /**
-   * Options for single streams, by name.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name.
    *
    * @default {}
    */

@@ -52,7 +52,8 @@ const publishedStream = {
 };
 
 const UNTAGGED = 'only for a stream without a hash tag: each partition has one of its own';
-const WILDCARD = "a stream's full name: what a wildcard means is not set for all of it here";
+const NOT_FOR_WILDCARDS =
+  "only for a stream's full name: a wildcard stands for many streams, and handlers must name a stream that has partitions";
 const drops = ({ maxLength, ttlMs }: Record<string, unknown>): boolean =>
   maxLength !== undefined || ttlMs !== undefined;
 
@@ -78,7 +79,12 @@ const byStream = (shape: z.ZodRawShape) =>
     )
     .superRefine((named, context) => {
       for (const [stream, { partitions }] of Object.entries(named)) {
-        if (partitions === undefined || !stream.includes('{')) continue;
+        if (partitions === undefined) continue;
+        if (isWildcard(stream)) {
+          const path = [stream, 'partitions'];
+          context.addIssue({ code: 'custom', path, message: NOT_FOR_WILDCARDS });
+        }
+        if (!stream.includes('{')) continue;
         context.addIssue({ code: 'custom', path: [stream, 'partitions'], message: UNTAGGED });
       }
     });
@@ -86,14 +92,8 @@ const byStream = (shape: z.ZodRawShape) =>
 /** The `streams` of a client. */
 export const publishedStreams = byStream(publishedStream).optional();
 
-/** The `streams` of a server. Its handlers take `*` for a wildcard. */
-const streams = byStream({ retention: retention.optional(), ...publishedStream })
-  .superRefine((named, context) => {
-    for (const stream of Object.keys(named).filter(isWildcard)) {
-      context.addIssue({ code: 'custom', path: [stream], message: WILDCARD });
-    }
-  })
-  .optional();
+/** The `streams` of a server. */
+const streams = byStream({ retention: retention.optional(), ...publishedStream }).optional();
 
 export const serverShape = {
   connection,

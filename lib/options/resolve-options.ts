@@ -1,5 +1,6 @@
 import type { ConsumerDeserializer, ProducerSerializer } from '@nestjs/microservices';
 import type { Codec } from '../wire/codec.js';
+import { ByStream } from '../wire/by-stream.js';
 import { JsonCodec } from '../wire/json.codec.js';
 import { StreamCodecs } from '../wire/stream-codecs.js';
 import { consumerName } from '../wire/ids.js';
@@ -128,22 +129,22 @@ export function resolveCodecs(options: {
   return new StreamCodecs(options.codec ?? new JsonCodec(), own, { serializer, deserializer });
 }
 
-/** The value of one option by stream, for the streams that set it. */
+/** The values of one option, for the streams and wildcards that set it. */
 function byStream<Options, Value>(
   streams: Record<string, Options> | undefined,
   valueOf: (options: Options) => Value | undefined,
-): Map<string, Value> {
-  const values = new Map<string, Value>();
+): ByStream<Value> {
+  const values: [string, Value][] = [];
   for (const [stream, options] of Object.entries(streams ?? {})) {
     const value = valueOf(options);
-    if (value !== undefined) values.set(stream, value);
+    if (value !== undefined) values.push([stream, value]);
   }
-  return values;
+  return new ByStream(values);
 }
 
 export const resolvePartitions = (
   streams: Record<string, PublishedStreamOptions> | undefined,
-): StreamPartitions => byStream(streams, ({ partitions }) => partitions);
+): StreamPartitions => new Map(byStream(streams, ({ partitions }) => partitions).entries);
 
 function fillServer(options: RedisStreamsServerOptions): ResolvedServerOptions {
   return {
@@ -194,9 +195,10 @@ function fillClient(options: RedisStreamsClientOptions, name?: string): Resolved
         ? false
         : { windowMs: options.publishDedup?.windowMs ?? DEFAULTS.publishWindowMs },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
-    limits: byStream(options.streams, ({ maxLength, ttlMs }) =>
-      maxLength === undefined && ttlMs === undefined ? undefined : { maxLength, ttlMs },
-    ),
+    limits: {
+      maxLength: byStream(options.streams, ({ maxLength }) => maxLength),
+      ttlMs: byStream(options.streams, ({ ttlMs }) => ttlMs),
+    },
     codecs: resolveCodecs(options),
     schemas: byStream(options.streams, ({ schema }) => schema),
     partitions: resolvePartitions(options.streams),

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { ByStream } from '../wire/by-stream.js';
 import type { StreamCodecs } from '../wire/stream-codecs.js';
 import type { ConnectionOption } from './connection-option.js';
 import type { RetentionOptions } from './stream-options.js';
@@ -36,7 +37,7 @@ export interface ResolvedSubscription {
 }
 
 /** The schemas that payloads have to fit, by stream. */
-type PayloadSchemas = ReadonlyMap<string, StandardSchemaV1>;
+type PayloadSchemas = ByStream<StandardSchemaV1>;
 
 /** The number of partitions, by stream; streams without partitions are not in it. */
 export type StreamPartitions = ReadonlyMap<string, number>;
@@ -59,9 +60,9 @@ export interface ResolvedServerOptions {
   readonly codecs: StreamCodecs;
   readonly schemas: PayloadSchemas;
   readonly partitions: StreamPartitions;
-  readonly retention: ReadonlyMap<string, RetentionOptions>;
+  readonly retention: ByStream<RetentionOptions>;
   /** `ttlMs` by stream, for the streams that this server keeps from expiring. */
-  readonly ttls: ReadonlyMap<string, number>;
+  readonly ttls: ByStream<number>;
   readonly maintenance: {
     readonly ledgerIntervalMs: number;
     readonly retentionIntervalMs: number;
@@ -88,11 +89,19 @@ export interface ResolvedClientOptions {
   readonly requestTimeoutMs: number;
   readonly inbox: string | undefined;
   readonly maxPayloadBytes: number;
-  /** By stream; streams without limits are not in it. */
-  readonly limits: ReadonlyMap<string, StreamLimits>;
+  readonly limits: { readonly maxLength: ByStream<number>; readonly ttlMs: ByStream<number> };
   readonly codecs: StreamCodecs;
   readonly schemas: PayloadSchemas;
   readonly partitions: StreamPartitions;
+}
+
+/** The limits of one stream; undefined if it has none. */
+export function publishLimitsOf(
+  { maxLength, ttlMs }: ResolvedClientOptions['limits'],
+  stream: string,
+): StreamLimits | undefined {
+  const limits = { maxLength: maxLength.get(stream), ttlMs: ttlMs.get(stream) };
+  return limits.maxLength === undefined && limits.ttlMs === undefined ? undefined : limits;
 }
 
 /** How long the ledger remembers a message ID, in ms; 0 if there is no ledger. */

@@ -119,8 +119,9 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
   deserializer?: ConsumerDeserializer;
   recovery?: RecoveryOptions;
   /**
-   * Options for single streams, by their full names: a wildcard is refused here. A server uses their `retention`, and
-   * renews their `ttlMs`.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name. A server uses their `retention`, and renews their `ttlMs`.
    *
    * @default {}
    */
@@ -133,7 +134,9 @@ export interface RedisStreamsServerOptions extends SubscriptionOptions {
 export interface RedisStreamsModuleOptions
   extends Omit<RedisStreamsServerOptions, 'name'>, RedisStreamsClientOptions {
   /**
-   * Options for single streams, by name.
+   * Options of streams, by full name or by wildcard, such as `'orders.*'`. For each option the most specific key that sets
+   * it applies: the stream's name, else the wildcard with the most characters that are not `*`, else the one listed first.
+   * `partitions` need a full name.
    *
    * @default {}
    */

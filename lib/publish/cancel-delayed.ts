@@ -9,6 +9,7 @@ import { cancelScript } from '../redis/scripts/publish/cancel.script.js';
 import { cleanCause, errorText, isRedisReply } from '../redis/server/redis-errors.js';
 import { placesOf } from '../wire/partitions.js';
 import { cancelledByKey, delayedKeys, streamKey } from '../wire/stream-keys.js';
+import { isWildcard } from '../wire/stream-names.js';
 import * as text from './publish.messages.js';
 
 /** How long to wait after a command failed although the connection did not. */
@@ -26,6 +27,7 @@ export async function cancelDelayed(
   stream: string,
   messageId: string,
 ): Promise<boolean> {
+  if (isWildcard(stream)) throw new CancelError(stream, messageId, false, text.ONE_STREAM);
   const token = randomBytes(8).toString('hex');
   const keysOfPlaces = placesOf(stream, partitions.get(stream)).map((place) => {
     const key = streamKey(keyPrefix, place);

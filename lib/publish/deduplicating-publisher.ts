@@ -46,7 +46,8 @@ export class DeduplicatingPublisher extends ConnectionPublisher {
   }
 
   protected get hasUnanswered(): boolean {
-    for (const batch of [...this.inFlight, ...this.toResend, ...this.waiting]) {
+    const filling = this.filling.values();
+    for (const batch of [...filling, ...this.inFlight, ...this.toResend, ...this.waiting]) {
       if (!batch.ended) return true;
     }
     return false;
@@ -203,8 +204,9 @@ export class DeduplicatingPublisher extends ConnectionPublisher {
   }
 
   private failUnsent(): void {
+    const fault = faultOf(this.client);
     for (const batch of [...this.toResend.splice(0), ...this.waiting.splice(0)]) {
-      if (!batch.ended) batch.fail(batch.mayHaveArrived, text.CLOSED);
+      if (!batch.ended) batch.fail(batch.mayHaveArrived, text.closedUnsent(fault), fault?.cause);
     }
   }
 }

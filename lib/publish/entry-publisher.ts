@@ -42,9 +42,12 @@ export interface EntryPublisher {
   publish(entry: OutgoingEntry): Promise<PublishReceipt>;
   /** Sends entries of one stream in one write. Never rejects. Returns an outcome for each, in their order. */
   publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]>;
-  /** Waits for the answers to what was sent. What was not sent fails. */
+  /** Waits for the answers to what was sent. What was not sent, and finds no first connection within two seconds, fails. */
   close(): Promise<void>;
 }
+
+/** How long closing waits for the first connection, in ms. */
+const FIRST_CONNECTION_MS = 2_000;
 
 /** Told what became of the entry with this number. */
 export type OnOutcome = (index: number, outcome: PublishOutcome) => void;
@@ -54,12 +57,16 @@ export abstract class ConnectionPublisher implements EntryPublisher {
   protected readonly jointWrite: JointWrite;
   /** Set once it is closing. */
   private onAnswered: (() => void) | undefined;
+  private wasReady: boolean;
+  /** Set while it waits for its first connection before it closes. */
+  private onFirst: (() => void) | undefined;
 
   constructor(
     protected readonly client: Redis,
     protected readonly timeoutMs: number,
   ) {
     this.jointWrite = new JointWrite(client);
+    this.wasReady = client.status === 'ready';
     client.on('ready', this.whenReady);
   }
 
@@ -97,6 +104,7 @@ export abstract class ConnectionPublisher implements EntryPublisher {
   }
 
   async close(): Promise<void> {
+    if (!this.wasReady && this.hasUnanswered) await this.firstConnection();
     this.client.off('ready', this.whenReady);
     const answered = new Promise<void>((resolve) => {
       this.onAnswered = resolve;
@@ -107,8 +115,27 @@ export abstract class ConnectionPublisher implements EntryPublisher {
   }
 
   protected noteAnswered(): void {
-    if (this.isClosing && !this.hasUnanswered) this.onAnswered?.();
+    if (this.hasUnanswered) return;
+    this.onFirst?.();
+    this.onAnswered?.();
   }
 
-  private readonly whenReady = (): void => this.onReady();
+  /** What was emitted at the start of a short program would be lost otherwise. A lost connection is not waited for. */
+  private async firstConnection(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.onFirst = resolve;
+      timer = setTimeout(resolve, FIRST_CONNECTION_MS);
+      this.client.once('end', resolve);
+    });
+    clearTimeout(timer);
+    if (this.onFirst !== undefined) this.client.off('end', this.onFirst);
+    this.onFirst = undefined;
+  }
+
+  private readonly whenReady = (): void => {
+    this.wasReady = true;
+    this.onReady();
+    this.onFirst?.();
+  };
 }

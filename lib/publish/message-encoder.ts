@@ -4,12 +4,12 @@ import { inspect } from 'node:util';
 import { MessageEncodingError, MessageValidationError } from '../errors/message.errors.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { isA } from '../errors/thrown.js';
-import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import { publishLimitsOf, type ResolvedClientOptions } from '../options/resolved-options.js';
 import { type StreamPattern, streamPattern } from '../options/stream-pattern.js';
 import { encodeFields, type EntryFields, type MessageEnvelope } from '../wire/codec.js';
 import { FieldCodec } from '../wire/field.codec.js';
 import { placeOf } from '../wire/partitions.js';
-import { requireKeysOfItsOwn } from '../wire/stream-names.js';
+import { isWildcard, requireKeysOfItsOwn } from '../wire/stream-names.js';
 import { validate } from '../wire/payload-schema.js';
 import { streamKey } from '../wire/stream-keys.js';
 import type { OutgoingEntry } from './entry-publisher.js';
@@ -105,7 +105,16 @@ export class MessageEncoder {
     const written = hidesKey ? { ...envelope, key: undefined } : envelope;
     const fields = encodeFields(codecs.of(stream), stream, written);
     requireFit(stream, fields, maxPayloadBytes);
-    return { stream, key, messageId, idIsNew, fields, due, limits: limits.get(stream), validation };
+    return {
+      stream,
+      key,
+      messageId,
+      idIsNew,
+      fields,
+      due,
+      limits: publishLimitsOf(limits, stream),
+      validation,
+    };
   }
 
   /** Whether entries of the stream can carry headers, and anything else that is not payload. */
@@ -141,9 +150,15 @@ export class MessageEncoder {
 /**
  * The stream, and perhaps the name, that a pattern stands for.
  *
- * @throws MessageEncodingError if it is neither a stream's name nor `{ stream, name }`
+ * @throws MessageEncodingError if it is neither a stream's name nor `{ stream, name }`, or if it is a wildcard
  */
 export function publishTarget(pattern: unknown): StreamPattern {
+  const target = targetOf(pattern);
+  if (isWildcard(target.stream)) throw new MessageEncodingError(target.stream, text.ONE_STREAM);
+  return target;
+}
+
+function targetOf(pattern: unknown): StreamPattern {
   try {
     const target = streamPattern(pattern);
     if (target !== undefined) return target;

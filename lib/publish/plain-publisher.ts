@@ -28,11 +28,12 @@ export class PlainPublisher extends ConnectionPublisher {
   }
 
   protected get hasUnanswered(): boolean {
-    return this.sent.size > 0;
+    return this.sent.size + this.waiting.size > 0;
   }
 
   protected sendOrFailRest(): void {
-    for (const call of this.waiting) call.fail(text.CLOSED);
+    const fault = faultOf(this.client);
+    for (const call of this.waiting) call.fail(text.closedUnsent(fault), fault?.cause);
   }
 
   protected start(entries: readonly OutgoingEntry[], onOutcome: OnOutcome): void {

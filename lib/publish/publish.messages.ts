@@ -9,6 +9,9 @@ export const notUnicode = (what: string): string =>
 
 export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
 
+export const ONE_STREAM =
+  'a message goes to one stream, and "*" in a pattern stands for many: give the full name of a stream';
+
 export const twoNames = (inPattern: string, inRecord: string): string =>
   `its name is ${JSON.stringify(inPattern)} in the pattern and ${JSON.stringify(inRecord)} in the record`;
 
@@ -51,6 +54,10 @@ export const notInTime = (
   `no ${sent ? 'answer' : 'connection'} within ${timeoutMs} ms${fault === undefined ? '' : `: ${fault.reason}`}`;
 
 export const CLOSED = 'the client was closed';
+
+/** @param fault why there is no connection, if that is known */
+export const closedUnsent = (fault: { readonly reason: string } | undefined): string =>
+  fault === undefined ? CLOSED : `${CLOSED} without a connection: ${fault.reason}`;
 
 export const NOT_WRITTEN = 'Redis wrote no entry';
 

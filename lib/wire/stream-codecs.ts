@@ -6,6 +6,7 @@ import type {
 import { MessageDecodingError, MessageEncodingError } from '../errors/message.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
 import { isA } from '../errors/thrown.js';
+import { ByStream } from './by-stream.js';
 import * as text from './codec.js';
 import type { Codec, DecodedEnvelope, EntryFields, MessageEnvelope, RawFields } from './codec.js';
 
@@ -15,12 +16,12 @@ export class StreamCodecs {
 
   /**
    * @param base for streams without a codec of their own
-   * @param own by the stream's name
+   * @param own by stream
    * @param nest the serializer and deserializer around each of them
    */
   constructor(
     private readonly base: Codec,
-    private readonly own: ReadonlyMap<string, Codec> = new Map(),
+    private readonly own: ByStream<Codec> = new ByStream(),
     private readonly nest: NestSerialization = {},
   ) {}
 
@@ -38,6 +39,11 @@ export class StreamCodecs {
   /** The codec without Nest's serializer and deserializer. Replies use it. */
   plain(stream: string): Codec {
     return this.own.get(stream) ?? this.base;
+  }
+
+  /** The key in `streams` that sets the codec of a stream. */
+  keyOf(stream: string): string | undefined {
+    return this.own.keyOf(stream);
   }
 }
 

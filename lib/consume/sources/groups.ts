@@ -10,6 +10,7 @@ import {
   ensureGroupScript,
 } from '../../redis/scripts/reserve/ensure-group.script.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
+import type { ByStream } from '../../wire/by-stream.js';
 import { wildcardsKey } from '../../wire/stream-keys.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
@@ -27,7 +28,7 @@ export class Groups {
     private readonly streams: FollowedStreams,
     private readonly wildcards: KnownWildcards,
     private readonly refusals: Refusals,
-    private readonly ttls: ReadonlyMap<string, number>,
+    private readonly ttls: ByStream<number>,
     private readonly logger: LoggerService,
   ) {}
 

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { ConnectionClosedError } from '../../errors/redis.errors.js';
+import { ConnectionClosedError, NotConnectedError } from '../../errors/redis.errors.js';
 import { channels } from '../../events/channels.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { clusterOf } from './cluster-client.js';
@@ -139,6 +139,24 @@ export class OpenedConnection {
   async ready(): Promise<Redis> {
     await whenReady(this.connection, this.left.signal);
     return this.client;
+  }
+
+  /** @throws ConnectionClosedError after `leave()`, NotConnectedError after `timeoutMs`, with the last reason */
+  async readyWithin(timeoutMs: number): Promise<Redis> {
+    const { client } = this;
+    if (client.status === 'ready') return client;
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      const { reason, cause } = faultOf(client) ?? {};
+      const options = cause === undefined ? undefined : { cause };
+      late.abort(new NotConnectedError(timeoutMs, reason, options));
+    }, timeoutMs);
+    try {
+      await whenReady(this.connection, AbortSignal.any([this.left.signal, late.signal]));
+      return client;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Ends all waiting for `ready()`. */

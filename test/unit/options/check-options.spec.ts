@@ -10,6 +10,7 @@ import {
   InvalidOptionsError,
   JsonCodec,
   RedisStreamsError,
+  RedisStreamsModule,
   ServerRedisStreams,
   subscription,
   type DeadLettersOptions,
@@ -482,5 +483,20 @@ describe('an error about options', () => {
     expect(error.message).not.toContain('hunter2');
     expect(error.given).not.toContain('hunter2');
     expect(String(error.cause ?? '')).not.toContain('hunter2');
+  });
+});
+
+describe('a module without options', () => {
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['nothing', null],
+    ['a value of type string', 'redis://redis'],
+  ])('is refused at once, given %s', (given, options) => {
+    expect(() => RedisStreamsModule.forRoot(options as RedisStreamsModuleOptions)).toThrow(
+      `Option "forRoot()": given ${given}, allowed: an object of module options, with a group: forRoot({ group: 'billing' })`,
+    );
+    expect(() => RedisStreamsModule.forRootAsync(options as object)).toThrow(
+      `Option "forRootAsync()": given ${given}, allowed: an object with useFactory, useClass or useExisting, which gives the module options`,
+    );
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 
 import { JsonCodec } from '../../../lib/wire/json.codec.js';
+import { ByStream } from '../../../lib/wire/by-stream.js';
 import { StreamCodecs } from '../../../lib/wire/stream-codecs.js';
 import {
   resolveClientOptions,
@@ -46,10 +47,10 @@ describe('resolveServerOptions', () => {
         unhandled: 'ack',
       },
       codecs: new StreamCodecs(new JsonCodec()),
-      schemas: new Map(),
+      schemas: new ByStream(),
       partitions: new Map(),
-      retention: new Map(),
-      ttls: new Map(),
+      retention: new ByStream(),
+      ttls: new ByStream(),
       maintenance: {
         ledgerIntervalMs: 300_000,
         retentionIntervalMs: 300_000,
@@ -88,8 +89,8 @@ describe('resolveServerOptions', () => {
       subscription: { dedup: { windowMs: 604_800_000 }, concurrency: 8, batchSize: 100 },
       maintenance: { ledgerIntervalMs: 1_000, retentionIntervalMs: 300_000 },
       drainTimeoutMs: 0,
-      retention: new Map([['orders', { maxLength: 1_000 }]]),
-      ttls: new Map([['orders', 60_000]]),
+      retention: new ByStream([['orders', { maxLength: 1_000 }]]),
+      ttls: new ByStream([['orders', 60_000]]),
     });
   });
 
@@ -108,9 +109,9 @@ describe('resolveClientOptions', () => {
       requestTimeoutMs: 30_000,
       publishDedup: { windowMs: 120_000 },
       maxPayloadBytes: 1_048_576,
-      limits: new Map(),
+      limits: { maxLength: new ByStream(), ttlMs: new ByStream() },
       codecs: new StreamCodecs(new JsonCodec()),
-      schemas: new Map(),
+      schemas: new ByStream(),
       partitions: new Map(),
     };
     expect(resolveClientOptions({})).toEqual(defaults);
@@ -134,18 +135,16 @@ describe('resolveClientOptions', () => {
       },
     });
     expect(maxPayloadBytes).toBe(100);
-    expect(limits).toEqual(
-      new Map([
-        ['orders', { maxLength: 1_000, ttlMs: undefined }],
-        ['progress', { maxLength: undefined, ttlMs: 60_000 }],
-      ]),
-    );
+    expect(limits).toEqual({
+      maxLength: new ByStream([['orders', 1_000]]),
+      ttlMs: new ByStream([['progress', 60_000]]),
+    });
   });
 
   it('takes the schemas of the streams that have one, for the server too', () => {
     const schema = z.string();
     const streams = { orders: { schema }, parcels: { codec: new JsonCodec() } };
-    const expected = new Map([['orders', schema]]);
+    const expected = new ByStream([['orders', schema]]);
     expect(resolveClientOptions({ streams }).schemas).toEqual(expected);
     expect(resolveServerOptions({ group: 'billing', streams }).schemas).toEqual(expected);
   });
@@ -170,7 +169,7 @@ describe('resolveModuleOptions', () => {
     });
     expect(server).toMatchObject({ connection: 'redis://redis:6379', keyPrefix: 'dev:' });
     expect(server.subscription.concurrency).toBe(2);
-    expect(server.retention).toEqual(new Map([['orders', { maxLength: 9 }]]));
+    expect(server.retention).toEqual(new ByStream([['orders', { maxLength: 9 }]]));
     expect(client).toEqual({
       connection: 'redis://redis:6379',
       keyPrefix: 'dev:',
@@ -178,9 +177,9 @@ describe('resolveModuleOptions', () => {
       requestTimeoutMs: 700,
       publishDedup: false,
       maxPayloadBytes: 100,
-      limits: new Map([['orders', { maxLength: 5, ttlMs: undefined }]]),
+      limits: { maxLength: new ByStream([['orders', 5]]), ttlMs: new ByStream() },
       codecs: new StreamCodecs(new JsonCodec()),
-      schemas: new Map(),
+      schemas: new ByStream(),
       partitions: new Map(),
     });
     expect(resolveServerOptions(server)).toBe(server);
