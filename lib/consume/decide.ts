@@ -1,7 +1,13 @@
 import { types } from 'node:util';
-import { DeadLetterException, isDelay, RetryException } from '../errors/handler.errors.js';
+import {
+  DeadLetterException,
+  isDecision,
+  isDelay,
+  RetryException,
+} from '../errors/handler.errors.js';
 import { thrownText } from '../errors/thrown-text.js';
 import { cutText, isA, propertyOf, textOf } from '../errors/thrown.js';
+import { inOwnContext } from '../events/async-context.js';
 import { DEFAULTS, type ResolvedRetry } from '../options/resolved-options.js';
 import type { BackoffFunction, BackoffOptions } from '../options/subscription-options.js';
 import { errorText } from '../redis/server/redis-errors.js';
@@ -146,9 +152,7 @@ function afterFailure(
 
 /** Whether the handler itself said what becomes of its message: by hand, or by what it threw. */
 const isOwnDecision = (verdict: Failure): boolean =>
-  verdict.kind !== 'failed' ||
-  isA(verdict.error, DeadLetterException) ||
-  isA(verdict.error, RetryException);
+  verdict.kind !== 'failed' || isDecision(verdict.error);
 
 const dead = (reason: string, error: unknown, attempts: number, reply?: unknown): DeadOutcome => ({
   kind: 'dead',
@@ -199,7 +203,7 @@ function askedBy(error: RetryException): Asked {
 /** A backoff function that throws, or gives no delay, must not lose the message. */
 function answerOf(backoff: BackoffFunction, attempt: number, error: unknown): Asked {
   try {
-    const answer: unknown = backoff(attempt, error);
+    const answer: unknown = inOwnContext(() => backoff(attempt, error));
     if (answer === 'dead-letter' || isDelay(answer)) return answer;
     // Nobody else handles its rejection.
     if (types.isPromise(answer)) answer.catch(() => undefined);

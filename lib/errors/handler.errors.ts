@@ -1,7 +1,7 @@
 import { shareClasses } from './copies.js';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidOptionsError, RedisStreamsError } from './redis-streams.error.js';
-import { cutText, shown, textOf } from './thrown.js';
+import { cutText, isA, propertyOf, shown, textOf } from './thrown.js';
 
 /** The longest delay before an attempt: ten years. */
 const LONGEST_DELAY_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
@@ -31,10 +31,14 @@ export class RetryException extends RpcException {
   /** The delay in ms, 0 to ten years. */
   readonly delayMs: number;
 
-  /** @throws InvalidOptionsError if `delayMs` is no delay. If the handler does not catch it, that is its failure */
-  constructor({ delayMs }: { delayMs: number }) {
+  /**
+   * @param options `cause`: what made the handler give up this attempt
+   * @throws InvalidOptionsError if `delayMs` is no delay. If the handler does not catch it, that is its failure
+   */
+  constructor({ delayMs }: { delayMs: number }, options?: ErrorOptions) {
     super(`Try again in ${requireDelay('RetryException.delayMs', delayMs)} ms`);
     this.delayMs = delayMs;
+    keepCause(this, options);
   }
 }
 
@@ -50,9 +54,41 @@ export class DeadLetterException extends RpcException {
   /** Kept with the dead letter. */
   readonly reason: string;
 
-  constructor(reason: string) {
+  /** @param options `cause`: the error that shows that it will never succeed */
+  constructor(reason: string, options?: ErrorOptions) {
     super(reason);
     this.reason = reason;
+    keepCause(this, options);
+  }
+}
+
+/** As the constructor of `Error` does it; that of Nest's `RpcException` takes no options. */
+function keepCause(error: Error, options: ErrorOptions = {}): void {
+  if (!('cause' in options)) return;
+  const { cause } = options;
+  Object.defineProperty(error, 'cause', { value: cause, writable: true, configurable: true });
+}
+
+/** Whether something that was thrown decides what becomes of the message. */
+export const isDecision = (thrown: unknown): thrown is DeadLetterException | RetryException =>
+  isA(thrown, DeadLetterException) || isA(thrown, RetryException);
+
+/**
+ * A decision with the error that it was made of as its cause, unless it has a cause. It is a copy: the app may throw the same
+ * object for many messages.
+ */
+export function withCause(decision: RpcException, cause: unknown): unknown {
+  if (propertyOf(decision, 'cause') !== undefined) return decision;
+  try {
+    const { message, stack } = decision;
+    const copy = new Error(message, { cause });
+    const { stack: _, ...own } = Object.getOwnPropertyDescriptors(decision);
+    Object.setPrototypeOf(copy, Object.getPrototypeOf(decision));
+    Object.defineProperties(copy, own);
+    return Object.defineProperty(copy, 'stack', { value: stack, configurable: true });
+  } catch {
+    // A Proxy, for example.
+    return decision;
   }
 }
 

@@ -2,6 +2,7 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { types } from 'node:util';
 import { SafeLogger } from '../errors/safe-logger.js';
 import { thrownText } from '../errors/thrown-text.js';
+import { inOwnContext } from './async-context.js';
 import type {
   AttemptedMessage,
   ConnectionReconnecting,
@@ -76,7 +77,8 @@ export function onStreamsEvent<Name extends keyof RedisStreamsChannels>(
   listener: (event: RedisStreamsChannels[Name]) => void,
 ): () => void {
   const guarded = guardedListener<RedisStreamsChannels[Name]>(name, listener);
-  const untyped = (event: unknown): void => guarded(event as RedisStreamsChannels[Name]);
+  const untyped = (event: unknown): void =>
+    inOwnContext(() => guarded(event as RedisStreamsChannels[Name]));
   subscribe(name, untyped);
   return () => void unsubscribe(name, untyped);
 }

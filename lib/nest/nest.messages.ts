@@ -1,10 +1,5 @@
 import { shown } from '../errors/thrown.js';
 
-export const patternLeftAlone = (pattern: unknown): string => {
-  const given = typeof pattern === 'string' ? `"${shown(pattern)}"` : JSON.stringify(pattern);
-  return `Handler of ${given} is left alone: a stream is named by a string, or by { stream, name }`;
-};
-
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
 

@@ -1,10 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type CustomTransportStrategy,
-  type MessageHandler,
-  type MsPattern,
-  Server,
-} from '@nestjs/microservices';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
@@ -27,6 +22,7 @@ import {
   type Subscription,
 } from './handler-registry.js';
 import { nestHooks } from '../consume/handlers/nest-layer.js';
+import { listedHandler } from './listed-handler.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { streamsTransport, withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
@@ -86,7 +82,7 @@ export class ServerRedisStreams
     this.listeners = new ConnectionListeners(isRedisInstance(this.options.connection));
   }
 
-  /** Called by Nest for each handler. `listen()` reports handlers that disagree. */
+  /** Called by Nest for each handler. `listen()` reports a pattern that cannot work, and handlers that disagree. */
   override addHandler(
     pattern: unknown,
     callback: MessageHandler,
@@ -94,16 +90,13 @@ export class ServerRedisStreams
     extras: Record<string, unknown> = {},
   ): void {
     try {
-      const target = streamPattern(pattern);
-      if (target === undefined) return void this.logger.warn(text.patternLeftAlone(pattern));
-      this.registry.add(target, callback, extras, !isEventHandler);
+      this.registry.add(streamPattern(pattern), callback, extras, !isEventHandler);
     } catch (error) {
       this.registryFault ??= error;
     }
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
-    const route = this.normalizePattern(pattern as MsPattern);
-    if (!this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
+    super.addHandler(pattern, listedHandler(callback), isEventHandler, extras);
   }
 
   /**

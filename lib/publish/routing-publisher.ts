@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import { outsideOfCalls } from '../events/async-context.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { DeduplicatingPublisher } from './deduplicating-publisher.js';
 import { DelayedMessages } from './delayed-messages.js';
@@ -92,7 +93,7 @@ export class RoutingPublisher implements EntryPublisher {
   }
 
   private startChecks(): void {
-    this.delayed.start(() => this.serverChecks?.() !== true);
+    outsideOfCalls(() => this.delayed.start(() => this.serverChecks?.() !== true));
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
+import { outsideOfCalls } from '../events/async-context.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import { onReconnect } from '../redis/connect/cluster-client.js';
 import { OpenedConnection } from '../redis/connect/opened-connection.js';
@@ -146,9 +147,12 @@ export class ReplyInbox {
     });
     // The inbox may have expired or been deleted meanwhile.
     this.stopFollowing = onReconnect(commands.client, () => this.renewNow());
-    this.timer = setInterval(() => this.renewIfAwaited(), RENEW_EVERY_MS);
-    this.timer.unref();
-    void this.read(this.blocking);
+    const { blocking } = this;
+    outsideOfCalls(() => {
+      this.timer = setInterval(() => this.renewIfAwaited(), RENEW_EVERY_MS);
+      void this.read(blocking);
+    });
+    this.timer?.unref();
   }
 
   /** New requests wait for this renewal. */

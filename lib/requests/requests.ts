@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
@@ -51,12 +52,14 @@ export class Requests {
     const { messageId } = draft.envelope;
     // Nobody can guess it, and so nobody can reply who has not seen the request.
     const id = randomUUID().replaceAll('-', '');
+    const caller = new AsyncResource('REDIS_STREAMS_REQUEST');
     const request = new PendingRequest(
       stream,
       messageId,
       options.requestTimeoutMs,
       options.codecs.plain(stream),
-      callback,
+      // Replies are read for all requests together, and each is given to its caller in the context of that caller.
+      (reply) => caller.runInAsyncScope(callback, undefined, reply),
     );
     // An async function, so that what cannot be encoded is a rejection.
     const publish = async (): Promise<PublishReceipt> =>

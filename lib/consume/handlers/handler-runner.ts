@@ -1,4 +1,5 @@
 import { HandlerTimeoutError } from '../../errors/handler.errors.js';
+import { inOwnContext } from '../../events/async-context.js';
 import type { Invoke } from '../stream-place.js';
 import type { Message } from '../message.js';
 import type { StreamTally } from '../tallies.js';
@@ -15,12 +16,14 @@ export class HandlerRunner {
     private readonly tally: StreamTally,
   ) {}
 
-  /** Runs all handlers that want a message. Never rejects. */
+  /** Runs all handlers that want a message, in an async context of its own. Never rejects. */
   run(message: Message, signal: RunSignal): Promise<Verdict> {
     try {
-      return this.tally.isTraced
-        ? this.tally.traced(message, () => this.runInTime(message, signal))
-        : this.runInTime(message, signal);
+      return inOwnContext(() =>
+        this.tally.isTraced
+          ? this.tally.traced(message, () => this.runInTime(message, signal))
+          : this.runInTime(message, signal),
+      );
     } catch (error) {
       return Promise.resolve(failedWith(error));
     }

@@ -11,7 +11,7 @@ import type { Invoke } from '../stream-place.js';
 import {
   betweenHooks,
   type ProcessingHooks,
-  takeOriginal,
+  takeDeciding,
   watchOriginalErrors,
 } from './nest-layer.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
@@ -122,7 +122,7 @@ async function run(
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
     return context.verdict ?? HANDLED;
   } catch (error) {
-    return context.verdict ?? failedWith(takeOriginal(context, error));
+    return context.verdict ?? failedWith(takeDeciding(context, error));
   }
 }
 
@@ -178,10 +178,10 @@ async function answer(
     return context.verdict ?? { kind: 'handled' };
   } catch (error) {
     const byHand = context.verdict;
-    const original = takeOriginal(context, error);
+    const deciding = takeDeciding(context, error);
     if (byHand !== undefined) return byHand;
-    if (isA(error, RequestAbandonedError)) return { kind: 'abandoned' };
+    if (isA(deciding, RequestAbandonedError)) return { kind: 'abandoned' };
     // The caller gets what filters made of the error, as with Nest's own transports.
-    return { ...failedWith(original), reply: error };
+    return { ...failedWith(deciding), reply: error };
   }
 }

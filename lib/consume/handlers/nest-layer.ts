@@ -1,10 +1,20 @@
+import { types } from 'node:util';
 import type { Server } from '@nestjs/microservices';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import { from, isObservable, mergeMap, type Observable, of, tap } from 'rxjs';
+import { isDecision, withCause } from '../../errors/handler.errors.js';
 import { RedisStreamsContext } from './redis-streams.context.js';
 import { failedWith, type Verdict } from './run.js';
 
-/** The first error seen for each context: filters turn it into others later. */
-const firstErrors = new WeakMap<RedisStreamsContext, { readonly error: unknown }>();
+interface Errors {
+  /** What the handler threw, if there are interceptors, which may make another error of it. */
+  readonly thrown?: { readonly error: unknown };
+  /** The first error that reached the filters, which may make others of it. */
+  readonly first?: { readonly error: unknown };
+}
+
+const errorsOf = new WeakMap<RedisStreamsContext, Errors>();
 let watching = false;
 
 /**
@@ -18,18 +28,49 @@ export function watchOriginalErrors(): void {
   RpcExceptionsHandler.prototype.handle = function (this: RpcExceptionsHandler, ...args) {
     const [error, host] = args;
     const context: unknown = host.getArgs()[1];
-    if (context instanceof RedisStreamsContext && !firstErrors.has(context)) {
-      firstErrors.set(context, { error });
+    if (!(context instanceof RedisStreamsContext)) return handle.apply(this, args);
+    errorsOf.set(context, { first: { error }, ...errorsOf.get(context) });
+    const result: unknown = handle.apply(this, args);
+    // An async filter may give an Observable. Behind an interceptor, nobody would subscribe to it.
+    return types.isPromise(result) ? from(result).pipe(mergeMap(valuesOf)) : (result as never);
+  };
+  const { intercept } = InterceptorsConsumer.prototype;
+  InterceptorsConsumer.prototype.intercept = function (this: InterceptorsConsumer, ...args) {
+    const [interceptors, [, context], instance, callback, next, type] = args;
+    if (interceptors.length === 0 || !(context instanceof RedisStreamsContext)) {
+      return intercept.apply(this, args);
     }
-    return handle.apply(this, args);
+    const noted = notingErrors(next, (error) => errorsOf.set(context, { thrown: { error } }));
+    return intercept.call(this, interceptors, args[1], instance, callback, noted, type);
   };
 }
 
-/** Takes the original of `error`, if Nest replaced it. */
-export function takeOriginal(context: RedisStreamsContext, error: unknown): unknown {
-  const first = firstErrors.get(context);
-  firstErrors.delete(context);
-  return first === undefined ? error : first.error;
+const valuesOf = (value: unknown): Observable<unknown> => (isObservable(value) ? value : of(value));
+
+const notingErrors =
+  (handle: () => Promise<unknown>, note: (error: unknown) => void) =>
+  async (): Promise<unknown> => {
+    try {
+      const result = await handle();
+      return isObservable(result) ? result.pipe(tap({ error: note })) : result;
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  };
+
+/**
+ * Of the errors of a run and the one that came out of Nest, takes the one that decides about the message. Filters and interceptors
+ * decide with our exceptions, whose cause is then what the handler threw. Whatever else filters make of an error, or Nest does, is
+ * only for the callers of requests.
+ */
+export function takeDeciding(context: RedisStreamsContext, error: unknown): unknown {
+  const { first = { error }, thrown = first } = errorsOf.get(context) ?? {};
+  errorsOf.delete(context);
+  const deciding = isDecision(error) ? error : first.error;
+  return isDecision(deciding) && deciding !== thrown.error
+    ? withCause(deciding, thrown.error)
+    : deciding;
 }
 
 /** What is called around the handlers of a message: Nest's hooks, which instrumentation sets. */

@@ -1,3 +1,4 @@
+import { inOwnContext } from '../../events/async-context.js';
 import type { MessageValidationError } from '../../errors/message.errors.js';
 
 /** How a run of a message's handlers ended. */
@@ -53,6 +54,8 @@ export class RunSignal {
 
   abort(reason: Error): void {
     this.reason ??= reason;
-    this.controller?.abort(this.reason);
+    const { controller } = this;
+    // Its listeners are called at once, by whoever aborts.
+    if (controller !== undefined) inOwnContext(() => controller.abort(this.reason));
   }
 }

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ConnectionClosedError, NotConnectedError } from '../../errors/redis.errors.js';
+import { outsideOfCalls } from '../../events/async-context.js';
 import { channels } from '../../events/channels.js';
 import type { ConnectionOption, ConnectionRole } from '../../options/connection-option.js';
 import { clusterOf } from './cluster-client.js';
@@ -120,10 +121,10 @@ export class OpenedConnection {
 
   constructor(option: ConnectionOption, purpose: ConnectionPurpose) {
     const { called, logger, report = () => undefined, prepare } = purpose;
-    this.connection = connectionOf(option, purpose);
+    this.connection = outsideOfCalls(() => connectionOf(option, purpose));
     prepare?.(this.client);
     this.endWatch = watchConnection(this.connection, called, logger, report);
-    openConnection(this.connection);
+    outsideOfCalls(() => openConnection(this.connection));
   }
 
   get client(): Redis {

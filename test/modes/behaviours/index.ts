@@ -16,6 +16,7 @@ import {
   throwsRetry,
   timesOut,
 } from './outcomes.js';
+import { ownContext } from './own-context.js';
 import { refusedStream } from './refused-stream.js';
 import { slowHandler } from './slow-handler.js';
 import { tellsTruth } from './truth.js';
@@ -36,6 +37,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   retriesByHand,
   deadLettersByHand,
   timesOut,
+  ownContext,
   secondEntry,
   undecodable,
   deleted,
