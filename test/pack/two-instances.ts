@@ -24,11 +24,11 @@ import { startRedis } from 'nestjs-redis-streams/testing';
 import { firstValueFrom } from 'rxjs';
 
 const load = createRequire(join(process.cwd(), 'app.js'));
-const [other] = ['esm', 'cjs']
+const other = ['esm', 'cjs']
   .map((build): typeof Streams =>
     load(join(process.cwd(), `node_modules/nestjs-redis-streams/dist/${build}/index.js`)),
   )
-  .filter((copy) => copy.RedisStreamsModule !== RedisStreamsModule);
+  .find((copy) => copy.RedisStreamsModule !== RedisStreamsModule);
 assert(other !== undefined);
 const { DeadLetterException, REDIS_STREAMS, RedisStreamsRecordBuilder, streamsTransport } = other;
 
