@@ -179,5 +179,5 @@ export class ServiceOfInstances {
 }
 getStreamsToken(ServerRedisStreams, 'audit');
 // @ts-expect-error: the module provides no such class
-getStreamsToken(class Unknown {}, 'audit');
+getStreamsToken(TypedService, 'audit');
 RedisStreamsModule.forRootAsync({ name: 'audit', useFactory: () => ({ group: 'audit' }) });
