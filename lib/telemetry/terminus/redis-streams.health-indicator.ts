@@ -7,6 +7,7 @@ import type { InspectedServer, StreamInspection } from '../../monitor/streams-in
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
 import { instancesIn, type StreamsInstance } from '../../nest/instances.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
+import { whyUnserved } from '../../nest/unserved-handlers.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { checkOptions } from '../../options/check-options.js';
 import { count, instanceName, object, timerMs } from '../../options/option-kinds.js';
@@ -150,17 +151,20 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
         `nothing, or a name that RedisStreamsModule has in this app: ${known}`,
       );
     }
-    return (await Promise.all(checked.map((instance) => problemsOf(instance, limits)))).flat();
+    return (
+      await Promise.all(checked.map((instance) => problemsOf(instance, this.modules, limits)))
+    ).flat();
   }
 }
 
 async function problemsOf(
   { name, get }: StreamsInstance,
+  modules: ModulesContainer,
   limits: RedisStreamsHealthLimits,
 ): Promise<string[]> {
   const [server, monitor] = [get(ServerRedisStreams), get(StreamsMonitor)];
   if (server === undefined || monitor === undefined) throw new Error(NO_MODULE);
-  const problems = await ownProblems(server, monitor, limits);
+  const problems = await ownProblems(server, monitor, modules, limits);
   return name === undefined
     ? problems
     : problems.map((problem) => `instance "${name}": ${problem}`);
@@ -169,10 +173,12 @@ async function problemsOf(
 async function ownProblems(
   server: ServerRedisStreams,
   monitor: StreamsMonitor,
+  modules: ModulesContainer,
   limits: RedisStreamsHealthLimits,
 ): Promise<string[]> {
   if (server.consumer?.isDraining === true) return [CLOSING];
-  const ofReader = readerProblems(server, limits);
+  const unserved = whyUnserved(modules, server);
+  const ofReader = unserved === undefined ? readerProblems(server, limits) : [unserved];
   try {
     const { timeoutMs = TIMEOUT_MS } = limits;
     const inspected = await monitor.inspect({ timeoutMs });
