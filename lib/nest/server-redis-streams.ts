@@ -71,8 +71,6 @@ export class ServerRedisStreams
   private registryFault: unknown;
   private listening = false;
   private endHint: () => void = () => undefined;
-  /** @internal Whether the app has asked it to listen, ever. */
-  wasStarted = false;
   /** If the app closes: resolves to the signal that ends the process after that. */
   private appCloses: Promise<string | undefined> | undefined;
 
@@ -208,7 +206,6 @@ export class ServerRedisStreams
   }
 
   private async start(): Promise<void> {
-    this.wasStarted = true;
     if (this.registryFault !== undefined) throw this.registryFault;
     if (this.consumer !== undefined) throw new Error(text.LISTENING_ALREADY);
     this.beforeListening();
@@ -243,12 +240,8 @@ export class ServerRedisStreams
     const { group, consumer, schemas } = this.options;
     checkStream(subscription, this.options);
     const where = { stream, group, consumer };
-    const invoke = sayingWrongKind(
-      invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks),
-      subscription,
-      group,
-      this.logger,
-    );
+    const run = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
+    const invoke = sayingWrongKind(run, subscription, group, this.logger);
     return { stream, options, invoke, isNamed, wildcards };
   }
 }

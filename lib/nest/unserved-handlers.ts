@@ -13,7 +13,8 @@ export function whyUnserved(
   modules: ModulesContainer,
   server: ServerRedisStreams,
 ): string | undefined {
-  if (server.wasStarted) return undefined;
+  // From its first start on it counts what became of messages.
+  if (server.tallies !== undefined) return undefined;
   if (server.getHandlers().size > 0) return text.NOT_STARTED;
   const isOnly = instancesIn(modules).length === 1;
   const ours = [...handlingMethods(modules)].filter(

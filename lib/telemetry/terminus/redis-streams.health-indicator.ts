@@ -3,7 +3,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { z } from 'zod';
-import type { InspectedServer, StreamInspection } from '../../monitor/streams-inspection.js';
+import type { StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
 import { instancesIn, type StreamsInstance } from '../../nest/instances.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
@@ -12,6 +12,7 @@ import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { checkOptions } from '../../options/check-options.js';
 import { count, instanceName, object, timerMs } from '../../options/option-kinds.js';
 import { errorText } from '../../redis/server/redis-errors.js';
+import { serverProblems } from './server-problems.js';
 
 /** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */
 export interface RedisStreamsHealthLimits {
@@ -207,16 +208,6 @@ function readerProblems(server: ServerRedisStreams, limits: RedisStreamsHealthLi
   return [
     `the last read ended ${Math.round(readerQuietMs)} ms ago, and ${maxReaderQuietMs} are allowed`,
   ];
-}
-
-/** The problems of Redis itself. */
-function serverProblems({ maxmemoryPolicy, role }: InspectedServer): string[] {
-  const problems: string[] = [];
-  if (role === 'replica') problems.push('Redis is a replica: nothing can be written to it');
-  if (maxmemoryPolicy !== undefined && maxmemoryPolicy !== 'noeviction') {
-    problems.push(`maxmemory-policy of Redis is "${maxmemoryPolicy}", which throws messages away`);
-  }
-  return problems;
 }
 
 /** The problems of a stream and its group, by the limits that are set. What is unknown is no problem. */
