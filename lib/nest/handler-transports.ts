@@ -57,6 +57,14 @@ export function requireTransports(modules: ModulesContainer): void {
   }
 }
 
+/** The names of the instances that handlers are for, by their transports. */
+export const instancesWithHandlers = (modules: ModulesContainer): Set<string | undefined> =>
+  new Set(
+    [...handlingMethods(modules)]
+      .map(({ transport }) => instanceOfTransport(transport))
+      .flatMap((name) => (name === undefined ? [] : [name ?? undefined])),
+  );
+
 /** Says which handlers are for instances that the app does not import: such a handler gets nothing. */
 export function warnOfUnknownInstances(modules: ModulesContainer, logger: LoggerService): void {
   const names = instancesIn(modules).map(({ name }) => name);
