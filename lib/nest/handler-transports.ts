@@ -16,7 +16,8 @@ interface HandlingMethod {
   readonly transport: unknown;
 }
 
-function* handlingMethods(modules: ModulesContainer): Generator<HandlingMethod> {
+/** The methods of an app's controllers that have a pattern, for whatever transport. */
+export function* handlingMethods(modules: ModulesContainer): Generator<HandlingMethod> {
   const explorer = new ListenerMetadataExplorer(new MetadataScanner());
   for (const { controllers } of modules.values()) {
     for (const { metatype } of controllers.values()) {

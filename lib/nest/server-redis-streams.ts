@@ -25,6 +25,8 @@ import { nestHooks } from '../consume/handlers/nest-layer.js';
 import { listedHandler } from './listed-handler.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { streamsTransport, withInstanceName } from './instance-name.js';
+import { hintAtShutdownHooks } from './shutdown-hint.js';
+import { sayingWrongKind } from './wrong-kind.js';
 import * as text from './nest.messages.js';
 
 /**
@@ -68,6 +70,7 @@ export class ServerRedisStreams
   private lastTallies: ConsumerTallies | undefined;
   private registryFault: unknown;
   private listening = false;
+  private endHint: () => void = () => undefined;
   /** If the app closes: resolves to the signal that ends the process after that. */
   private appCloses: Promise<string | undefined> | undefined;
 
@@ -119,6 +122,7 @@ export class ServerRedisStreams
     const { consumer } = this;
     if (consumer === undefined) return;
     this.listening = false;
+    this.endHint();
     await consumer.close();
     if (this.consumer !== consumer) return;
     this.listeners.detachAll();
@@ -222,6 +226,7 @@ export class ServerRedisStreams
       throw error;
     }
     this.listening = true;
+    this.endHint = hintAtShutdownHooks(this.logger);
     for (const callback of this.onListening) callback();
     const streams = named.map(({ stream }) => stream);
     void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
@@ -235,7 +240,8 @@ export class ServerRedisStreams
     const { group, consumer, schemas } = this.options;
     checkStream(subscription, this.options);
     const where = { stream, group, consumer };
-    const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
+    const run = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
+    const invoke = sayingWrongKind(run, subscription, group, this.logger);
     return { stream, options, invoke, isNamed, wildcards };
   }
 }
