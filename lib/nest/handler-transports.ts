@@ -16,7 +16,8 @@ interface HandlingMethod {
   readonly transport: unknown;
 }
 
-function* handlingMethods(modules: ModulesContainer): Generator<HandlingMethod> {
+/** The methods of an app's controllers that have a pattern, for whatever transport. */
+export function* handlingMethods(modules: ModulesContainer): Generator<HandlingMethod> {
   const explorer = new ListenerMetadataExplorer(new MetadataScanner());
   for (const { controllers } of modules.values()) {
     for (const { metatype } of controllers.values()) {
@@ -55,6 +56,14 @@ export function requireTransports(modules: ModulesContainer): void {
     );
   }
 }
+
+/** The names of the instances that handlers are for, by their transports. */
+export const instancesWithHandlers = (modules: ModulesContainer): Set<string | undefined> =>
+  new Set(
+    [...handlingMethods(modules)]
+      .map(({ transport }) => instanceOfTransport(transport))
+      .flatMap((name) => (name === undefined ? [] : [name ?? undefined])),
+  );
 
 /** Says which handlers are for instances that the app does not import: such a handler gets nothing. */
 export function warnOfUnknownInstances(modules: ModulesContainer, logger: LoggerService): void {

@@ -1,10 +1,5 @@
 import { shown } from '../errors/thrown.js';
 
-export const patternLeftAlone = (pattern: unknown): string => {
-  const given = typeof pattern === 'string' ? `"${shown(pattern)}"` : JSON.stringify(pattern);
-  return `Handler of ${given} is left alone: a stream is named by a string, or by { stream, name }`;
-};
-
 export const processingHookFailed = (reason: string): string =>
   `A processing hook failed; the outcome of its message is that of the handlers: ${reason}`;
 
@@ -16,6 +11,21 @@ export const nothingToEmit = (pattern: unknown, data: unknown): string => {
   const what = pattern == null ? `the pattern is ${pattern}` : `the payload is ${String(data)}`;
   return `${what}, and a message needs a stream and a payload. To publish null, give new RedisStreamsRecordBuilder(null).build()`;
 };
+
+export const eventForAnswerers = (stream: string, group: string): string =>
+  `Stream "${shown(stream)}", group "${group}": an event arrived, and all handlers of the stream are @MessagePattern, which only answer send(). Write @EventPattern for what emit() publishes, or publish it with send(). This is said once for each stream`;
+
+export const requestForListeners = (stream: string, group: string): string =>
+  `Stream "${shown(stream)}", group "${group}": a request arrived, and all handlers of the stream are @EventPattern, which answer nothing. Write @MessagePattern for what send() asks, or publish it with emit(), unless another group answers it. This is said once for each stream`;
+
+export const NO_SHUTDOWN_HOOKS =
+  'Nothing in this process listens to SIGTERM, so that signal ends it at once: running handlers are cut off and run again elsewhere. Call app.enableShutdownHooks() to let them end';
+
+export const NOT_STARTED =
+  'The handlers of this app get no messages: their server is connected, and was not started. Call await app.startAllMicroservices()';
+
+export const notConnected = (first: string, count: number, isCertain: boolean): string =>
+  `${first}${count === 1 ? ' gets' : ` and ${count - 1} more ${count === 2 ? 'handler' : 'handlers'} get`} no messages: no server of RedisStreamsModule is connected to this app. Call app.connectMicroservice({ strategy: app.get(ServerRedisStreams) }) and await app.startAllMicroservices()${isCertain ? '' : ". If another transport serves it, give it that transport's ID"}`;
 
 export const NOTHING_TO_READ = 'No handler names a stream: this server reads nothing';
 

@@ -5,7 +5,7 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { shareClasses } from '../errors/copies.js';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
@@ -150,7 +150,8 @@ export class RedisStreamsModule
   constructor(
     @Inject(InstanceLife) private readonly life: InstanceLife,
     @Inject(ClosingFirst) closing: ClosingFirst,
-    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
   ) {
     super();
     requireOneOfEachName(modules);
@@ -162,6 +163,7 @@ export class RedisStreamsModule
 
   onApplicationBootstrap(): void {
     this.life.jobs.start();
+    this.life.watchHandlers(this.modules, this.http);
   }
 
   beforeApplicationShutdown(signal?: string): void {

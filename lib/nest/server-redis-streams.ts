@@ -1,10 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type CustomTransportStrategy,
-  type MessageHandler,
-  type MsPattern,
-  Server,
-} from '@nestjs/microservices';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { ConsumedStream } from '../consume/stream-place.js';
@@ -27,8 +22,11 @@ import {
   type Subscription,
 } from './handler-registry.js';
 import { nestHooks } from '../consume/handlers/nest-layer.js';
+import { listedHandler } from './listed-handler.js';
 import { notePartitionCounts } from './partition-counts.js';
 import { streamsTransport, withInstanceName } from './instance-name.js';
+import { hintAtShutdownHooks } from './shutdown-hint.js';
+import { sayingWrongKind } from './wrong-kind.js';
 import * as text from './nest.messages.js';
 
 /**
@@ -72,6 +70,7 @@ export class ServerRedisStreams
   private lastTallies: ConsumerTallies | undefined;
   private registryFault: unknown;
   private listening = false;
+  private endHint: () => void = () => undefined;
   /** If the app closes: resolves to the signal that ends the process after that. */
   private appCloses: Promise<string | undefined> | undefined;
 
@@ -86,7 +85,7 @@ export class ServerRedisStreams
     this.listeners = new ConnectionListeners(isRedisInstance(this.options.connection));
   }
 
-  /** Called by Nest for each handler. `listen()` reports handlers that disagree. */
+  /** Called by Nest for each handler. `listen()` reports a pattern that cannot work, and handlers that disagree. */
   override addHandler(
     pattern: unknown,
     callback: MessageHandler,
@@ -94,16 +93,13 @@ export class ServerRedisStreams
     extras: Record<string, unknown> = {},
   ): void {
     try {
-      const target = streamPattern(pattern);
-      if (target === undefined) return void this.logger.warn(text.patternLeftAlone(pattern));
-      this.registry.add(target, callback, extras, !isEventHandler);
+      this.registry.add(streamPattern(pattern), callback, extras, !isEventHandler);
     } catch (error) {
       this.registryFault ??= error;
     }
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
-    const route = this.normalizePattern(pattern as MsPattern);
-    if (!this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
+    super.addHandler(pattern, listedHandler(callback), isEventHandler, extras);
   }
 
   /**
@@ -126,6 +122,7 @@ export class ServerRedisStreams
     const { consumer } = this;
     if (consumer === undefined) return;
     this.listening = false;
+    this.endHint();
     await consumer.close();
     if (this.consumer !== consumer) return;
     this.listeners.detachAll();
@@ -229,6 +226,7 @@ export class ServerRedisStreams
       throw error;
     }
     this.listening = true;
+    this.endHint = hintAtShutdownHooks(this.logger);
     for (const callback of this.onListening) callback();
     const streams = named.map(({ stream }) => stream);
     void notePartitionCounts(consumer.connections.commands, this.options, streams, this.logger);
@@ -242,7 +240,8 @@ export class ServerRedisStreams
     const { group, consumer, schemas } = this.options;
     checkStream(subscription, this.options);
     const where = { stream, group, consumer };
-    const invoke = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
+    const run = invoker(handlers, where, options.handlers, schemas.get(stream), this.hooks);
+    const invoke = sayingWrongKind(run, subscription, group, this.logger);
     return { stream, options, invoke, isNamed, wildcards };
   }
 }

@@ -1,6 +1,8 @@
 import { sharedSymbol } from '../errors/copies.js';
+import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { checkOptions } from '../options/check-options.js';
 import { schemas } from '../options/options.schema.js';
+import { subscriptionShape } from '../options/subscription.schema.js';
 import type { SubscriptionOptions } from '../options/subscription-options.js';
 
 /**
@@ -35,10 +37,19 @@ export function subscription(options: SubscriptionOptions = {}): SubscriptionExt
 /**
  * The subscription options in a handler's extras.
  *
- * @throws InvalidOptionsError if they were not made by {@link subscription}
+ * @throws InvalidOptionsError if they were not made by {@link subscription}, or if an option is beside it, where it has no effect
  */
 export function subscriptionOf(extras: unknown): SubscriptionOptions {
-  if (typeof extras !== 'object' || extras === null || !(EXTRA in extras)) return {};
+  if (typeof extras !== 'object' || extras === null) return {};
+  const outside = Object.keys(extras).find((key) => key in subscriptionShape);
+  if (outside !== undefined) {
+    throw new InvalidOptionsError(
+      outside,
+      "an option beside subscription(), in the extras of a handler's pattern",
+      `inside: @EventPattern('orders', subscription({ ${outside}: … }))`,
+    );
+  }
+  if (!(EXTRA in extras)) return {};
   const options = extras[EXTRA];
   checkOptions(schemas.subscription, options, 'subscription');
   return options as SubscriptionOptions;

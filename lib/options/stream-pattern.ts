@@ -1,4 +1,5 @@
 import { checkOptions } from './check-options.js';
+import { patternName } from './pattern-name.js';
 import { schemas } from './options.schema.js';
 
 /** A pattern with a stream and a name: `{ stream: 'orders', name: 'order.created' }`. */
@@ -14,15 +15,16 @@ export interface StreamPattern {
 }
 
 /**
- * Reads a pattern. A string is the name of a stream.
+ * Reads a pattern. A string is the name of a stream; for other patterns of Nest see {@link patternName}.
  *
- * @returns undefined if the pattern is not for this transport: a number, or an object without `stream`
- * @throws InvalidOptionsError if an object with `stream` has an unknown or wrong property. With a misspelt `name`, a handler
- *   would otherwise get nothing.
+ * @throws InvalidOptionsError if it is no pattern, or if an object with `stream` has an unknown or wrong property. With a misspelt
+ *   `name`, a handler would otherwise get nothing.
  */
-export function streamPattern(pattern: unknown): StreamPattern | undefined {
+export function streamPattern(pattern: unknown): StreamPattern {
   if (typeof pattern === 'string') return { stream: pattern };
-  if (typeof pattern !== 'object' || pattern === null || !('stream' in pattern)) return undefined;
+  if (typeof pattern !== 'object' || pattern === null || !('stream' in pattern)) {
+    return { stream: patternName(pattern) };
+  }
   checkOptions(schemas.pattern, pattern, 'pattern');
   return pattern as StreamPattern;
 }

@@ -3,11 +3,12 @@ import type { Redis } from 'ioredis';
 import { InvalidStreamNameError } from '../errors/redis-streams.error.js';
 import { JointWrite } from '../redis/connect/cluster-client.js';
 import {
+  publishDelayedKeys,
   publishDelayedScript,
   type PublishedLater,
 } from '../redis/scripts/publish/publish-delayed.script.js';
 import { errorText, isNotAllowed, isRedisReply } from '../redis/server/redis-errors.js';
-import { DELAYED_STREAMS_KEY, delayedKeys, publishedKeys } from '../wire/stream-keys.js';
+import { DELAYED_STREAMS_KEY } from '../wire/stream-keys.js';
 import { DelayedList, dueAmong, isDue, type LastCheck } from './delayed-list.js';
 import * as text from './publish.messages.js';
 
@@ -190,9 +191,7 @@ export class DelayedMessages {
 
   /** Publishes what is due in one stream, page by page. Returns what went wrong. */
   private async publish(key: string, token: string | undefined): Promise<string | undefined> {
-    const { delayed, messages } = delayedKeys(key);
-    const { published, entryIds } = publishedKeys(key, '');
-    const keys = [key, delayed, messages, published, entryIds];
+    const keys = publishDelayedKeys(key);
     let page: PublishedLater;
     do {
       page = await publishDelayedScript.run(this.client, keys, [MOST_MESSAGES, MOST_BYTES]);

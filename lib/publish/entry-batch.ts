@@ -10,6 +10,7 @@ import {
   DELAYED_STREAMS_KEY,
   delayedByKey,
   delayedKeys,
+  publishedAsKeys,
   publishedKeys,
 } from '../wire/stream-keys.js';
 import type { OutgoingEntry, PublishOutcome } from './entry-publisher.js';
@@ -80,7 +81,7 @@ export class EntryBatch {
     const { calls, key } = this;
     const { published, entryIds, byCaller } = publishedKeys(key, token);
     const { delayed, messages } = delayedKeys(key);
-    const keys = [key, published, entryIds, byCaller, delayed, messages];
+    const keys = [key, published, entryIds, byCaller, delayed, messages, ...publishedAsKeys(key)];
     const number = this.hasGivenIds ? this.number : 0;
     const { maxLength = '', ttlMs = '' } = this.limits ?? {};
     const sender: ScriptArgument[] = [windowMs, number, lowest, rememberMs];
@@ -174,7 +175,8 @@ export class DelayedBatch extends EntryBatch {
     const { calls, key, number } = this;
     const { delayed, messages } = delayedKeys(key);
     const { published, entryIds } = publishedKeys(key, token);
-    const keys = [delayed, messages, published, entryIds, delayedByKey(key, token)];
+    const byCaller = delayedByKey(key, token);
+    const keys = [delayed, messages, published, entryIds, byCaller, ...publishedAsKeys(key)];
     const { maxLength = '', ttlMs = '' } = this.limits ?? {};
     const sender: ScriptArgument[] = [windowMs, number, lowest, rememberMs];
     const args = [...sender, maxLength, ttlMs, calls.length];
@@ -182,6 +184,7 @@ export class DelayedBatch extends EntryBatch {
       const { messageId, due = '+0', fields } = entry;
       args.push(messageId, due, fields.length, ...fields);
     }
+    args.push(key);
     return this.script.runAs(form, client, keys, args);
   }
 }

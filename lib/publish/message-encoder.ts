@@ -150,7 +150,7 @@ export class MessageEncoder {
 /**
  * The stream, and perhaps the name, that a pattern stands for.
  *
- * @throws MessageEncodingError if it is neither a stream's name nor `{ stream, name }`, or if it is a wildcard
+ * @throws MessageEncodingError if it is no pattern, or a wildcard
  */
 export function publishTarget(pattern: unknown): StreamPattern {
   const target = targetOf(pattern);
@@ -160,13 +160,11 @@ export function publishTarget(pattern: unknown): StreamPattern {
 
 function targetOf(pattern: unknown): StreamPattern {
   try {
-    const target = streamPattern(pattern);
-    if (target !== undefined) return target;
+    return streamPattern(pattern);
   } catch (cause) {
     if (!isA(cause, InvalidOptionsError)) throw cause;
     throw new MessageEncodingError(patternText(pattern), cause.message, { cause });
   }
-  throw new MessageEncodingError(patternText(pattern), text.NOT_A_STREAM);
 }
 
 const patternText = (pattern: unknown): string =>

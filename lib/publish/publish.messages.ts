@@ -7,8 +7,6 @@ export const notText = (what: string): string => `its ${what} is not a text, or 
 export const notUnicode = (what: string): string =>
   `its ${what} has unpaired surrogates, which UTF-8 cannot encode`;
 
-export const NOT_A_STREAM = 'the pattern is neither the name of a stream nor { stream, name }';
-
 export const ONE_STREAM =
   'a message goes to one stream, and "*" in a pattern stands for many: give the full name of a stream';
 

@@ -1,5 +1,5 @@
 import { endOfTag, hashTagged } from './hash-tags.js';
-import { partitionName } from './partitions.js';
+import { partitionIn, partitionName } from './partitions.js';
 
 /** The start of all other keys of a stream, which keeps them in the hash slot of its own key. */
 const baseOf = (key: string): string => `stream:${hashTagged(key)}`;
@@ -119,6 +119,15 @@ export const ownerKey = (
   group: string,
 ): string => `${baseOf(keyPrefix + partitionName(stream, partition))}:group:${group}:owner`;
 
+/**
+ * A key that only exists if a group has the other keys of a stream or partition in use for something else: it reads the stream
+ * `orders:0`, and partition 0 of `orders`, which have them in common (decision 29).
+ */
+export const otherUseKey = (
+  { members }: Pick<StreamKeys, 'members'>,
+  isPartition: boolean,
+): string => (isPartition ? members : `${members.slice(0, -':members'.length)}:owner`);
+
 /** The keys by which the members of a group share the partitions of a stream. */
 export interface MemberKeys extends Pick<StreamKeys, 'members' | 'versions'> {
   /** HASH: consumer → the partitions that it holds, as a JSON list. */
@@ -147,6 +156,16 @@ export interface PublishedKeys {
 export function publishedKeys(key: string, token: string): PublishedKeys {
   const published = `${baseOf(key)}:published`;
   return { published, entryIds: `${published}:ids`, byCaller: `${published}:by:${token}` };
+}
+
+/**
+ * String: the key of the stream whose messages the keys above, and the delayed ones, are about.
+ *
+ * @returns a list of it; an empty one if no other stream could have these keys (decision 29)
+ */
+export function publishedAsKeys(key: string): string[] {
+  const isAmbiguous = (partitionIn(key) ?? partitionIn(`{${key}}`)) !== undefined;
+  return isAmbiguous ? [`${baseOf(key)}:published:as`] : [];
 }
 
 /** HASH: key of a stream with delayed messages → a text that each of its publishers replaces by a new one. */

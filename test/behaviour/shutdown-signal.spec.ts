@@ -63,3 +63,20 @@ describe('SIGTERM with shutdown hooks', () => {
     ]);
   });
 });
+
+describe('SIGTERM without shutdown hooks', () => {
+  it('is said at start, if nothing listens to it some time after the server has started', async () => {
+    const path = compiled.program('test/support/programs/no-shutdown-hooks.program.ts');
+    const [without, withHooks] = [{}, { HOOKS: 'yes' }].map((env) =>
+      childProgram(path, { env: { REDIS_URL: redis.url, ...env } }),
+    );
+    await waitFor(
+      () => [without, withHooks].every((program) => program?.output().includes('over')),
+      { timeoutMs: 60_000 },
+    );
+    const line =
+      'Nothing in this process listens to SIGTERM, so that signal ends it at once: running handlers are cut off and run again elsewhere. Call app.enableShutdownHooks() to let them end';
+    expect(without?.output().split(line)).toHaveLength(2);
+    expect(withHooks?.output()).not.toContain('SIGTERM');
+  }, 90_000);
+});

@@ -125,10 +125,12 @@ async function optionalLibrariesStayAway(app, tarball) {
 }
 
 const ONE_MESSAGE = {
-  source: 'one-message',
-  does: 'publishes and handles one message, and ends',
+  programs: {
+    'one-message': 'publishes and handles one message, and ends',
+    'two-instances': 'has two instances, and code of another copy of the package, and ends',
+  },
 };
-const OBSERVED = { source: 'observed', does: 'is healthy, has metrics and traces, and ends' };
+const OBSERVED = { programs: { observed: 'is healthy, has metrics and traces, and ends' } };
 const KIT = { does: 'is tested with the test kit' };
 const APPS = [
   { folder: 'esm-nest-12', name: 'ESM app, Nest 12', ...ONE_MESSAGE },
@@ -151,18 +153,21 @@ try {
     await test('optional libraries are not installed, named in types or loaded', async () =>
       optionalLibrariesStayAway(await copied('bare'), tarball));
   }
-  for (const { folder, name, source, does, runs } of tarball === undefined ? [] : APPS) {
+  for (const { folder, name, programs = {}, does, runs } of tarball === undefined ? [] : APPS) {
     const app = await copied(folder);
     // Each app is a copy of it, and compiles it differently.
-    if (source !== undefined) {
-      await mkdir(join(app, 'src'));
+    for (const source of Object.keys(programs)) {
+      await mkdir(join(app, 'src'), { recursive: true });
       await cp(join(HERE, `${source}.ts`), join(app, 'src', `${source}.ts`));
     }
     if (await test(`${name}: installs`, () => install(app, tarball))) {
       await test(`${name}: its types fit`, () => tsc(app));
       await test(`${name}: our declarations fit its dependencies`, () => ownDeclarations(app));
       await test(`${name}: has the command line`, () => commandLine(app));
-      await test(`${name}: ${does}`, () => (runs ?? program(source))(app));
+      for (const [source, doing] of Object.entries(programs)) {
+        await test(`${name}: ${doing}`, () => program(source)(app));
+      }
+      if (runs !== undefined) await test(`${name}: ${does}`, () => runs(app));
     }
   }
 } finally {

@@ -7,9 +7,13 @@ import { ClientProxy, ClientsModule } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import {
   ClientRedisStreams,
+  DeadLetters,
+  getStreamsToken,
+  InjectStreams,
   type PublishReceipt,
   RedisStreamsModule,
   RedisStreamsRecordBuilder,
+  ServerRedisStreams,
 } from 'nestjs-redis-streams';
 import { type Equal, expectType } from './equal.js';
 
@@ -163,3 +167,17 @@ export function toEachOther(bare: ClientRedisStreams, typed: ClientRedisStreams<
   ],
 })
 export class TypedModule {}
+
+/** Instances by name: their clients have types too, and only classes that the module provides have tokens. */
+@Injectable()
+export class ServiceOfInstances {
+  constructor(
+    @InjectStreams('audit') readonly audit: ClientRedisStreams<Events>,
+    @InjectStreams(DeadLetters, 'audit') readonly lost: DeadLetters,
+    @InjectStreams() readonly client: ClientRedisStreams,
+  ) {}
+}
+getStreamsToken(ServerRedisStreams, 'audit');
+// @ts-expect-error: the module provides no such class
+getStreamsToken(TypedService, 'audit');
+RedisStreamsModule.forRootAsync({ name: 'audit', useFactory: () => ({ group: 'audit' }) });

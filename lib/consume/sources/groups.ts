@@ -11,7 +11,7 @@ import {
 } from '../../redis/scripts/reserve/ensure-group.script.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { ByStream } from '../../wire/by-stream.js';
-import { wildcardsKey } from '../../wire/stream-keys.js';
+import { otherUseKey, wildcardsKey } from '../../wire/stream-keys.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { Member } from '../member.js';
@@ -99,6 +99,7 @@ export class Groups {
         keys.members,
         keys.versions,
         keys.retries,
+        otherUseKey(keys, followed.partition !== undefined),
       ],
       [
         group,

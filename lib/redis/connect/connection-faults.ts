@@ -17,7 +17,11 @@ const CLOSED: ConnectionFault = {
   cause: undefined,
 };
 
+type OnFault = (fault: ConnectionFault) => void;
+
 const latest = new WeakMap<Redis, ConnectionFault>();
+/** Who follows a client, and what stops that. */
+const followed = new WeakMap<Redis, { readonly by: Set<OnFault>; readonly end: () => void }>();
 
 /** Why a client has no connection; undefined if it has one, or if nothing is known. */
 export const faultOf = (client: Redis): ConnectionFault | undefined => latest.get(client);
@@ -26,40 +30,57 @@ export const faultOf = (client: Redis): ConnectionFault | undefined => latest.ge
  * Records why a client has no connection, from now on. Without a listener, ioredis would print every error.
  *
  * @param onFault called with each fault that ioredis reports
- * @returns a function that stops listening
+ * @returns a function that stops that
  */
-export function followFaults(
-  client: Redis,
-  onFault: (fault: ConnectionFault) => void = () => undefined,
-): () => void {
-  let sentinelReason: string | undefined;
-  const onSentinelError = (error: unknown): void => {
-    sentinelReason = reasonOfSentinel(client, error);
+export function followFaults(client: Redis, onFault: OnFault = () => undefined): () => void {
+  let { by, end } = followed.get(client) ?? {};
+  if (by === undefined) {
+    by = new Set();
+    end = listenTo(client, by);
+    followed.set(client, { by, end });
+  }
+  by.add(onFault);
+  return () => {
+    by.delete(onFault);
+    if (by.size > 0) return;
+    end?.();
+    followed.delete(client);
   };
+}
+
+function listenTo(client: Redis, all: ReadonlySet<OnFault>): () => void {
+  let sentinelReason: string | undefined;
   const onError = (error: unknown): void => {
     hideSecrets(error);
     if (isEcho(error) && latest.has(client)) return;
     const fault = faultFrom(client, error, sentinelReason);
     latest.set(client, fault);
-    onFault(fault);
-  };
-  const onClose = (): void => {
-    if (!latest.has(client)) latest.set(client, CLOSED);
-  };
-  const onReady = (): void => {
-    latest.delete(client);
+    for (const onFault of all) onFault(fault);
   };
   const listeners = {
     error: onError,
     'node error': onError,
-    sentinelError: onSentinelError,
-    close: onClose,
-    ready: onReady,
+    sentinelError: (error: unknown) => {
+      sentinelReason = reasonOfSentinel(client, error);
+    },
+    close: () => {
+      if (!latest.has(client)) latest.set(client, CLOSED);
+    },
+    ready: () => void latest.delete(client),
   };
+  expectListeners(client);
   for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
   return () => {
     for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
   };
+}
+
+/** The parts of a server listen to the same connection, and your own may have several servers. Node warns beyond ten. */
+const MANY = 100;
+
+function expectListeners(client: Redis): void {
+  const most = client.getMaxListeners();
+  if (most > 0 && most < MANY) client.setMaxListeners(MANY);
 }
 
 /** ioredis goes on for a moment with a connection that is being closed: the error before this one has the reason. */

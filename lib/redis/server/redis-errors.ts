@@ -39,7 +39,7 @@ export const isTooLarge = (error: unknown): boolean =>
   isRedisReply(error) && /Protocol error|too large|too big|exceeds maximum/i.test(error.message);
 
 const ABOUT_STREAM =
-  /\b(?:WRONGTYPE|NOPERM|CROSSSLOT)\b|non local key|The user executing the script can't|unknown command/;
+  /\b(?:WRONGTYPE|NOPERM|CROSSSLOT|OTHERUSE)\b|non local key|The user executing the script can't|unknown command/;
 
 /** A refusal that concerns keys, rights or the server, and so every message of the stream in the same way. */
 export const isAboutStream = (error: unknown): boolean =>

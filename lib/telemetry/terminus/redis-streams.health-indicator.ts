@@ -3,14 +3,16 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { z } from 'zod';
-import type { InspectedServer, StreamInspection } from '../../monitor/streams-inspection.js';
+import type { StreamInspection } from '../../monitor/streams-inspection.js';
 import { StreamsMonitor } from '../../monitor/streams-monitor.js';
 import { instancesIn, type StreamsInstance } from '../../nest/instances.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
+import { whyUnserved } from '../../nest/unserved-handlers.js';
 import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
 import { checkOptions } from '../../options/check-options.js';
 import { count, instanceName, object, timerMs } from '../../options/option-kinds.js';
 import { errorText } from '../../redis/server/redis-errors.js';
+import { serverProblems } from './server-problems.js';
 
 /** When a service counts as unhealthy. A limit that is not set is not checked, except those with a default. */
 export interface RedisStreamsHealthLimits {
@@ -150,17 +152,20 @@ export class RedisStreamsHealthIndicator implements OnModuleDestroy {
         `nothing, or a name that RedisStreamsModule has in this app: ${known}`,
       );
     }
-    return (await Promise.all(checked.map((instance) => problemsOf(instance, limits)))).flat();
+    return (
+      await Promise.all(checked.map((instance) => problemsOf(instance, this.modules, limits)))
+    ).flat();
   }
 }
 
 async function problemsOf(
   { name, get }: StreamsInstance,
+  modules: ModulesContainer,
   limits: RedisStreamsHealthLimits,
 ): Promise<string[]> {
   const [server, monitor] = [get(ServerRedisStreams), get(StreamsMonitor)];
   if (server === undefined || monitor === undefined) throw new Error(NO_MODULE);
-  const problems = await ownProblems(server, monitor, limits);
+  const problems = await ownProblems(server, monitor, modules, limits);
   return name === undefined
     ? problems
     : problems.map((problem) => `instance "${name}": ${problem}`);
@@ -169,10 +174,12 @@ async function problemsOf(
 async function ownProblems(
   server: ServerRedisStreams,
   monitor: StreamsMonitor,
+  modules: ModulesContainer,
   limits: RedisStreamsHealthLimits,
 ): Promise<string[]> {
   if (server.consumer?.isDraining === true) return [CLOSING];
-  const ofReader = readerProblems(server, limits);
+  const unserved = whyUnserved(modules, server);
+  const ofReader = unserved === undefined ? readerProblems(server, limits) : [unserved];
   try {
     const { timeoutMs = TIMEOUT_MS } = limits;
     const inspected = await monitor.inspect({ timeoutMs });
@@ -201,16 +208,6 @@ function readerProblems(server: ServerRedisStreams, limits: RedisStreamsHealthLi
   return [
     `the last read ended ${Math.round(readerQuietMs)} ms ago, and ${maxReaderQuietMs} are allowed`,
   ];
-}
-
-/** The problems of Redis itself. */
-function serverProblems({ maxmemoryPolicy, role }: InspectedServer): string[] {
-  const problems: string[] = [];
-  if (role === 'replica') problems.push('Redis is a replica: nothing can be written to it');
-  if (maxmemoryPolicy !== undefined && maxmemoryPolicy !== 'noeviction') {
-    problems.push(`maxmemory-policy of Redis is "${maxmemoryPolicy}", which throws messages away`);
-  }
-  return problems;
 }
 
 /** The problems of a stream and its group, by the limits that are set. What is unknown is no problem. */

@@ -19,7 +19,8 @@ import type {
 } from './testing-options.js';
 
 /**
- * An app under test with a real Redis, and with keys of its own. It works with every test runner, since it uses none.
+ * An app under test with a real Redis, and with keys of its own. If it has several instances of `RedisStreamsModule`, this is for
+ * the one without a name, or else the first one. It works with every test runner, since it uses none.
  *
  * @example
  * ```ts
@@ -115,6 +116,16 @@ export class RedisStreamsTesting {
     which: string | { readonly messageId: string; readonly stream?: string },
   ): Promise<MessageHistory> {
     return this.kit.historyOf(which);
+  }
+
+  /**
+   * The same for an instance of `RedisStreamsModule` with a name, in an app with several: its client, its dead letters, and
+   * what its group does. Closing it closes the app.
+   *
+   * @throws StreamsTestingError if the app has none of this name
+   */
+  instance(name: string): RedisStreamsTesting {
+    return new RedisStreamsTesting(this.kit.named(name));
   }
 
   /** Closes the app, removes its keys, and ends a Redis that was started for it. A second call does nothing. */

@@ -6,7 +6,14 @@ import {
   type ModuleMetadata,
   type Type,
 } from '@nestjs/common';
-import { ModuleRef, NestFactory } from '@nestjs/core';
+import { ModuleRef, ModulesContainer, NestFactory } from '@nestjs/core';
+import { isDeepStrictEqual } from 'node:util';
+import { DeadLetters } from '../../dead-letters/dead-letters.js';
+import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
+import { instancesWithHandlers } from '../../nest/handler-transports.js';
+import { instancesIn } from '../../nest/instances.js';
+import { RedisStreamsPull } from '../../nest/pull/redis-streams-pull.js';
+import type { RedisStreamsModuleOptions } from '../../options/server-options.js';
 import { withOverride } from '../../nest/redis-streams.module.js';
 import { ServerRedisStreams } from '../../nest/server-redis-streams.js';
 import type { ConnectionOption } from '../../options/connection-option.js';
@@ -22,32 +29,83 @@ import type {
 /** An app that was created and does not listen yet. */
 export interface CreatedApp {
   readonly app: INestApplication | INestMicroservice;
-  readonly server: ServerRedisStreams;
-  readonly keyPrefix: string;
+  /** The first is that of which tests mean if they say no name: the one without a name, if there is one. */
+  readonly instances: readonly [TestedInstance, ...TestedInstance[]];
   readonly listen: () => Promise<unknown>;
 }
 
-/** Creates the app with this Redis and a new prefix, instead of those in its own options. */
+/** An instance of `RedisStreamsModule` in the app. */
+export interface TestedInstance {
+  readonly name: string | undefined;
+  readonly keyPrefix: string;
+  readonly server: ServerRedisStreams;
+  readonly client: ClientRedisStreams;
+  readonly pull: RedisStreamsPull;
+  readonly deadLetters: DeadLetters;
+}
+
+/** Creates the app with this Redis and new prefixes, instead of those in its own options. */
 export async function createApp(
   tested: TestedApp,
   connection: ConnectionOption,
   { options: given = {}, logger = ['warn', 'error', 'fatal'] }: RedisStreamsTestingOptions,
 ): Promise<CreatedApp> {
-  const consumer = `test-${randomBytes(8).toString('hex')}`;
-  const keyPrefix = `${consumer}:`;
+  const prefixes = new OwnPrefixes();
   const created = await withOverride(
-    (options) => ({ ...options, ...given, connection, keyPrefix, consumer }),
+    (options) => {
+      const keyPrefix = prefixes.insteadOf(options);
+      return { ...options, ...given, connection, keyPrefix, consumer: randomName() };
+    },
     () => create(tested, logger),
   );
   try {
-    const server = serverOf(created.app);
+    const [first, ...more] = instancesOf(created.app);
+    if (first === undefined) throw new StreamsTestingError(text.NO_MODULE);
+    const instances = [first, ...more] as const;
     // Otherwise it would read, and remove, keys of other apps.
-    if (server.options.keyPrefix !== keyPrefix) throw new StreamsTestingError(text.NOT_TAKEN);
-    return { ...created, server, keyPrefix };
+    if (!instances.every(({ keyPrefix }) => prefixes.has(keyPrefix))) {
+      throw new StreamsTestingError(text.NOT_TAKEN);
+    }
+    return { ...created, instances };
   } catch (error) {
     await created.app.close();
     throw error;
   }
+}
+
+const randomName = (): string => `test-${randomBytes(8).toString('hex')}`;
+
+/** New prefixes: the same for instances that share streams in the app's own Redis. */
+class OwnPrefixes {
+  private readonly taken: { readonly place: unknown; readonly keyPrefix: string }[] = [];
+
+  insteadOf({ connection, keyPrefix = '' }: RedisStreamsModuleOptions): string {
+    const place = [connection, keyPrefix];
+    const same = this.taken.find((taken) => isDeepStrictEqual(taken.place, place));
+    if (same !== undefined) return same.keyPrefix;
+    const own = `${randomName()}:`;
+    this.taken.push({ place, keyPrefix: own });
+    return own;
+  }
+
+  has(keyPrefix: string): boolean {
+    return this.taken.some((taken) => taken.keyPrefix === keyPrefix);
+  }
+}
+
+/** The instances of an app, the one without a name first. */
+function instancesOf(app: Pick<ModuleRef, 'get'>): TestedInstance[] {
+  const found = instancesIn(app.get(ModulesContainer, { strict: false })).flatMap(
+    ({ name, get }) => {
+      const [server, client] = [get(ServerRedisStreams), get(ClientRedisStreams)];
+      const [pull, deadLetters] = [get(RedisStreamsPull), get(DeadLetters)];
+      if (!server || !client || !pull || !deadLetters) return [];
+      return [{ name, keyPrefix: server.options.keyPrefix, server, client, pull, deadLetters }];
+    },
+  );
+  return found.sort(
+    (one, other) => Number(one.name !== undefined) - Number(other.name !== undefined),
+  );
 }
 
 async function create(
@@ -82,23 +140,30 @@ async function create(
   return { app, listen: () => app.listen() };
 }
 
-/** Listens in an app with HTTP, which may have connected the strategy itself. */
+/** Listens in an app with HTTP, which may have connected the strategies itself. */
 async function listenWithHttp(app: INestApplication): Promise<void> {
-  const strategy = serverOf(app);
-  const isConnected = app
-    .getMicroservices()
-    .some((microservice) => Reflect.get(microservice, 'serverInstance') === strategy);
-  if (!isConnected) app.connectMicroservice({ strategy }, { inheritAppConfig: true });
-  if (!strategy.isListening) await app.startAllMicroservices();
+  const connected = new Set<unknown>(
+    app.getMicroservices().map((microservice) => Reflect.get(microservice, 'serverInstance')),
+  );
+  const instances = instancesOf(app);
+  if (!instances.some(({ server }) => connected.has(server))) {
+    const read = instancesWithHandlers(app.get(ModulesContainer));
+    // One that only publishes would get the handlers that have no transport.
+    const reading = instances.filter(({ name }, index) => index === 0 || read.has(name));
+    for (const { server } of reading) {
+      app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
+    }
+  }
+  if (!instances.some(({ server }) => server.isListening)) await app.startAllMicroservices();
   await app.init();
 }
 
+/** The server of an app that has one, as a microservice without HTTP has. */
 function serverOf(app: Pick<ModuleRef, 'get'>): ServerRedisStreams {
-  try {
-    return app.get(ServerRedisStreams, { strict: false });
-  } catch (cause) {
-    throw new StreamsTestingError(text.NO_MODULE, undefined, { cause });
-  }
+  const [first, ...more] = instancesOf(app);
+  if (first === undefined) throw new StreamsTestingError(text.NO_MODULE);
+  if (more.length > 0) throw new StreamsTestingError(text.SEVERAL_INSTANCES);
+  return first.server;
 }
 
 const isFactory = (tested: TestedApp): tested is TestedFactory => 'app' in tested;

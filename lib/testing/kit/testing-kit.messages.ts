@@ -21,6 +21,13 @@ export const NO_MODULE =
 export const NOT_TAKEN =
   'The app was made before RedisStreamsTesting could give it its own Redis and keyPrefix, so it is not started. Create it inside `{ app: () => … }`, or pass a builder that was not compiled';
 
+export const SEVERAL_INSTANCES =
+  'The app has several instances of RedisStreamsModule, and a microservice without HTTP has one server. Pass { app: () => NestFactory.create(AppModule) }: its servers can all listen';
+export const noInstance = (name: string | undefined): string =>
+  name === undefined
+    ? NO_MODULE
+    : `The app has no RedisStreamsModule with the name ${quoted(name)}`;
+
 const quoted = (name: string): string => `"${name}"`;
 
 /** A message as the test identified it. */

@@ -1,20 +1,13 @@
 import type { INestApplication, INestMicroservice } from '@nestjs/common';
-import type { Redis } from 'ioredis';
-import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { SafeLogger } from '../../errors/safe-logger.js';
-import { DeadLetters } from '../../dead-letters/dead-letters.js';
-import { ClientRedisStreams } from '../../nest/client-redis-streams.js';
-import { RedisStreamsPull } from '../../nest/pull/redis-streams-pull.js';
+import type { ClientRedisStreams } from '../../nest/client-redis-streams.js';
 import { checkOptions } from '../../options/check-options.js';
-import type { ConnectionOption } from '../../options/connection-option.js';
 import type { StreamPattern } from '../../options/stream-pattern.js';
 import type { PublishReceipt } from '../../publish/entry-publisher.js';
 import { OpenedConnection } from '../../redis/connect/opened-connection.js';
 import { errorText } from '../../redis/server/redis-errors.js';
 import { placesOf } from '../../wire/partitions.js';
-import { startRedis } from '../redis/start-redis.js';
 import {
   type AppInRedis,
   removeKeys,
@@ -32,7 +25,8 @@ import {
   type WhichMessage,
 } from './message-history.js';
 import { messageState } from './message-state.js';
-import { createApp, type CreatedApp } from './start-app.js';
+import { readyInTime, redisFor, runAll, StartedApp } from './started-app.js';
+import { createApp, type TestedInstance } from './start-app.js';
 import * as text from './testing-kit.messages.js';
 import {
   type DrainedOptions,
@@ -43,50 +37,32 @@ import {
 } from './testing-options.js';
 
 const TIMEOUT_MS = 4_000;
-/** Test runners usually give a hook five seconds. */
-const CONNECT_MS = 4_000;
 
-/** Runs all steps in order, even if some fail, and throws the first error at the end. */
-async function runAll(steps: readonly (() => unknown)[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
-}
-
-/** The implementation of `RedisStreamsTesting`, which needs Nest. */
+/** The implementation of `RedisStreamsTesting`, which needs Nest: for one instance of the app. */
 export class TestingKit {
-  private readonly closed = new AbortController();
   private readonly receipts: PublishReceipt[] = [];
   private readonly timeoutMs: number;
-  private closing: Promise<void> | undefined;
 
   private constructor(
-    private readonly created: CreatedApp,
+    private readonly tested: StartedApp,
+    private readonly kits: ReadonlyMap<string | undefined, TestingKit>,
+    private readonly instance: TestedInstance,
     readonly inRedis: AppInRedis,
     private readonly journal: Journal,
-    private readonly leave: () => Promise<void>,
     { timeoutMs = TIMEOUT_MS }: RedisStreamsTestingOptions,
   ) {
     this.timeoutMs = timeoutMs;
-    // Any number of waits may listen to it.
-    setMaxListeners(0, this.closed.signal);
   }
 
-  static async open(tested: TestedApp, options: RedisStreamsTestingOptions): Promise<TestingKit> {
+  static async open(given: TestedApp, options: RedisStreamsTestingOptions): Promise<TestingKit> {
     checkOptions(schemas.create, options, 'RedisStreamsTesting');
     // In the order in which they run.
     const undo: (() => unknown)[] = [];
     const leave = (): Promise<void> => runAll(undo.splice(0));
     try {
-      const connection = options.connection ?? (await started(undo));
-      const created = await createApp(tested, connection, options);
-      const { app, server, keyPrefix } = created;
+      const connection = options.connection ?? (await redisFor(undo));
+      const created = await createApp(given, connection, options);
+      const { app, instances } = created;
       undo.unshift(() => app.close());
       const opened = new OpenedConnection(connection, {
         role: 'operator',
@@ -96,14 +72,18 @@ export class TestingKit {
       });
       undo.splice(1, 0, () => opened.drop());
       const client = await readyInTime(opened);
-      undo.splice(1, 0, () => removeKeys(client, keyPrefix, server.options.group));
-      const journal = new Journal(server.options.consumer);
-      undo.push(() => journal.end());
+      const tested = new StartedApp(app, leave);
+      const kits = new Map<string | undefined, TestingKit>();
+      for (const instance of instances) {
+        const { server, keyPrefix, pull, deadLetters } = instance;
+        undo.splice(1, 0, () => removeKeys(client, keyPrefix, server.options.group));
+        const journal = new Journal(server.options.consumer);
+        undo.push(() => journal.end());
+        const inRedis = { client, server, pull, deadLetters };
+        kits.set(instance.name, new TestingKit(tested, kits, instance, inRedis, journal, options));
+      }
       await created.listen();
-      const deadLetters = app.get(DeadLetters, { strict: false });
-      const pull = app.get(RedisStreamsPull, { strict: false });
-      const inRedis = { client, server, pull, deadLetters };
-      return new TestingKit(created, inRedis, journal, leave, options);
+      return kitOf(kits, instances[0].name);
     } catch (error) {
       await leave().catch(() => undefined);
       throw error;
@@ -111,15 +91,15 @@ export class TestingKit {
   }
 
   get app(): INestApplication | INestMicroservice {
-    return this.created.app;
+    return this.tested.app;
   }
 
   get keyPrefix(): string {
-    return this.created.keyPrefix;
+    return this.instance.keyPrefix;
   }
 
   get publisher(): ClientRedisStreams {
-    return this.app.get(ClientRedisStreams, { strict: false });
+    return this.instance.client;
   }
 
   async emit(pattern: string | StreamPattern, data: unknown): Promise<PublishReceipt> {
@@ -185,14 +165,13 @@ export class TestingKit {
     return { messageId, stream, events, attempts, state: { kind: 'unknown' } };
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.end();
-    return this.closing;
+  /** The kit of another instance of the app. */
+  named(name: string): TestingKit {
+    return kitOf(this.kits, name);
   }
 
-  private async end(): Promise<void> {
-    this.closed.abort();
-    await this.leave();
+  close(): Promise<void> {
+    return this.tested.close();
   }
 
   private receiptOf(which: WhichMessage): PublishReceipt | undefined {
@@ -213,7 +192,7 @@ export class TestingKit {
   private changesOf(which: WhichMessage) {
     return {
       whenChanged: (callback: () => void) => this.journal.whenNoted(which, callback),
-      closed: this.closed.signal,
+      closed: this.tested.closed,
     };
   }
 
@@ -229,22 +208,12 @@ export class TestingKit {
   }
 }
 
-/** Waits for the connection, but not forever: a test should fail if there is no Redis. */
-async function readyInTime(opened: OpenedConnection): Promise<Redis> {
-  const timeUp = new AbortController();
-  const late = delay(CONNECT_MS, undefined, { signal: timeUp.signal }).then(() => {
-    throw new StreamsTestingError(text.NO_REDIS);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([opened.ready(), late]);
-  } finally {
-    timeUp.abort();
-  }
-}
-
-async function started(undo: (() => unknown)[]): Promise<ConnectionOption> {
-  const redis = await startRedis();
-  undo.push(() => redis.stop());
-  return redis.url;
+/** @throws StreamsTestingError if the app has no such instance */
+function kitOf(
+  kits: ReadonlyMap<string | undefined, TestingKit>,
+  name: string | undefined,
+): TestingKit {
+  const kit = kits.get(name);
+  if (kit === undefined) throw new StreamsTestingError(text.noInstance(name));
+  return kit;
 }

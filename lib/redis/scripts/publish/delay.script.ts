@@ -1,5 +1,6 @@
 import { parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
+import { PUBLISHED_AS } from '../other-use.lua.js';
 import { NOW, Script } from '../script.js';
 import { type PublishedBatch, publishedBatch } from './publish.script.js';
 import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
@@ -8,12 +9,12 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  * Stores a batch of messages to be published later, each message ID once.
  *
  * KEYS   1 delayed (ZSET), 2 delayed messages (HASH), 3 published (ZSET), 4 entry IDs that do not fit into a score
- *        (HASH), 5 what this caller sent (string)
+ *        (HASH), 5 what this caller sent (string), 6 if another stream could have these keys: which one has (string)
  * ARGV   1 window ms of published messages, 0 if none are remembered, 2 the number of the batch: the caller numbers its
  *        batches for this stream, 3 the lowest number without an answer yet, 4 how long to remember what the caller
  *        sent, ms, 5 about how many entries the stream keeps, or '', 6 how long the stream lasts after a write, ms, or '',
  *        7 how many messages, then for each: its ID, when it is due (`+` and ms from now, or ms since 1970), how many field
- *        names and values it has, and these
+ *        names and values it has, and these. The last one is the stream's key
  * result a text with `-` for each message that was accepted, in order, separated by spaces; `d` for one whose ID already waits,
  *        followed by an entry ID if it was published within the window
  * atomic because two callers that both find an ID missing would both store it, and one of the two could be cancelled.
@@ -24,7 +25,9 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  * nothing else happens.
  */
 export const delayScript = new Script(
-  `${PUBLISHED_LEDGER}${WAITING_ROW}${DUE_TIMES}
+  `${PUBLISHED_LEDGER}${WAITING_ROW}${DUE_TIMES}${PUBLISHED_AS}
+local other = publishedAs(KEYS[6], ARGV[#ARGV])
+if other then return other end
 ${NOW}
 local window, count = tonumber(ARGV[1]), tonumber(ARGV[7])
 local since = (now - window + 1) * 2048

@@ -1,5 +1,7 @@
+import { delayedKeys, publishedAsKeys, publishedKeys } from '../../../wire/stream-keys.js';
 import { parseCount, parseList, parseText } from '../../read/replies.js';
 import { DUE_TIMES } from '../due-times.lua.js';
+import { PUBLISHED_AS } from '../other-use.lua.js';
 import { NOW, Script } from '../script.js';
 import { PUBLISHED_LEDGER } from './published.lua.js';
 
@@ -14,11 +16,18 @@ export interface PublishedLater {
   readonly unreadable: number;
 }
 
+/** @param key the stream's own key */
+export function publishDelayedKeys(key: string): string[] {
+  const { delayed, messages } = delayedKeys(key);
+  const { published, entryIds } = publishedKeys(key, '');
+  return [key, delayed, messages, published, entryIds, ...publishedAsKeys(key)];
+}
+
 /**
  * Publishes the due messages of one stream: a page, by due time, and in the order of the calls if these are equal.
  *
  * KEYS   1 stream, 2 delayed (ZSET), 3 delayed messages (HASH), 4 published (ZSET), 5 entry IDs that do not fit into a
- *        score (HASH)
+ *        score (HASH), 6 if another stream could have these keys: which one has (string)
  * ARGV   1 how many messages at most, 2 about how many bytes at most
  * result [messages published, ms until the next one is due or '' if none waits, the error of the next one or '', messages
  *        removed because their rows hold no entry]
@@ -32,7 +41,9 @@ export interface PublishedLater {
  * it would keep all others from being published.
  */
 export const publishDelayedScript = new Script(
-  `${PUBLISHED_LEDGER}${DUE_TIMES}
+  `${PUBLISHED_LEDGER}${DUE_TIMES}${PUBLISHED_AS}
+local other = publishedAs(KEYS[6], KEYS[1])
+if other then return other end
 ${NOW}
 local count, bytes, mostBytes = 0, 0, tonumber(ARGV[2])
 local refusal, scored, longest, large, unreadable = '', {}, 0, false, 0

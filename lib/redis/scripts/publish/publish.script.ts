@@ -1,4 +1,5 @@
 import { parseText } from '../../read/replies.js';
+import { PUBLISHED_AS } from '../other-use.lua.js';
 import { NOW, Script } from '../script.js';
 import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
 
@@ -6,7 +7,7 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  * Publishes a batch of messages, each message ID once within the window.
  *
  * KEYS   1 stream, 2 published (ZSET), 3 entry IDs that do not fit into a score (HASH), 4 what this caller sent (string),
- *        5 delayed (ZSET), 6 delayed messages (HASH)
+ *        5 delayed (ZSET), 6 delayed messages (HASH), 7 if another stream could have these keys: which one has (string)
  * ARGV   1 window ms, 2 the number of the batch: the caller numbers its batches for this stream; 0 if the caller generated all
  *        of its message IDs, so that nobody else can send them, 3 the lowest number without an answer yet, 4 how long to
  *        remember what the caller sent, ms, 5 about how many entries the stream keeps, or '', 6 how long the stream lasts
@@ -22,7 +23,9 @@ import { PUBLISHED_LEDGER, WAITING_ROW } from './published.lua.js';
  * something: a duplicate does not extend the stream's expiry.
  */
 export const publishScript = new Script(
-  `${PUBLISHED_LEDGER}${WAITING_ROW}
+  `${PUBLISHED_LEDGER}${WAITING_ROW}${PUBLISHED_AS}
+local other = publishedAs(KEYS[7], KEYS[1])
+if other then return other end
 local pcall, unpack = redis.pcall, unpack
 ${NOW}
 local window, batch, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[7])

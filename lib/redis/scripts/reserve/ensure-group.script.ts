@@ -2,6 +2,7 @@ import { UnexpectedReplyError } from '../../../errors/redis.errors.js';
 import { parseText } from '../../read/replies.js';
 import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
+import { OTHER_USE } from '../other-use.lua.js';
 import { INFO_OF, Script } from '../script.js';
 
 /**
@@ -25,7 +26,7 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * Creates a group if it is missing, or sets it back if it is too far ahead. Also records the caller as a living member.
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger,
- *        8 members (ZSET), 9 versions (HASH), 10 retries (ZSET)
+ *        8 members (ZSET), 9 versions (HASH), 10 retries (ZSET), 11 exists if the group has these keys in use for something else
  * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, or '<' and a time in ms: at the end of the stream, or at
  *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
@@ -50,7 +51,8 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  * of the same name. The ledger still does; it and the other keys that nobody may ask for again expire.
  */
 export const ensureGroupScript = new Script(
-  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}${INFO_OF}
+  `${ENTRY_ORDER}${ENTRY_ID_IN}${MEMBERS}${INFO_OF}${OTHER_USE}
+if KEYS[11] and redis.call('EXISTS', KEYS[11]) == 1 then return otherUse(KEYS[1], KEYS[11]) end
 local function ensure()
   local group, known = ARGV[1], ARGV[3]
   local last, at = '0-0', nil
