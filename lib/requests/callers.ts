@@ -21,7 +21,9 @@ export class Callers {
   /** The IDs of the requests that their callers have left. A question that Redis does not answer finds none. Never rejects. */
   async left(requests: readonly Caller[]): Promise<ReadonlySet<string>> {
     const answers = await Promise.all([...byInbox(requests)].map((each) => this.ask(each)));
-    return new Set(answers.flatMap((answer) => [...(answer?.left ?? [])]));
+    const left = new Set<string>();
+    for (const answer of answers) for (const id of answer?.left ?? []) left.add(id);
+    return left;
   }
 
   /** As {@link left}, and also those whose caller's process has died: its inbox has expired. */
