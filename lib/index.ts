@@ -36,6 +36,7 @@ export {
   type PublishBatchItem,
   PublishError,
   ReplyInterruptedError,
+  NoConsumerError,
   RequestTimeoutError,
 } from './errors/client.errors.js';
 export {

@@ -58,7 +58,7 @@ return answer
  */
 export const leaveMembersScript = new Script(
   `${MEMBERS}
-sayGone(KEYS[1], KEYS[2], ARGV[1])
+sayLeft(KEYS[1], KEYS[2], ARGV[1])
 return 1
 `,
   (reply) => parseCount(reply, 'leave-members'),

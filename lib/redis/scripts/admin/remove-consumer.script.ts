@@ -16,7 +16,7 @@ export const removeConsumerScript = new Script(
   `${MEMBERS}${INFO_OF}
 ${evenIfFull('KEYS[3]')}
 if ARGV[3] == '0' then
-  pcall(sayGone, KEYS[2], KEYS[3], ARGV[2])
+  pcall(sayLeft, KEYS[2], KEYS[3], ARGV[2])
 elseif isAlive(KEYS[2], ARGV[2]) then
   return 0
 end

@@ -35,7 +35,7 @@ end
 local was = redis.call('ZSCORE', KEYS[1], consumer) and '1' or '0'
 if lasts == 0 then
   redis.call('HDEL', KEYS[2], consumer)
-  sayGone(KEYS[1], KEYS[3], consumer)
+  sayLeft(KEYS[1], KEYS[3], consumer)
   return { was }
 end
 redis.call('SET', KEYS[4], ARGV[5], 'NX')
