@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { readGroups } from '../redis/read/xinfo.js';
-import { membersStateScript } from '../redis/scripts/publish/members-state.script.js';
+import { isNotAllowed } from '../redis/server/redis-errors.js';
+import { redisTimeMs } from '../redis/server/clocks.js';
 import { streamKeys } from '../wire/stream-keys.js';
 
 /** How long an answer counts that a stream is read. */
@@ -62,9 +63,23 @@ export class Readers {
 
   /** A group without any report may belong to another program, or to an older version of this package. */
   private async isRead(stream: string, group: string, consumers: number): Promise<boolean> {
-    const { members, versions } = streamKeys(this.keyPrefix, stream, group);
-    const state = await membersStateScript.run(this.client, [members, versions], []);
-    return state === 'none' ? consumers > 0 : state !== 'dead';
+    const { client, keyPrefix } = this;
+    const { members, left } = streamKeys(keyPrefix, stream, group);
+    const asked = Promise.all([
+      client.zrange(members, '-1', '-1', 'WITHSCORES'),
+      client.exists(left),
+      redisTimeMs(client),
+    ]);
+    const answers = await asked.catch((error: unknown) => {
+      if (isNotAllowed(error)) return undefined;
+      throw error;
+    });
+    if (answers === undefined) return true;
+    const [latest, hasLeft, nowMs] = answers;
+    // With RESP3, a member and its score are a list of their own.
+    const aliveUntil = latest.flat().at(1);
+    if (aliveUntil !== undefined) return Number(aliveUntil) >= nowMs;
+    return hasLeft > 0 || consumers > 0;
   }
 
   private rest(key: string, forMs: number): void {

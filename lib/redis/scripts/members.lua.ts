@@ -1,15 +1,12 @@
 import { DUE_TIMES } from './due-times.lua.js';
 import { evenIfFull } from './script.js';
 
-/** The field of `versions` that says when the last member has left. */
-export const LEFT_AT = 'left at';
-
-/** How long that is said: a service that restarts has a member again by then. */
+/** How long it is known that the last member has left: a service that restarts has a member again by then. */
 const LEFT_FOR_MS = 60_000;
 
 /**
  * Lua for the record of a group's members. `members` is a ZSET: consumer → alive until (Redis time, ms). `versions` is a HASH:
- * consumer → version of this package; after the last member has left, for a minute, when that was. `sayingAlive` returns a function that records a member as alive in any number of groups.
+ * consumer → version of this package. `sayingAlive` returns a function that records a member as alive in any number of groups.
  *
  * `isVersionNoted` is true if this process has written its row before. If not, the row may have the version of an earlier
  * process with the same name.
@@ -34,12 +31,11 @@ local function sayGone(members, versions, consumer)
   redis.call('ZREM', members, consumer)
   redis.call('HDEL', versions, consumer)
 end
--- The last one leaves a note, so that a group between two members differs from one that nobody reads.
-local function sayLeft(members, versions, consumer)
+-- The last one leaves a note: a group that is between two members differs from one that nobody reads.
+local function sayLeft(members, versions, left, consumer)
+  local was = redis.call('ZSCORE', members, consumer)
   sayGone(members, versions, consumer)
-  if redis.call('EXISTS', members) == 1 then return end
-  redis.call('HSET', versions, '${LEFT_AT}', string.format('%.0f', membersNow()))
-  redis.call('PEXPIRE', versions, ${LEFT_FOR_MS})
+  if was and redis.call('EXISTS', members) == 0 then redis.call('SET', left, '1', 'PX', ${LEFT_FOR_MS}) end
 end
 local function sayingAlive(consumer, lasts, version, isVersionNoted)
   local now = membersNow()
