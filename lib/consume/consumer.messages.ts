@@ -144,3 +144,6 @@ export const ttlNotRenewed = (stream: string, reason: string): string =>
 export const clockMoved = (movedMs: number): string =>
   `The clock of Redis moved ${movedMs < 0 ? 'back' : 'forward'} by ${(Math.abs(movedMs) / 1_000).toFixed(1)} s, or a server ` +
   'with another clock has taken over. Leases, retries and delays are timed by that clock: keep it right with NTP';
+
+export const nameInUse = (group: string, consumer: string): string =>
+  `Another process reads as consumer "${shown(consumer)}" of group "${shown(group)}". Each takes what the other has for its own, so messages may run twice and lose their order: give each process a name of its own, or leave "consumer" out`;

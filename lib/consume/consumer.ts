@@ -23,6 +23,8 @@ import { once, ServerConnections, throughFailover } from './sources/connections.
 import { StreamDiscovery } from './sources/discovery.js';
 import { DueEntries } from './sources/due-entries.js';
 import { Groups, KnownWildcards } from './sources/groups.js';
+import { memberKeys } from '../wire/stream-keys.js';
+import { isNameInUse } from './same-consumer.js';
 import { Recovery } from './sources/recovery.js';
 import { Resumption } from './sources/resumption.js';
 import { SetAsideStreams } from './sources/set-aside.js';
@@ -252,6 +254,7 @@ export class Consumer {
     await through(() => this.member.noteStartTime(), signal);
     // If that is refused, each look for streams tries it again and reports it.
     await through(() => this.wildcards.remember(), signal).catch(unlessRefused);
+    await through(() => this.warnOfSameName(), signal);
     await through(() => this.groups.ensureAll(), signal);
     this.refusals.throwIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
@@ -315,6 +318,16 @@ export class Consumer {
     // Each partition goes to another member as soon as nothing of it runs here, whatever runs elsewhere.
     await Promise.all([wholeDrained, this.partitions.leave()]);
     await this.groups.leave(this.options.consumerIsGenerated);
+  }
+
+  /** A name that was made for this process is nobody else's. */
+  private async warnOfSameName(): Promise<void> {
+    const { consumerIsGenerated, group, consumer, keyPrefix } = this.options;
+    if (consumerIsGenerated) return;
+    const streams = new Set(this.followed.all.map(({ consumed }) => consumed.stream));
+    const keys = [...streams].map((stream) => memberKeys(keyPrefix, stream, group).members);
+    if (!(await isNameInUse(this.connections.commands, this.member, keys))) return;
+    this.logger.warn(text.nameInUse(group, consumer));
   }
 
   /** Those that may have something in hand. */

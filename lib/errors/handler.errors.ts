@@ -98,7 +98,7 @@ export class SettledAlreadyError extends RedisStreamsError {
 
   constructor(readonly entryId: string) {
     super(
-      `Entry ${shown(entryId)} was settled by hand already: the first of ack(), retry() and deadLetter() counts`,
+      `Entry ${shown(entryId)} is settled already: the first of ack(), retry() and deadLetter() counts`,
     );
   }
 }

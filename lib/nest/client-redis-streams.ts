@@ -1,7 +1,8 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { ClientProxy, type WritePacket } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
 import { firstValueFrom, Observable } from 'rxjs';
+import { ConnectionEndedError } from '../errors/redis.errors.js';
 import { SafeLogger } from '../errors/safe-logger.js';
 import type { RedisStreamsClientOptions } from '../options/client-options.js';
 import { resolveClientOptions } from '../options/resolve-options.js';
@@ -15,6 +16,7 @@ import type { RedisStreamsStatus } from '../redis/connect/opened-connection.js';
 import { errorText } from '../redis/server/redis-errors.js';
 import { withInstanceName } from './instance-name.js';
 import * as text from './nest.messages.js';
+import { packetOf } from './nest-packet.js';
 import { type OpenedClient, openClient, type RedisStreamsClientEvents } from './opened-client.js';
 import { startedObservable } from './started-observable.js';
 import type { StreamOf, TypedData, TypedPattern, UntypedPattern } from './typed-events.js';
@@ -47,6 +49,7 @@ export class ClientRedisStreams<Events = any>
   private readonly messages: MessagePublisher;
   private readonly listeners: { event: string; callback: Listener }[] = [];
   private opened: OpenedClient | undefined;
+  private isShutDown = false;
 
   /** @throws InvalidOptionsError */
   constructor(
@@ -147,7 +150,7 @@ export class ClientRedisStreams<Events = any>
   ): Observable<Result> {
     if (pattern == null || data == null) return super.send(pattern, data);
     return new Observable((observer) =>
-      this.publish(this.packetOf(pattern, data), this.createObserver(observer)),
+      this.publish(packetOf(this, pattern, data), this.createObserver(observer)),
     );
   }
 
@@ -181,6 +184,7 @@ export class ClientRedisStreams<Events = any>
 
   /** Nest closes the clients that it made itself. This one closes with the app, after the servers, which may still publish. */
   async onApplicationShutdown(): Promise<void> {
+    this.isShutDown = true;
     await this.close();
   }
 
@@ -202,7 +206,7 @@ export class ClientRedisStreams<Events = any>
   // No async function here: each one adds a microsecond to every message.
   private dispatch<Result>(pattern: unknown, data: unknown): Promise<Result> {
     try {
-      return this.dispatchEvent<Result>(this.packetOf(pattern, data));
+      return this.dispatchEvent<Result>(packetOf(this, pattern, data));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -220,7 +224,7 @@ export class ClientRedisStreams<Events = any>
   ): Promise<PublishReceipt[]> {
     // Read first: a wrong pattern is not the fault of an item.
     const { stream } = publishTarget(pattern);
-    return this.messages.publishBatch(stream, items, (item) => this.packetOf(pattern, item));
+    return this.messages.publishBatch(stream, items, (item) => packetOf(this, pattern, item));
   }
 
   protected override publish(
@@ -230,13 +234,9 @@ export class ClientRedisStreams<Events = any>
     return this.open().requests.send(packet, callback);
   }
 
-  // Nest 11 has no dispatch hook, and makes the packet inline.
-  private packetOf(pattern: unknown, data: unknown): ReadPacket {
-    const make: unknown = Reflect.get(this, 'createPacket');
-    return typeof make === 'function' ? make.call(this, pattern, data) : { pattern, data };
-  }
-
   private open(): OpenedClient {
+    // A late call would open a connection that nothing closes, and the process would never end.
+    if (this.isShutDown) throw new ConnectionEndedError(text.SHUT_DOWN);
     this.opened ??= openClient(this.options, this.encoder, this.messages, this.logger, {
       serverChecks: this.serverChecks,
       report: (status) => this._status$.next(status),

@@ -136,3 +136,7 @@ export const MODULE_OPTIONS =
 
 export const ASYNC_OPTIONS =
   'an object with useFactory, useClass or useExisting, which gives the module options';
+
+export const SHUT_DOWN = 'the app was shut down';
+
+export const NOT_TEXT = 'allowed is the name of a stream, or a wildcard such as orders.*';

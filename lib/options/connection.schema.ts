@@ -165,7 +165,7 @@ export const connection = z
     if (isCluster) return;
     for (const key of Object.keys(value).filter((each) => !OF_IOREDIS.includes(each))) {
       const meant = nearest(key, OF_IOREDIS);
-      if (meant !== undefined) refuse(`no such option; did you mean ${meant}?`, [key]);
+      if (meant !== undefined) refuse(`nothing of this name; did you mean ${meant}?`, [key]);
     }
   })
   .optional();

@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein';
 export function noSuchOption(given: string, known: readonly string[]): string {
   const near = nearest(given, known);
   const meant = near === undefined ? '' : `did you mean ${near}? `;
-  return `no such option; ${meant}known here: ${known.join(', ') || 'none'}`;
+  return `nothing of this name; ${meant}known here: ${known.join(', ') || 'none'}`;
 }
 
 /** The name that `given` is most likely a typing error of, if any. */

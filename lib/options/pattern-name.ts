@@ -20,7 +20,8 @@ const NOT_TEXT = /^(?:-?\d+(?:\.\d+)?(?:e[+-]\d+)?|true|false|null|)$/;
  */
 export function patternName(pattern: unknown): string {
   if (typeof pattern === 'number') return numberName('pattern', pattern);
-  if (typeof pattern !== 'object' || pattern === null) throw refused('pattern', pattern, ALLOWED);
+  if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern))
+    throw refused('pattern', pattern, ALLOWED);
   return objectName('pattern', pattern, 1);
 }
 
@@ -28,7 +29,11 @@ const ALLOWED =
   'the name of a stream, { stream, name }, or a pattern of Nest such as { cmd: "sum" } or a number';
 
 const refused = (path: string, value: unknown, allowed: string): InvalidOptionsError => {
-  const given = value === undefined ? 'undefined' : value === null ? 'null' : `a ${typeof value}`;
+  const given = Array.isArray(value)
+    ? 'a list'
+    : value == null
+      ? String(value)
+      : `a ${typeof value}`;
   return new InvalidOptionsError(path, given, allowed);
 };
 
@@ -53,7 +58,8 @@ function valueName(path: string, value: unknown, level: number): string {
   }
   if (typeof value === 'number') return numberName(path, value);
   if (typeof value === 'boolean' || value === null) return String(value);
-  if (typeof value === 'object') return `(${objectName(path, value, level + 1)})`;
+  if (typeof value === 'object' && !Array.isArray(value))
+    return `(${objectName(path, value, level + 1)})`;
   throw refused(path, value, 'text, a number, true, false, null, or an object of these');
 }
 

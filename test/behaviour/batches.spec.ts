@@ -183,7 +183,7 @@ for (const publishDedup of [undefined, false] as const) {
     it('to no stream, or that is not an array, is an error of the batch and not of an item', async () => {
       const client = clientFor(options);
       const bad: [unknown, unknown][] = [
-        [7, [{ n: 0 }]],
+        [Symbol('orders'), [{ n: 0 }]],
         [undefined, [{ n: 0 }]],
         [freshName('orders'), { n: 0 }],
         [freshName('orders'), 'text'],

@@ -41,10 +41,10 @@ describe('modes that contradict each other are refused', () => {
     expect(module.message).toContain('tries nothing again');
   });
 
-  it('options of a single stream under the name of a wildcard', async () => {
+  it('partitions under the name of a wildcard', async () => {
     const streams = { 'orders.*': { partitions: 2 } };
     const error = await refusal(() => resolveModuleOptions({ group: 'billing', streams }));
-    expect(error.path).toBe('streams.orders.*');
+    expect(error.path).toBe('streams.orders.*.partitions');
     expect(error.message).toContain('full name');
   });
 });

@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { PullEndedError } from '../../errors/handler.errors.js';
-import { InvalidOptionsError } from '../../errors/redis-streams.error.js';
+import { InvalidOptionsError, InvalidStreamNameError } from '../../errors/redis-streams.error.js';
 import { SafeLogger } from '../../errors/safe-logger.js';
+import { textOf } from '../../errors/thrown.js';
 import { checkOptions } from '../../options/check-options.js';
 import {
   type PullOptions,
@@ -104,6 +105,7 @@ export class RedisStreamsPull<Events = any> implements OnModuleDestroy {
   from(stream: string, pullOptions: PullOptions = {}): PulledMessages {
     const { keyPrefix, partitions, subscription: base } = this.options;
     checkOptions(pullSchemas.from, pullOptions, 'pull.from()');
+    if (typeof stream !== 'string') throw new InvalidStreamNameError(textOf(stream), text.NOT_TEXT);
     streamKey(keyPrefix, stream);
     requireKeysOfItsOwn(keyPrefix, stream, partitions);
     this.requireNoPartitions(stream);

@@ -23,8 +23,20 @@ const latest = new WeakMap<Redis, ConnectionFault>();
 /** Who follows a client, and what stops that. */
 const followed = new WeakMap<Redis, { readonly by: Set<OnFault>; readonly end: () => void }>();
 
+/** A server that expects TLS says nothing to a client without it, and the other way round. */
+const SILENT: ConnectionFault = {
+  reason:
+    'nothing has answered yet. Is it Redis, and do both sides use TLS (rediss://) or neither?',
+  isRefusal: false,
+  cause: undefined,
+};
+
 /** Why a client has no connection; undefined if it has one, or if nothing is known. */
-export const faultOf = (client: Redis): ConnectionFault | undefined => latest.get(client);
+export const faultOf = (client: Redis): ConnectionFault | undefined =>
+  latest.get(client) ?? (isConnecting(client) ? SILENT : undefined);
+
+const isConnecting = ({ status }: Redis): boolean =>
+  status === 'connecting' || status === 'connect';
 
 /**
  * Records why a client has no connection, from now on. Without a listener, ioredis would print every error.

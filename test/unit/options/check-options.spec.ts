@@ -168,7 +168,7 @@ describe('a value that is wrong', () => {
     ['connection.db', -1, 'the number of a database'],
     ['connection.password', 7, 'text'],
     ['connection.sentinels', [], 'one sentinel or more'],
-    ['connection.hots', 'redis', 'no such option; did you mean host?'],
+    ['connection.hots', 'redis', 'nothing of this name; did you mean host?'],
     ['connection.maxRetriesPerRequests', 3, 'did you mean maxRetriesPerRequest?'],
     ['connection.url', { url: 'http://redis' }, 'redis://'],
     ['connection.credentials', { credentials: { password: 'x' } }, 'a function'],
@@ -385,7 +385,7 @@ describe('an option that there is not', () => {
   ])('%s is refused, and told what there is', (path, known) => {
     const error = refused(() => server(withOption(path, 1)));
     expect(error.path).toBe(path);
-    expect(error.allowed).toContain('no such option');
+    expect(error.allowed).toContain('nothing of this name');
     expect(error.allowed).toContain(known);
   });
 
