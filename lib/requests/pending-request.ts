@@ -18,8 +18,8 @@ export class PendingRequest {
   /** Resolves when nothing more will come. */
   readonly ended: Promise<void>;
   private hasEnded = false;
-  /** Whether its handler has ended, as far as that is known here. */
-  private isAnswered = false;
+  /** Whether the handler's side knows by itself that nobody waits: it has ended, or the time is over. */
+  private endIsKnown = false;
   private onEnd: () => void = () => undefined;
   /** The run whose replies it takes, and the latest of them. It is the first run that replied. */
   private followed: Pick<Reply, 'run' | 'group' | 'attempt' | 'number'> | undefined;
@@ -52,7 +52,10 @@ export class PendingRequest {
   /** Fails if this takes longer than the given time. */
   waitForReply(withinMs: number): void {
     const { stream, messageId, timeoutMs } = this;
-    this.startTimer(withinMs, () => new RequestTimeoutError(stream, messageId, timeoutMs));
+    this.startTimer(withinMs, () => {
+      this.endIsKnown = true;
+      return new RequestTimeoutError(stream, messageId, timeoutMs);
+    });
   }
 
   take(reply: Reply): void {
@@ -60,7 +63,7 @@ export class PendingRequest {
     if (reply.kind === 'nobody') return this.takeNobody(reply.group, reply.groups);
     if (!this.accepts(reply)) return;
     this.waitForReply(this.timeoutMs);
-    this.isAnswered = reply.kind !== 'next';
+    this.endIsKnown = reply.kind !== 'next';
     if (reply.kind === 'error') return this.fail(reply.error);
     if (reply.kind === 'end') return this.end({ isDisposed: true });
     let response: unknown;
@@ -82,18 +85,18 @@ export class PendingRequest {
   /**
    * Its caller no longer wants the reply, or has got it.
    *
-   * @returns whether its handler may still run, or start
+   * @returns whether the handler's side has to be told
    */
   forget(): boolean {
     this.finish();
-    return !this.isAnswered;
+    return !this.endIsKnown;
   }
 
   /** There is no handler only if no group of the stream has one. */
   private takeNobody(group: string, groups: number): void {
     this.groupsWithoutHandler.add(group);
     if (!(this.groupsWithoutHandler.size >= groups)) return;
-    this.isAnswered = true;
+    this.endIsKnown = true;
     this.fail(NO_MESSAGE_HANDLER);
   }
 
