@@ -389,6 +389,12 @@ export class Pipeline {
 
   private doNotStart(message: Message): void {
     this.slots.end(message);
+    const mode = this.deliveries.modeOf(message);
+    if (!this.startsNothing && !mode.mustRecordStart(message) && !mode.isLive(message)) {
+      // Its reservation became too old meanwhile: it is reserved again, before those that came after it.
+      this.stale.push(message);
+      return this.reserveAgain();
+    }
     this.startWaiting();
     void this.settle(message, GIVE_BACK);
     this.afterRun();

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { errorText, isRedisReply } from '../redis/server/redis-errors.js';
+import { isRedisReply } from '../redis/server/redis-errors.js';
 import { clusterOf } from '../redis/connect/cluster-client.js';
 import type { Member } from './member.js';
 
@@ -24,8 +24,9 @@ export async function isNameInUse(
     const isAlive = (await Promise.all(rows)).some((till) => Number(till) > startedAtMs);
     return isAlive && (await hasConnection(client, consumer));
   } catch (error) {
+    // It is only for a warning.
     if (isRedisReply(error)) return false;
-    throw new Error(errorText(error), { cause: error });
+    throw error;
   }
 }
 

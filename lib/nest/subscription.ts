@@ -37,7 +37,7 @@ export function subscription(options: SubscriptionOptions = {}): SubscriptionExt
 /**
  * The subscription options in a handler's extras.
  *
- * @throws InvalidOptionsError if they were not made by {@link subscription}, or if an option is beside it, where it has no effect
+ * @throws InvalidOptionsError if the options were not made by {@link subscription}, or if others stand beside them, which would have no effect
  */
 export function subscriptionOf(extras: unknown): SubscriptionOptions {
   if (typeof extras !== 'object' || extras === null) return {};

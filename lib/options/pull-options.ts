@@ -17,9 +17,9 @@ export type RedisStreamsPullOptions = Omit<
 /** Options of one `from()`. `concurrency` is how many messages the loop may have that it has not settled. */
 export interface PullOptions extends Omit<SubscriptionOptions, ForHandlers> {
   /**
-   * Ends the loop once the group has finished everything: no entry is unread, pending (for other members too) or waits for a
-   * retry. For scripts that handle what is there and exit. If publishers keep up with the loop, it goes on; delayed messages
-   * that are not due yet are not waited for.
+   * Ends the loop once the group has finished everything: no entry is unread, pending (for any member) or waiting for a retry. For
+   * scripts that empty a stream and exit. As long as new messages arrive, the loop goes on. It does not wait for delayed
+   * messages that are not due yet.
    *
    * @default false: the loop waits for more
    */

@@ -278,7 +278,7 @@ describe('a loop', () => {
     await Promise.all(all.map((message) => message.ack()));
     const after = await scriptsRun();
     expect(await ledgerSize(stream)).toBe(50);
-    // Looking for what is due is a script too.
+    // The loop also looks for due messages meanwhile, which is a script as well.
     expect(after - before).toBeLessThan(10);
     await messages.return();
   });

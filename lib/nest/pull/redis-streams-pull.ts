@@ -48,7 +48,7 @@ interface PulledStream {
  *   }
  * }
  * ```
- * @example A script that handles what is there, and exits:
+ * @example A script that empties a stream and exits:
  * ```ts
  * const pull = new RedisStreamsPull({ connection: 'redis://localhost:6379', group: 'reports', startFrom: 'beginning' });
  * for await (const message of pull.from('orders', { untilEmpty: true })) {

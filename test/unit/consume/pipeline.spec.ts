@@ -241,4 +241,26 @@ describe('the pipeline of a stream', () => {
     expect(handled).toEqual([]);
     expect(pipeline.inHand.size).toBe(0);
   });
+
+  it('reserves a request again whose lease grew too old while its caller was asked: it stays first', async () => {
+    const asked = answer();
+    const mustAsk = jest.spyOn(RequestRuns.prototype, 'mustAsk').mockReturnValueOnce(true);
+    mustAsk.mockReturnValueOnce(true).mockReturnValue(false);
+    const ask = jest.spyOn(RequestRuns.prototype, 'askCallers').mockReturnValue(asked.promise);
+    const now = jest.spyOn(performance, 'now');
+    const startedAt = performance.now();
+    const pipeline = pipelineOf();
+    pipeline.offer([entry(0), entry(1)], NEW);
+    await settle();
+    now.mockReturnValue(startedAt + LEASE_MS);
+    asked.give();
+    await settle();
+    for (const spy of [now, mustAsk, ask]) spy.mockRestore();
+    await pipeline.drain();
+    expect(scripts.reserved).toEqual([
+      ['1-0', '2-0'],
+      ['1-0', '2-0'],
+    ]);
+    expect(handled).toEqual([0, 1]);
+  });
 });
