@@ -20,6 +20,8 @@ export interface Load {
 interface Limits {
   readonly options: Pick<ResolvedSubscription, 'concurrency' | 'batchSize'>;
   readonly bytes: ReadAheadBytes;
+  /** How many sources bring entries at the same time: each may bring an equal part of what there is room for. @default 1 */
+  readonly sources?: number;
 }
 
 /** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
@@ -32,9 +34,13 @@ const UNRECORDED_BATCHES = { usually: 2, atOnce: 4 };
 
 /** How many more entries may be read. */
 export const roomFor = (load: Load, limits: Limits): number =>
-  Math.min(roomInEntries(load, limits), limits.bytes.roomBeside(load.aheadBytes));
+  Math.min(
+    roomInEntries(load, limits),
+    Math.ceil(limits.bytes.roomBeside(load.aheadBytes) / (limits.sources ?? 1)),
+  );
 
-function roomInEntries(load: Load, { options: { concurrency, batchSize } }: Limits): number {
+function roomInEntries(load: Load, { options, sources = 1 }: Limits): number {
+  const { concurrency, batchSize } = options;
   const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight } = load;
   const held = taken + readAhead;
   // If Redis does not take outcomes, they do not pile up in memory.
@@ -43,7 +49,7 @@ function roomInEntries(load: Load, { options: { concurrency, batchSize } }: Limi
   const most = runsSynchronously ? Math.min(MOST_AT_ONCE, batchSize) : MOST_AT_ONCE;
   const mayBeHeld =
     concurrency + (runsSynchronously ? BATCHES_AT_ONCE * batchSize : readAheadLimit);
-  return Math.max(0, Math.min(most, mayBeHeld - held));
+  return Math.max(0, Math.min(most, Math.ceil((mayBeHeld - held) / sources)));
 }
 
 /**

@@ -42,6 +42,7 @@ export class PipelineBuilder {
     private readonly quarantine: Quarantine,
     private readonly refusals: Refusals,
     private readonly demand: Demand,
+    private readonly dueDemand: Demand,
     private readonly logger: LoggerService,
     private readonly signal: AbortSignal,
   ) {
@@ -128,6 +129,7 @@ export class PipelineBuilder {
       report,
       new RefusedMessages(deliveries, requests, report),
       this.demand,
+      this.dueDemand,
       bytes,
     );
   }

@@ -39,6 +39,8 @@ export class Pipeline {
   takesNothing = false;
   /** Whether a blocking read covers the stream: then room is looked at when the read is over. */
   isAwaited = false;
+  /** Whether more retries or redrives are due than there was room for. Whoever asks for them sets it. */
+  moreIsDue = false;
   /** Whether the app is closing, and not only this partition moving: then a failure is not charged. */
   isAppClosing = false;
   private startsNothing = false;
@@ -65,6 +67,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
+    private readonly dueDemand: Demand,
     readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
@@ -95,6 +98,11 @@ export class Pipeline {
   /** Messages that closing now would lose or repeat. */
   get unsettledCount(): number {
     return !this.deliveries.mode.triesAgain ? this.inHand.size : this.slots.taken;
+  }
+
+  /** How many sources have entries: new ones need not wait until all that is due was taken, nor the other way round. */
+  get sources(): number {
+    return this.moreIsDue ? 2 : 1;
   }
 
   /** How many more entries a source may bring now. */
@@ -485,6 +493,10 @@ export class Pipeline {
   }
 
   private offerRoom(): void {
+    if (this.moreIsDue && this.wantsRead) {
+      this.dueDemand.raise(this.keys.stream);
+      this.sequencer.noteRoom();
+    }
     if (!this.sequencer.takesNew) this.sequencer.noteRoom();
     else if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
   }

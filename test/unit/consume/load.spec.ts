@@ -31,6 +31,20 @@ describe('the room of a flow', () => {
     }
   });
 
+  it('is shared by the sources that bring entries at the same time', () => {
+    const shared = { ...options, sources: 2 };
+    const passing = load({ taken: 0, runsSynchronously: true });
+    for (const held of [0, 1, 50, 99]) {
+      expect(2 * roomFor(load({ readAhead: held }), shared)).toBeLessThanOrEqual(100 - held + 1);
+    }
+    expect(roomFor(load({ aheadBytes: 990 * entrySize }), shared)).toBe(5);
+    // A whole batch for each while three may be held.
+    expect(roomFor(passing, shared)).toBe(100);
+    expect(isWorthARead({ ...passing, readAhead: 101 }, shared)).toBe(true);
+    expect(isWorthARead({ ...passing, readAhead: 103 }, shared)).toBe(false);
+    expect(isWorthARead({ ...passing, readAhead: 103 }, options)).toBe(true);
+  });
+
   it('is a batch beside what runs', () => {
     expect(roomFor(load({}), options)).toBe(100);
     expect(roomFor(load({ readAhead: 100 }), options)).toBe(0);

@@ -123,6 +123,7 @@ function pipelineOf(): Pipeline {
     report,
     new RefusedMessages(deliveries, noRequests, report),
     new Demand(),
+    new Demand(),
     new ReadAheadBytes(options.readAheadBytes),
   );
 }
