@@ -17,7 +17,7 @@ import {
 } from '@nestjs/microservices';
 import { ClientRedisStreams, ServerRedisStreams } from 'nestjs-redis-streams';
 import { startRedis } from 'nestjs-redis-streams/testing';
-import { type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 
 let tell: (user: unknown) => void;
 const told = new Promise<unknown>((resolve) => {
