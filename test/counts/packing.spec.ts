@@ -44,15 +44,15 @@ const bytesOf = async (key: string): Promise<number> =>
 describe('a maintenance run that packs a ledger', () => {
   it('calls Redis at most 4 times for each 1 000 message IDs', async () => {
     const keys = streamKeys('', freshName('orders'), GROUP);
-    await fill(keys, UNPACKED + 20_000);
+    await fill(keys, UNPACKED + 10_000);
     const app = await appOf(keys.stream);
     meter.reset();
     await app.get(LedgerMaintenanceJob).run();
     const { pack: calls = 0 } = countedByKind(meter.requests);
-    expect(calls / 20).toBeLessThanOrEqual(4);
+    expect(calls / 10).toBeLessThanOrEqual(4);
     expect(await ledgerSize(redis.client, keys)).toEqual({
-      all: UNPACKED + 20_000,
-      packed: 20_000,
+      all: UNPACKED + 10_000,
+      packed: 10_000,
     });
   });
 
