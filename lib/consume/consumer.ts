@@ -241,7 +241,7 @@ export class Consumer {
   /**
    * Connects, however long that takes, and begins to read.
    *
-   * @throws ConnectionClosedError if it is closed meanwhile; UnsupportedServerError
+   * @throws ConnectionClosedError if it is closed meanwhile; UnsupportedServerError; StreamsRefusedError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
     this.connections.open(this.logger, report, () => this.tallies.reconnects++);
@@ -256,7 +256,7 @@ export class Consumer {
     await through(() => this.wildcards.remember(), signal).catch(unlessRefused);
     await through(() => this.warnOfSameName(), signal);
     await through(() => this.groups.ensureAll(), signal);
-    this.refusals.throwIfAll();
+    await this.refusals.failIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.hasStarted = true;
     this.due.start();

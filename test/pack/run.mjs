@@ -127,6 +127,8 @@ async function optionalLibrariesStayAway(app, tarball) {
 const ONE_MESSAGE = {
   programs: {
     'one-message': 'publishes and handles one message, and ends',
+    'microservices-sample':
+      "runs Nest's microservices sample with only the transport changed, and ends",
     'two-instances': 'has two instances, and code of another copy of the package, and ends',
   },
 };
