@@ -129,6 +129,7 @@ const ONE_MESSAGE = {
     'one-message': 'publishes and handles one message, and ends',
     'microservices-sample':
       "runs Nest's microservices sample with only the transport changed, and ends",
+    'nest-habits': 'does what is expected of any Nest transport, and ends',
     'two-instances': 'has two instances, and code of another copy of the package, and ends',
   },
 };
