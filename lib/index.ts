@@ -47,6 +47,7 @@ export {
   NoAnswerError,
   NotConnectedError,
   UnexpectedReplyError,
+  StreamsRefusedError,
   UnsupportedServerError,
 } from './errors/redis.errors.js';
 export {

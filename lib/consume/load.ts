@@ -15,13 +15,13 @@ export interface Load {
   readonly inFlight: number;
   /** The bytes of what was read, without what runs and what waits for retries in a partition. */
   readonly aheadBytes: number;
+  /** How many sources bring entries at the same time: each may bring an equal part of what there is room for. @default 1 */
+  readonly sources?: number;
 }
 
 interface Limits {
   readonly options: Pick<ResolvedSubscription, 'concurrency' | 'batchSize'>;
   readonly bytes: ReadAheadBytes;
-  /** How many sources bring entries at the same time: each may bring an equal part of what there is room for. @default 1 */
-  readonly sources?: number;
 }
 
 /** Lua takes about 8 000 arguments in one call, and a script may need two for each entry. */
@@ -36,12 +36,12 @@ const UNRECORDED_BATCHES = { usually: 2, atOnce: 4 };
 export const roomFor = (load: Load, limits: Limits): number =>
   Math.min(
     roomInEntries(load, limits),
-    Math.ceil(limits.bytes.roomBeside(load.aheadBytes) / (limits.sources ?? 1)),
+    Math.ceil(limits.bytes.roomBeside(load.aheadBytes) / (load.sources ?? 1)),
   );
 
-function roomInEntries(load: Load, { options, sources = 1 }: Limits): number {
+function roomInEntries(load: Load, { options }: Limits): number {
   const { concurrency, batchSize } = options;
-  const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight } = load;
+  const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight, sources = 1 } = load;
   const held = taken + readAhead;
   // If Redis does not take outcomes, they do not pile up in memory.
   const unrecorded = runsSynchronously ? UNRECORDED_BATCHES.atOnce : UNRECORDED_BATCHES.usually;

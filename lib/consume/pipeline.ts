@@ -14,6 +14,7 @@ import {
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
 import type { DeliveryMode } from './delivery/mode.js';
+import type { DueRoom } from './due-room.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
@@ -39,8 +40,6 @@ export class Pipeline {
   takesNothing = false;
   /** Whether a blocking read covers the stream: then room is looked at when the read is over. */
   isAwaited = false;
-  /** Whether more retries or redrives are due than there was room for. Whoever asks for them sets it. */
-  moreIsDue = false;
   /** Whether the app is closing, and not only this partition moving: then a failure is not charged. */
   isAppClosing = false;
   private startsNothing = false;
@@ -67,7 +66,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
-    private readonly dueDemand: Demand,
+    readonly due: DueRoom,
     readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
@@ -98,11 +97,6 @@ export class Pipeline {
   /** Messages that closing now would lose or repeat. */
   get unsettledCount(): number {
     return !this.deliveries.mode.triesAgain ? this.inHand.size : this.slots.taken;
-  }
-
-  /** How many sources have entries: new ones need not wait until all that is due was taken, nor the other way round. */
-  get sources(): number {
-    return this.moreIsDue ? 2 : 1;
   }
 
   /** How many more entries a source may bring now. */
@@ -493,12 +487,9 @@ export class Pipeline {
   }
 
   private offerRoom(): void {
-    if (this.moreIsDue && this.wantsRead) {
-      this.dueDemand.raise(this.keys.stream);
-      this.sequencer.noteRoom();
-    }
-    if (!this.sequencer.takesNew) this.sequencer.noteRoom();
-    else if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
+    if (this.due.isBehind && this.wantsRead) this.due.raise(this.keys.stream);
+    if (this.due.isBehind || !this.sequencer.takesNew) this.sequencer.noteRoom();
+    if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
   }
 
   private policyFor({ request }: Message): FailurePolicy {
@@ -512,6 +503,7 @@ export class Pipeline {
       runsSynchronously: this.slots.runsSynchronously,
       readAheadLimit: this.slots.readAheadLimit,
       inFlight: this.inHand.size,
+      sources: this.due.sources,
       aheadBytes: this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes,
     });
   }

@@ -166,7 +166,7 @@ describe('what is due', () => {
       const { makeDue, state, handled, publish } = await waitingOf(what, mode);
       let isOpen = false;
       state.handle = () => (isOpen ? delay(2) : waitFor(() => isOpen));
-      await Promise.all([makeDue(), publish(numbers.map((order) => ({ ...order, isNew: true })))]);
+      await Promise.all([makeDue(), publish(numbers.map(({ n }) => ({ n, isNew: true })))]);
       isOpen = true;
       await waitFor(() => handled.length >= MESSAGES);
       const first = handled.slice(0, MESSAGES);

@@ -116,7 +116,7 @@ export class PartitionTurn {
 
   /** What is due and waits for room comes as soon as there is some. */
   private tendIfMoreIsDue(): void {
-    if (this.pipeline.moreIsDue && this.pipeline.wantsRead) this.tendIn(0);
+    if (this.pipeline.due.isBehind && this.pipeline.wantsRead) this.tendIn(0);
   }
 
   /** There may be room for more of what is pending. */
@@ -163,7 +163,7 @@ export class PartitionTurn {
     ownership.confirm(askedAt);
     // The answer that says they were postponed may have come just before this one: it is dealt with first.
     if (seen.due.length > 0) await new Promise(setImmediate);
-    pipeline.moreIsDue = seen.moreIsDue;
+    pipeline.due.isBehind = seen.moreIsDue;
     pipeline.offer(seen.due);
     for (const rowId of seen.gone) pipeline.forget(rowId);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);

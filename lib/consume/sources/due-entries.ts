@@ -176,8 +176,8 @@ export class DueEntries {
     if (taken.streams.some(({ entries }) => entries.length > 0)) await new Promise(setImmediate);
     asked.forEach((pipeline, index) => {
       const { entries, nextMs } = taken.streams[index] ?? { entries: [] };
-      pipeline.moreIsDue = nextMs === 0;
-      if (pipeline.moreIsDue) together.behind.add(pipeline);
+      pipeline.due.isBehind = nextMs === 0;
+      if (pipeline.due.isBehind) together.behind.add(pipeline);
       else together.behind.delete(pipeline);
       // Those that are due at the same time come in the order of their text.
       const inOrder = [...entries].sort((a, b) =>

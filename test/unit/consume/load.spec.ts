@@ -32,17 +32,19 @@ describe('the room of a flow', () => {
   });
 
   it('is shared by the sources that bring entries at the same time', () => {
-    const shared = { ...options, sources: 2 };
-    const passing = load({ taken: 0, runsSynchronously: true });
-    for (const held of [0, 1, 50, 99]) {
-      expect(2 * roomFor(load({ readAhead: held }), shared)).toBeLessThanOrEqual(100 - held + 1);
+    const shared = (its: Partial<Load>): Load => load({ ...its, sources: 2 });
+    for (const readAhead of [0, 1, 50, 99]) {
+      const forBoth = 2 * roomFor(shared({ readAhead }), options);
+      expect(forBoth).toBeLessThanOrEqual(100 - readAhead + 1);
     }
-    expect(roomFor(load({ aheadBytes: 990 * entrySize }), shared)).toBe(5);
+    expect(roomFor(shared({ aheadBytes: 990 * entrySize }), options)).toBe(5);
     // A whole batch for each while three may be held.
-    expect(roomFor(passing, shared)).toBe(100);
-    expect(isWorthARead({ ...passing, readAhead: 101 }, shared)).toBe(true);
-    expect(isWorthARead({ ...passing, readAhead: 103 }, shared)).toBe(false);
-    expect(isWorthARead({ ...passing, readAhead: 103 }, options)).toBe(true);
+    const passing = (readAhead: number): Load =>
+      shared({ taken: 0, runsSynchronously: true, readAhead });
+    expect(roomFor(passing(0), options)).toBe(100);
+    expect(isWorthARead(passing(101), options)).toBe(true);
+    expect(isWorthARead(passing(103), options)).toBe(false);
+    expect(isWorthARead({ ...passing(103), sources: 1 }, options)).toBe(true);
   });
 
   it('is a batch beside what runs', () => {
