@@ -32,7 +32,7 @@ end
 `;
 
 /** What was due in one stream. */
-export interface TakenOfStream {
+interface TakenOfStream {
   readonly entries: readonly RawEntry[];
   /** In how many ms the next one is due; 0 if more is due already. Undefined if none waits. */
   readonly nextMs: number | undefined;
