@@ -9,7 +9,10 @@ const SAMPLE_US = 500;
 
 /** A CPU profile of this process. */
 export class Profile {
-  private constructor(private readonly session: Session) {}
+  private constructor(
+    private readonly session: Session,
+    private readonly cpu: NodeJS.CpuUsage,
+  ) {}
 
   static async begin(): Promise<Profile> {
     const session = new Session();
@@ -17,11 +20,17 @@ export class Profile {
     await session.post('Profiler.enable');
     await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
     await session.post('Profiler.start');
-    return new Profile(session);
+    return new Profile(session, process.cpuUsage());
   }
 
-  /** @returns the time in the code of each owner, in µs, without what that code called */
+  /**
+   * On a machine with other load a sample also covers the time in which this process did not run: the samples only tell how its
+   * CPU time is shared.
+   *
+   * @returns the time in the code of each owner, in µs, without what that code called
+   */
   async end(): Promise<Record<Owner, number>> {
+    const { user, system } = process.cpuUsage(this.cpu);
     const { profile } = await this.session.post('Profiler.stop');
     this.session.disconnect();
     const owners = new Map(profile.nodes.map(({ id, callFrame }) => [id, ownerOf(callFrame)]));
@@ -31,6 +40,10 @@ export class Profile {
       const owner = owners.get(id);
       if (owner !== undefined) times[owner] += timeDeltas[n] ?? 0;
     }
+    const { idle: _idle, ...busy } = times;
+    const sampled = Object.values(busy).reduce((sum, us) => sum + us, 0);
+    const scale = Math.min(1, (user + system) / sampled);
+    for (const owner of Object.keys(busy) as (keyof typeof busy)[]) times[owner] *= scale;
     return times;
   }
 }

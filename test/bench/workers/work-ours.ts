@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Redis } from 'ioredis';
 
+import { redisCpuSeconds } from '../measure/redis-cpu.js';
 import { Profile } from './profile.js';
 import { nonePending } from './none-pending.js';
 import { openService } from './service.js';
@@ -12,7 +13,7 @@ const WARM_UP = 0.2;
 
 /**
  * Answers with what a message of a drain takes, in µs: in the code of this package, Nest, ioredis, the garbage collector, Node
- * and none of them; and in Redis, for the scripts that reserve and commit.
+ * and none of them; and in Redis, for the scripts that reserve and commit, and in CPU time in all.
  */
 serveTasks(async ({ redisUrl, messages, subscription }) => {
   const watch = new Redis(redisUrl);
@@ -21,19 +22,21 @@ serveTasks(async ({ redisUrl, messages, subscription }) => {
   await app.listen();
   const cold = Math.floor(messages * WARM_UP);
   await tally.reached(cold);
-  const before = await scriptsUs(watch);
+  const [scriptsBefore, cpuBefore] = [await scriptsUs(watch), await redisCpuSeconds(watch)];
   const [profile, from] = [await Profile.begin(), tally.many];
   await tally.reached(messages);
   const times = await profile.end();
   const measured = messages - from;
   await nonePending(watch);
-  const scripts = (await scriptsUs(watch)) - before;
+  const scripts = (await scriptsUs(watch)) - scriptsBefore;
+  const redisUs = ((await redisCpuSeconds(watch)) - cpuBefore) * 1e6;
   await app.close();
   watch.disconnect();
   const { ours, nest, ioredis, garbage, node, idle } = times;
   return [
     ...[ours, nest, ioredis, garbage, node, idle].map((us) => us / measured),
     scripts / measured,
+    redisUs / measured,
   ];
 });
 
