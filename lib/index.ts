@@ -36,6 +36,7 @@ export {
   type PublishBatchItem,
   PublishError,
   ReplyInterruptedError,
+  NoConsumerError,
   RequestTimeoutError,
 } from './errors/client.errors.js';
 export {
@@ -46,6 +47,7 @@ export {
   NoAnswerError,
   NotConnectedError,
   UnexpectedReplyError,
+  StreamsRefusedError,
   UnsupportedServerError,
 } from './errors/redis.errors.js';
 export {

@@ -241,7 +241,7 @@ export class Consumer {
   /**
    * Connects, however long that takes, and begins to read.
    *
-   * @throws ConnectionClosedError if it is closed meanwhile; UnsupportedServerError
+   * @throws ConnectionClosedError if it is closed meanwhile; UnsupportedServerError; StreamsRefusedError
    */
   async start(report: (status: RedisStreamsStatus) => void): Promise<void> {
     this.connections.open(this.logger, report, () => this.tallies.reconnects++);
@@ -256,7 +256,7 @@ export class Consumer {
     await through(() => this.wildcards.remember(), signal).catch(unlessRefused);
     await through(() => this.warnOfSameName(), signal);
     await through(() => this.groups.ensureAll(), signal);
-    this.refusals.throwIfAll();
+    await this.refusals.failIfAll();
     if (this.drained !== undefined) throw new ConnectionClosedError('its groups');
     this.hasStarted = true;
     this.due.start();
@@ -299,7 +299,8 @@ export class Consumer {
     const drained = this.drainAndLeave().catch((error: unknown) => {
       this.logger.warn(text.closedWithFault(errorText(error)));
     });
-    if (await within(drained, this.options.drainTimeoutMs)) return;
+    const isNothingLeft = this.connections.isAway && this.holdsNothing;
+    if (await within(drained, isNothingLeft ? FINISH_MS : this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome that is recorded like any other.
     const givenUp = Promise.all(this.everyPipeline.map((pipeline) => pipeline.giveUp()));
     await within(
@@ -328,6 +329,13 @@ export class Consumer {
     const keys = [...streams].map((stream) => memberKeys(keyPrefix, stream, group).members);
     if (!(await isNameInUse(this.connections.commands, this.member, keys))) return;
     this.logger.warn(text.nameInUse(group, consumer));
+  }
+
+  /** Whether there is nothing to run and nothing to record. */
+  private get holdsNothing(): boolean {
+    return this.everyPipeline.every(
+      ({ inHand, unsettledCount }) => inHand.size === 0 && unsettledCount === 0,
+    );
   }
 
   /** Those that may have something in hand. */

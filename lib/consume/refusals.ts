@@ -1,3 +1,4 @@
+import { StreamsRefusedError } from '../errors/redis.errors.js';
 import { reconnectDelayMs } from '../redis/connect/retry-until-done.js';
 import { probeGroup } from '../redis/read/streams.js';
 import { examineStreamScript } from '../redis/scripts/reserve/examine-stream.script.js';
@@ -61,15 +62,23 @@ export class Refusals {
     }));
   }
 
-  /** Why a stream is set aside; undefined if it is not. */
-  errorOf(followed: FollowedStream): unknown {
-    return this.byStream.get(followed)?.error;
+  /** Why a stream is set aside. An examination knows the key, which most errors do not name. */
+  async reasonOf(followed: FollowedStream): Promise<string> {
+    const found = await this.examine(followed).catch(() => undefined);
+    return found ?? errorText(this.byStream.get(followed)?.error);
   }
 
-  /** @throws what Redis refused if it refuses every stream: then a right or an option is wrong, and not a stream */
-  throwIfAll(): void {
+  /** @throws StreamsRefusedError if Redis refuses every stream: then a right or an option is wrong, and not a stream */
+  async failIfAll(): Promise<void> {
     const [first] = this.byStream.values();
-    if (first !== undefined && this.byStream.size === this.streams.all.length) throw first.error;
+    if (first === undefined || this.byStream.size < this.streams.all.length) return;
+    const refused = [...this.byStream.keys()].map(async (followed) => ({
+      stream: followed.name,
+      reason: await this.reasonOf(followed),
+    }));
+    throw new StreamsRefusedError(this.member.group, await Promise.all(refused), {
+      cause: first.error,
+    });
   }
 
   /** Redis refused something that concerns the whole stream. */

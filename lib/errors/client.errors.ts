@@ -132,6 +132,34 @@ export class RequestTimeoutError extends RedisStreamsError {
   }
 }
 
+/** In an error. */
+const MOST_GROUPS = 10;
+
+/**
+ * `send()` asked a stream that nobody reads: it has no group, or no group with a living consumer for about a minute. The request
+ * is not run, even if a consumer starts later.
+ */
+export class NoConsumerError extends RedisStreamsError {
+  readonly code = 'NO_CONSUMER';
+
+  constructor(
+    readonly stream: string,
+    readonly messageId: string,
+    /** The groups of the stream. */
+    readonly groups: readonly string[],
+  ) {
+    const some = groups.slice(0, MOST_GROUPS).map((group) => `"${shown(group)}"`);
+    if (groups.length > MOST_GROUPS) some.push(`${groups.length - MOST_GROUPS} more`);
+    super(
+      `Nobody reads stream "${shown(stream)}", so request ${shown(messageId)} would get no reply: ` +
+        (groups.length === 0
+          ? 'it has no group. '
+          : `none of its groups has a living consumer (${some.join(', ')}). `) +
+        'Start the service that answers it, or check the name of the stream and keyPrefix',
+    );
+  }
+}
+
 /**
  * A handler that gives many values did not finish and was started again after some of its values had arrived. To continue with
  * the values of the other run would give values twice, or out of order. Send the request again.
@@ -156,5 +184,6 @@ shareClasses({
   CancelError,
   DuplicateRequestError,
   RequestTimeoutError,
+  NoConsumerError,
   ReplyInterruptedError,
 });

@@ -85,6 +85,30 @@ export class InvalidRecordError extends RedisStreamsError {
   }
 }
 
+/** In an error. */
+const MOST_REFUSED = 10;
+
+/**
+ * Redis refuses all streams that a server or a pull reads, because of a key of another type or a missing right, so it does not
+ * start. If it refuses only some of them, the others are read. `cause` is the first refusal.
+ */
+export class StreamsRefusedError extends RedisStreamsError {
+  readonly code = 'STREAMS_REFUSED';
+
+  constructor(
+    readonly group: string,
+    /** Why, for each stream. */
+    readonly refused: readonly { readonly stream: string; readonly reason: string }[],
+    options: ErrorOptions,
+  ) {
+    const some = refused
+      .slice(0, MOST_REFUSED)
+      .map(({ stream, reason }) => `stream "${shown(stream)}": ${reason}`);
+    if (refused.length > MOST_REFUSED) some.push(`${refused.length - MOST_REFUSED} more`);
+    super(`Group "${shown(group)}" cannot start, Redis refuses ${some.join('; ')}`, options);
+  }
+}
+
 /** The server is too old, or lacks commands that are needed. */
 export class UnsupportedServerError extends RedisStreamsError {
   readonly code = 'UNSUPPORTED_SERVER';
@@ -116,6 +140,7 @@ shareClasses({
   NoAnswerError,
   UnexpectedReplyError,
   InvalidRecordError,
+  StreamsRefusedError,
   UnsupportedServerError,
   JobFailedError,
 });

@@ -46,7 +46,7 @@ export class IdleConsumersJob {
       if (alive.some((member) => member.consumer === name)) continue;
       removed += await removeConsumerScript.run(
         client,
-        [keys.stream, keys.members, keys.versions],
+        [keys.stream, keys.members, keys.versions, keys.left],
         [group, name, maintenance.consumerIdleMs],
       );
     }

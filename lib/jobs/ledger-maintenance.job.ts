@@ -1,9 +1,7 @@
 import type { Redis } from 'ioredis';
-import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidOptionsError } from '../errors/redis-streams.error.js';
 import { ledgerWindowMs, packedWindowMs } from '../options/resolved-options.js';
 import { scanKeys } from '../redis/read/streams.js';
-import { packLedgerScript } from '../redis/scripts/ledger/pack-ledger.script.js';
 import {
   expireOrphansScript,
   purgeAttemptsScript,
@@ -19,6 +17,7 @@ import {
   subscribedStreams,
   withJobLock,
 } from './job.js';
+import { packLedger } from './pack-ledger.js';
 
 /** How many ledger entries one script removes: Redis serves nobody else meanwhile. */
 const STEP = 1_000;
@@ -28,8 +27,8 @@ const BUCKETS = 128;
 /**
  * Removes ledger entries that are older than their window, and the attempts of entries that no longer exist, for every
  * subscription of this app. `removed` counts the ledger entries. Then it packs the older part of long ledgers, unless
- * `dedup.packed` is `false`; it does so slowly, to leave Redis its time for messages. It runs every
- * `maintenance.ledgerIntervalMs`, on one instance at a time, and can be run by hand.
+ * `dedup.packed` is `false`: at least as fast as one process can fill them, and in small steps, so that Redis has half of its
+ * time or more for messages. It runs every `maintenance.ledgerIntervalMs`, on one instance at a time, and can be run by hand.
  *
  * @example
  * ```ts
@@ -113,57 +112,6 @@ export class LedgerMaintenanceJob {
     } while (left > 0);
     return total;
   }
-}
-
-/**
- * How many message IDs of a ledger stay in its ZSET: enough for other programs that read it, and so few that a ledger of
- * 100 000 takes at most 40 bytes for each.
- */
-export const UNPACKED = 4_000;
-/** How many message IDs one script packs: Redis serves nobody else meanwhile. */
-const PACK_STEP = 128;
-/** After a step it waits this many times as long as the step took. */
-const RESTS = 9;
-const LONGEST_REST_MS = 100;
-/** How often it extends its lock. */
-const EXTEND_MS = 10_000;
-
-/**
- * Packs all but the newest message IDs of a ledger's ZSET, as it is now. What is added meanwhile is left for the next call: a
- * ledger that grows faster than it is packed must not keep other ledgers waiting.
- *
- * @returns how many were packed, or undefined if another instance is packing this ledger
- */
-async function packLedger(
-  client: Redis,
-  { ledger, packedLedger }: Pick<StreamKeys, 'ledger' | 'packedLedger'>,
-  windowMs: number,
-  lockKey: string,
-  unpacked = UNPACKED,
-): Promise<number | undefined> {
-  const beyond = (await client.zcard(ledger)) - unpacked;
-  if (beyond <= 0) return 0;
-  return withJobLock(client, lockKey, async (extend) => {
-    let total = 0;
-    let extendedAt = performance.now();
-    while (total < beyond) {
-      const startedAt = performance.now();
-      const moved = await packLedgerScript.run(
-        client,
-        [ledger, packedLedger],
-        [windowMs, unpacked, Math.min(PACK_STEP, beyond - total)],
-      );
-      if (moved === 0) break;
-      total += moved;
-      const took = performance.now() - startedAt;
-      if (performance.now() - extendedAt > EXTEND_MS) {
-        extendedAt = performance.now();
-        await extend();
-      }
-      await delay(Math.min(took * RESTS, LONGEST_REST_MS));
-    }
-    return total;
-  });
 }
 
 /**

@@ -141,7 +141,7 @@ export class ClientRedisStreams<Events = any>
    * @param pattern the stream's name, or `{ stream, name }`
    * @param data the payload, or a record of `RedisStreamsRecordBuilder`
    * @returns the reply's value, or each value of the handler's Observable; or an error: the handler's error as
-   *   Nest's filters made it, `RequestTimeoutError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
+   *   Nest's filters made it, `RequestTimeoutError`, `NoConsumerError`, `PublishError`, `DuplicateRequestError`, `ReplyInterruptedError`,
    *   `ConnectionClosedError`
    */
   override send<Result = unknown, Input = unknown>(

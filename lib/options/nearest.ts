@@ -1,8 +1,14 @@
 import { closest, distance } from 'fastest-levenshtein';
 
+/** Options of ioredis that are often written beside `connection`. */
+const OF_CONNECTION = new Set(['host', 'port', 'username', 'password', 'db', 'tls', 'sentinels']);
+
 /** What to say of an option that is not known. @param known those that are */
 export function noSuchOption(given: string, known: readonly string[]): string {
-  const near = nearest(given, known);
+  const near =
+    OF_CONNECTION.has(given) && known.includes('connection')
+      ? `connection: { ${given} }`
+      : nearest(given, known);
   const meant = near === undefined ? '' : `did you mean ${near}? `;
   return `nothing of this name; ${meant}known here: ${known.join(', ') || 'none'}`;
 }

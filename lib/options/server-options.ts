@@ -26,7 +26,8 @@ export interface RecoveryOptions {
 /** How often the scheduled jobs run. */
 export interface MaintenanceOptions {
   /**
-   * Between two purges of the ledgers, in ms, 1000 to 2_147_483_647.
+   * Between two runs that purge and pack the ledgers, in ms, 1000 to 2_147_483_647. Message IDs added since the last run take
+   * about 140 bytes each, five times what they take packed.
    *
    * @default 300_000
    */

@@ -75,7 +75,8 @@ export interface DedupOptions {
    */
   windowMs?: number;
   /**
-   * Whether maintenance packs what is older than the newest 4 000 of the ledger: a fifth of the memory. `false` leaves
+   * Whether maintenance packs what is older than the newest 4 000 of the ledger: a fifth of the memory, at most 40 bytes for
+   * each from 100 000 on. A run packs at least as fast as one process drains; until it has, an ID takes about 140 bytes. `false` leaves
    * all message IDs in the ZSET, 120 to 150 bytes each: set it if other programs look for them there. What is already packed
    * stays known until its window is over.
    *

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
 import type { WritePacket } from '@nestjs/microservices';
-import { DuplicateRequestError, PublishError } from '../errors/client.errors.js';
+import { DuplicateRequestError, NoConsumerError, PublishError } from '../errors/client.errors.js';
 import { ConnectionClosedError } from '../errors/redis.errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { EntryPublisher, PublishReceipt } from '../publish/entry-publisher.js';
@@ -17,12 +17,14 @@ import type { OpenedConnection } from '../redis/connect/opened-connection.js';
 import { cleanCause, errorText } from '../redis/server/redis-errors.js';
 import { requestFields } from '../wire/request-reply-fields.js';
 import { PendingRequest, PendingRequests } from './pending-request.js';
+import { Readers } from './readers.js';
 import { ReplyInbox } from './reply-inbox.js';
 
 /** The requests of one client. Each is an entry like any other; all replies arrive in the client's one inbox. */
 export class Requests {
   private readonly pending = new PendingRequests();
   private readonly inbox: ReplyInbox;
+  private readonly readers: Readers;
 
   constructor(
     private readonly options: ResolvedClientOptions,
@@ -33,6 +35,7 @@ export class Requests {
     logger: LoggerService,
   ) {
     this.inbox = new ReplyInbox(options, commands, this.pending, logger);
+    this.readers = new Readers(commands.client, options.keyPrefix);
   }
 
   /**
@@ -101,7 +104,20 @@ export class Requests {
     const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()));
     request.waitForReply(timeoutMs);
     const marks = requestFields({ id, inbox: this.inbox.key, timeoutMs });
-    return messages.send({ ...message, fields: [...message.fields, ...marks] }, publisher);
+    const sent = messages.send({ ...message, fields: [...message.fields, ...marks] }, publisher);
+    void this.failIfUnread(id, request, message);
+    return sent;
+  }
+
+  /** Nobody waits for this question: it goes out together with the request. */
+  private async failIfUnread(
+    id: string,
+    request: PendingRequest,
+    { stream, key, messageId }: EncodedMessage,
+  ): Promise<void> {
+    const groups = await this.readers.ofUnread(stream, key);
+    if (groups === undefined || !this.pending.has(id, request)) return;
+    request.fail(new NoConsumerError(stream, messageId, groups));
   }
 
   /** Fails all pending requests. */

@@ -28,6 +28,8 @@ export interface StreamKeys {
   readonly members: string;
   /** HASH: consumer → the version of this package that it runs; expires. */
   readonly versions: string;
+  /** String: the last member has left; expires after a minute. */
+  readonly left: string;
 }
 
 export function streamKeys(keyPrefix: string, stream: string, group: string): StreamKeys {
@@ -45,6 +47,7 @@ export function streamKeys(keyPrefix: string, stream: string, group: string): St
     deadLetters: `${base}:dead-letters`,
     members: `${base}:members`,
     versions: `${base}:members:versions`,
+    left: `${base}:members:left`,
   };
 }
 
@@ -129,14 +132,14 @@ export const otherUseKey = (
 ): string => (isPartition ? members : `${members.slice(0, -':members'.length)}:owner`);
 
 /** The keys by which the members of a group share the partitions of a stream. */
-export interface MemberKeys extends Pick<StreamKeys, 'members' | 'versions'> {
+export interface MemberKeys extends Pick<StreamKeys, 'members' | 'versions' | 'left'> {
   /** HASH: consumer → the partitions that it holds, as a JSON list. */
   readonly holdings: string;
 }
 
 export function memberKeys(keyPrefix: string, stream: string, group: string): MemberKeys {
-  const { members, versions } = streamKeys(keyPrefix, stream, group);
-  return { members, versions, holdings: `${members}:holdings` };
+  const { members, versions, left } = streamKeys(keyPrefix, stream, group);
+  return { members, versions, left, holdings: `${members}:holdings` };
 }
 
 /** The keys that record what was published to a stream lately. */

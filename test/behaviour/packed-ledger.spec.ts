@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { LedgerMaintenanceJob } from '../../lib/index.js';
-import { UNPACKED } from '../../lib/jobs/ledger-maintenance.job.js';
+import { packLedger, UNPACKED } from '../../lib/jobs/pack-ledger.js';
 import { streamKeys } from '../../lib/wire/stream-keys.js';
 import { ledgerSize } from '../../lib/redis/read/own-records.js';
 import { forgetMessagesScript } from '../../lib/redis/scripts/ledger/forget-messages.script.js';
@@ -167,6 +168,58 @@ describe('a ledger from before ledgers were packed', () => {
     await app.get(LedgerMaintenanceJob).run();
     expect(await redis.client.zcard(ledger)).toBe(UNPACKED + 500);
     expect(await redis.client.exists(packedLedger)).toBe(0);
+  });
+});
+
+describe('a maintenance run that packs a ledger', () => {
+  const LONG = UNPACKED + 8_000;
+  /** Of every part of the ledger some. */
+  const some = Array.from({ length: 500 }, (_, n) => `order-${n * 24}`);
+  const unknown = some.map((id) => `${id}-unknown`);
+
+  async function longLedger(): Promise<LedgerConsumer> {
+    const consumer = await consumerOf();
+    const rows = ids(LONG).flatMap((id, n) => [Date.now() - 30_000 + n, id]);
+    await redis.client.zadd(consumer.keys.ledger, ...rows);
+    return consumer;
+  }
+
+  async function expectAllKnown(consumer: LedgerConsumer): Promise<void> {
+    expect(await consumer.reserve(some)).toEqual(allOf('duplicate', some.length));
+    expect(await consumer.reserve(unknown)).toEqual(allOf('new', some.length));
+    expect((await ledgerSize(redis.client, consumer.keys)).all).toBe(LONG);
+  }
+
+  it('finds every message at any moment, and no other', async () => {
+    const consumer = await longLedger();
+    const run = { hasEnded: false };
+    const packing = packLedger(redis.connect(), consumer.keys, WINDOW_MS, freshName('lock'));
+    const ended = packing.finally(() => (run.hasEnded = true));
+    while (!run.hasEnded) await expectAllKnown(consumer);
+    expect(await ended).toBe(LONG - UNPACKED);
+    await expectAllKnown(consumer);
+    expect(await packedRecords(redis.client, consumer.keys)).toHaveLength(LONG - UNPACKED);
+  });
+
+  it('is continued by the next run if the process dies in it, and nothing is lost', async () => {
+    const consumer = await longLedger();
+    const { ledger, packedLedger } = consumer.keys;
+    const lock = freshName('lock');
+    const dying = new Redis(redis.url);
+    const first = packLedger(dying, consumer.keys, WINDOW_MS, lock);
+    const death = first.catch((error: unknown) => error);
+    while ((await redis.client.exists(packedLedger)) === 0);
+    dying.disconnect();
+    expect(String(await death)).toContain('Connection is closed');
+    expect(await redis.client.zcard(ledger)).toBeGreaterThan(UNPACKED);
+    await expectAllKnown(consumer);
+    // Its lock ends a minute later.
+    expect(await packLedger(redis.client, consumer.keys, WINDOW_MS, lock)).toBeUndefined();
+    await redis.client.del(lock);
+    expect(await packLedger(redis.client, consumer.keys, WINDOW_MS, lock)).toBeGreaterThan(0);
+    expect(await redis.client.zcard(ledger)).toBe(UNPACKED);
+    await expectAllKnown(consumer);
+    expect(await packedRecords(redis.client, consumer.keys)).toHaveLength(LONG - UNPACKED);
   });
 });
 

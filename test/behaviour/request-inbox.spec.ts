@@ -145,6 +145,9 @@ describe('the inbox', () => {
 describe('other users', () => {
   /** Sends a request that nobody answers, and gives its fields. */
   async function asked(client: ClientRedisStreams, stream: string, keyPrefix = '') {
+    // Somebody reads the stream: another program.
+    await redis.client.xgroup('CREATE', keyPrefix + stream, 'other', '$', 'MKSTREAM');
+    await redis.client.xgroup('CREATECONSUMER', keyPrefix + stream, 'other', 'worker');
     const answer = lastValueFrom(client.send(stream, 1));
     answer.catch(() => undefined);
     const fields = await waitFor(async () => {

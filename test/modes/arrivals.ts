@@ -70,11 +70,22 @@ export const emitted: Arrival = {
 /** Published when they are due. */
 export const delayed: Arrival = { ...emitted, publish: emitAll(150) };
 
+/** Requests may be sent before the first member starts: they would fail at once if nobody read the stream. */
+async function haveAnotherReader({ inRedis }: PublishedTo): Promise<void> {
+  const { redis, places } = inRedis;
+  for (const place of places) {
+    const { stream } = inRedis.keysOf(place);
+    await redis.xgroup('CREATE', stream, 'another', '$', 'MKSTREAM').catch(() => undefined);
+    await redis.xgroup('CREATECONSUMER', stream, 'another', 'worker');
+  }
+}
+
 /** Sent by a client that waits for the reply. */
 export const requested: Arrival = {
   ...emitted,
   replies: true,
   publish: async (to, all) => {
+    await haveAnotherReader(to);
     for (const body of all) {
       to.client.send(to.stream, record(to, body)).subscribe({
         next: (value) => void to.replies.set(body.n, value),

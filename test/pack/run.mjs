@@ -127,6 +127,9 @@ async function optionalLibrariesStayAway(app, tarball) {
 const ONE_MESSAGE = {
   programs: {
     'one-message': 'publishes and handles one message, and ends',
+    'microservices-sample':
+      "runs Nest's microservices sample with only the transport changed, and ends",
+    'nest-habits': 'does what is expected of any Nest transport, and ends',
     'two-instances': 'has two instances, and code of another copy of the package, and ends',
   },
 };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.script.js';
 import type { Script } from '../../lib/redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
 import { findDueStreamsScript } from '../../lib/redis/scripts/reserve/find-due-streams.script.js';
@@ -12,6 +13,7 @@ const NAMED: readonly (readonly [string, Script<unknown>])[] = [
   // Used for the first check if there are many streams.
   ['due', findDueStreamsScript],
   ['renew', renewScript],
+  ['pack', packLedgerScript],
   ['unattended', findUnattendedStreamsScript],
 ];
 

@@ -99,6 +99,7 @@ export class TypedService {
 
 /** A stream whose payload may be of several kinds, and an interface for a type. */
 interface Ticks {
+  'cmd=sum': number[];
   ticks: { kind: 'start' } | { kind: 'tick'; n: number };
   bytes: Uint8Array;
 }
@@ -108,6 +109,10 @@ export function otherTypes(client: ClientRedisStreams<Ticks>): void {
   client.emit('bytes', Buffer.from('a'));
   // @ts-expect-error: no such kind
   client.emit('ticks', { kind: 'stop' });
+  // Nest's own pattern { cmd: 'sum' }, by the name of its stream.
+  client.emit('cmd=sum', [1, 2]);
+  // @ts-expect-error: numbers
+  client.emit('cmd=sum', ['1']);
 }
 
 /** Without types it accepts what it accepted before types existed. */

@@ -118,7 +118,7 @@ export function rightsFor(prefix: string, stream: string, group: string): readon
 /** The members of a group share the partitions of a stream by keys of the whole stream. */
 function onMembers(prefix: string, place: string, group: string): readonly Call[] {
   const { stream, partition } = partitionIn(place) ?? { stream: place };
-  const { members, versions, holdings } = memberKeys(prefix, stream, group);
+  const { members, versions, left, holdings } = memberKeys(prefix, stream, group);
   const calls: Call[] = [
     ['ZADD', members, '1', 'a'],
     ['ZSCORE', members, 'a'],
@@ -129,6 +129,7 @@ function onMembers(prefix: string, place: string, group: string): readonly Call[
     ['HGET', versions, 'a'],
     ['HDEL', versions, 'a'],
     ['PEXPIRE', versions, '1'],
+    ['SET', left, '1'],
   ];
   if (partition === undefined) return calls;
   const owner = ownerKey(prefix, stream, partition, group);

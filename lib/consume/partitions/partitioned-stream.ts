@@ -60,8 +60,8 @@ export class PartitionedStream {
   ) {
     const { stream, options } = consumed;
     const { group } = member;
-    const { members, holdings, versions } = memberKeys(keyPrefix, stream, group);
-    this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream)];
+    const { members, holdings, versions, left } = memberKeys(keyPrefix, stream, group);
+    this.beatKeys = [members, holdings, versions, partitionCountKey(keyPrefix, stream), left];
     this.faults = faultsOf(stream);
     this.slots = new SharedSlots(options);
     this.partitions = Array.from({ length: count }, (_, partition) => {

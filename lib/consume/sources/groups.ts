@@ -122,17 +122,18 @@ export class Groups {
   async leave(isForGood: boolean): Promise<void> {
     const { client, group, consumer } = this.member;
     const present = this.streams.all.filter((followed) => !this.streams.isMissing(followed));
-    const left = present.map(async ({ keys, partition, wasRead }) => {
-      const { stream, members, versions } = keys;
+    const leaving = present.map(async ({ keys, partition, wasRead }) => {
+      const { stream, members, versions, left } = keys;
+      const record = [members, versions, left];
       if (isForGood && wasRead) {
-        await removeConsumerScript.run(client, [stream, members, versions], [group, consumer, 0]);
+        await removeConsumerScript.run(client, [stream, ...record], [group, consumer, 0]);
       } else if (!isForGood && partition === undefined) {
         // Partitions share the members of their stream, and have left those already.
-        await leaveMembersScript.run(client, [members, versions], [consumer]);
+        await leaveMembersScript.run(client, record, [consumer]);
       }
     });
     // Redis may be away: a consumer without entries does no harm, and is no member any more once its time is over.
-    await Promise.allSettled(left);
+    await Promise.allSettled(leaving);
   }
 
   // What still runs while its stream is gone may be recorded later: twice as long covers that.

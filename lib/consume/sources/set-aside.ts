@@ -1,6 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorText } from '../../redis/server/redis-errors.js';
 import * as text from '../consumer.messages.js';
 import type { FollowedStream } from '../followed-streams.js';
 import type { Member } from '../member.js';
@@ -65,10 +64,8 @@ export class SetAsideStreams {
     const { group } = this.member;
     let logged: string | undefined;
     for (let attempt = 1; ; attempt++) {
-      // An examination knows the key, which most errors do not name.
-      const found = await refusals.examine(followed).catch(() => undefined);
+      const reason = await refusals.reasonOf(followed);
       signal.throwIfAborted();
-      const reason = found ?? errorText(refusals.errorOf(followed));
       if (reason !== logged) logger.error(text.setAside(followed.name, group, reason));
       logged = reason;
       const delayMs = triedAgainMs(attempt);

@@ -1,6 +1,9 @@
 import { DUE_TIMES } from './due-times.lua.js';
 import { evenIfFull } from './script.js';
 
+/** How long it is known that the last member has left: a service that restarts has a member again by then. */
+const LEFT_FOR_MS = 60_000;
+
 /**
  * Lua for the record of a group's members. `members` is a ZSET: consumer → alive until (Redis time, ms). `versions` is a HASH:
  * consumer → version of this package. `sayingAlive` returns a function that records a member as alive in any number of groups.
@@ -27,6 +30,12 @@ end
 local function sayGone(members, versions, consumer)
   redis.call('ZREM', members, consumer)
   redis.call('HDEL', versions, consumer)
+end
+-- The last one leaves a note: a group that is between two members differs from one that nobody reads.
+local function sayLeft(members, versions, left, consumer)
+  local was = redis.call('ZSCORE', members, consumer)
+  sayGone(members, versions, consumer)
+  if was and redis.call('EXISTS', members) == 0 then redis.call('SET', left, '1', 'PX', ${LEFT_FOR_MS}) end
 end
 local function sayingAlive(consumer, lasts, version, isVersionNoted)
   local now = membersNow()

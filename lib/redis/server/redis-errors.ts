@@ -61,8 +61,12 @@ export const isClusterFault = (error: unknown): boolean =>
 export const isMoved = (error: unknown): boolean =>
   isRedisReply(error) && error.message.startsWith('MOVED ');
 
-/** Redis quotes the arguments of a command it does not know. They may hold passwords or bodies. */
-const QUOTED_ARGUMENTS = /,? with args beginning with:[^\n]*/g;
+/**
+ * Redis quotes the arguments of a command it does not know, which may hold passwords or bodies, and says in which line of a
+ * script a command failed, which tells a user nothing.
+ */
+const INTERNALS =
+  /,? with args beginning with:[^\n]*| script: [0-9a-f]{40}, on @user_script:\d+\.?/g;
 
 /** Removes secrets from an error of ioredis, in place: everybody who waits on the connection gets the same error. */
 export function hideSecrets(error: unknown): void {
@@ -74,8 +78,8 @@ export function hideSecrets(error: unknown): void {
     if (/^(auth|hello)$/i.test(textOf(propertyOf(command, 'name')))) {
       Object.assign(Object(command), { args: [] });
     }
-    error.message = error.message.replace(QUOTED_ARGUMENTS, '');
-    if (error.stack !== undefined) error.stack = error.stack.replace(QUOTED_ARGUMENTS, '');
+    error.message = error.message.replace(INTERNALS, '');
+    if (error.stack !== undefined) error.stack = error.stack.replace(INTERNALS, '');
   } catch {
     // It is frozen, or not one of ioredis: the user's own functions may throw anything.
   }
@@ -116,7 +120,7 @@ export function errorText(error: unknown): string {
 // ioredis only says "Failed to refresh slots cache"; the node's error has the reason.
 const plainText = (error: unknown): string =>
   cutText(thrownMessage(propertyOf(error, 'lastNodeError') ?? error), LONGEST).replace(
-    QUOTED_ARGUMENTS,
+    INTERNALS,
     '',
   );
 
@@ -126,7 +130,7 @@ export function cleanCause(error: unknown): Error {
   if (isError(error)) {
     clean.name = thrownName(error);
     const stack = propertyOf(error, 'stack');
-    if (typeof stack === 'string') clean.stack = stack.replace(QUOTED_ARGUMENTS, '');
+    if (typeof stack === 'string') clean.stack = stack.replace(INTERNALS, '');
   }
   return clean;
 }

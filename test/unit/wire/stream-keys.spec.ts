@@ -47,6 +47,7 @@ describe('streamKeys', () => {
       deadLetters: 'stream:{orders}:group:billing:dead-letters',
       members: 'stream:{orders}:group:billing:members',
       versions: 'stream:{orders}:group:billing:members:versions',
+      left: 'stream:{orders}:group:billing:members:left',
     });
   });
 

@@ -50,7 +50,7 @@ return answer
 /**
  * Removes from the record of living members a consumer that stays in its group: its name is used again at the next start.
  *
- * KEYS   1 members (ZSET), 2 versions (HASH)
+ * KEYS   1 members (ZSET), 2 versions (HASH), 3 the last member has left (string)
  * ARGV   1 consumer
  * result 1
  * atomic because the two parts of a member's row belong together.
@@ -58,7 +58,7 @@ return answer
  */
 export const leaveMembersScript = new Script(
   `${MEMBERS}
-sayGone(KEYS[1], KEYS[2], ARGV[1])
+sayLeft(KEYS[1], KEYS[2], KEYS[3], ARGV[1])
 return 1
 `,
   (reply) => parseCount(reply, 'leave-members'),

@@ -5,7 +5,7 @@ import { evenIfFull, INFO_OF, Script } from '../script.js';
 /**
  * Removes a consumer that has nothing pending: one that leaves, or one that is dead.
  *
- * KEYS   1 stream, 2 members (ZSET), 3 versions (HASH)
+ * KEYS   1 stream, 2 members (ZSET), 3 versions (HASH), 4 the last member has left (string)
  * ARGV   1 group, 2 consumer, 3 how long it must be idle, ms; 0 if it leaves: then it is no member any more, even if it still
  *        has pending entries
  * result 1 if it is gone, 0 if it has pending entries, or has been active, or is alive
@@ -16,7 +16,7 @@ export const removeConsumerScript = new Script(
   `${MEMBERS}${INFO_OF}
 ${evenIfFull('KEYS[3]')}
 if ARGV[3] == '0' then
-  pcall(sayGone, KEYS[2], KEYS[3], ARGV[2])
+  pcall(sayLeft, KEYS[2], KEYS[3], KEYS[4], ARGV[2])
 elseif isAlive(KEYS[2], ARGV[2]) then
   return 0
 end

@@ -13,7 +13,8 @@ export interface Members {
  * Announces a member of a group and the partitions that it owns, and tells it who else is alive. Members that have not been
  * heard of for too long are removed.
  *
- * KEYS   1 members (ZSET), 2 holdings (HASH), 3 versions (HASH), 4 how many partitions the stream has (string)
+ * KEYS   1 members (ZSET), 2 holdings (HASH), 3 versions (HASH), 4 how many partitions the stream has (string),
+ *        5 the last member has left (string)
  * ARGV   1 consumer, 2 how long it counts as alive, ms; 0 if it leaves, 3 its partitions, as a JSON list, 4 its version, 5 how
  *        many partitions it expects
  * result ['1' if it was listed before, else '0', then for each member: its name, its partitions]
@@ -35,7 +36,7 @@ end
 local was = redis.call('ZSCORE', KEYS[1], consumer) and '1' or '0'
 if lasts == 0 then
   redis.call('HDEL', KEYS[2], consumer)
-  sayGone(KEYS[1], KEYS[3], consumer)
+  sayLeft(KEYS[1], KEYS[3], KEYS[5], consumer)
   return { was }
 end
 redis.call('SET', KEYS[4], ARGV[5], 'NX')
