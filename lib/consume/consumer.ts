@@ -72,6 +72,7 @@ export class Consumer {
     const member = new Member(client, options);
     const tallies = new ConsumerTallies(group, consumer);
     const demand = new Demand();
+    const dueDemand = new Demand();
     const log = new FaultLog(logger);
     const faults = (about: string): Faults => log.of(about, text.readFailed);
     const replier = new Replier({
@@ -89,6 +90,7 @@ export class Consumer {
       new Quarantine(options.leaseMs),
       refusals,
       demand,
+      dueDemand,
       logger,
       this.closing.signal,
     );
@@ -134,6 +136,7 @@ export class Consumer {
       delayed,
       new MovedClock(this.heartbeat, this.recovery, logger),
       refusals,
+      dueDemand,
       faults('due'),
     );
     this.setAside = new SetAsideStreams(
@@ -299,7 +302,8 @@ export class Consumer {
     const drained = this.drainAndLeave().catch((error: unknown) => {
       this.logger.warn(text.closedWithFault(errorText(error)));
     });
-    if (await within(drained, this.options.drainTimeoutMs)) return;
+    const isNothingLeft = this.connections.isAway && this.holdsNothing;
+    if (await within(drained, isNothingLeft ? FINISH_MS : this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome that is recorded like any other.
     const givenUp = Promise.all(this.everyPipeline.map((pipeline) => pipeline.giveUp()));
     await within(
@@ -328,6 +332,13 @@ export class Consumer {
     const keys = [...streams].map((stream) => memberKeys(keyPrefix, stream, group).members);
     if (!(await isNameInUse(this.connections.commands, this.member, keys))) return;
     this.logger.warn(text.nameInUse(group, consumer));
+  }
+
+  /** Whether there is nothing to run and nothing to record. */
+  private get holdsNothing(): boolean {
+    return this.everyPipeline.every(
+      ({ inHand, unsettledCount }) => inHand.size === 0 && unsettledCount === 0,
+    );
   }
 
   /** Those that may have something in hand. */
