@@ -126,6 +126,10 @@ export const streamGone = (stream: string): string =>
 export const lookFailed = (reason: string): string =>
   `Looking for streams that wildcards match failed: ${reason}. Trying again until it works`;
 
+export const notAnnounced = (channel: string, reason: string): string =>
+  `New streams that wildcards match are found only when they are looked for, every discoveryIntervalMs: ${reason}. ` +
+  `To be told of them at once, the user needs the rights +subscribe and &${channel}`;
+
 export const streamLeftAlone = (stream: string, reason: string): string =>
   `Stream "${shown(stream)}" is not read, although a wildcard matches it: ${reason}`;
 

@@ -20,6 +20,7 @@ import type { Pipeline } from './pipeline.js';
 import { Quarantine } from './quarantine.js';
 import { Refusals } from './refusals.js';
 import { once, ServerConnections, throughFailover } from './sources/connections.js';
+import { AnnouncedStreams } from './sources/announced-streams.js';
 import { StreamDiscovery } from './sources/discovery.js';
 import { DueEntries } from './sources/due-entries.js';
 import { Groups, KnownWildcards } from './sources/groups.js';
@@ -160,6 +161,7 @@ export class Consumer {
         resumption,
         this.recovery,
         demand,
+        new AnnouncedStreams(options, client, logger),
         logger,
       );
     }

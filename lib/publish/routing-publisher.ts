@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { outsideOfCalls } from '../events/async-context.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import { Announcements } from './announcements.js';
 import { DeduplicatingPublisher } from './deduplicating-publisher.js';
 import { DelayedMessages } from './delayed-messages.js';
 import type {
@@ -18,11 +19,12 @@ export class RoutingPublisher implements EntryPublisher {
   /** The same publisher if message IDs are remembered: then all messages keep the order of their calls. */
   private readonly delaying: EntryPublisher;
   private readonly delayed: DelayedMessages;
+  private readonly announcements: Announcements;
 
   /** @param serverChecks in the module: whether the app's server already publishes what is due */
   constructor(
     client: Redis,
-    { publishTimeoutMs, publishDedup }: ResolvedClientOptions,
+    { publishTimeoutMs, publishDedup, keyPrefix }: ResolvedClientOptions,
     logger: LoggerService,
     private readonly serverChecks?: () => boolean,
   ) {
@@ -31,6 +33,7 @@ export class RoutingPublisher implements EntryPublisher {
     this.immediate =
       publishDedup === false ? new PlainPublisher(client, publishTimeoutMs, logger) : this.delaying;
     this.delayed = new DelayedMessages(client, logger);
+    this.announcements = new Announcements(client, keyPrefix);
     if (serverChecks !== undefined) this.startChecks();
   }
 
@@ -39,7 +42,8 @@ export class RoutingPublisher implements EntryPublisher {
   }
 
   publish(entry: OutgoingEntry): Promise<PublishReceipt> {
-    if (entry.due === undefined) return this.immediate.publish(entry);
+    if (entry.due === undefined)
+      return this.announcements.follow(entry, this.immediate.publish(entry));
     this.startChecks();
     return this.following([entry], this.delaying.publish(entry));
   }
@@ -47,7 +51,11 @@ export class RoutingPublisher implements EntryPublisher {
   async publishAll(entries: readonly OutgoingEntry[]): Promise<PublishOutcome[]> {
     const hasDelayed = entries.some(isDelayed);
     if (hasDelayed) this.startChecks();
-    if (!hasDelayed) return this.immediate.publishAll(entries);
+    if (!hasDelayed) {
+      const [first] = entries;
+      const published = this.immediate.publishAll(entries);
+      return first === undefined ? published : this.announcements.follow(first, published);
+    }
     return this.following(entries.filter(isDelayed), this.publishBoth(entries));
   }
 

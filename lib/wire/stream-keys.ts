@@ -171,6 +171,10 @@ export function publishedAsKeys(key: string): string[] {
   return isAmbiguous ? [`${baseOf(key)}:published:as`] : [];
 }
 
+/** The channel on which clients with this prefix announce the key of a stream that they begin to publish to. */
+export const newStreamsChannel = (keyPrefix: string): string =>
+  `stream:new-streams${keyPrefix === '' ? '' : `:${keyPrefix}`}`;
+
 /** HASH: key of a stream with delayed messages → a text that each of its publishers replaces by a new one. */
 export const DELAYED_STREAMS_KEY = 'stream:delayed-streams';
 

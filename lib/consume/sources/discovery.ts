@@ -12,16 +12,22 @@ import type { FollowedStream, FollowedStreams } from '../followed-streams.js';
 import type { PipelineBuilder } from '../pipeline-builder.js';
 import type { ConsumedWildcards } from '../stream-place.js';
 import type { Demand } from '../waiting.js';
+import type { AnnouncedStreams } from './announced-streams.js';
 import type { Groups, KnownWildcards } from './groups.js';
 import type { Recovery } from './recovery.js';
 import type { Resumption } from './resumption.js';
 
-/** Looks for streams that the wildcards match, at start and from time to time, and lets go of those that vanished. */
+/**
+ * Finds streams that the wildcards match: those that clients announce, and others by a look at start and from time to time. Lets go of
+ * those that vanished.
+ */
 export class StreamDiscovery {
   private readonly match: string;
   private readonly matchers: readonly ((stream: string) => boolean)[];
   /** Why streams are left alone, by key. */
   private leftAlone = new Map<string, string>();
+  /** What is being done with a stream, by key: a look and an announcement may come at the same time. */
+  private readonly underWayOf = new Map<string, Promise<void>>();
   private failures = 0;
   private readonly faults: FaultLog;
   private timer: NodeJS.Timeout | undefined;
@@ -40,6 +46,7 @@ export class StreamDiscovery {
     private readonly resumption: Resumption,
     private readonly recovery: Recovery,
     private readonly demand: Demand,
+    private readonly announced: AnnouncedStreams,
     private readonly logger: LoggerService,
   ) {
     this.faults = new FaultLog(logger);
@@ -50,6 +57,8 @@ export class StreamDiscovery {
   /** Resolves after the first look, even if Redis refused it, or once it is stopped. */
   start(): Promise<void> {
     this.schedule(0);
+    this.announced.start();
+    void this.followAnnounced();
     return new Promise((resolve) => {
       this.onFirstLook = resolve;
     });
@@ -59,8 +68,9 @@ export class StreamDiscovery {
   async stop(): Promise<void> {
     this.stopping.abort();
     clearTimeout(this.timer);
+    this.announced.stop();
     this.onFirstLook?.();
-    await this.underWay;
+    await Promise.all([this.underWay, ...this.underWayOf.values()]);
   }
 
   private schedule(delayMs: number): void {
@@ -68,6 +78,18 @@ export class StreamDiscovery {
     this.timer = setTimeout(() => {
       this.underWay = this.run();
     }, delayMs);
+  }
+
+  private async followAnnounced(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const keys = await this.announced.next();
+      if (signal.aborted) return;
+      for (const key of keys) {
+        // If that fails, the next look tries it again, and reports it.
+        if (this.isMatched(key)) this.take(key).catch(() => undefined);
+      }
+    }
   }
 
   private async run(): Promise<void> {
@@ -102,7 +124,9 @@ export class StreamDiscovery {
     }
     this.leftAlone = new Map([...this.leftAlone].filter(([key]) => seen.has(key)));
     for (const followed of this.streams.missing) {
-      await this.letGo(followed).catch((error: unknown) => (refused = error));
+      await this.once(followed.keys.stream, () => this.letGo(followed)).catch(
+        (error: unknown) => (refused = error),
+      );
     }
     // Not every stream has its group yet.
     if (refused !== undefined) throw refused;
@@ -118,7 +142,20 @@ export class StreamDiscovery {
   }
 
   /** @throws if the connection broke */
-  private async take(key: string): Promise<void> {
+  private take(key: string): Promise<void> {
+    return this.once(key, () => this.follow(key));
+  }
+
+  /** Does something with a stream unless that is under way. */
+  private once(key: string, step: () => Promise<void>): Promise<void> {
+    const known = this.underWayOf.get(key);
+    if (known !== undefined) return known;
+    const underWay = step().finally(() => this.underWayOf.delete(key));
+    this.underWayOf.set(key, underWay);
+    return underWay;
+  }
+
+  private async follow(key: string): Promise<void> {
     let followed = this.streams.get(key);
     // What is set aside comes back by itself.
     if (followed !== undefined && !this.streams.isMissing(followed)) return;
