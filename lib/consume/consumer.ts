@@ -299,7 +299,8 @@ export class Consumer {
     const drained = this.drainAndLeave().catch((error: unknown) => {
       this.logger.warn(text.closedWithFault(errorText(error)));
     });
-    if (await within(drained, this.options.drainTimeoutMs)) return;
+    const isNothingLeft = this.connections.isAway && this.holdsNothing;
+    if (await within(drained, isNothingLeft ? FINISH_MS : this.options.drainTimeoutMs)) return;
     // A handler that ends because it was told to has an outcome that is recorded like any other.
     const givenUp = Promise.all(this.everyPipeline.map((pipeline) => pipeline.giveUp()));
     await within(
@@ -328,6 +329,13 @@ export class Consumer {
     const keys = [...streams].map((stream) => memberKeys(keyPrefix, stream, group).members);
     if (!(await isNameInUse(this.connections.commands, this.member, keys))) return;
     this.logger.warn(text.nameInUse(group, consumer));
+  }
+
+  /** Whether there is nothing to run and nothing to record. */
+  private get holdsNothing(): boolean {
+    return this.everyPipeline.every(
+      ({ inHand, unsettledCount }) => inHand.size === 0 && unsettledCount === 0,
+    );
   }
 
   /** Those that may have something in hand. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom } from 'rxjs';
 
 import { ClientRedisStreams, PublishError } from '../../lib/index.js';
 import { startRedis, type StartedRedis } from '../../lib/testing/index.js';
@@ -425,6 +425,21 @@ describe('closing', () => {
       }
     },
   );
+
+  it('does not take the time for handlers if Redis is away and none runs', async () => {
+    const server = await serverOfOurOwn();
+    const stream = freshName('orders');
+    const app = await streamsApp(
+      { connection: server.url, group: GROUP, shutdown: { drainTimeoutMs: 200_000 } },
+      { controllers: [handlerOf(stream, () => undefined)] },
+    );
+    await app.emit(stream, { n: 1 });
+    await waitFor(() => app.monitor.getStats().counts.handled === 1);
+    const lost = firstValueFrom(app.server.status.pipe(filter((status) => status !== 'connected')));
+    await server.process?.kill();
+    await lost;
+    expect(await timeWithoutStalls(app.close())).toBeLessThan(5_000);
+  });
 
   it('ends at once while the server still waits for Redis at start', async () => {
     const { url } = await redisThatIsDown();

@@ -84,6 +84,11 @@ export class ServerConnections {
     return new ReadConnections(this.main, connection);
   }
 
+  /** Whether Redis cannot be asked anything now. */
+  get isAway(): boolean {
+    return this.states.get(this.main) !== 'connected';
+  }
+
   /** Calls back with each blocking connection, now and when another one is made. */
   eachBlocking(callback: (client: Redis) => void): void {
     this.onBlocking.push(callback);
