@@ -72,6 +72,7 @@ export class Consumer {
     const member = new Member(client, options);
     const tallies = new ConsumerTallies(group, consumer);
     const demand = new Demand();
+    const dueDemand = new Demand();
     const log = new FaultLog(logger);
     const faults = (about: string): Faults => log.of(about, text.readFailed);
     const replier = new Replier({
@@ -89,6 +90,7 @@ export class Consumer {
       new Quarantine(options.leaseMs),
       refusals,
       demand,
+      dueDemand,
       logger,
       this.closing.signal,
     );
@@ -134,6 +136,7 @@ export class Consumer {
       delayed,
       new MovedClock(this.heartbeat, this.recovery, logger),
       refusals,
+      dueDemand,
       faults('due'),
     );
     this.setAside = new SetAsideStreams(

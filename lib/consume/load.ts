@@ -15,6 +15,8 @@ export interface Load {
   readonly inFlight: number;
   /** The bytes of what was read, without what runs and what waits for retries in a partition. */
   readonly aheadBytes: number;
+  /** How many sources bring entries at the same time: each may bring an equal part of what there is room for. @default 1 */
+  readonly sources?: number;
 }
 
 interface Limits {
@@ -32,10 +34,14 @@ const UNRECORDED_BATCHES = { usually: 2, atOnce: 4 };
 
 /** How many more entries may be read. */
 export const roomFor = (load: Load, limits: Limits): number =>
-  Math.min(roomInEntries(load, limits), limits.bytes.roomBeside(load.aheadBytes));
+  Math.min(
+    roomInEntries(load, limits),
+    Math.ceil(limits.bytes.roomBeside(load.aheadBytes) / (load.sources ?? 1)),
+  );
 
-function roomInEntries(load: Load, { options: { concurrency, batchSize } }: Limits): number {
-  const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight } = load;
+function roomInEntries(load: Load, { options }: Limits): number {
+  const { concurrency, batchSize } = options;
+  const { taken, readAhead, runsSynchronously, readAheadLimit, inFlight, sources = 1 } = load;
   const held = taken + readAhead;
   // If Redis does not take outcomes, they do not pile up in memory.
   const unrecorded = runsSynchronously ? UNRECORDED_BATCHES.atOnce : UNRECORDED_BATCHES.usually;
@@ -43,7 +49,7 @@ function roomInEntries(load: Load, { options: { concurrency, batchSize } }: Limi
   const most = runsSynchronously ? Math.min(MOST_AT_ONCE, batchSize) : MOST_AT_ONCE;
   const mayBeHeld =
     concurrency + (runsSynchronously ? BATCHES_AT_ONCE * batchSize : readAheadLimit);
-  return Math.max(0, Math.min(most, mayBeHeld - held));
+  return Math.max(0, Math.min(most, Math.ceil((mayBeHeld - held) / sources)));
 }
 
 /**

@@ -19,8 +19,12 @@ export class Member {
   readonly group: string;
   readonly consumer: string;
   readonly leaseMs: number;
-  /** Another one for each start, so that an earlier process of the same name is somebody else. */
-  readonly token = randomBytes(8).toString('hex') as Holder;
+  /**
+   * Another one for each start, so that an earlier process of the same name is somebody else. It is longer than it must be: with
+   * it, a row of `leases` has more than the 64 bytes up to which Redis keeps a small HASH as a list, and searches all of it for
+   * each message.
+   */
+  readonly token = randomBytes(24).toString('hex') as Holder;
   readonly row: MemberRow;
   private reading: ClockReading = { redisMs: 0, sentAt: 0, answeredAt: 0 };
 

@@ -9,6 +9,7 @@ import { streamKeys } from '../wire/stream-keys.js';
 import { Decoder } from './decoder.js';
 import { deliveriesFor } from './delivery/deliveries-for.js';
 import type { ClaimPlace } from './delivery/delivery-scripts.js';
+import { DueRoom } from './due-room.js';
 import { FollowedStream } from './followed-streams.js';
 import { HandlerRunner } from './handlers/handler-runner.js';
 import { RequestRuns } from './handlers/request-runs.js';
@@ -42,6 +43,7 @@ export class PipelineBuilder {
     private readonly quarantine: Quarantine,
     private readonly refusals: Refusals,
     private readonly demand: Demand,
+    private readonly dueDemand: Demand,
     private readonly logger: LoggerService,
     private readonly signal: AbortSignal,
   ) {
@@ -128,6 +130,7 @@ export class PipelineBuilder {
       report,
       new RefusedMessages(deliveries, requests, report),
       this.demand,
+      new DueRoom(this.dueDemand),
       bytes,
     );
   }

@@ -14,6 +14,7 @@ import {
 import { type Arrival, type Decoder, givenEntryId, isUnreadable } from './decoder.js';
 import type { Deliveries } from './delivery/deliveries.js';
 import type { DeliveryMode } from './delivery/mode.js';
+import type { DueRoom } from './due-room.js';
 import type { HandlerRunner } from './handlers/handler-runner.js';
 import type { RequestRuns } from './handlers/request-runs.js';
 import { isWorthARead, type Load, MOST_AT_ONCE, roomFor } from './load.js';
@@ -65,6 +66,7 @@ export class Pipeline {
     private readonly report: Report,
     private readonly refused: RefusedMessages,
     private readonly demand: Demand,
+    readonly due: DueRoom,
     readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
@@ -488,8 +490,9 @@ export class Pipeline {
   }
 
   private offerRoom(): void {
-    if (!this.sequencer.takesNew) this.sequencer.noteRoom();
-    else if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
+    if (this.due.isBehind && this.wantsRead) this.due.raise(this.keys.stream);
+    if (this.due.isBehind || !this.sequencer.takesNew) this.sequencer.noteRoom();
+    if (!this.isAwaited && this.wantsRead) this.demand.raise(this.keys.stream);
   }
 
   private policyFor({ request }: Message): FailurePolicy {
@@ -503,6 +506,7 @@ export class Pipeline {
       runsSynchronously: this.slots.runsSynchronously,
       readAheadLimit: this.slots.readAheadLimit,
       inFlight: this.inHand.size,
+      sources: this.due.sources,
       aheadBytes: this.inHand.bytes - this.slots.takenBytes - this.sequencer.heldBytes,
     });
   }

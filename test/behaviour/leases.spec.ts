@@ -16,6 +16,21 @@ const endOf = async (stream: string, messageId: string): Promise<number> =>
   Number(/\d+$/.exec((await redis.client.hget(leasesOf(stream), messageId)) ?? '')?.[0]);
 
 describe('leases', () => {
+  it('are found by hash, not by a search through all of them: each message would cost Redis twice its time', async () => {
+    const stream = freshName('orders');
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await streamsApp(
+      { connection: redis.url, group: GROUP, concurrency: 1 },
+      { controllers: [handlerOf(stream, () => released)] },
+    );
+    await addEntries(redis.client, stream, [{ n: 1 }], 'order-1');
+    await waitFor(() => endOf(stream, 'order-1'));
+    expect(await redis.client.object('ENCODING', leasesOf(stream))).toBe('hashtable');
+    release();
+    await waitFor(() => isCaughtUp(redis.client, stream, GROUP));
+  });
+
   it('a handler that takes longer than a lease keeps it, and its entry, so that no other consumer runs the message', async () => {
     const stream = freshName('orders');
     let runs = 0;

@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   }
   const size = quick ? QUICK : FULL;
   const scenarios = chosenScenarios(known, only);
-  const setting = await currentSetting();
+  const setting = await currentSetting(size.bareLoop);
   console.log(settingText(setting));
   const plan = scenarios.map((scenario) => ({
     key: scenario.key,

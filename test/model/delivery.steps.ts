@@ -51,7 +51,7 @@ export const deliverySteps = {
       send: async () => {
         const keys = [stream, retries, attempts, deadLetters];
         const args = [group.name, member.name, LONG_MS, PAGE, draw.many ? '0' : '-inf'];
-        return (await takeDueEntriesScript.run(group.client, keys, args)).streams[0] ?? [];
+        return (await takeDueEntriesScript.run(group.client, keys, args)).streams[0]?.entries ?? [];
       },
       rule: (model) => deliveryRules.due(model, member, draw.many),
     });

@@ -3,6 +3,7 @@ import { packLedgerScript } from '../../lib/redis/scripts/ledger/pack-ledger.scr
 import type { Script } from '../../lib/redis/scripts/script.js';
 import { takeDueEntriesScript } from '../../lib/redis/scripts/reserve/take-due-entries.script.js';
 import { findDueStreamsScript } from '../../lib/redis/scripts/reserve/find-due-streams.script.js';
+import { tendPartitionScript } from '../../lib/redis/scripts/partition/tend-partition.script.js';
 import { renewScript } from '../../lib/redis/scripts/reserve/renew.script.js';
 import { findUnattendedStreamsScript } from '../../lib/redis/scripts/reserve/find-unattended-streams.script.js';
 import type { SentRequest } from './request-meter.js';
@@ -13,6 +14,7 @@ const NAMED: readonly (readonly [string, Script<unknown>])[] = [
   // Used for the first check if there are many streams.
   ['due', findDueStreamsScript],
   ['renew', renewScript],
+  ['tend', tendPartitionScript],
   ['pack', packLedgerScript],
   ['unattended', findUnattendedStreamsScript],
 ];

@@ -109,8 +109,14 @@ export class PartitionTurn {
       if (this.order.takePostponed()) this.claimAgain();
       const dueInMs = this.order.takeDueInMs();
       if (dueInMs !== undefined) this.tendIn(dueInMs + 1);
+      this.tendIfMoreIsDue();
       this.claimOn();
     }
+  }
+
+  /** What is due and waits for room comes as soon as there is some. */
+  private tendIfMoreIsDue(): void {
+    if (this.pipeline.due.isBehind && this.pipeline.wantsRead) this.tendIn(0);
   }
 
   /** There may be room for more of what is pending. */
@@ -157,9 +163,11 @@ export class PartitionTurn {
     ownership.confirm(askedAt);
     // The answer that says they were postponed may have come just before this one: it is dealt with first.
     if (seen.due.length > 0) await new Promise(setImmediate);
+    pipeline.due.isBehind = seen.moreIsDue;
     pipeline.offer(seen.due);
     for (const rowId of seen.gone) pipeline.forget(rowId);
     if (seen.nextDueMs >= 0) this.tendIn(seen.nextDueMs + 1);
+    this.tendIfMoreIsDue();
     const isUnknown = seen.oldestPending !== '' && !pipeline.knows(seen.oldestPending);
     const isWalkOver = this.claimAfter === undefined;
     // What was just read or settled may be unknown for a moment.

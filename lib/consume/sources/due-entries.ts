@@ -16,6 +16,7 @@ import type { MovedClock } from '../moved-clock.js';
 import { isRefusal } from '../../redis/server/redis-errors.js';
 import type { Pipeline } from '../pipeline.js';
 import type { Refusals } from '../refusals.js';
+import type { Demand } from '../waiting.js';
 import { ASKED_EACH } from './recovery.js';
 import type { Resumption } from './resumption.js';
 
@@ -27,12 +28,18 @@ interface AskedTogether {
   /** Asks which of them have something due. It is sent five times a second. */
   readonly whichAreDue: RepeatedCall<FoundDue>;
   readonly clock: ClockWatch;
+  /** Those that had no room for all that is due. */
+  readonly behind: Set<Pipeline>;
   asking?: Promise<void> | undefined;
 }
 
-/** Asks, for all streams at once, for entries that are due, and for delayed messages that have to be published by now. */
+/**
+ * Asks, for all streams at once, for entries that are due, and for delayed messages that have to be published by now. If a stream
+ * had no room for all that is due, it is asked for more as soon as it has.
+ */
 export class DueEntries {
   private timer: NodeJS.Timeout | undefined;
+  private isStopped = false;
   /** How often in a row Redis refused it, and not because of one stream. */
   private vainAsks = 0;
   private nextAt = 0;
@@ -49,6 +56,8 @@ export class DueEntries {
     private readonly delayed: DelayedMessages,
     private readonly movedClock: MovedClock,
     private readonly refusals: Refusals,
+    /** The streams that have room again for what is due. */
+    private readonly demand: Demand,
     private readonly faults: Faults,
   ) {
     this.jointWrite = new JointWrite(member.client);
@@ -56,15 +65,17 @@ export class DueEntries {
 
   start(): void {
     this.timer = setInterval(() => {
-      if (this.member.client.status !== 'ready' || performance.now() < this.nextAt) return;
+      if (!this.isAllowed) return;
       this.jointWrite.begin();
       this.delayed.check();
       for (const together of this.askedTogether()) this.askOnce(together);
     }, EVERY_MS);
+    void this.followDemand();
   }
 
   /** Resolves once nothing more will be brought. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     clearInterval(this.timer);
     await Promise.all([...this.asked.each.map(({ asking }) => asking), this.delayed.stop()]);
   }
@@ -89,42 +100,52 @@ export class DueEntries {
         pipelines,
         whichAreDue,
         clock: new ClockWatch(isCluster ? undefined : clockAtStart),
+        behind: new Set<Pipeline>(),
       };
     });
     this.asked = { of: shared, each };
     return each;
   }
 
+  private get isAllowed(): boolean {
+    const isReady = this.member.client.status === 'ready';
+    return isReady && !this.isStopped && performance.now() >= this.nextAt;
+  }
+
+  private async followDemand(): Promise<void> {
+    while (!this.isStopped) {
+      const keys = await this.demand.next();
+      const haveRoom = new Set(keys.map((key) => this.streams.find(key)));
+      for (const together of this.askedTogether()) {
+        if ([...together.behind].some((pipeline) => haveRoom.has(pipeline))) this.goOn(together);
+      }
+    }
+  }
+
   private askOnce(together: AskedTogether): void {
-    together.asking ??= this.ask(together).finally(() => {
+    this.unlessAsking(together, async () => this.take(together, await this.dueAmong(together)));
+  }
+
+  private goOn(together: AskedTogether): void {
+    if (this.isAllowed) this.unlessAsking(together, () => Promise.resolve());
+  }
+
+  /** Asks, and then for more while there is more and room for it. */
+  private unlessAsking(together: AskedTogether, ask: () => Promise<void>): void {
+    together.asking ??= this.askAll(together, ask).finally(() => {
       together.asking = undefined;
     });
   }
 
-  private async ask(together: AskedTogether): Promise<void> {
-    const { member, faults } = this;
-    const { client, group, consumer, leaseMs } = member;
+  private async askAll(together: AskedTogether, ask: () => Promise<void>): Promise<void> {
+    const { faults } = this;
     try {
-      const due = await this.dueAmong(together);
+      await ask();
       this.vainAsks = 0;
       faults.onWorking();
-      const asked = due.filter((pipeline) => this.mayAsk(pipeline));
-      if (asked.length === 0) return;
-      const sentAt = performance.now();
-      const taken = await takeDueEntriesScript.run(
-        client,
-        asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
-        [group, consumer, leaseMs, ...asked.flatMap((pipeline) => this.bounds(pipeline))],
-      );
-      this.look(together, taken.nowMs, sentAt);
-      // The answer to what put them off may have come just before this one, and is dealt with first.
-      if (taken.streams.some((entries) => entries.length > 0)) await new Promise(setImmediate);
-      asked.forEach((pipeline, index) => {
-        const entries = [...(taken.streams[index] ?? [])];
-        // Those that are due at the same time come in the order of their text.
-        entries.sort((a, b) => compareEntryIds(streamIdOf(a.id), streamIdOf(b.id)));
-        pipeline.offer(entries);
-      });
+      for (let some = this.wanting(together); some.length > 0; some = this.wanting(together)) {
+        await this.take(together, some);
+      }
     } catch (error) {
       if (isRefusal(error)) {
         if (await this.refusals.blame()) return;
@@ -132,6 +153,38 @@ export class DueEntries {
       }
       faults.onFault(error);
     }
+  }
+
+  private wanting({ behind }: AskedTogether): readonly Pipeline[] {
+    if (!this.isAllowed) return [];
+    return [...behind].filter((pipeline) => pipeline.wantsRead && this.mayAsk(pipeline));
+  }
+
+  /** Takes what is due in some streams, as much as each has room for. */
+  private async take(together: AskedTogether, some: readonly Pipeline[]): Promise<void> {
+    const { client, group, consumer, leaseMs } = this.member;
+    const asked = some.filter((pipeline) => this.mayAsk(pipeline));
+    if (asked.length === 0) return;
+    const sentAt = performance.now();
+    const taken = await takeDueEntriesScript.run(
+      client,
+      asked.flatMap(({ keys }) => [keys.stream, keys.retries, keys.attempts, keys.deadLetters]),
+      [group, consumer, leaseMs, ...asked.flatMap((pipeline) => this.bounds(pipeline))],
+    );
+    this.look(together, taken.nowMs, sentAt);
+    // The answer to what put them off may have come just before this one, and is dealt with first.
+    if (taken.streams.some(({ entries }) => entries.length > 0)) await new Promise(setImmediate);
+    asked.forEach((pipeline, index) => {
+      const { entries, nextMs } = taken.streams[index] ?? { entries: [] };
+      pipeline.due.isBehind = nextMs === 0;
+      if (pipeline.due.isBehind) together.behind.add(pipeline);
+      else together.behind.delete(pipeline);
+      // Those that are due at the same time come in the order of their text.
+      const inOrder = [...entries].sort((a, b) =>
+        compareEntryIds(streamIdOf(a.id), streamIdOf(b.id)),
+      );
+      pipeline.offer(inOrder);
+    });
   }
 
   /** The streams in which something may be due. If there are many, one key of each is looked at first. */

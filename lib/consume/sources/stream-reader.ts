@@ -20,16 +20,20 @@ const TURN_MS = 5;
 
 /** What a read brought. */
 interface Brought {
-  readonly kind: 'nothing' | 'all there was' | 'more may wait';
-  /** The streams that had capacity for more than they got, because the read asked for no more than every stream can take. */
-  readonly limited: readonly Pipeline[];
+  /** Whether a stream got as many entries as the read asked for. */
+  readonly mayLeaveMore: boolean;
+  /** The streams that got entries. */
+  readonly pipelines: readonly Pipeline[];
 }
 
 /** Brings new entries to the streams that have room: with one blocking read for all of them, as long as nothing else is to do. */
 export class StreamReader {
   /** The pipelines that the blocking read under way covers. */
   private blockedFor: ReadonlySet<Pipeline> | undefined;
+  /** Those that are read without `BLOCK`, because that read leaves them out. */
   private readonly catchingUp = new Map<Pipeline, Promise<void>>();
+  /** Those that had capacity for more than the blocking read brought: it asks for no more than every stream can take. */
+  private readonly cutShort = new WeakSet<Pipeline>();
   private readonly stopping = new AbortController();
   private wakeUp: (() => void) | undefined;
   private blockingId: number | undefined;
@@ -187,48 +191,85 @@ export class StreamReader {
 
   private async readBlocking(pipelines: readonly Pipeline[]): Promise<void> {
     if (this.stopping.signal.aborted) return;
+    const count = Math.max(1, Math.min(...pipelines.map(({ room }) => room)));
     this.blockedFor = new Set(pipelines);
     for (const pipeline of pipelines) pipeline.isAwaited = true;
     let brought: Brought;
+    // They share a round trip.
+    const before = this.readCutShort(pipelines, count);
     try {
-      brought = await this.read(this.connections.blocking, pipelines, this.blockMs);
+      const { blockMs } = this;
+      brought = await this.read(this.connections.blocking, pipelines, count, { blockMs, before });
     } finally {
       this.blockedFor = undefined;
       for (const pipeline of pipelines) pipeline.isAwaited = false;
     }
     // Nothing more is there for now. The next read can wait until what came has begun to run, and would only delay it.
-    if (brought.kind === 'all there was') {
-      await within(Promise.all(pipelines.map((pipeline) => pipeline.reserved())), TURN_MS);
+    if (!brought.mayLeaveMore && brought.pipelines.length > 0) {
+      await within(Promise.all(brought.pipelines.map((pipeline) => pipeline.reserved())), TURN_MS);
     }
-    // One that reads little, because it was idle so far or has large entries, does not slow down the others.
-    for (const pipeline of brought.limited) if (this.wantsRead(pipeline)) this.catchUp(pipeline);
+    for (const pipeline of await before) if (this.wantsRead(pipeline)) this.catchUp(pipeline);
+  }
+
+  /**
+   * Reads what is there of streams that the last reads have cut short, each with a `COUNT` of its own. It leaves capacity for the
+   * blocking read, which asks for `count` of each. Never rejects.
+   *
+   * @returns those in which more may wait
+   */
+  private async readCutShort(
+    pipelines: readonly Pipeline[],
+    count: number,
+  ): Promise<readonly Pipeline[]> {
+    const { blocking } = this.connections;
+    const reads = pipelines
+      .filter((pipeline) => this.cutShort.has(pipeline) && pipeline.room > count)
+      .map(async (pipeline) => {
+        const brought = await this.read(blocking, [pipeline], pipeline.room - count);
+        if (brought.pipelines.length === 0) this.cutShort.delete(pipeline);
+        return brought.mayLeaveMore ? [pipeline] : [];
+      })
+      // The blocking read meets the same fault, and reports it.
+      .map((read) => read.catch(() => []));
+    return (await Promise.all(reads)).flat();
   }
 
   /** Reads at once for a stream that the blocking read leaves out, and includes it there once nothing is left. */
   private catchUp(pipeline: Pipeline): void {
-    if (this.catchingUp.has(pipeline)) return;
-    const caughtUp = this.readUntilEmpty(pipeline)
-      // The blocking read meets the same fault, and reports it.
-      .catch(() => undefined)
-      .finally(() => this.catchingUp.delete(pipeline));
-    this.catchingUp.set(pipeline, caughtUp);
-    void caughtUp.then(() => this.includeInBlocking(pipeline));
+    if (this.catchingUp.has(pipeline) || !this.mayRead(pipeline)) return;
+    this.catchingUp.set(pipeline, this.readWhatWaits(pipeline));
   }
 
-  private async readUntilEmpty(pipeline: Pipeline): Promise<void> {
+  /** Never rejects. */
+  private async readWhatWaits(pipeline: Pipeline): Promise<void> {
     const { commands } = this.connections;
-    let kind: Brought['kind'] = 'more may wait';
-    while (kind !== 'nothing' && this.wantsRead(pipeline) && !this.stopping.signal.aborted) {
-      if (this.resumption.isOpen(pipeline)) await this.resumption.bringPage(commands, pipeline);
-      else ({ kind } = await this.read(commands, [pipeline]));
+    let isMore = true;
+    try {
+      while (isMore && this.mayRead(pipeline)) {
+        pipeline.isAwaited = true;
+        if (this.resumption.isOpen(pipeline)) await this.resumption.bringPage(commands, pipeline);
+        else isMore = (await this.read(commands, [pipeline], pipeline.room)).mayLeaveMore;
+        pipeline.isAwaited = false;
+      }
+    } catch {
+      // The blocking read meets the same fault, and reports it.
+      isMore = false;
     }
+    this.catchingUp.delete(pipeline);
+    if (!isMore) void this.includeInBlocking(pipeline);
   }
 
   private async includeInBlocking(pipeline: Pipeline): Promise<void> {
-    const isLeftOut = (): boolean =>
-      this.wantsRead(pipeline) && this.blockedFor !== undefined && !this.blockedFor.has(pipeline);
-    await this.endBlockedWhile(() => isLeftOut() && !this.stopping.signal.aborted);
-    this.wakeUp?.();
+    // It need not be read for what gets room meanwhile: the next blocking read is about to cover it.
+    pipeline.isAwaited = this.blockingId !== undefined;
+    await this.endBlockedWhile(
+      () =>
+        this.blockedFor?.has(pipeline) === false &&
+        this.mayRead(pipeline) &&
+        !this.catchingUp.has(pipeline),
+    );
+    pipeline.isAwaited = this.blockedFor?.has(pipeline) === true;
+    this.roomIn(pipeline.keys.stream);
   }
 
   private async endBlockedWhile(isMeant: () => boolean): Promise<void> {
@@ -240,6 +281,10 @@ export class StreamReader {
     }
   }
 
+  private mayRead(pipeline: Pipeline): boolean {
+    return this.wantsRead(pipeline) && !this.stopping.signal.aborted;
+  }
+
   // One that vanished has room too, and no read would ever cover it.
   private wantsRead(pipeline: Pipeline): boolean {
     return (
@@ -247,20 +292,22 @@ export class StreamReader {
     );
   }
 
+  /** @param options `before`: a read that was sent before this one, and is answered first */
   private async read(
     client: Redis,
     pipelines: readonly Pipeline[],
-    blockMs?: number,
+    count: number,
+    options: { readonly blockMs?: number; readonly before?: Promise<unknown> } = {},
   ): Promise<Brought> {
     const { group, consumer } = this.member;
+    const { blockMs, before } = options;
     const shownMs = pipelines.map(({ deliveries }) => deliveries.mode.shownMs);
-    const rooms = new Map(pipelines.map((pipeline) => [pipeline, pipeline.room]));
-    const count = Math.max(1, Math.min(...rooms.values()));
     const streams = pipelines.map(({ keys }) => keys.stream);
     const blocking = blockMs === undefined ? {} : { blockMs };
     const replies = await readGroup(client, { group, consumer, streams, count, ...blocking });
-    let kind: Brought['kind'] = 'nothing';
-    const limited: Pipeline[] = [];
+    await before;
+    let mayLeaveMore = false;
+    const brought: Pipeline[] = [];
     for (const { stream, entries } of replies) {
       const pipeline = this.streams.find(stream);
       if (pipeline === undefined) continue;
@@ -269,13 +316,13 @@ export class StreamReader {
         this.resumption.restart(pipeline);
         continue;
       }
-      if (entries.length >= count) {
-        kind = 'more may wait';
-        if ((rooms.get(pipeline) ?? 0) > count) limited.push(pipeline);
-      } else if (kind === 'nothing') kind = 'all there was';
       pipeline.offer(entries, { isNew: true, sinceMs: shownMs[pipelines.indexOf(pipeline)] });
+      brought.push(pipeline);
+      if (entries.length < count) continue;
+      mayLeaveMore = true;
+      if (pipeline.room > 0) this.cutShort.add(pipeline);
     }
-    return { kind, limited };
+    return { mayLeaveMore, pipelines: brought };
   }
 
   private async unblock(): Promise<void> {

@@ -14,11 +14,16 @@ export interface Side {
 /** What a side measured, run by run. */
 export type Runs = readonly (readonly number[])[];
 
+/** One of the values that each run measured. */
+export const column = (runs: Runs, at: number): readonly number[] =>
+  runs.map((values) => values[at] ?? NaN);
+
 export interface InTurn<Name extends string> {
   readonly sides: Readonly<Record<Name, Side>>;
   readonly size: BenchSize;
-  /** How many runs count; by default those of the size. */
+  /** How many runs count, and how many come before them; by default those of the size. */
   readonly runs?: number;
+  readonly warmUps?: number;
   readonly onProgress: (share: number) => void;
 }
 
@@ -27,12 +32,13 @@ export async function inTurn<Name extends string>({
   sides,
   size,
   runs = size.runs,
+  warmUps = size.warmUps,
   onProgress,
 }: InTurn<Name>): Promise<Record<Name, Runs>> {
   const names = Object.keys(sides) as Name[];
   const contenders = names.map((name) => Contender.start(sides[name].worker));
   const measured = names.map((): (readonly number[])[] => []);
-  const rounds = size.warmUps + runs;
+  const rounds = warmUps + runs;
   try {
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < names.length; turn++) {
@@ -42,7 +48,7 @@ export async function inTurn<Name extends string>({
         const { task, prepare } = sides[names[n]!];
         await prepare();
         const result = await contenders[n]!.run(task);
-        if (round >= size.warmUps) measured[n]!.push(result);
+        if (round >= warmUps) measured[n]!.push(result);
       }
     }
   } finally {

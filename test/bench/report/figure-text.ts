@@ -6,7 +6,9 @@ const grouped = (value: number): string => whole.format(value).replaceAll(',', '
 
 const TEXT: Record<Unit, (value: number) => string> = {
   'per second': (value) => `${grouped(value)}/s`,
+  rate: (value) => `${value.toFixed(2)}/s`,
   ms: (value) => `${value.toFixed(2)} ms`,
+  us: (value) => `${value.toFixed(2)} µs`,
   times: (value) => value.toFixed(2),
   percent: (value) => `${value.toFixed(2)} %`,
   MB: (value) => `${value.toFixed(1)} MB`,

@@ -1,6 +1,6 @@
 import { median } from '../measure/statistics.js';
 
-export type Unit = 'per second' | 'ms' | 'times' | 'percent' | 'MB' | 'count';
+export type Unit = 'per second' | 'rate' | 'ms' | 'us' | 'times' | 'percent' | 'MB' | 'count';
 
 /** The target of a figure. */
 export type Bar = { readonly atLeast: number } | { readonly atMost: number };

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
+import { valueText } from './figure-text.js';
 import { withRedis } from '../measure/bench-redis.js';
+import { bareRate } from '../measure/bare-rate.js';
 
 /** What the figures depend on. It names no machine. */
 export interface Setting {
@@ -11,9 +13,12 @@ export interface Setting {
   readonly nest: string;
   readonly cpu: string;
   readonly memoryGb: number;
+  /** Messages a second of the bare loop when the bench began: how fast the machine was. */
+  readonly bareRate?: number;
 }
 
-export async function currentSetting(): Promise<Setting> {
+/** @param messages of the bare loop that tells how fast the machine is */
+export async function currentSetting(messages: number): Promise<Setting> {
   const info = await withRedis(({ client }) => client.info('server'));
   const valkey = /^valkey_version:(\S+)/m.exec(info)?.[1];
   const redis = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown';
@@ -24,11 +29,15 @@ export async function currentSetting(): Promise<Setting> {
     nest: await installedVersion('@nestjs/microservices'),
     cpu: `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     memoryGb: Math.round(totalmem() / 2 ** 30),
+    bareRate: await bareRate(messages),
   };
 }
 
-export const settingText = ({ node, redis, ioredis, nest, cpu, memoryGb }: Setting): string =>
-  `Node ${node}, ${redis}, ioredis ${ioredis}, Nest ${nest}, ${cpu}, ${memoryGb} GB`;
+export function settingText(setting: Setting): string {
+  const { node, redis, ioredis, nest, cpu, memoryGb, bareRate: rate } = setting;
+  const bare = rate === undefined ? '' : `, bare loop ${valueText('per second', rate)}`;
+  return `Node ${node}, ${redis}, ioredis ${ioredis}, Nest ${nest}, ${cpu}, ${memoryGb} GB${bare}`;
+}
 
 /** Not all packages allow importing their manifest. */
 async function installedVersion(name: string): Promise<string> {

@@ -13,7 +13,7 @@ const FOLDER = 'performance';
 const RESULTS = join(DOCS, FOLDER, 'results.json');
 
 /** Rows that are about this package; the others are what it is compared with. */
-const OURS = /nestjs-redis-streams|emit|once|dedup|full ledger|processes|ours/;
+const OURS = /nestjs-redis-streams|emit|once|dedup|full ledger|processes|our/;
 
 /** Puts the measurements into the page, replacing those of the same scenarios. Others stay. */
 export async function writePage(measured: readonly Measured[]): Promise<void> {

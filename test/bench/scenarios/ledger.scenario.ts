@@ -1,6 +1,6 @@
 import { withRedis, type BenchRedis } from '../measure/bench-redis.js';
 import { Contender } from '../measure/contender.js';
-import { inTurn, type Side } from '../measure/in-turn.js';
+import { column, inTurn, type Side } from '../measure/in-turn.js';
 import { fillLedger } from '../messages/filled-ledger.js';
 import { replaceMessages, startOver } from '../messages/waiting-messages.js';
 import { LEDGER } from '../bench-stream.js';
@@ -13,7 +13,7 @@ const FILLING = 0.5;
 /** Whether a group with a week of history is slower than a new one. */
 export const ledger: Scenario = {
   key: 'ledger',
-  seconds: 150,
+  seconds: 330,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis((empty) =>
@@ -26,7 +26,7 @@ export const ledger: Scenario = {
           ),
         );
         const bytes = ((await usedMemory(full)) - before) / size.ledger;
-        const messages = size.drainWithLedger;
+        const messages = size.drain;
         const side = ({ url, client }: BenchRedis, begin: () => Promise<unknown>): Side => ({
           worker: 'drain-ours',
           task: { redisUrl: url, messages },
@@ -41,9 +41,10 @@ export const ledger: Scenario = {
             full: side(full, () => Promise.resolve()),
           },
           size,
+          ...size.long,
           onProgress: (share) => onProgress(FILLING + share * (1 - FILLING)),
         });
-        const [inEmpty, inFull] = [measured.empty.flat(), measured.full.flat()];
+        const [inEmpty, inFull] = [column(measured.empty, 0), column(measured.full, 0)];
         return {
           title: `Drain of ${messages} with a ledger of ${size.ledger} messages`,
           figures: [

@@ -9,7 +9,7 @@ import type { Scenario } from './scenario.js';
  */
 export const publishAndConsume: Scenario = {
   key: 'publish',
-  seconds: 35,
+  seconds: 30,
   quickSeconds: 5,
   run: ({ size, onProgress }) =>
     withRedis(async ({ url, client }) => {
@@ -31,7 +31,7 @@ export const publishAndConsume: Scenario = {
         figures: [
           figure("Nest's Redis pub/sub", 'per second', theirs),
           figure('nestjs-redis-streams', 'per second', ours),
-          ratio('ratio', ours, theirs, { atLeast: 1.3 }),
+          ratio('ratio', ours, theirs, { atLeast: 1.4 }),
         ],
       };
     }),

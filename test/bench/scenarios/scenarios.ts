@@ -8,10 +8,12 @@ import { processes } from './processes.scenario.js';
 import { publishAndConsume } from './publish-and-consume.scenario.js';
 import type { Scenario } from './scenario.js';
 import { waiting } from './waiting.scenario.js';
+import { work } from './work.scenario.js';
 
 /** The scenarios that need no other package, in the order in which they are run. */
 export const OURS: readonly Scenario[] = [
   drain,
+  work,
   publishAndConsume,
   emit,
   emitBatch,

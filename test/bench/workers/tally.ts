@@ -3,6 +3,11 @@ export class Tally {
   private counted = 0;
   private readonly waiting: { readonly many: number; readonly reached: () => void }[] = [];
 
+  /** How many were counted. */
+  get many(): number {
+    return this.counted;
+  }
+
   one(): void {
     this.counted += 1;
     while (this.waiting[0] !== undefined && this.counted >= this.waiting[0].many) {

@@ -31,6 +31,22 @@ describe('the room of a flow', () => {
     }
   });
 
+  it('is shared by the sources that bring entries at the same time', () => {
+    const shared = (its: Partial<Load>): Load => load({ ...its, sources: 2 });
+    for (const readAhead of [0, 1, 50, 99]) {
+      const forBoth = 2 * roomFor(shared({ readAhead }), options);
+      expect(forBoth).toBeLessThanOrEqual(100 - readAhead + 1);
+    }
+    expect(roomFor(shared({ aheadBytes: 990 * entrySize }), options)).toBe(5);
+    // A whole batch for each while three may be held.
+    const passing = (readAhead: number): Load =>
+      shared({ taken: 0, runsSynchronously: true, readAhead });
+    expect(roomFor(passing(0), options)).toBe(100);
+    expect(isWorthARead(passing(101), options)).toBe(true);
+    expect(isWorthARead(passing(103), options)).toBe(false);
+    expect(isWorthARead({ ...passing(103), sources: 1 }, options)).toBe(true);
+  });
+
   it('is a batch beside what runs', () => {
     expect(roomFor(load({}), options)).toBe(100);
     expect(roomFor(load({ readAhead: 100 }), options)).toBe(0);

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Decoder } from '../../../lib/consume/decoder.js';
 import { deliveriesFor } from '../../../lib/consume/delivery/deliveries-for.js';
 import type { Script, ScriptRunner } from '../../../lib/redis/scripts/script.js';
+import { DueRoom } from '../../../lib/consume/due-room.js';
 import { HandlerRunner } from '../../../lib/consume/handlers/handler-runner.js';
 import { RequestRuns } from '../../../lib/consume/handlers/request-runs.js';
 import { ArrivalOrder } from '../../../lib/consume/order/sequencer.js';
@@ -124,6 +125,7 @@ function pipelineOf(): Pipeline {
     report,
     new RefusedMessages(deliveries, noRequests, report),
     new Demand(),
+    new DueRoom(new Demand()),
     new ReadAheadBytes(options.readAheadBytes),
   );
 }

@@ -14,8 +14,10 @@ import { EPOCH_IN } from './take-partition.script.js';
 export interface TendedPartition {
   /** Whether the caller still owns it. If not, the rest is empty. */
   readonly isOwner: boolean;
-  /** How soon something is due, in ms. Negative if nothing waits. */
+  /** How soon something is due that is not due yet, in ms. Negative if nothing waits. */
   readonly nextDueMs: number;
+  /** Whether more is due than there was room for. */
+  readonly moreIsDue: boolean;
   /** Whether entries are pending for another consumer. */
   readonly othersHave: boolean;
   /** The oldest pending entry. Empty if none is pending. */
@@ -33,10 +35,10 @@ export interface TendedPartition {
  * ARGV   1 group, 2 consumer, 3 its token, 4 epoch, 5 how long the ownership lasts, ms, 6 lease ms, 7 how many other entries
  *        may come besides those that wait at the caller, 8 those that wait at the caller, as a JSON list of entry IDs
  *        and redrives' IDs
- * result ['1' if the caller is the owner, else '0', ms until something is due or -1, '1' if another consumer has pending
- *        entries, the oldest pending entry ID or '', what is due: entries [id, fields], with nil fields if the entry was
- *        deleted, the IDs that wait at the caller in vain]. A redrive comes with its own ID and its dead letter's fields, and
- *        is due again after a lease
+ * result ['1' if the caller is the owner, else '0', ms until something is due that is not due yet or -1, '1' if another
+ *        consumer has pending entries, the oldest pending entry ID or '', what is due: entries [id, fields], with nil fields
+ *        if the entry was deleted, the IDs that wait at the caller in vain, '1' if more is due]. A redrive comes with its own
+ *        ID and its dead letter's fields, and is due again after a lease
  * atomic because a member that renews an ownership which another has taken would run messages at the same time.
  * twice  it is renewed once more. What waits at the caller without a due time is due: the first answer did not arrive. Other
  *        entries of the first answer are pending for the caller, which looks for them after it has reconnected.
@@ -52,7 +54,7 @@ local later = scoreIn(now, tonumber(ARGV[6]))
 local group, consumer, token, epoch = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local row = redis.call('HMGET', KEYS[1], 'token', 'epoch')
 local latest = epochIn(row[2])
-if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {} } end
+if latest > epoch or latest == epoch and row[1] ~= token then return { '0', -1, '0', '', {}, {}, '0' } end
 redis.call('HSET', KEYS[1], 'consumer', consumer, 'token', token, 'epoch', ARGV[4],
   'ends-at', string.format('%.0f', now + ARGV[5]))
 
@@ -78,19 +80,21 @@ if ARGV[7] ~= '0' then
   for _, id in ipairs(others) do due[#due + 1] = takeDue(id, true, keys, group, consumer, later) end
 end
 
-local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-local next = first[2] and math.min(math.max(0, math.ceil(tonumber(first[2]) - now)), 2147483647) or -1
+local more = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', now), 'LIMIT', 0, 1)[1]
+local first = redis.call('ZRANGEBYSCORE', KEYS[3], string.format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+local next = first[2] and math.min(math.ceil(tonumber(first[2]) - now), 2147483647) or -1
 local pending, others = redis.pcall('XPENDING', KEYS[2], group), '0'
 for _, of in ipairs(pending[4] or {}) do
   if of[1] ~= consumer then others = '1' end
 end
-return { '1', next, others, pending[2] or '', due, gone }
+return { '1', next, others, pending[2] or '', due, gone, more and '1' or '0' }
 `,
   (reply): TendedPartition => {
-    const [isOwner, next, others, oldest, due, gone] = parseList(reply, 'tend-partition');
+    const [isOwner, next, others, oldest, due, gone, more] = parseList(reply, 'tend-partition');
     return {
       isOwner: parseText(isOwner, 'tend-partition') === '1',
       nextDueMs: parseCount(next, 'tend-partition'),
+      moreIsDue: parseText(more, 'tend-partition') === '1',
       othersHave: parseText(others, 'tend-partition') === '1',
       oldestPending: parseText(oldest, 'tend-partition'),
       due: parseEntries(due, 'tend-partition'),

@@ -31,10 +31,17 @@ local function takeDue(id, isScheduled, keys, group, consumer, later)
 end
 `;
 
+/** What was due in one stream. */
+interface TakenOfStream {
+  readonly entries: readonly RawEntry[];
+  /** In how many ms the next one is due; 0 if more is due already. Undefined if none waits. */
+  readonly nextMs: number | undefined;
+}
+
 /** What was due, for each stream, and when Redis looked. */
 export interface TakenDue {
   readonly nowMs: number;
-  readonly streams: readonly (readonly RawEntry[])[];
+  readonly streams: readonly TakenOfStream[];
 }
 
 /**
@@ -43,8 +50,9 @@ export interface TakenDue {
  * KEYS   for each stream: the stream, its retries (ZSET), attempts (HASH), dead letters (stream)
  * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' to leave entries that were
  *        handed back, else '-inf'
- * result Redis's time in ms as text, then for each stream a list of entries [id, fields], with nil fields if the entry was deleted. A redrive comes with its
- *        own ID and the fields of its dead letter. It is due again after a lease, since nothing else records who has it
+ * result Redis's time in ms as text, then for each stream [ms until the next one is due, 0 if more is due, '' if none waits,
+ *        a list of entries [id, fields], with nil fields if the entry was deleted]. A redrive comes with its own ID and the
+ *        fields of its dead letter. It is due again after a lease, since nothing else records who has it
  * atomic because two members that both see an entry as due would both run it.
  * twice  what the first call took is pending for the consumer, which looks for it after the reconnect that caused the
  *        second one. A redrive is taken again after a lease.
@@ -71,7 +79,9 @@ end
 for n = 1, #due do
   local keys, entries = { unpack(KEYS, n * 4 - 3, n * 4) }, {}
   for _, id in ipairs(due[n]) do entries[#entries + 1] = takeDue(id, true, keys, ARGV[1], ARGV[2], later) end
-  taken[n + 1] = entries
+  local next = redis.call('ZRANGEBYSCORE', keys[2], ARGV[n * 2 + 3], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  local nextMs = next and math.min(math.max(0, math.ceil(tonumber(next) - now)), 2147483647)
+  taken[n + 1] = { nextMs and string.format('%.0f', nextMs) or '', entries }
 end
 return taken
 `,
@@ -79,7 +89,16 @@ return taken
     const [now, ...streams] = parseList(reply, 'take-due-entries');
     return {
       nowMs: Number(parseText(now, 'take-due-entries')),
-      streams: streams.map((entries) => parseEntries(entries, 'take-due-entries')),
+      streams: streams.map(ofStream),
     };
   },
 );
+
+function ofStream(reply: unknown): TakenOfStream {
+  const [next, entries] = parseList(reply, 'take-due-entries');
+  const nextMs = parseText(next, 'take-due-entries');
+  return {
+    entries: parseEntries(entries, 'take-due-entries'),
+    nextMs: nextMs === '' ? undefined : Number(nextMs),
+  };
+}

@@ -198,12 +198,22 @@ async function isExecutable(path: string): Promise<boolean> {
  */
 const LOWEST = 20_000;
 const HIGHEST = 30_000;
+/** How many of these ports a process chooses from. Processes that start together, as test workers do, have different ones. */
+const BLOCK = 250;
 const ATTEMPTS = 50;
+const FIRST = LOWEST + (process.pid % ((HIGHEST - LOWEST) / BLOCK)) * BLOCK;
+const given = new Set<number>();
 
-/** A port on 127.0.0.1 that is free now. Another process may take it before it is used. */
+/**
+ * A port on 127.0.0.1 that is free now, and that this process was not given before: a server that is down for a while finds its
+ * port free when it is started again. Another process may take it before it is used.
+ */
 export async function freePort(): Promise<number> {
+  if (given.size > BLOCK / 2) given.clear();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = randomInt(LOWEST, HIGHEST);
+    const port = randomInt(FIRST, FIRST + BLOCK);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
   throw new RedisStartError(`no free port found in ${ATTEMPTS} attempts`);
