@@ -70,11 +70,8 @@ export class Pipeline {
     readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
-    const { triesAgain } = deliveries.mode;
-    this.policies = {
-      events: { triesAgain, retry, unhandled },
-      requests: { triesAgain, retry: requestRetry, unhandled },
-    };
+    const events = { triesAgain: deliveries.mode.triesAgain, retry, unhandled };
+    this.policies = { events, requests: { ...events, retry: requestRetry } };
   }
 
   get keys(): StreamKeys {
@@ -343,11 +340,9 @@ export class Pipeline {
   private async runToEnd(message: Message, nowMs: number): Promise<void> {
     const signal = this.slots.start(message, nowMs);
     const mode = this.deliveries.modeOf(message);
-    let startedAtMs = nowMs;
-    if (mode.mustRecordStart(message) || this.requests.mustAsk(message)) {
-      if (!(await this.prepareStart(message, mode))) return this.doNotStart(message);
-      startedAtMs = performance.now();
-    }
+    const mustPrepare = mode.mustRecordStart(message) || this.requests.mustAsk(message);
+    if (mustPrepare && !(await this.prepareStart(message, mode))) return this.doNotStart(message);
+    const startedAtMs = mustPrepare ? performance.now() : nowMs;
     this.report.started(message, startedAtMs);
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();
