@@ -74,7 +74,8 @@ export class Slots {
   /** How many messages may wait, at the recent pace. */
   get readAheadLimit(): number {
     const { concurrency, batchSize } = this.options;
-    const youngestMs = this.taken >= concurrency ? performance.now() - this.lastStart.startedAtMs : 0;
+    const youngestMs =
+      this.taken >= concurrency ? performance.now() - this.lastStart.startedAtMs : 0;
     return this.pace.readAhead(concurrency, batchSize, youngestMs);
   }
 
