@@ -70,11 +70,8 @@ export class Pipeline {
     readonly bytes: ReadAheadBytes,
   ) {
     const { retry, requestRetry, unhandled } = this.options;
-    const { triesAgain } = deliveries.mode;
-    this.policies = {
-      events: { triesAgain, retry, unhandled },
-      requests: { triesAgain, retry: requestRetry, unhandled },
-    };
+    const events = { triesAgain: deliveries.mode.triesAgain, retry, unhandled };
+    this.policies = { events, requests: { ...events, retry: requestRetry } };
   }
 
   get keys(): StreamKeys {
@@ -317,10 +314,11 @@ export class Pipeline {
     // What cannot be given back runs even so once the consumer closes.
     if (this.place.isSetAside && !this.takesNothing) return;
     for (let message = this.slots.next; message !== undefined; message = this.slots.next) {
-      if (!this.deliveries.modeOf(message).isLive(message)) return this.reserveAgain();
+      const nowMs = performance.now();
+      if (!this.deliveries.modeOf(message).isLive(message, nowMs)) return this.reserveAgain();
       const gate = this.slots.closedGate(message);
       if (gate !== undefined) return void this.awaitGate(gate);
-      void this.runToEnd(message);
+      void this.runToEnd(message, nowMs);
     }
   }
 
@@ -339,12 +337,12 @@ export class Pipeline {
   }
 
   /** One message, from its start to its acknowledgement. */
-  private async runToEnd(message: Message): Promise<void> {
-    const signal = this.slots.start(message);
+  private async runToEnd(message: Message, nowMs: number): Promise<void> {
+    const signal = this.slots.start(message, nowMs);
     const mode = this.deliveries.modeOf(message);
     const mustPrepare = mode.mustRecordStart(message) || this.requests.mustAsk(message);
     if (mustPrepare && !(await this.prepareStart(message, mode))) return this.doNotStart(message);
-    const startedAtMs = performance.now();
+    const startedAtMs = mustPrepare ? performance.now() : nowMs;
     this.report.started(message, startedAtMs);
     const verdict = await this.handlers.run(message, signal);
     const endedAtMs = performance.now();

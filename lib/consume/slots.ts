@@ -9,10 +9,13 @@ type SlotOptions = Pick<ResolvedSubscription, 'concurrency' | 'batchSize' | 'han
 /** The longest timer that Node has. */
 export const LONGEST_TIMER_MS = 2_147_483_647;
 
-interface Run {
-  readonly signal: RunSignal;
-  readonly startedAtMs: number;
-  readonly turn: number;
+class Run extends RunSignal {
+  constructor(
+    readonly startedAtMs: number,
+    readonly turn: number,
+  ) {
+    super();
+  }
 }
 
 /** A message that waits in its slot for its next attempt. `end` is set once its attempt is counted. */
@@ -33,7 +36,7 @@ export class Slots {
   private readonly goFirst = new Set<Message>();
   private readonly pace = new Pace();
   private bytes = 0;
-  private lastStart = { atMs: 0, turn: 0 };
+  private lastStart = { startedAtMs: 0, turn: 0 };
   private isStopped = false;
   private startsSoon = false;
   private whenEmptied: (() => void) | undefined;
@@ -71,7 +74,8 @@ export class Slots {
   /** How many messages may wait, at the recent pace. */
   get readAheadLimit(): number {
     const { concurrency, batchSize } = this.options;
-    const youngestMs = this.taken >= concurrency ? performance.now() - this.lastStart.atMs : 0;
+    const youngestMs =
+      this.taken >= concurrency ? performance.now() - this.lastStart.startedAtMs : 0;
     return this.pace.readAhead(concurrency, batchSize, youngestMs);
   }
 
@@ -113,17 +117,17 @@ export class Slots {
     return this.quarantine.isOpenFor(message) ? undefined : this.quarantine;
   }
 
-  /** Gives a slot to the message that is next. */
-  start(message: Message): RunSignal {
+  /** Gives a slot to the message that is next. @param nowMs what `performance.now()` shows */
+  start(message: Message, nowMs = performance.now()): RunSignal {
     const { handlerTimeoutMs } = this.options;
-    const run = { signal: new RunSignal(), startedAtMs: performance.now(), turn: thisTurn() };
+    const run = new Run(nowMs, thisTurn());
     this.ready.shift();
     this.running.set(message, run);
     this.bytes += message.bytes;
-    this.lastStart = { atMs: run.startedAtMs, turn: run.turn };
+    this.lastStart = run;
     for (const gate of this.gates) gate.started(message, handlerTimeoutMs);
     this.quarantine.started(message, handlerTimeoutMs);
-    return run.signal;
+    return run;
   }
 
   /** @param endedAtMs when its handlers ended, by `performance.now()`; undefined if they did not start after all */
@@ -200,8 +204,8 @@ export class Slots {
 
   /** Tells the handler of one message, or of all, that it should end. */
   abort(reason: Error, message?: Message): void {
-    if (message !== undefined) this.running.get(message)?.signal.abort(reason);
-    else for (const { signal } of this.running.values()) signal.abort(reason);
+    if (message !== undefined) this.running.get(message)?.abort(reason);
+    else for (const run of this.running.values()) run.abort(reason);
   }
 
   /** Resolves once nothing runs and nothing waits. */

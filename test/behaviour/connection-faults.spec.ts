@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
 import { firstValueFrom, type Observable } from 'rxjs';
 
 import { type ClientRedisStreams, type ConnectionOption, PublishError } from '../../lib/index.js';
@@ -84,6 +85,27 @@ describe('a connection that cannot be made', () => {
       });
     },
   );
+
+  it('may fail twice: a second error of its socket does not end the process', async () => {
+    // As if a certificate is not trusted, and the server's answer to that arrives while the socket is being closed.
+    const late: unknown[] = [];
+    const client = clientOf(({ options }) => {
+      const connection = new Redis({ ...options, host: '127.0.0.1', port: 1 });
+      connection.on('error', () =>
+        process.nextTick(() => {
+          try {
+            late.push(connection.stream.emit('error', new Error('the server said something else')));
+          } catch (error) {
+            late.push(error);
+          }
+        }),
+      );
+      return connection;
+    });
+    await failureOf(client.emit(freshName('orders'), 1));
+    expect(late.length).toBeGreaterThan(0);
+    expect(new Set(late)).toEqual(new Set([true]));
+  });
 
   it('is refused, if Redis answers and does not let the user in', async () => {
     const client = clientOf(withWrongPassword());

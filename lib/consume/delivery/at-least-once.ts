@@ -35,9 +35,9 @@ abstract class AtLeastOnce extends DeliveryMode {
   }
 
   /** In a partition the gate of its ownership decides that. */
-  isLive(message: Message): boolean {
+  isLive(message: Message, nowMs?: number): boolean {
     const { isPartition, place } = this.scripts;
-    return isPartition || hasSafeLease(message, place.leaseMs);
+    return isPartition || hasSafeLease(message, place.leaseMs, nowMs);
   }
 
   isOnlyOurs(): boolean {

@@ -7,8 +7,8 @@ import type { DeliveryScripts, LeaseIdOf, Proof, Retry } from './delivery-script
 const SAFE_SHARE = 0.8;
 
 /** Whether a message was reserved so recently that no other consumer can have its lease. */
-export const hasSafeLease = ({ leasedAt }: Message, leaseMs: number): boolean =>
-  leasedAt !== undefined && elapsedMs(leasedAt) <= SAFE_SHARE * leaseMs;
+export const hasSafeLease = ({ leasedAt }: Message, leaseMs: number, nowMs?: number): boolean =>
+  leasedAt !== undefined && elapsedMs(leasedAt, nowMs) <= SAFE_SHARE * leaseMs;
 
 /** A message that will not be tried again. */
 export interface DeadMessage {
@@ -44,8 +44,12 @@ export abstract class DeliveryMode {
     private readonly maxDeadLetters: number | undefined,
   ) {}
 
-  /** Whether a handler may still start under the reservation that the message has. */
-  abstract isLive(message: Message): boolean;
+  /**
+   * Whether a handler may still start under the reservation that the message has.
+   *
+   * @param nowMs the current `performance.now()`, if the caller has just read it
+   */
+  abstract isLive(message: Message, nowMs?: number): boolean;
   /** Whether nobody else can have it: at-most-once has acknowledged it, or it has left the dead letters. */
   abstract isOnlyOurs(message: Message): boolean;
   /** Whether its start has to be recorded before its handler is called. */

@@ -64,6 +64,7 @@ function listenTo(client: Redis, all: ReadonlySet<OnFault>): () => void {
   let sentinelReason: string | undefined;
   const onError = (error: unknown): void => {
     hideSecrets(error);
+    ignoreLateErrors(client);
     if (isEcho(error) && latest.has(client)) return;
     const fault = faultFrom(client, error, sentinelReason);
     latest.set(client, fault);
@@ -86,6 +87,18 @@ function listenTo(client: Redis, all: ReadonlySet<OnFault>): () => void {
     for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
   };
 }
+
+/**
+ * Keeps a second error of the same socket from ending the process: ioredis listens to the first one only. If a certificate is not
+ * trusted, Node closes the socket with that error, and may report what the server answers as another one.
+ */
+export function ignoreLateErrors({ stream }: Pick<Redis, 'stream'>): void {
+  // A cluster has none of its own, and neither has a client that has not connected yet.
+  const socket: Redis['stream'] | undefined = stream;
+  if (socket?.listeners('error').includes(ignore) === false) socket.on('error', ignore);
+}
+
+const ignore = (): void => undefined;
 
 /** The parts of a server listen to the same connection, and your own may have several servers. Node warns beyond ten. */
 const MANY = 100;

@@ -7,7 +7,7 @@ import {
 } from '../../options/connection-option.js';
 import { withKeysNamed } from '../server/redis-errors.js';
 import { asClient, clusterOf } from './cluster-client.js';
-import { faultOf, followFaults, isRefusedDatabase } from './connection-faults.js';
+import { faultOf, followFaults, ignoreLateErrors, isRefusedDatabase } from './connection-faults.js';
 import { addedOptions, makeClient } from './make-client.js';
 
 /** A connection, and whether this package has to close it. */
@@ -50,7 +50,10 @@ export function ownConnection(
   const { healthCheckIntervalMs = HEALTH_CHECK_MS } = addedOptions(option);
   const cluster = clusterOf(client);
   if (cluster !== undefined) {
-    cluster.on('+node', insistOnDatabase);
+    cluster.on('+node', (node: Redis) => {
+      node.on('error', () => ignoreLateErrors(node));
+      insistOnDatabase(node);
+    });
     if (healthCheckIntervalMs !== false) checkNodes(cluster, healthCheckIntervalMs);
     return connection;
   }
