@@ -21,6 +21,14 @@ const GROUP = 'billing';
 const NEVER: Partial<RedisStreamsModuleOptions> = { discoveryIntervalMs: 2_000_000 };
 const startOn = wildcardsAppOf(redis, GROUP);
 
+/** Waits until as many servers hear of new streams. */
+const hearing = (prefix: string, servers = 1): Promise<unknown> =>
+  waitFor(async () => {
+    const channel = `stream:new-streams:${prefix}`;
+    const [, listeners] = (await redis.client.pubsub('NUMSUB', channel)) as unknown[];
+    return Number(listeners) === servers;
+  });
+
 async function start(
   got: unknown[],
   options: Partial<RedisStreamsModuleOptions> = {},
@@ -28,7 +36,8 @@ async function start(
 ): Promise<{ app: StreamsApp; prefix: string }> {
   const prefix = freshPrefix();
   const handler = handlerOf('orders.*', (data) => void got.push(data), subscription);
-  return { app: await startOn(prefix, [handler], { ...NEVER, ...options }), prefix };
+  const app = await startOn(prefix, [handler], { ...NEVER, ...options });
+  return { app, prefix };
 }
 
 describe('a new stream that a wildcard matches', () => {
@@ -40,6 +49,7 @@ describe('a new stream that a wildcard matches', () => {
   ])('is read as soon as it is published to (%s)', async (_, options) => {
     const got: unknown[] = [];
     const { app, prefix } = await start(got, options);
+    await hearing(prefix);
     const stream = `${prefix}orders.eu`;
     await app.emit('orders.eu', 1);
     await waitFor(() => got.length === 1);
@@ -54,6 +64,7 @@ describe('a new stream that a wildcard matches', () => {
     const { prefix } = await start(mine ?? []);
     const handler = handlerOf('orders.*', (data) => void others?.push(data));
     await startOn(prefix, [handler], { ...NEVER, group: 'shipping' });
+    await hearing(prefix, 2);
     const client = clientFor({ keyPrefix: prefix });
     await Promise.all([1, 2, 3].map((n) => firstValueFrom(client.emit(`orders.${n}`, n))));
     await waitFor(() => mine?.length === 3 && others?.length === 3);
@@ -67,12 +78,14 @@ describe('a new stream that a wildcard matches', () => {
     const prefix = freshPrefix();
     const handler = answeringController('quotes.*', (data) => data);
     const app = await startOn(prefix, [handler], NEVER);
+    await hearing(prefix);
     expect(await firstValueFrom(app.client.send('quotes.eu', 7))).toBe(7);
   });
 
   it('is not read if no wildcard matches it, and neither are keys of this package', async () => {
     const got: unknown[] = [];
     const { app, prefix } = await start(got);
+    await hearing(prefix);
     await app.emit('invoices.eu', 1);
     await app.emit('orders.eu', 2);
     await waitFor(() => got.length === 1);
@@ -91,16 +104,11 @@ describe('a new stream that a wildcard matches', () => {
   it('is announced again if the server lost its connection', async () => {
     const got: unknown[] = [];
     const { app, prefix } = await start(got);
+    await hearing(prefix);
     await app.emit('orders.eu', 1);
     await waitFor(() => got.length === 1);
     await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await waitFor(async () => {
-      const [, listeners] = (await redis.client.pubsub(
-        'NUMSUB',
-        `stream:new-streams:${prefix}`,
-      )) as unknown[];
-      return Number(listeners) >= 1;
-    });
+    await hearing(prefix);
     await app.emit('orders.us', 2);
     await waitFor(() => got.length === 2);
   });

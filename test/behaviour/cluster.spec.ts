@@ -204,6 +204,24 @@ withCluster('on a Redis Cluster', () => {
     );
   });
 
+  it('wildcards hear of new streams on all nodes', async () => {
+    const keyPrefix = `${freshName('dev')}:`;
+    const handled: string[] = [];
+    const app = await start(
+      [handlerOf('orders.*', (_, context) => void handled.push(context.getStream()))],
+      { keyPrefix, discoveryIntervalMs: 2_000_000 },
+    );
+    const channel = `stream:new-streams:${keyPrefix}`;
+    await waitFor(async () => {
+      const listening = servers.redis.nodes.map(({ client }) => client.pubsub('NUMSUB', channel));
+      return (await Promise.all(listening)).flat().includes(1);
+    }, PATIENCE);
+    const streams = ['eu', 'us', 'ap', 'sa'].map((region) => `orders.${region}`);
+    await Promise.all(streams.map((stream) => app.emit(stream, 1)));
+    await waitFor(() => handled.length === streams.length, PATIENCE);
+    expect([...handled].sort()).toEqual([...streams].sort());
+  });
+
   it('the jobs and the monitor reach each stream', async () => {
     const streams = freshNames('orders', 'payments', 'invoices');
     const handled: string[] = [];
