@@ -212,8 +212,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads what is there of streams that the last reads have cut short, each with a `COUNT` of its own. It leaves capacity for the
-   * blocking read, which asks for `count` of each. Never rejects.
+   * Reads more of the streams whose last read was cut short, each with a `COUNT` of its own. Leaves room for the `count` entries
+   * that the blocking read may bring. Never rejects.
    *
    * @returns those in which more may wait
    */
