@@ -11,6 +11,8 @@ import { withJobLock } from './job.js';
 export const UNPACKED = 4_000;
 /** How many message IDs one script packs: Redis serves nobody else meanwhile, which is 2 to 4 ms. */
 const PACK_STEP = 250;
+/** How long it waits at most after a step. */
+const LONGEST_REST_MS = 100;
 /** How often it extends its lock. */
 const EXTEND_MS = 10_000;
 /** How many lookups one command does. */
@@ -34,7 +36,7 @@ export async function packLedger(
   const beyond = length - UNPACKED;
   if (beyond <= 0) return 0;
   return withJobLock(client, lockKey, async (extend) => {
-    const pace = new Pace();
+    const pace = new HalfPace();
     let total = 0;
     let extendedAt = performance.now();
     while (total < beyond) {
@@ -58,7 +60,7 @@ export async function packLedger(
  * Leaves Redis half of its time: after each step it waits as long as the step took Redis. A step looks longer if this process
  * or Redis is busy with other work, so what counts is the fastest of the steps before it.
  */
-class Pace {
+class HalfPace {
   private msForEach = Infinity;
 
   async step<Result>(many: number, work: () => Promise<Result>): Promise<Result> {
@@ -67,16 +69,16 @@ class Pace {
     const took = (performance.now() - startedAt) / many;
     // It follows slowly if steps become slower: a longer ledger is more work.
     this.msForEach = Math.min(took, this.msForEach * 1.01);
-    await delay(this.msForEach * many);
+    await delay(Math.min(LONGEST_REST_MS, this.msForEach * many));
     return result;
   }
 }
 
 /**
- * Lets Redis free the memory of what has left a ZSET. It moves what is left to a smaller table, ten places of the old one at
- * each lookup, and both tables exist until then: 10 bytes for each entry of a ledger of 100 000, if nobody uses the stream.
+ * Makes Redis free the memory that a ZSET no longer needs. With each lookup, Redis moves ten places of its hash table to a smaller
+ * one. If nobody uses the stream, it would keep both tables: 10 bytes for each entry of a ledger of 100 000.
  *
- * @param length how many entries it had: the old table has at most twice as many places, and removing has moved a part
+ * @param length how many entries the ZSET had: the old table has at most twice as many places, and removing has moved a part
  */
 async function shrinkZset(client: Redis, ledger: string, length: number): Promise<void> {
   const nobody = Array.from({ length: LOOKUPS }, () => '');

@@ -114,7 +114,7 @@ export class PartitionTurn {
     }
   }
 
-  /** What is due and waits for room comes as soon as there is some. */
+  /** Asks for more of what is due once there is room for it. */
   private tendIfMoreIsDue(): void {
     if (this.pipeline.due.isBehind && this.pipeline.wantsRead) this.tendIn(0);
   }

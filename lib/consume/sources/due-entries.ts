@@ -28,8 +28,6 @@ interface AskedTogether {
   /** Asks which of them have something due. It is sent five times a second. */
   readonly whichAreDue: RepeatedCall<FoundDue>;
   readonly clock: ClockWatch;
-  /** Those that had no room for all that is due. */
-  readonly behind: Set<Pipeline>;
   asking?: Promise<void> | undefined;
 }
 
@@ -56,7 +54,7 @@ export class DueEntries {
     private readonly delayed: DelayedMessages,
     private readonly movedClock: MovedClock,
     private readonly refusals: Refusals,
-    /** The streams that have room again for what is due. */
+    /** Streams that have room again for retries and redrives. */
     private readonly demand: Demand,
     private readonly faults: Faults,
   ) {
@@ -100,7 +98,6 @@ export class DueEntries {
         pipelines,
         whichAreDue,
         clock: new ClockWatch(isCluster ? undefined : clockAtStart),
-        behind: new Set<Pipeline>(),
       };
     });
     this.asked = { of: shared, each };
@@ -117,7 +114,7 @@ export class DueEntries {
       const keys = await this.demand.next();
       const haveRoom = new Set(keys.map((key) => this.streams.find(key)));
       for (const together of this.askedTogether()) {
-        if ([...together.behind].some((pipeline) => haveRoom.has(pipeline))) this.goOn(together);
+        if (together.pipelines.some((pipeline) => haveRoom.has(pipeline))) this.goOn(together);
       }
     }
   }
@@ -155,12 +152,15 @@ export class DueEntries {
     }
   }
 
-  private wanting({ behind }: AskedTogether): readonly Pipeline[] {
+  /** The streams in which more is due than there was room for, and that have room now. */
+  private wanting({ pipelines }: AskedTogether): readonly Pipeline[] {
     if (!this.isAllowed) return [];
-    return [...behind].filter((pipeline) => pipeline.wantsRead && this.mayAsk(pipeline));
+    return pipelines.filter(
+      (pipeline) => pipeline.due.isBehind && pipeline.wantsRead && this.mayAsk(pipeline),
+    );
   }
 
-  /** Takes what is due in some streams, as much as each has room for. */
+  /** Takes entries that are due, as many as each stream has room for. */
   private async take(together: AskedTogether, some: readonly Pipeline[]): Promise<void> {
     const { client, group, consumer, leaseMs } = this.member;
     const asked = some.filter((pipeline) => this.mayAsk(pipeline));
@@ -177,8 +177,6 @@ export class DueEntries {
     asked.forEach((pipeline, index) => {
       const { entries, nextMs } = taken.streams[index] ?? { entries: [] };
       pipeline.due.isBehind = nextMs === 0;
-      if (pipeline.due.isBehind) together.behind.add(pipeline);
-      else together.behind.delete(pipeline);
       // Those that are due at the same time come in the order of their text.
       const inOrder = [...entries].sort((a, b) =>
         compareEntryIds(streamIdOf(a.id), streamIdOf(b.id)),

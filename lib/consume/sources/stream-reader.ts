@@ -191,7 +191,7 @@ export class StreamReader {
 
   private async readBlocking(pipelines: readonly Pipeline[]): Promise<void> {
     if (this.stopping.signal.aborted) return;
-    const count = Math.max(1, Math.min(...pipelines.map(({ room }) => room)));
+    const count = Math.min(...pipelines.map(({ room }) => room));
     this.blockedFor = new Set(pipelines);
     for (const pipeline of pipelines) pipeline.isAwaited = true;
     let brought: Brought;
@@ -212,8 +212,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads what is there of streams that the last reads have cut short, each with a `COUNT` of its own. It leaves capacity for the
-   * blocking read, which asks for `count` of each. Never rejects.
+   * Reads more of the streams whose last read was cut short, each with a `COUNT` of its own. Leaves room for the `count` entries
+   * that the blocking read may bring. Never rejects.
    *
    * @returns those in which more may wait
    */
@@ -223,9 +223,11 @@ export class StreamReader {
   ): Promise<readonly Pipeline[]> {
     const { blocking } = this.connections;
     const reads = pipelines
-      .filter((pipeline) => this.cutShort.has(pipeline) && pipeline.room > count)
+      .filter((pipeline) => this.cutShort.has(pipeline))
       .map(async (pipeline) => {
-        const brought = await this.read(blocking, [pipeline], pipeline.room - count);
+        const free = pipeline.room - count;
+        if (free <= 0) return [];
+        const brought = await this.read(blocking, [pipeline], free);
         if (brought.pipelines.length === 0) this.cutShort.delete(pipeline);
         return brought.mayLeaveMore ? [pipeline] : [];
       })
@@ -244,6 +246,8 @@ export class StreamReader {
   private async readWhatWaits(pipeline: Pipeline): Promise<void> {
     const { commands } = this.connections;
     let isMore = true;
+    // Whether a read is worth it depends on the time: the answer may be no by now, and the end must come after `catchUp`.
+    await Promise.resolve();
     try {
       while (isMore && this.mayRead(pipeline)) {
         pipeline.isAwaited = true;
@@ -296,13 +300,15 @@ export class StreamReader {
   private async read(
     client: Redis,
     pipelines: readonly Pipeline[],
-    count: number,
+    room: number,
     options: { readonly blockMs?: number; readonly before?: Promise<unknown> } = {},
   ): Promise<Brought> {
     const { group, consumer } = this.member;
     const { blockMs, before } = options;
     const shownMs = pipelines.map(({ deliveries }) => deliveries.mode.shownMs);
     const streams = pipelines.map(({ keys }) => keys.stream);
+    // To Redis, 0 means any number. Room that has just gone does not make a read unbounded.
+    const count = Math.max(1, room);
     const blocking = blockMs === undefined ? {} : { blockMs };
     const replies = await readGroup(client, { group, consumer, streams, count, ...blocking });
     await before;
