@@ -70,6 +70,17 @@ describe('the links of the documents lead to a file and a heading that exist', (
   });
 });
 
+describe('a page of the site', () => {
+  it.each(documents.filter((name) => name.startsWith('docs/')))(
+    '%s links to other files of the repository by their address, since the site has only pages',
+    (document) => {
+      const isPage =
+        /^(?:[a-z]+:.*|#.*|(?!(?:\.\.\/)+(?:lib|test|sample)\/).*\.(?:md|svg)(?:#.*)?)$/;
+      expect(linksOf(document).filter((link) => !isPage.test(link))).toEqual([]);
+    },
+  );
+});
+
 describe('the README', () => {
   it('has at most 8 kB', () => {
     expect(Buffer.byteLength(read('README.md'))).toBeLessThanOrEqual(8000);
