@@ -34,8 +34,8 @@ export class Recovery {
   private mustBoundTimes = true;
   /** Until when nothing is taken over, by `performance.now()`. */
   private heldUntil = -Infinity;
-  /** Where to go on, for each stream that is not done. */
-  private readonly after = new Map<Pipeline, string>();
+  /** Where to go on, for each stream that is not done. Another object for each beginning, even at the same place. */
+  private readonly places = new Map<Pipeline, { readonly after: string }>();
 
   constructor(
     private readonly member: Member,
@@ -61,7 +61,7 @@ export class Recovery {
 
   /** A stream is read from now on: what others left of it is taken over soon. */
   include(pipeline: Pipeline): void {
-    this.after.set(pipeline, '-');
+    this.places.set(pipeline, { after: '-' });
     this.schedule(NEXT_PAGE_MS);
   }
 
@@ -84,8 +84,8 @@ export class Recovery {
 
   private beginAgain(): void {
     this.beginsWithLook = true;
-    this.after.clear();
-    for (const pipeline of this.streams.shared) this.after.set(pipeline, '-');
+    this.places.clear();
+    for (const pipeline of this.streams.shared) this.places.set(pipeline, { after: '-' });
   }
 
   private schedule(delayMs: number): void {
@@ -117,7 +117,7 @@ export class Recovery {
       if (!isRefusal(error) || !(await this.refusals.blame())) faults.onFault(error);
     }
     // A stream that vanished on the way has nothing that could be taken over.
-    const isMore = streams.shared.some((pipeline) => this.after.has(pipeline));
+    const isMore = streams.shared.some((pipeline) => this.places.has(pipeline));
     if (isMore || this.beginsWithLook) {
       return this.schedule(Math.max(NEXT_PAGE_MS, reconnectDelayMs(this.failures)));
     }
@@ -142,7 +142,7 @@ export class Recovery {
     this.lookedAt = performance.now();
     const unattended = await this.unattendedAmong(reading);
     const isUnattended = new Set(unattended);
-    for (const pipeline of reading) if (!isUnattended.has(pipeline)) this.after.delete(pipeline);
+    for (const pipeline of reading) if (!isUnattended.has(pipeline)) this.places.delete(pipeline);
     await this.groups.ensureAll(unattended);
   }
 
@@ -180,9 +180,9 @@ export class Recovery {
 
   private async takePage(pipeline: Pipeline): Promise<void> {
     const { client, group, consumer, leaseMs, startedAtMs } = this.member;
-    const after = this.after.get(pipeline);
+    const place = this.places.get(pipeline);
     const { room, keys, deliveries } = pipeline;
-    if (after === undefined || room === 0) return;
+    if (place === undefined || room === 0) return;
     const { next, entries } = await recoverScript.run(
       client,
       [keys.stream, keys.leases, keys.retries, keys.attempts],
@@ -190,16 +190,16 @@ export class Recovery {
         group,
         consumer,
         leaseMs,
-        after,
+        place.after,
         room,
         deliveries.mode.countsPendingAsStarted ? startedAtMs : '',
         pipeline.retriesBlock ? 1 : 0,
       ],
     );
     // If the walk began again meanwhile, it has another place to go on from.
-    if (this.after.get(pipeline) === after) {
-      if (next === '') this.after.delete(pipeline);
-      else this.after.set(pipeline, next);
+    if (this.places.get(pipeline) === place) {
+      if (next === '') this.places.delete(pipeline);
+      else this.places.set(pipeline, { after: next });
     }
     pipeline.offer(entries);
   }

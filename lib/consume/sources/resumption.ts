@@ -12,8 +12,8 @@ const LOOK_EVERY_MS = 1_000;
  * handed back. It begins when the stream is read for the first time, and again after a connection came back.
  */
 export class Resumption {
-  /** Where to go on, for each stream that is not done. */
-  private readonly after = new WeakMap<Pipeline, string>();
+  /** Where to go on, for each stream that is not done. Another object for each beginning, even at the same place. */
+  private readonly places = new WeakMap<Pipeline, { readonly after: string }>();
   /** Those whose next message waits until it is due, and lets nothing pass. */
   private readonly waiting = new Map<Pipeline, NodeJS.Timeout>();
 
@@ -25,13 +25,13 @@ export class Resumption {
   /** Begins again. The owner of a partition does that itself, with what was pending for others. */
   restart(pipeline: Pipeline): void {
     if (pipeline.place.partition !== undefined) return;
-    this.after.set(pipeline, '-');
+    this.places.set(pipeline, { after: '-' });
     this.endWait(pipeline);
   }
 
   /** Whether there may be more. New entries wait for it, so that order holds. */
   isOpen(pipeline: Pipeline): boolean {
-    return this.after.has(pipeline);
+    return this.places.has(pipeline);
   }
 
   /** Whether what comes next has to wait: nothing of the stream is read meanwhile. */
@@ -42,9 +42,9 @@ export class Resumption {
   /** Brings the next page, as large as there is room for. */
   async bringPage(client: Redis, pipeline: Pipeline): Promise<void> {
     const { group, consumer, token, startedAtMs } = this.member;
-    const after = this.after.get(pipeline);
+    const place = this.places.get(pipeline);
     const { room, keys, deliveries } = pipeline;
-    if (after === undefined || room === 0) return;
+    if (place === undefined || room === 0) return;
     const inHand = pipeline.inHand.snapshot();
     const { next, entries, waitsMs } = await resumeScript.run(
       client,
@@ -52,16 +52,16 @@ export class Resumption {
       [
         group,
         consumer,
-        after,
+        place.after,
         room,
         deliveries.mode.countsPendingAsStarted ? startedAtMs : '',
         pipeline.retriesBlock ? token : '',
       ],
     );
-    // If it was restarted meanwhile, it has another place to go on from.
-    if (this.after.get(pipeline) === after) {
-      if (next === undefined) this.after.delete(pipeline);
-      else this.after.set(pipeline, next);
+    // If it was restarted meanwhile, what is pending by now may not be in this page, and is asked for again.
+    if (this.places.get(pipeline) === place) {
+      if (next === undefined) this.places.delete(pipeline);
+      else this.places.set(pipeline, { after: next });
       if (waitsMs !== undefined) this.wait(pipeline, waitsMs);
     }
     pipeline.offer(entries.filter(({ id }) => !inHand.has(id)));
