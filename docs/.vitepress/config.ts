@@ -40,6 +40,8 @@ const sidebar = [
     items: [
       page('How an app is wired', '/guides/wiring'),
       page('Names and wildcards', '/guides/names-and-wildcards'),
+      page('Publish a message', '/guides/publishing'),
+      page('When a handler fails', '/guides/failures'),
       page('Typed contracts', '/guides/contracts'),
       page('Schemas', '/guides/schemas'),
       page('Publish many at once', '/guides/batches'),
