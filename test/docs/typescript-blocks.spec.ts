@@ -9,8 +9,8 @@ import { blocksOf } from './typescript-block.js';
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const documents = [
   'README.md',
-  ...readdirSync(`${root}/docs`)
-    .filter((name) => name.endsWith('.md'))
+  ...readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !/^(api|decisions|\.vitepress)\//.test(name))
     .map((name) => `docs/${name}`),
 ];
 const blocks = documents.flatMap((name) => blocksOf(name, readFileSync(`${root}/${name}`, 'utf8')));
