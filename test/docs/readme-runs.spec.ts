@@ -20,7 +20,10 @@ describe.each(['README.md', 'docs/start.md'])('the first program of %s', (docume
     const text = await readFile(new URL(`../../${document}`, import.meta.url), 'utf8');
     const compiled = await compiledPackage();
     // The Redis of REDIS_URL is shared with other programs that have a stream of orders.
-    const source = blocksOf(document, text)[0]!.code.replaceAll("'orders'", `'${freshName('orders')}'`);
+    const source = blocksOf(document, text)[0]!.code.replaceAll(
+      "'orders'",
+      `'${freshName('orders')}'`,
+    );
     const { code } = await transform(source, {
       swcrc: false,
       jsc: {
