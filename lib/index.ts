@@ -141,6 +141,7 @@ export type {
   HandlersMode,
   StartFrom,
   SubscriptionOptions,
+  TimeSpan,
 } from './options/subscription-options.js';
 export type { PullOptions, RedisStreamsPullOptions } from './options/pull-options.js';
 export type { DeadLettersOptions } from './options/dead-letters-options.js';

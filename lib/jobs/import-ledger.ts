@@ -9,10 +9,10 @@ import { parseList, parseText } from '../redis/read/replies.js';
 import { readRange } from '../redis/read/streams.js';
 import { importLedgerScript } from '../redis/scripts/ledger/import-ledger.script.js';
 import { redisTimeMs } from '../redis/server/clocks.js';
-import { type Codec, decodeEnvelope } from '../wire/codec.js';
+import type { Codec } from '../wire/codec.js';
 import { JsonCodec } from '../wire/json.codec.js';
 import { messageIdOf } from '../wire/ids.js';
-import { splitRequest } from '../wire/request-reply-fields.js';
+import { messageIdIn } from '../wire/message-id-in.js';
 import { dtpyfwLedgerKey, streamKeys } from '../wire/stream-keys.js';
 
 /** How many message IDs one step takes over: Redis serves nobody else during a script, and each entry is read. */
@@ -134,10 +134,5 @@ async function messageIdOfEntry(
 ): Promise<string> {
   const [entry] = await readRange(client, key, id, id, 1);
   if (entry?.fields === undefined) return id;
-  try {
-    const fields = splitRequest(entry.fields)?.own ?? entry.fields;
-    return decodeEnvelope(codec, stream, fields).messageId ?? id;
-  } catch {
-    return id;
-  }
+  return messageIdIn(codec, stream, entry.fields) ?? id;
 }

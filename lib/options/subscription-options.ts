@@ -85,8 +85,22 @@ export interface DedupOptions {
   packed?: boolean;
 }
 
-/** Where a group starts to read: with new entries, with the oldest one, or after an entry ID. */
-export type StartFrom = 'latest' | 'beginning' | `${number}-${number}`;
+/** A duration: `500ms`, `30s`, `15m`, `12h`, `7d`. */
+export type TimeSpan = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
+
+/**
+ * Where a group starts to read: with new entries; with the oldest one; after an entry ID; with the first entry at or after a time,
+ * as a `Date` or its ISO text with an offset (`2026-03-01T08:00:00Z`; a day alone is that day in UTC); or with the first one that is
+ * not older than a span (`24h`), by Redis's clock when the group is created. A time in the future is the same as `'latest'`.
+ */
+export type StartFrom =
+  | 'latest'
+  | 'beginning'
+  | `${number}-${number}`
+  | Date
+  | `${number}-${number}-${number}`
+  | `${number}-${number}-${number}T${string}`
+  | TimeSpan;
 
 /** Whether several handlers of one message wait for each other. */
 export type HandlersMode = 'in-order' | 'all-at-once';
@@ -94,8 +108,10 @@ export type HandlersMode = 'in-order' | 'all-at-once';
 /** Options that each pattern can set for itself, with `subscription({...})`. */
 export interface SubscriptionOptions {
   /**
-   * Where the group starts. Used only when the group is created: a group that exists continues from its last entry.
+   * Where the group starts. Used only when the group is created: a group that exists continues from its last entry, and
+   * `nest-streams reset-group` moves it.
    *
+   * @example startFrom: '24h'
    * @default 'latest'
    */
   startFrom?: StartFrom;

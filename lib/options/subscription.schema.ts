@@ -9,15 +9,8 @@ import {
   windowMs,
 } from './option-kinds.js';
 import { DEFAULTS } from './resolved-options.js';
+import { startPosition, STARTS } from './start-from.js';
 
-const startFromError = "'latest', 'beginning', or an entry ID such as '1729768245123-0'";
-const MOST_IN_ID = 2n ** 64n - 1n;
-/** Both numbers of an entry ID take 64 bits. */
-const isStart = (value: string): boolean =>
-  value === 'latest' ||
-  value === 'beginning' ||
-  (/^\d{1,20}-\d{1,20}$/.test(value) &&
-    value.split('-').every((part) => BigInt(part) <= MOST_IN_ID));
 const shareError = 'a number from 0 to 1';
 const shareOfOne = z
   .number({ error: shareError })
@@ -48,8 +41,8 @@ const backoff = object(
 /** What a pattern may set for itself, and a server for all of its patterns. */
 export const subscriptionShape = {
   startFrom: z
-    .string({ error: startFromError })
-    .refine(isStart, { error: startFromError })
+    .union([z.string(), z.date()], { error: STARTS })
+    .refine((from) => startPosition(from) !== undefined, { error: STARTS })
     .optional(),
   batchSize: count(1, 1000),
   readAheadBytes: count(1),

@@ -237,6 +237,52 @@ describe('nest-streams reset-group and ledger', () => {
     expect(got).toEqual(['a', 'b', 'b', 'a', 'b']);
   });
 
+  it('a group that is moved back in time says before what it would get, and runs again what --ignore-ledger names', async () => {
+    const stream = freshName('orders');
+    const got: unknown[] = [];
+    const handler = handlerOf(stream, (data) => got.push(data), { startFrom: 'beginning' });
+    const now = Date.now();
+    const addAt = (ms: number, n: number): Promise<unknown> =>
+      redis.client.xadd(stream, `${ms}-0`, 'name', stream, 'body', `${n}`, 'id', `order-${n}`);
+    await addAt(now - 90_000_000, 1);
+    await addAt(now - 3_600_000, 2);
+    await addAt(now - 1_000, 3);
+    await streamsApp({ connection: redis.url, group: 'billing' }, { controllers: [handler] });
+    await waitFor(() => got.length === 3);
+    const group = [stream, 'billing'];
+    const { ledger } = streamKeys('', stream, 'billing');
+    await waitFor(async () => (await redis.client.zcard(ledger)) === 3);
+    await redis.client.zrem(ledger, 'order-2');
+
+    const dryRun = ['reset-group', ...group, '--to', '24h', '--dry-run'];
+    expect(await nestStreams.json(dryRun)).toMatchObject({ messages: 2, handled: 1 });
+    expect((await nestStreams.run(dryRun)).stdout).toBe(
+      'The group would get 2 messages. 1 of them are in its ledger: they are not run again; --ignore-ledger runs them.\n',
+    );
+    const since = new Date(now - 1_000).toISOString();
+    const exactly = ['reset-group', ...group, '--to', since, '--dry-run'];
+    expect(await nestStreams.json(exactly)).toMatchObject({ messages: 1, handled: 1 });
+    expect(got).toHaveLength(3);
+
+    await nestStreams.json(['reset-group', ...group, '--to', '24h', '--ignore-ledger', '--yes']);
+    await waitFor(() => got.length === 5);
+    expect(got.slice(3)).toEqual([2, 3]);
+    expect(await redis.client.zscore(ledger, 'order-1')).not.toBeNull();
+  });
+
+  it('a reset refuses a time that has not come, and both ways to run messages again', async () => {
+    const stream = freshName('orders');
+    await redis.client.xgroup('CREATE', stream, 'billing', '0', 'MKSTREAM');
+    const reset = ['reset-group', stream, 'billing', '--yes', '--to'];
+    const future = new Date(Date.now() + 3_600_000).toISOString();
+    expect(await nestStreams.run([...reset, future])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${future} is in the future`),
+    });
+    const both = [...reset, '1h', '--ignore-ledger', '--forget-ledger'];
+    expect(await nestStreams.run(both)).toMatchObject({ code: 2 });
+  });
+
   it('packed message IDs are counted, forgotten and emptied like the others', async () => {
     const stream = freshName('orders');
     const group = [stream, 'billing'];

@@ -42,7 +42,7 @@ export class LedgerConsumer {
     const { ledger, packedLedger } = this.keys;
     const messages = messageIds.map(asMessage);
     for (const message of messages) {
-      const at = await processedAtScript.run(
+      const [at] = await processedAtScript.run(
         this.client,
         [ledger, packedLedger],
         [message.messageId],

@@ -1,15 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander';
-
-const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+import { spanMs, startPosition } from '../../options/start-from.js';
 
 /** Parses a duration such as `30s`, `15m` or `7d` to ms. */
-export function parseSpan(given: string): number {
-  const [, count, unit = ''] = /^(\d{1,15})(ms|s|m|h|d)$/.exec(given) ?? [];
-  const ms = Number(count) * (UNIT_MS[unit] ?? Number.NaN);
-  return Number.isSafeInteger(ms)
-    ? ms
-    : refuse(given, 'a duration such as 500ms, 30s, 15m, 12h or 7d');
-}
+export const parseSpan = (given: string): number =>
+  spanMs(given) ?? refuse(given, 'a duration such as 500ms, 30s, 15m, 12h or 7d');
+
+/** Parses where a group is to continue, to what {@link startPosition} makes of it. */
+export const parsePosition = (given: string): string =>
+  startPosition(given) ??
+  refuse(
+    given,
+    'beginning, latest, an entry ID, a time such as 2026-03-01T08:00:00Z, or how long ago, such as 24h',
+  );
 
 /** A parser of whole numbers from `min` to `max`. */
 export const wholeNumber =

@@ -7,11 +7,12 @@ import {
   lazily,
   ofGroup,
   ofStream,
-  parseDeadLetterId,
   parseEntryId,
+  parsePosition,
   parseSpan,
   wholeNumber,
 } from './arguments.js';
+import { addDeadLetterCommands } from './dead-letter-commands.js';
 
 /** Adds the commands that change nothing. */
 export function addInspectingCommands(program: Command): void {
@@ -92,8 +93,6 @@ export function addInspectingCommands(program: Command): void {
     .action(lazily(async () => (await import('../commands/doctor.command.js')).doctor));
 }
 
-const ENDS: Record<string, string> = { beginning: '0', latest: '$' };
-
 /** Adds the commands that write, and those that belong to them. */
 export function addChangingCommands(program: Command): void {
   ofStream(program.command('publish'))
@@ -144,72 +143,27 @@ export function addChangingCommands(program: Command): void {
   ofGroup(program.command('reset-group'))
     .summary('move a group back or forward in its stream')
     .description(
-      'Moves a group to another position in its stream (XGROUP SETID), and it continues there. Its ledger stays, so a message that it handled within the window is acknowledged and not run again; --forget-ledger empties the ledger first. Pending entries stay pending. Skipped entries are never delivered to the group.',
+      'Moves a group to another position in its stream (XGROUP SETID), and it continues there. Its ledger stays, so a message that it handled within the window is acknowledged and not run again; --ignore-ledger forgets those that it meets again, --forget-ledger empties the ledger. Pending entries stay pending. Skipped entries are never delivered to the group. With --dry-run nothing is moved, and the messages that the group would get are counted.',
     )
     .requiredOption(
       '--to <position>',
-      'beginning, latest, or the ID of an entry: the group continues after it',
-      (given: string) => ENDS[given] ?? parseEntryId(given),
+      'beginning, latest, the ID of an entry: the group continues after it, a time such as 2026-03-01T08:00:00Z, or how long ago, such as 24h',
+      parsePosition,
     )
+    .option('--ignore-ledger', 'also run the messages that it meets again and has handled')
     .option('--forget-ledger', 'empty the ledger, so that messages it meets again are run again')
-    .addHelpText('after', examples('reset-group orders billing --to 1729768245123-0'))
-    .action(lazily(async () => (await import('../commands/groups.command.js')).resetGroup));
-
-  addLedgerCommands(program);
-}
-
-function addDeadLetterCommands(program: Command): void {
-  const group = program
-    .command('dead-letters')
-    .summary('the messages a group has given up: list, show, redrive, purge')
-    .description('The messages that a group has given up.');
-
-  ofGroup(group.command('list'))
-    .alias('ls')
-    .summary('a page of them, the newest first')
-    .description("A group's dead letters, the newest first.")
-    .option('-n, --limit <count>', 'at most this many', wholeNumber(1, 1_000), 20)
-    .option('--before <id>', 'those older than this one: the next page', parseDeadLetterId)
-    .addHelpText('after', examples('dead-letters list orders billing'))
-    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).list));
-
-  ofGroup(group.command('show'))
-    .summary('one of them, with error and payload')
-    .description('One dead letter with everything known about it: error, payload and headers.')
-    .argument('<id>', 'its ID, as `list` shows it', parseDeadLetterId)
-    .addHelpText('after', examples('dead-letters show orders billing 1729768245123-0'))
-    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).show));
-
-  whichOf(ofGroup(group.command('redrive')))
-    .summary('run them again')
-    .description(
-      'Runs dead letters again: in their group alone, under their message ID, beginning with attempt 1. Each stays a dead letter until its run is settled (at most once: until its handler starts). This needs a consumer of the group.',
-    )
-    .option('-n, --limit <count>', 'at most this many, the oldest first', wholeNumber(1))
+    .option('--dry-run', 'count what the group would get, and move nothing')
     .addHelpText(
       'after',
       examples(
-        'dead-letters redrive orders billing 1729768245123-0',
-        'dead-letters redrive orders billing --error TimeoutError --limit 100',
+        'reset-group orders billing --to 24h --dry-run',
+        'reset-group orders billing --to 1729768245123-0',
       ),
     )
-    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).redrive));
+    .action(lazily(async () => (await import('../commands/reset-group.command.js')).resetGroup));
 
-  whichOf(ofGroup(group.command('purge')))
-    .summary('delete them')
-    .description('Deletes dead letters for good.')
-    .addHelpText('after', examples('dead-letters purge orders billing --all --yes'))
-    .action(lazily(async () => (await import('../commands/dead-letters.command.js')).purge));
+  addLedgerCommands(program);
 }
-
-const whichOf = (command: Command): Command =>
-  command
-    .argument('[ids...]', 'their IDs, as `list` shows them', collectIds)
-    .option('--all', 'all of them')
-    .option('--error <name>', 'those that failed with an error of this name');
-
-const collectIds = (given: string, before?: readonly string[]): string[] =>
-  collect(parseDeadLetterId(given), before);
 
 function addLedgerCommands(program: Command): void {
   const ledger = program

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ledgerWindowMs } from '../../options/resolved-options.js';
+import { startPosition } from '../../options/start-from.js';
 import type { StartFrom } from '../../options/subscription-options.js';
 import { leaveMembersScript } from '../../redis/scripts/admin/members.script.js';
 import { rememberWildcardsScript } from '../../redis/scripts/admin/remember-wildcards.script.js';
@@ -142,7 +143,6 @@ export class Groups {
   }
 }
 
-const GROUP_BEGINS: Record<string, string> = { latest: '$', beginning: '0' };
 const ALL_OF_IT = '0';
 
 /**
@@ -180,8 +180,7 @@ export class KnownWildcards {
 
   /** Where a new group begins in a stream that some of the wildcards match, as the `ensure-group` script takes it. */
   beginOf(startFrom: StartFrom, wildcards: readonly string[]): string {
-    if (startFrom !== 'latest' || wildcards.length === 0)
-      return GROUP_BEGINS[startFrom] ?? startFrom;
+    if (startFrom !== 'latest' || wildcards.length === 0) return startPosition(startFrom) ?? '$';
     const known = wildcards.map((wildcard) => this.since[this.wildcards.indexOf(wildcard)] ?? '');
     return known.includes(ALL_OF_IT) ? ALL_OF_IT : `<${Math.min(...known.map(Number))}`;
   }

@@ -59,7 +59,7 @@ export async function messageState(app: AppInRedis, sought: SoughtMessage): Prom
   const dead = await deadLetterOf(app, sought);
   if (dead !== undefined) return dead;
   const { ledger, packedLedger } = keys;
-  const handledAt = await processedAtScript.run(client, [ledger, packedLedger], [messageId]);
+  const [handledAt] = await processedAtScript.run(client, [ledger, packedLedger], [messageId]);
   if (handledAt !== undefined) return { kind: 'handled', handledAt: new Date(handledAt) };
   if (!Array.isArray(entries) || entries.length === 0) return { kind: 'unknown' };
   const delivered = groupIn(groups, group)?.lastDeliveredId ?? '0-0';

@@ -3,7 +3,7 @@ import { parseText } from '../../read/replies.js';
 import { ENTRY_ID_IN, ENTRY_ORDER } from '../entry-ids.lua.js';
 import { MEMBERS } from '../members.lua.js';
 import { OTHER_USE } from '../other-use.lua.js';
-import { INFO_OF, Script } from '../script.js';
+import { INFO_OF, NOW, Script } from '../script.js';
 
 /**
  * What happened to a group, and the entry ID after which it continues; 0-0 if its stream is gone. `asks`: nothing happened, since
@@ -27,8 +27,8 @@ const KINDS: Record<string, EnsuredGroup['kind']> = {
  *
  * KEYS   1 stream, 2 position (string), 3 made blindly (string), 4 ledger, 5 leases, 6 attempts, 7 packed ledger,
  *        8 members (ZSET), 9 versions (HASH), 10 retries (ZSET), 11 exists if the group has these keys in use for something else
- * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, or '<' and a time in ms: at the end of the stream, or at
- *        that time if the stream has newer entries), 3 the highest entry ID that the caller knows to have been delivered, or
+ * ARGV   1 group, 2 where a new group starts ('$', '0', an entry ID, '-' and how many ms ago, or '<' and a time in ms; if the
+ *        stream has nothing newer, at its end), 3 the highest entry ID that the caller knows to have been delivered, or
  *        '', 4 how long to remember a group that was made blindly, ms, 5 '' to create a missing stream, else how long to
  *        keep the keys beside a missing stream, ms, 6 consumer, 7 how long it counts as alive, ms, or 0 if its row is
  *        not here, 8 its version, 9 '' or how long the stream lasts once a group is created, ms, 10 to answer a: entries that
@@ -100,9 +100,13 @@ local function ensure()
     redis.call('DEL', KEYS[3])
   else
     from = ARGV[2]
-    local since = string.match(from, '^<(%d+)$')
-    if since then from = after(last, since .. '-0') and since .. '-0' or last end
-    if from == '$' then from = last elseif from == '0' then from = '0-0' end
+    local since, ago = string.match(from, '^<(%d+)$'), string.match(from, '^-(%d+)$')
+    if since then from = since .. '-0' end
+    if ago then
+      ${NOW}
+      from = string.format('%.0f', math.max(0, now - ago - 1)) .. '-18446744073709551615'
+    end
+    if from == '0' then from = '0-0' elseif from == '$' or after(from, last) then from = last end
     redis.call('SET', KEYS[3], from, 'PX', ARGV[4])
   end
   redis.call('XGROUP', 'CREATE', KEYS[1], group, from, 'MKSTREAM')
