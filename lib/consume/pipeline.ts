@@ -172,7 +172,10 @@ export class Pipeline {
   /** Keeps what runs and what waits ours. What is not ours any more is told to end, or does not start. */
   async renew(): Promise<void> {
     const all = [...this.slots.all(), ...this.answering.keys()];
+    const askedFor = new Map(all.map((message) => [message, message.leasedAt]));
     for await (const message of this.deliveries.renew(all)) {
+      // It was reserved meanwhile, and the answer is about the time before.
+      if (message.leasedAt !== askedFor.get(message)) continue;
       if (this.deliveries.modeOf(message).isOnlyOurs(message)) continue;
       this.tellLost(message);
       this.leaveToOthers(message);

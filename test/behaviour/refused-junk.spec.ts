@@ -122,7 +122,7 @@ describe('a key of another type in place of what all streams share', () => {
     await redis.client.rename(`${wildcardsKey(group)}x`, wildcardsKey(group));
     await emit(`${stream}-later`, 2);
     await waitFor(() => got.length === 2);
-    expect(await redis.client.type(wildcardsKey(group))).toBe('hash');
+    await waitFor(async () => (await redis.client.type(wildcardsKey(group))) === 'hash');
   });
 
   it('the list of delayed messages is left alone and named, and messages are published when they are due', async () => {

@@ -22,6 +22,7 @@ import type { RawEntry } from '../../../lib/redis/read/replies.js';
 import { commitScript } from '../../../lib/redis/scripts/settle/commit.script.js';
 import { deadLetterScript } from '../../../lib/redis/scripts/settle/dead-letter.script.js';
 import { reserveScript } from '../../../lib/redis/scripts/reserve/reserve.script.js';
+import { renewScript } from '../../../lib/redis/scripts/reserve/renew.script.js';
 import { startAloneScript } from '../../../lib/redis/scripts/reserve/start-run.script.js';
 import type { Holder } from '../../../lib/wire/ids.js';
 import { JsonCodec } from '../../../lib/wire/json.codec.js';
@@ -45,8 +46,11 @@ function answer(): Answer {
 /** Redis's answers: all at once, unless a test holds one back. */
 class HeldScripts implements ScriptRunner {
   runsAlone = false;
+  refuseReservations = false;
   readonly held = new Map<unknown, Answer>();
   readonly reserved: string[][] = [];
+  /** What the next renewals answer. */
+  kept: boolean[] = [];
   /** What Redis refuses. */
   readonly refused = new Map<unknown, number>();
 
@@ -57,12 +61,14 @@ class HeldScripts implements ScriptRunner {
   ): Promise<Reply> {
     if ((script as unknown) === reserveScript) {
       const rowIds = JSON.parse(String(args[6])) as string[];
+      if (this.refuseReservations) throw wrongType();
       this.reserved.push(rowIds);
       await this.held.get(script)?.promise;
       const reservation = { kind: 'new', attempt: 1, alone: this.runsAlone };
       return { shownMs: 1, reservations: rowIds.map(() => reservation) } as Reply;
     }
     await this.held.get(script)?.promise;
+    if ((script as unknown) === renewScript) return this.kept as Reply;
     const refusals = this.refused.get(script);
     if (refusals !== undefined) {
       this.refused.set(script, refusals + 1);
@@ -71,6 +77,11 @@ class HeldScripts implements ScriptRunner {
     return true as Reply;
   }
 }
+
+const wrongType = (): Error =>
+  Object.assign(new Error('WRONGTYPE Operation against a key holding the wrong kind of value'), {
+    name: 'ReplyError',
+  });
 
 const entry = (n: number): RawEntry => {
   const fields = codec.encode('orders', { name: 'orders', payload: n, messageId: `m${n}` });
@@ -81,8 +92,8 @@ let scripts: HeldScripts;
 let handled: unknown[];
 let handlerEnds: Answer | undefined;
 
-/** A pipeline with one slot, over recorded scripts. */
-function pipelineOf(): Pipeline {
+/** A pipeline with one slot, over recorded scripts. @param tried resolves once a refused stream is worth trying again */
+function pipelineOf(tried?: Promise<void>): Pipeline {
   const options = DEFAULTS.subscription;
   const keys = streamKeys('', 'orders', 'billing');
   const claim = { stream: 'orders', keys, group: 'billing', consumer: 'one', leaseMs: LEASE_MS };
@@ -110,7 +121,7 @@ function pipelineOf(): Pipeline {
     options,
     scripts,
     { begin: () => undefined },
-    { note: () => undefined, untilTried: () => Promise.resolve(false) },
+    { note: () => undefined, untilTried: () => tried?.then(() => true) ?? Promise.resolve(false) },
     logger,
     new AbortController().signal,
   );
@@ -208,6 +219,29 @@ describe('the pipeline of a stream', () => {
     expect(scripts.reserved).toEqual([['1-0', '2-0'], ['3-0'], ['2-0', '3-0']]);
     expect(handled).toEqual([0, 1, 2]);
     await pipeline.drain();
+  });
+
+  it('keeps a message that is reserved while a renewal is on its way that does not find its lease', async () => {
+    const tried = answer();
+    const pipeline = pipelineOf(tried.promise);
+    handlerEnds = answer();
+    pipeline.offer([entry(0)], NEW);
+    await settle();
+    scripts.refuseReservations = true;
+    pipeline.offer([entry(1)], NEW);
+    await settle();
+    scripts.held.set(renewScript, answer());
+    scripts.kept = [true, false];
+    const renewed = pipeline.renew();
+    scripts.refuseReservations = false;
+    tried.give();
+    await settle();
+    scripts.held.get(renewScript)!.give();
+    await renewed;
+    handlerEnds.give();
+    await settle();
+    await pipeline.drain();
+    expect(handled).toEqual([0, 1]);
   });
 
   it('reserves again in pages, in order, and each message once', async () => {
