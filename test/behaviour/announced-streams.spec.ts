@@ -9,6 +9,7 @@ import { addEntries, isCaughtUp } from '../support/group-state.js';
 import { logged } from '../support/recorded-log.js';
 import { redisForTests } from '../support/redis-for-tests.js';
 import { closeAppsAfterEach, handlerOf, type StreamsApp } from '../support/streams-app.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 import { wildcardsAppOf } from '../support/wildcards-app.js';
 
@@ -112,6 +113,31 @@ describe('a new stream that a wildcard matches', () => {
     await app.emit('orders.us', 2);
     await waitFor(() => got.length === 2);
   });
+});
+
+it('a connection that is lost again while it subscribes does not end the process', async () => {
+  const rejections: unknown[] = [];
+  const onRejection = (reason: unknown): void => void rejections.push(reason);
+  process.on('unhandledRejection', onRejection);
+  const proxy = await tcpProxy(redis.url);
+  try {
+    const got: unknown[] = [];
+    const { app, prefix } = await start(got, { connection: proxy.url });
+    await hearing(prefix);
+    for (const at of ['before-request', 'before-reply'] as const) {
+      const lostAgain = proxy.resetOnce(at, (request) => /subscribe/i.test(String(request)));
+      proxy.resetAll();
+      await lostAgain;
+      await hearing(prefix);
+    }
+    await app.emit('orders.eu', 1);
+    await waitFor(() => got.length === 1);
+    expect(rejections).toEqual([]);
+    await app.close();
+  } finally {
+    process.off('unhandledRejection', onRejection);
+    await proxy.close();
+  }
 });
 
 describe('a user who may not hear of new streams', () => {

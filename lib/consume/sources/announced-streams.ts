@@ -37,6 +37,8 @@ export class AnnouncedStreams {
       const { connection, consumer } = this.options;
       this.connection = connectionFor(connection, 'blocking', `${consumer}:announcements`);
       this.client = this.connection.client;
+      // If the connection is lost again meanwhile, nothing would catch that, and the process would end: we subscribe ourselves.
+      this.client.options.autoResubscribe = false;
       openConnection(this.connection);
     }
     this.client.on('message', this.onMessage);
