@@ -77,11 +77,29 @@ describe('the number of partitions', () => {
     );
   });
 
-  it('may be unknown to a client without permission to ask', async () => {
+  it('is not checked if its key holds something else, and the log says so', async () => {
     const stream = freshName('orders');
     await redis.client.hset(`stream:{${stream}}:partitions`, 'a', 'b');
     const client = clientFor({ streams: { [stream]: { partitions: 8 } } });
     await emit(client, stream, keyed('customer-1', 1));
+    await waitFor(() => logged('warn', stream).length > 0);
+    expect(logged('warn', stream)).toEqual([
+      expect.stringContaining(`The key "stream:{${stream}}:partitions" holds no string`),
+    ]);
+  });
+
+  it('may be unknown to a client without permission to ask', async () => {
+    const [stream, user] = [freshName('orders'), freshName('user')];
+    await redis.client.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', '-get');
+    const url = new URL(redis.url);
+    Object.assign(url, { username: user, password: 'secret' });
+    const client = clientFor({
+      connection: url.href,
+      publishDedup: false,
+      streams: { [stream]: { partitions: 8 } },
+    });
+    await emit(client, stream, keyed('customer-1', 1));
+    await waitFor(async () => String(await redis.client.call('ACL', 'LOG')).includes(user));
     expect(logged('warn', stream)).toEqual([]);
   });
 });

@@ -41,6 +41,8 @@ const codec = new JsonCodec();
 /** A consumer of the group: its messages, and its calls as the library makes them. */
 export class Member implements Who {
   readonly hand = new Map<string, InHand>();
+  /** All messages that its process has had: calls about them may still be sent again. */
+  readonly had = new Set<Message>();
   sent: Sent[] = [];
   private starts = 1;
   /** Of this process: its calls are numbered. */
@@ -64,6 +66,7 @@ export class Member implements Who {
   /** Its process dies, and another one with its name starts. */
   restart(): void {
     this.hand.clear();
+    this.had.clear();
     this.sent = [];
     this.starts++;
     this.calls = undefined;
@@ -74,7 +77,9 @@ export class Member implements Who {
       if (this.hand.has(id)) continue;
       // It is sent again before its consumer does anything new.
       this.sent = this.sent.filter(({ entryIds }) => !entryIds.includes(id));
-      this.hand.set(id, { message: asMessage(id, fields ?? []), reserved: false, started: false });
+      const message = asMessage(id, fields ?? []);
+      this.had.add(message);
+      this.hand.set(id, { message, reserved: false, started: false });
     }
   }
 

@@ -52,7 +52,7 @@ export const timeSteps = {
       await setPackedTimes(group.client, group.contents, at);
       for (const id of ids) ledger[id] = 'past';
       for (const member of group.members) {
-        for (const { message } of member.hand.values()) {
+        for (const message of member.had) {
           if (group.model.recordedBy(member, message)) message.recordedMs = at;
         }
       }
