@@ -12,7 +12,7 @@ import { redisTimeMs } from '../redis/server/clocks.js';
 import type { Codec } from '../wire/codec.js';
 import { JsonCodec } from '../wire/json.codec.js';
 import { messageIdOf } from '../wire/ids.js';
-import { messageIdIn } from '../wire/message-id-in.js';
+import { messageIdIn } from '../wire/request-reply-fields.js';
 import { dtpyfwLedgerKey, streamKeys } from '../wire/stream-keys.js';
 
 /** How many message IDs one step takes over: Redis serves nobody else during a script, and each entry is read. */

@@ -1,6 +1,12 @@
 import { MessageDecodingError } from '../errors/message.errors.js';
 import { cutText, isError, thrownMessage } from '../errors/thrown.js';
-import { type EntryFields, type RawFields, requestFieldWrong } from './codec.js';
+import {
+  type Codec,
+  decodeEnvelope,
+  type EntryFields,
+  type RawFields,
+  requestFieldWrong,
+} from './codec.js';
 import { fromJson, fromUtf8 } from './payload-form.js';
 
 /** What makes a message a request: where its replies go, and how long the client waits for them. */
@@ -180,5 +186,14 @@ function errorIn([, value = Buffer.of()]: RawFields): unknown {
     return fromJson('error', fromUtf8('reply', value));
   } catch (error) {
     return error;
+  }
+}
+
+/** The message ID that an entry's fields name; undefined if they name none, or cannot be read: then it is the entry ID. */
+export function messageIdIn(codec: Codec, stream: string, fields: RawFields): string | undefined {
+  try {
+    return decodeEnvelope(codec, stream, splitRequest(fields)?.own ?? fields).messageId;
+  } catch {
+    return undefined;
   }
 }

@@ -2,12 +2,13 @@ import { visible } from '../../errors/thrown.js';
 import { beforeTime } from '../../options/start-from.js';
 import { ledgerSize } from '../../redis/read/own-records.js';
 import { readRange } from '../../redis/read/streams.js';
+import type { StreamInfo } from '../../redis/read/xinfo.js';
 import { resetGroupScript } from '../../redis/scripts/admin/reset-group.script.js';
 import { forgetMessagesScript } from '../../redis/scripts/ledger/forget-messages.script.js';
 import { processedAtScript } from '../../redis/scripts/ledger/processed-at.script.js';
 import { redisTimeMs } from '../../redis/server/clocks.js';
 import { compareEntryIds } from '../../wire/ids.js';
-import { messageIdIn } from '../../wire/message-id-in.js';
+import { messageIdIn } from '../../wire/request-reply-fields.js';
 import { type StreamKeys, streamKeys } from '../../wire/stream-keys.js';
 import { UsageError } from '../cli.error.js';
 import { confirm, openBar } from '../output/terminal.js';
@@ -58,7 +59,7 @@ export const resetGroup = onGroup<Flags>(async (session, stream, group, flags) =
   const { lastDeliveredId: from, pending } = found;
   const { all: ledger } = await ledgerSize(client, keys);
   if (dryRun) {
-    const preview = await walk(session, stream, keys, to, info.length, false);
+    const preview = await walk(session, stream, keys, to, info, false);
     session.answer({ dryRun, stream, group, from, to, pending, ledger, ...preview }, () =>
       previewText(preview, forgetLedger || ignoreLedger),
     );
@@ -77,7 +78,7 @@ export const resetGroup = onGroup<Flags>(async (session, stream, group, flags) =
   };
   await confirm(questionOf(reset), session.yes);
   // Before the group is moved: once it is, it meets them.
-  if (ignoreLedger) await walk(session, stream, keys, to, info.length, true);
+  if (ignoreLedger) await walk(session, stream, keys, to, info, true);
   const after = await resetGroupScript.run(
     client,
     [keys.stream, keys.position, keys.madeBlindly, keys.ledger, keys.packedLedger],
@@ -103,13 +104,16 @@ async function positionOf({ client }: Session, given: string): Promise<string> {
 /** The end of a position that comes from a time. */
 const NEXT_MS = '-18446744073709551615';
 
-/** Counts what the group would get after `to`, and how much of that is in its ledger; or has that forgotten. */
+/**
+ * Counts what the group would get after `to`, and how much of that is in its ledger; or has that forgotten. What is published
+ * meanwhile is left out, so that it ends.
+ */
 async function walk(
   { client, codec }: Session,
   stream: string,
   keys: StreamKeys,
   to: string,
-  length: number,
+  { length, lastGeneratedId }: Pick<StreamInfo, 'length' | 'lastGeneratedId'>,
   forgets: boolean,
 ): Promise<Preview> {
   let [messages, handled] = [0, 0];
@@ -118,12 +122,15 @@ async function walk(
   const bar = await openBar(forgets ? 'Forgetting' : 'Counting', length);
   try {
     for (let after = to; ;) {
-      const entries = await readRange(client, keys.stream, `(${after}`, '+', STEP);
+      const entries = await readRange(client, keys.stream, `(${after}`, lastGeneratedId, STEP);
       const last = entries.at(-1);
       if (last === undefined) return { messages, handled };
       const ids = entries.map(({ id, fields = [] }) => messageIdIn(codec, stream, fields) ?? id);
       if (forgets) handled += await forgetMessagesScript.run(client, ledger, ids);
-      else handled += (await processedAtScript.run(client, ledger, ids)).filter(Boolean).length;
+      else {
+        const times = await processedAtScript.run(client, ledger, ids);
+        handled += times.filter((at) => at !== undefined).length;
+      }
       messages += entries.length;
       bar.to(messages, Math.max(messages, length));
       after = last.id;
