@@ -174,7 +174,7 @@ export class Pipeline {
     const all = [...this.slots.all(), ...this.answering.keys()];
     const askedFor = new Map(all.map((message) => [message, message.leasedAt]));
     for await (const message of this.deliveries.renew(all)) {
-      // It was reserved meanwhile, and the answer is about the time before.
+      // It was reserved again meanwhile: the answer is about its earlier lease.
       if (message.leasedAt !== askedFor.get(message)) continue;
       if (this.deliveries.modeOf(message).isOnlyOurs(message)) continue;
       this.tellLost(message);

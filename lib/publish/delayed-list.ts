@@ -123,7 +123,7 @@ export async function dueAmong(client: Redis, streams: readonly string[]): Promi
     } catch (error) {
       if (!isRedisReply(error)) throw error;
       const [only = '', ...others] = some;
-      // A key that we may not read does not keep us from seeing what is due in the others.
+      // If one key cannot be read, the others are still checked.
       if (others.length > 0) await Promise.all(some.map((stream) => ask([stream])));
       else refused.set(only, error);
     }

@@ -114,7 +114,7 @@ export class PartitionTurn {
     }
   }
 
-  /** Asks for more of what is due once there is room for it. */
+  /** Fetches more due entries once there is room for them. */
   private tendIfMoreIsDue(): void {
     if (this.pipeline.due.isBehind && this.pipeline.wantsRead) this.tendIn(0);
   }

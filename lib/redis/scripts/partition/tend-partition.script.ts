@@ -36,8 +36,8 @@ export interface TendedPartition {
  *        may come besides those that wait at the caller, 8 those that wait at the caller, as a JSON list of entry IDs
  *        and redrives' IDs
  * result ['1' if the caller is the owner, else '0', ms until something is due that is not due yet or -1, '1' if another
- *        consumer has pending entries, the oldest pending entry ID or '', what is due: entries [id, fields], where fields
- *        are nil if the entry was deleted, the IDs that wait at the caller in vain, '1' if more is due]. A redrive comes with its own
+ *        consumer has pending entries, the oldest pending entry ID or '', what is due: entries [id, fields]; a deleted
+ *        entry has nil fields, the IDs that wait at the caller in vain, '1' if more is due]. A redrive comes with its own
  *        ID and its dead letter's fields, and is due again after a lease
  * atomic because a member that renews an ownership which another has taken would run messages at the same time.
  * twice  it is renewed once more. What waits at the caller without a due time is due: the first answer did not arrive. Other

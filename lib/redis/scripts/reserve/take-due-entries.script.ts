@@ -51,7 +51,7 @@ export interface TakenDue {
  * ARGV   1 group, 2 consumer, 3 lease ms, then for each stream: how many it may take, and '0' to leave entries that were
  *        handed back, else '-inf'
  * result Redis's time in ms as text, then for each stream [ms until the next one is due, 0 if more is due, '' if none waits,
- *        a list of entries [id, fields], where fields are nil if the entry was deleted]. A redrive comes with its own ID and the
+ *        a list of entries [id, fields]; a deleted entry has nil fields]. A redrive comes with its own ID and the
  *        fields of its dead letter. It is due again after a lease, since nothing else records who has it
  * atomic because two members that both see an entry as due would both run it.
  * twice  what the first call took is pending for the consumer, which looks for it after the reconnect that caused the
